@@ -1,0 +1,44 @@
+"""Live progress of long-running jobs, in Django, over Server-Sent Events."""
+
+from .control import acancel, aget_snapshot, cancel, get_snapshot
+from .exceptions import (
+    InvalidArguments,
+    StoreUnavailable,
+    TaskAlreadyEnded,
+    TaskCancelled,
+    TaskNotFound,
+    TaskQueueFull,
+    UnknownTask,
+)
+from .permissions import make_token
+from .registry import astart, start
+from .reporter import Progress, progress, task_run
+from .signals import task_changed, task_ended
+from .state import Snapshot, Stage, State
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "InvalidArguments",
+    "Progress",
+    "Snapshot",
+    "Stage",
+    "State",
+    "StoreUnavailable",
+    "TaskAlreadyEnded",
+    "TaskCancelled",
+    "TaskNotFound",
+    "TaskQueueFull",
+    "UnknownTask",
+    "acancel",
+    "aget_snapshot",
+    "astart",
+    "cancel",
+    "get_snapshot",
+    "make_token",
+    "progress",
+    "start",
+    "task_changed",
+    "task_ended",
+    "task_run",
+]

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class TasksAppConfig(AppConfig):
+    name = "tasks_app"
+    verbose_name = "Tasks"
+
+    def ready(self) -> None:
+        from . import checks, lifecycle
+
+        checks.register()
+        lifecycle.connect()

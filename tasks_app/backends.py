@@ -1,0 +1,92 @@
+"""`InProcessBackend`: `django.tasks` without a broker; tasks run in the process that enqueues them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.core import checks
+from django.core.signals import setting_changed
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from .compat import BaseTaskBackend, Task, TaskResult, TaskResultStatus
+from .executor import Executor
+
+DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
+
+
+class InProcessBackend(BaseTaskBackend):
+    """Runs sync tasks on a bounded pool of threads, and async tasks on one event loop in the background.
+
+    What waits or runs ends with the process. Results can be read, in the same process, for RETENTION.
+
+    OPTIONS:
+        max_workers: how many sync tasks run at once; 8 by default.
+        max_queue: how many tasks may wait for a thread or run as coroutines; 1000 by default.
+    """
+
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = True
+
+    def enqueue(self, task: Task, args: Any, kwargs: Any) -> TaskResult:
+        """Have the task run as soon as there is a thread for it, and not before its `run_after`.
+
+        Raises:
+            TaskQueueFull: `max_queue` tasks wait already.
+        """
+        self.validate_task(task)
+        task_result = TaskResult(
+            task=task,
+            id=get_random_string(32),
+            status=TaskResultStatus.READY,
+            enqueued_at=timezone.now(),
+            started_at=None,
+            last_attempted_at=None,
+            finished_at=None,
+            args=args,
+            kwargs=kwargs,
+            backend=self.alias,
+            errors=[],
+            worker_ids=[],
+        )
+        self._get_executor().enqueue(task_result, type(self))
+        return task_result
+
+    def get_result(self, result_id: str) -> TaskResult:
+        """Return the result of a task that this process will run, runs or ran.
+
+        Raises:
+            TaskResultDoesNotExist: it knows of none with this id.
+        """
+        return self._get_executor().get_result(result_id)
+
+    def check(self, **kwargs: Any) -> Iterator[checks.CheckMessage]:
+        """Yield an error for each option that can't be honoured."""
+        for name, value in self.options.items():
+            if name not in DEFAULT_OPTIONS or type(value) is not int or value < 1:
+                yield checks.Error(
+                    f"TASKS[{self.alias!r}]['OPTIONS'] has {name!r}: {value!r}.",
+                    hint=f"It may have {sorted(DEFAULT_OPTIONS)!r}, each a whole number of at least 1.",
+                    id="tasks_app.E008",
+                )
+
+    def _get_executor(self) -> Executor:
+        return get_executor(self.alias, **{**DEFAULT_OPTIONS, **self.options})
+
+
+def get_executor(alias: str, **options: int) -> Executor:
+    """Return this process' executor for an alias: `task_backends[…]` makes a backend anew in every request."""
+    key = (alias, *sorted(options.items()))
+    return _executors.get(key) or _executors.setdefault(key, Executor(alias, **options))
+
+
+_executors: dict[tuple[object, ...], Executor] = {}
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "TASKS":
+        _executors.clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="tasks_app.backends")

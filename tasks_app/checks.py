@@ -1,0 +1,132 @@
+"""System checks: what would only show at night, in production, is said by `manage.py check`."""
+
+from collections.abc import Iterator
+
+import django
+from django.conf import settings as django_settings
+from django.core import checks
+from django.core.cache import caches
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+
+from . import compat
+from .conf import Settings, find_problems, get_settings
+from .registry import resolve
+
+Messages = Iterator[checks.CheckMessage]
+
+#: Caches that throw entries away when they hold more than MAX_ENTRIES, and how many a site with some tasks needs.
+CULLING_CACHES = (LocMemCache, FileBasedCache, DatabaseCache)
+ENOUGH_ENTRIES = 10_000
+
+
+def register() -> None:
+    """Have Django run these checks."""
+    for check in (check_settings, check_tasks, check_cache, check_server):
+        checks.register(check)
+
+
+def check_settings(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Is TASKS_APP as it may be?"""
+    return [
+        checks.Error(item.message, hint=item.hint, id="tasks_app.E001" if item.is_unknown_key else "tasks_app.E002")
+        for item in find_problems(getattr(django_settings, "TASKS_APP", {}))
+    ]
+
+
+def check_tasks(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Can the tasks of STARTABLE be started, and without blocking the request?"""
+    if not compat.has_tasks:
+        return [
+            checks.Error(
+                f"Django {django.get_version()} has no django.tasks, and its backport is not installed.",
+                hint="Run 'pip install django-tasks', or upgrade to Django 6.",
+                id="tasks_app.E004",
+            )
+        ]
+    settings = _get_valid_settings()
+    return [] if settings is None else [item for name in settings.STARTABLE for item in _check_startable(name)]
+
+
+def check_cache(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Does the cache keep what it is given?"""
+    settings = _get_valid_settings()
+    return [] if settings is None else list(_check_cache(settings.CACHE))
+
+
+def check_server(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Can streams get through?"""
+    return [*_check_asgi(), *_check_gzip()]
+
+
+def _get_valid_settings() -> Settings | None:
+    """Return the settings, or None where `check_settings` has reported why there are none."""
+    if any(find_problems(getattr(django_settings, "TASKS_APP", {}))):
+        return None
+    return get_settings()
+
+
+def _check_startable(name: str) -> Messages:
+    path = get_settings().STARTABLE[name]
+    try:
+        task = resolve(name)
+    except Exception as error:
+        # Importing a module runs it: anything may come out.
+        yield checks.Error(
+            f"TASKS_APP['STARTABLE'][{name!r}] is {path!r}, which is not a task: {type(error).__name__}: {error}.",
+            hint="Give the dotted path of a function decorated with @task.",
+            id="tasks_app.E003",
+        )
+        return
+    backend = task.get_backend()
+    if type(backend).__name__ == "ImmediateBackend":
+        yield checks.Warning(
+            f"Task {name!r} runs on {type(backend).__module__}.ImmediateBackend: starting it waits for its end.",
+            hint=f"Set TASKS[{task.backend!r}]['BACKEND'] to 'tasks_app.backends.InProcessBackend'.",
+            id="tasks_app.W004",
+        )
+
+
+def _check_cache(alias: str) -> Messages:
+    if alias not in caches.settings:
+        yield checks.Error(
+            f"TASKS_APP['CACHE'] is {alias!r}, which CACHES does not have.",
+            hint=f"CACHES has {sorted(caches.settings)!r}.",
+            id="tasks_app.E005",
+        )
+        return
+    cache = caches[alias]
+    if isinstance(cache, DummyCache):
+        yield checks.Error(
+            f"CACHES[{alias!r}] is a DummyCache, which forgets everything: no task can be followed.",
+            hint="Use LocMemCache in one process, Redis or Valkey in many.",
+            id="tasks_app.E006",
+        )
+    if isinstance(cache, CULLING_CACHES) and (entries := cache._max_entries) < ENOUGH_ENTRIES:
+        yield checks.Warning(
+            f"CACHES[{alias!r}] holds at most {entries!r} entries and then drops some: tasks would vanish.",
+            hint=f"Give it OPTIONS {{'MAX_ENTRIES': {ENOUGH_ENTRIES!r}}} or more, or give the tasks a cache alone.",
+            id="tasks_app.W001",
+        )
+
+
+def _check_asgi() -> Messages:
+    if "daphne" not in django_settings.INSTALLED_APPS and not getattr(django_settings, "ASGI_APPLICATION", None):
+        yield checks.Warning(
+            "Nothing here says that the site runs under ASGI; under WSGI, streams are answered with 501.",
+            hint="Put 'daphne' first in INSTALLED_APPS and set ASGI_APPLICATION, so that runserver is an ASGI server. "
+            "If you use another one, set ASGI_APPLICATION all the same, or silence this.",
+            id="tasks_app.W002",
+        )
+
+
+def _check_gzip() -> Messages:
+    if django.VERSION < (6,) and "django.middleware.gzip.GZipMiddleware" in django_settings.MIDDLEWARE:
+        yield checks.Warning(
+            "On Django 5.2, GZipMiddleware compresses each chunk of a stream by itself, and clients see only the first.",
+            hint="The streams of tasks_app opt out by 'Content-Encoding: identity'; a stream of your own must do so too. "
+            "Let the proxy in front compress, or upgrade to Django 6.",
+            id="tasks_app.W003",
+        )

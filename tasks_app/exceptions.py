@@ -1,0 +1,32 @@
+"""The exceptions that users of this app may catch."""
+
+
+class TaskNotFound(LookupError):
+    """No task with this id is known: it never was, or its retention has passed."""
+
+
+class TaskAlreadyEnded(Exception):
+    """The task has reached a terminal state, so it can't be cancelled any more."""
+
+
+class TaskCancelled(Exception):
+    """Raised inside a task that was asked to stop; the task then ends as `cancelled`.
+
+    It is an `Exception`, not a `BaseException`, because Celery workers take the latter for a reason to die.
+    """
+
+
+class TaskQueueFull(Exception):
+    """The in-process queue holds `max_queue` tasks already; nothing was enqueued."""
+
+
+class UnknownTask(LookupError):
+    """The name is not a key of the `STARTABLE` setting."""
+
+
+class InvalidArguments(ValueError):
+    """The arguments do not fit the signature of the task."""
+
+
+class StoreUnavailable(Exception):
+    """The cache that holds the state of tasks can't be reached."""

@@ -1,0 +1,211 @@
+"""The one thread per process that writes what jobs report, so that no job ever waits for the cache."""
+
+import atexit
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from django.db import close_old_connections
+
+from . import wakeups
+from .conf import Settings, get_settings
+from .signals import SignalSender
+from .state import Snapshot
+from .store import get_store
+
+logger = logging.getLogger("tasks_app")
+
+#: How long the thread stays for the next task before it ends, and the process waits at exit for last snapshots.
+IDLE_SECONDS = 1.0
+EXIT_SECONDS = 5.0
+
+#: The longest pause between two attempts to reach a cache that fails.
+MAX_BACKOFF = 5.0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where times come from: `now` for what people read, `monotonic` (s) for what is measured."""
+
+    now: Callable[[], datetime] = _utc_now
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Reporter(Protocol):
+    """What the flusher must know of a task that is reported from this process."""
+
+    task_id: str
+
+    @property
+    def is_sampled(self) -> bool:
+        """Does its position change without word to the flusher, so that it must look?"""
+
+    @property
+    def awaits_cancel(self) -> bool:
+        """Is it worth looking whether someone asked to cancel it?"""
+
+    @property
+    def has_ended(self) -> bool:
+        """Is its state terminal?"""
+
+    def take(self) -> Snapshot | None:
+        """Return the snapshot to write, or None if the one written last still holds."""
+
+    def mark_written(self, snapshot: Snapshot) -> bool:
+        """Take note that `snapshot` was stored; was it the last one of this task?"""
+
+    def request_cancel(self) -> None:
+        """Tell the job to stop."""
+
+
+class Flusher:
+    """Writes the snapshots of every task of this process in batches, keeps them alive and looks for cancels."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.signals = SignalSender()
+        #: Called every SWEEP_INTERVAL while there are tasks; they must not block.
+        self.chores: set[Callable[[], None]] = set()
+        self._reporters: dict[str, Reporter] = {}
+        self._lock = threading.Lock()
+        self._flush_lock = threading.Lock()
+        self._flushed = threading.Condition()
+        self._changed = threading.Event()
+        self._urgent = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failures = 0
+        self._next_sweep = 0.0
+
+    def add(self, reporter: Reporter) -> None:
+        """Look after a task from now on, until its last snapshot was stored."""
+        with self._lock:
+            self._reporters[reporter.task_id] = reporter
+            self._changed.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
+                self._thread.start()
+
+    def find(self, task_id: str) -> Reporter | None:
+        """Return the reporter of a task that runs, or waits, in this process."""
+        return self._reporters.get(task_id)
+
+    def wake(self, *, urgently: bool = False) -> None:
+        """Have what changed written soon; `urgently` does not wait for FLUSH_INTERVAL to pass."""
+        self._changed.set()
+        if urgently:
+            self._urgent.set()
+
+    def flush(self) -> bool:
+        """Write everything that has changed, now and in this thread; False if the cache failed (it was logged)."""
+        with self._flush_lock:
+            taken = [
+                (reporter, snapshot)
+                for reporter in list(self._reporters.values())
+                if (snapshot := reporter.take()) is not None
+            ]
+            return not taken or self._write(taken)
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until the last snapshot of every ended task is stored, `timeout` seconds at most; is it?"""
+        self.wake(urgently=True)
+        with self._flushed:
+            return self._flushed.wait_for(lambda: not self._find_unwritten_ends(), timeout)
+
+    def _write(self, taken: Sequence[tuple[Reporter, Snapshot]]) -> bool:
+        try:
+            get_store().save(snapshot for _, snapshot in taken)
+        except Exception:
+            # Whatever a cache backend raises: nothing is lost, the reporters still hold it.
+            self._failures += 1
+            _log_failure(self._failures, [snapshot.task_id for _, snapshot in taken])
+            return False
+        self._failures = 0
+        for reporter, snapshot in taken:
+            if reporter.mark_written(snapshot):
+                self._reporters.pop(reporter.task_id, None)
+        wakeups.publish([snapshot.task_id for _, snapshot in taken])
+        for _, snapshot in taken:
+            self.signals.send(snapshot)
+        return True
+
+    def _find_unwritten_ends(self) -> list[str]:
+        return [task_id for task_id, reporter in list(self._reporters.items()) if reporter.has_ended]
+
+    def _run(self) -> None:
+        while self._has_work():
+            try:
+                self._run_once(get_settings())
+            except Exception:
+                # This thread serves every task of the process: it must outlive the unforeseen.
+                logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
+                self._failures += 1
+            finally:
+                close_old_connections()
+            self._pause(get_settings().FLUSH_INTERVAL)
+
+    def _run_once(self, settings: Settings) -> None:
+        if not any(reporter.is_sampled for reporter in list(self._reporters.values())):
+            self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
+        self._changed.clear()
+        self.flush()
+        with self._flushed:
+            self._flushed.notify_all()
+        if (monotonic := self.clock.monotonic()) >= self._next_sweep:
+            self._next_sweep = monotonic + settings.SWEEP_INTERVAL
+            self._sweep()
+
+    def _pause(self, interval: float) -> None:
+        self._urgent.wait(min(interval * 2 ** min(self._failures, 16), max(interval, MAX_BACKOFF)))
+        self._urgent.clear()
+
+    def _has_work(self) -> bool:
+        if not self._reporters:
+            self._changed.wait(IDLE_SECONDS)
+        with self._lock:
+            if not self._reporters:
+                self._thread = None
+            return self._thread is not None
+
+    def _sweep(self) -> None:
+        for chore in list(self.chores):
+            chore()
+        waiting = {item.task_id: item for item in list(self._reporters.values()) if item.awaits_cancel}
+        try:
+            cancelled = get_store().find_cancelled(waiting)
+        except Exception:
+            self._failures += 1
+            _log_failure(self._failures, sorted(waiting))
+            return
+        for task_id in cancelled:
+            waiting[task_id].request_cancel()
+
+
+def get_flusher() -> Flusher:
+    """Return the flusher of this process."""
+    return _flusher
+
+
+def _renew_flusher() -> None:
+    # Threads do not survive a fork, and the parent still looks after its own tasks.
+    global _flusher
+    _flusher = Flusher()
+
+
+def _log_failure(count: int, task_ids: Collection[str]) -> None:
+    # An outage of an hour is one message with the traceback and a line now and then, not thousands.
+    if count & (count - 1) == 0:
+        logger.error("the cache failed (%s in a row); it is tried again; tasks %s", count, task_ids, exc_info=True)
+
+
+_flusher = Flusher()
+os.register_at_fork(after_in_child=_renew_flusher)
+atexit.register(lambda: get_flusher().drain(EXIT_SECONDS))

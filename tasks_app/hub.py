@@ -1,0 +1,278 @@
+"""Who watches what: one reader per event loop, whose reads do not grow with the number of viewers."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Protocol
+
+from . import sse, wakeups
+from .conf import Settings, get_settings
+from .state import Snapshot, State
+from .store import get_store
+
+logger = logging.getLogger("tasks_app")
+
+MAX_BACKOFF = 5.0
+
+
+class Viewer(Protocol):
+    """What the hub must know of an open stream."""
+
+    def notify(self, watch: "Watch") -> None:
+        """Take note that a task changed."""
+
+    def tick(self, monotonic: float) -> None:
+        """Take note that half a KEEPALIVE has passed."""
+
+
+class View:
+    """One public version of a task, with its frames: made once, and the same bytes for every stream."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.event_id = snapshot.event_id
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The unnamed event."""
+        return sse.encode_snapshot(self.snapshot)
+
+    @cached_property
+    def end_frame(self) -> bytes:
+        """The event that ends a stream."""
+        return sse.encode_end(self.snapshot)
+
+    @cached_property
+    def last_frames(self) -> bytes:
+        """Both, for the streams that are told of the end."""
+        return self.frame + self.end_frame
+
+
+class Watch:
+    """A task that someone of this process looks at; `view` is None as long as no such task is known."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        self.viewers: set[Viewer] = set()
+        self.view: View | None = None
+        self._text: str | None = None
+        self._changed_at = 0.0
+
+    def apply(self, text: str | None, *, monotonic: float) -> bool:
+        """Take in what the store holds; is there anything new to show? A text that vanished changes nothing."""
+        if text is None or text == self._text:
+            return False
+        self._text = text
+        self._changed_at = monotonic
+        return self._show(Snapshot.from_json(text))
+
+    def judge(self, settings: Settings, *, monotonic: float) -> State | bool:
+        """Judge the silence of the task: LOST, or whether viewers see something new, namely that it stalls."""
+        if self.view is None or not _gives_signs_of_life(self.view.snapshot):
+            return False
+        silence = monotonic - self._changed_at
+        if silence > settings.LOST_AFTER:
+            return State.LOST
+        return silence > settings.STALLED_AFTER and self._show(self.view.snapshot.as_stalled())
+
+    def _show(self, snapshot: Snapshot) -> bool:
+        if self.view is not None and self.view.event_id == snapshot.event_id:
+            return False
+        self.view = View(snapshot)
+        return True
+
+
+class Hub:
+    """Reads what is watched in this event loop, in batches, and wakes the streams of what changed."""
+
+    def __init__(self) -> None:
+        self.viewers: set[Viewer] = set()
+        self._loop = asyncio.get_running_loop()
+        self._watches: dict[str, Watch] = {}
+        self._stale: set[str] = set()
+        self._read_since_sweep: set[str] = set()
+        self._batch: asyncio.Future[None] | None = None
+        self._wake = asyncio.Event()
+        self._failures = 0
+        self._reader: asyncio.Task[None] | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+
+    async def watch(self, viewer: Viewer, task_ids: Sequence[str]) -> list[Watch]:
+        """Have `viewer` notified of every change of these tasks, and return them as they are now.
+
+        Raises:
+            Exception: whatever the cache raised; nothing is watched then.
+        """
+        watches = [self._watches.setdefault(task_id, Watch(task_id)) for task_id in task_ids]
+        self.viewers.add(viewer)
+        for watch in watches:
+            watch.viewers.add(viewer)
+        self._start()
+        try:
+            # The watch stands before the first read: no change can fall in between.
+            if fresh := [watch.task_id for watch in watches if watch.view is None]:
+                await self._read_soon(fresh)
+        except BaseException:
+            self.leave(viewer, watches)
+            raise
+        return watches
+
+    def leave(self, viewer: Viewer, watches: Iterable[Watch]) -> None:
+        """Undo `watch`; harmless if it was undone before."""
+        self.viewers.discard(viewer)
+        for watch in watches:
+            self.unwatch(viewer, watch)
+
+    def unwatch(self, viewer: Viewer, watch: Watch) -> None:
+        """Stop notifying `viewer` of one task."""
+        watch.viewers.discard(viewer)
+        if not watch.viewers and self._watches.get(watch.task_id) is watch:
+            del self._watches[watch.task_id]
+
+    def _start(self) -> None:
+        if self._reader is None:
+            wakeups.listen(self._on_change)
+            self._reader = self._loop.create_task(self._read_forever())
+            self._tick()
+
+    def _stop(self) -> None:
+        wakeups.ignore(self._on_change)
+        _hubs.pop(self._loop, None)
+        self._reader = None
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def _on_change(self, task_ids: Collection[str]) -> None:
+        """Runs in the thread that wrote the tasks."""
+        if watched := [task_id for task_id in task_ids if task_id in self._watches]:
+            try:
+                self._loop.call_soon_threadsafe(self._mark_stale, watched)
+            except RuntimeError:  # the loop is closed, and with it every stream
+                wakeups.ignore(self._on_change)
+
+    def _mark_stale(self, task_ids: Iterable[str]) -> None:
+        self._stale.update(task_ids)
+        self._wake.set()
+
+    def _read_soon(self, task_ids: Iterable[str]) -> "asyncio.Future[None]":
+        """Return a future for the next read, which all who ask in this moment share."""
+        self._mark_stale(task_ids)
+        if self._batch is None:
+            self._batch = self._loop.create_future()
+        return asyncio.shield(self._batch)
+
+    async def _read_forever(self) -> None:
+        try:
+            next_sweep = self._loop.time() + get_settings().SWEEP_INTERVAL
+            while self._watches or self._loop.time() < next_sweep:
+                await self._wait_until(next_sweep)
+                if is_sweep := self._loop.time() >= next_sweep:
+                    next_sweep = self._loop.time() + get_settings().SWEEP_INTERVAL
+                await self._read(is_sweep=is_sweep)
+                await asyncio.sleep(self._get_backoff())
+        finally:
+            self._stop()
+
+    async def _wait_until(self, time: float) -> None:
+        try:
+            async with asyncio.timeout_at(time):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    def _get_backoff(self) -> float:
+        return min(0.1 * 2 ** min(self._failures, 10), MAX_BACKOFF) if self._failures else 0
+
+    async def _read(self, *, is_sweep: bool) -> None:
+        task_ids, batch = self._stale, self._batch
+        self._stale, self._batch = set(), None
+        if is_sweep:
+            task_ids |= self._watches.keys() - self._read_since_sweep
+            self._read_since_sweep.clear()
+        try:
+            texts = await get_store().aread(task_ids) if task_ids else {}
+            self._apply(task_ids, texts)
+            if is_sweep:
+                await self._judge_silence()
+        except Exception as error:
+            self._fail(error, task_ids, batch)
+        else:
+            self._failures = 0
+            if not is_sweep:
+                self._read_since_sweep |= task_ids
+            if batch is not None:
+                batch.set_result(None)
+
+    def _fail(self, error: Exception, task_ids: set[str], batch: "asyncio.Future[None] | None") -> None:
+        """Whatever a cache raises: streams stay open, and the tasks are read again."""
+        self._failures += 1
+        if self._failures & (self._failures - 1) == 0:
+            logger.error("reading tasks failed (%s in a row): %s", self._failures, sorted(task_ids), exc_info=error)
+        self._mark_stale(task_ids & self._watches.keys())
+        if batch is not None:
+            batch.set_exception(error)
+            batch.exception()  # those who wait for it may be gone
+
+    def _apply(self, task_ids: Iterable[str], texts: dict[str, str]) -> None:
+        for task_id in task_ids:
+            if (watch := self._watches.get(task_id)) is not None:
+                self._apply_one(watch, texts.get(task_id))
+
+    def _apply_one(self, watch: Watch, text: str | None) -> None:
+        try:
+            has_news = watch.apply(text, monotonic=time.monotonic())
+        except ValueError:
+            logger.exception("task %s: what the cache holds is no snapshot", watch.task_id)
+            return
+        if has_news:
+            self._notify(watch)
+
+    def _notify(self, watch: Watch) -> None:
+        for viewer in list(watch.viewers):
+            viewer.notify(watch)
+
+    async def _judge_silence(self) -> None:
+        settings, lost = get_settings(), []
+        for watch in self._watches.values():
+            verdict = watch.judge(settings, monotonic=time.monotonic())
+            if verdict is State.LOST:
+                lost.append(watch)
+            elif verdict:
+                self._notify(watch)
+        if lost:
+            await self._declare_lost(lost)
+
+    async def _declare_lost(self, watches: Sequence[Watch]) -> None:
+        """The one write of a reader: nobody else is left to do it."""
+        now = datetime.now(UTC)
+        snapshots = [watch.view.snapshot.lost(now=now) for watch in watches if watch.view is not None]
+        logger.warning("no sign of life any more from tasks %s", [snapshot.task_id for snapshot in snapshots])
+        await get_store().asave(snapshots)
+        for watch, snapshot in zip(watches, snapshots, strict=True):
+            self._apply_one(watch, snapshot.to_json())
+        wakeups.publish([snapshot.task_id for snapshot in snapshots])
+
+    def _tick(self) -> None:
+        """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
+        for viewer in list(self.viewers):
+            viewer.tick(time.monotonic())
+        self._ticker = self._loop.call_later(get_settings().KEEPALIVE / 2, self._tick)
+
+
+def get_hub() -> Hub:
+    """Return the hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if (hub := _hubs.get(loop)) is None:
+        hub = _hubs[loop] = Hub()
+    return hub
+
+
+def _gives_signs_of_life(snapshot: Snapshot) -> bool:
+    return not snapshot.is_terminal and (snapshot.state is State.RUNNING or snapshot.beat is not None)
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

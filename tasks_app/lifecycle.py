@@ -1,0 +1,157 @@
+"""Mirrors the life of every `django.tasks` task, however it was enqueued, through the framework's own signals."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from . import compat
+from .exceptions import StoreUnavailable, TaskCancelled
+from .flusher import get_flusher
+from .reporter import Progress, bind, find_reporter, get_bound
+from .state import Snapshot
+from .store import get_store
+
+if TYPE_CHECKING:
+    from django.tasks import TaskResult
+
+logger = logging.getLogger("tasks_app")
+
+
+@dataclass(slots=True)
+class Start:
+    """What `start()` knows of the task it is about to enqueue, and what became of it."""
+
+    name: str | None
+    owner: str | None
+    error: Exception | None = None
+
+
+_start: ContextVar[Start | None] = ContextVar("tasks_app_start", default=None)
+
+
+@contextmanager
+def starting(name: str | None, owner: str | None) -> Iterator[None]:
+    """Give the task enqueued in this block a name and an owner.
+
+    Raises:
+        StoreUnavailable: its first snapshot could not be stored.
+    """
+    start = Start(name, owner)
+    token = _start.set(start)
+    try:
+        yield
+    finally:
+        _start.reset(token)
+    if start.error is not None:
+        raise StoreUnavailable("the state of the new task could not be stored") from start.error
+
+
+def connect() -> None:
+    """Follow the tasks of each installed framework."""
+    for signals in compat.signal_modules():
+        signals.task_enqueued.connect(on_enqueued, dispatch_uid="tasks_app")
+        signals.task_started.connect(on_started, dispatch_uid="tasks_app")
+        signals.task_finished.connect(on_finished, dispatch_uid="tasks_app")
+
+
+def queue(task_result: "TaskResult") -> Snapshot:
+    """Store and return the first snapshot of an enqueued task.
+
+    Raises:
+        StoreUnavailable: the cache failed, and whoever enqueues it wants to know; else that is logged.
+    """
+    start = _start.get() or Start(None, None)
+    snapshot = Snapshot.queued(
+        task_result.id,
+        start.name or task_result.task.module_path,
+        now=get_flusher().clock.now(),
+        owner=start.owner,
+    )
+    try:
+        get_store().add(snapshot)
+    except Exception as error:
+        start.error = error
+        if start is _start.get():
+            raise StoreUnavailable("the state of the new task could not be stored") from error
+        logger.exception("task %s: its first snapshot could not be stored", snapshot.task_id)
+    return snapshot
+
+
+Receiver = Callable[..., None]
+
+
+def _never_raise(receiver: Receiver) -> Receiver:
+    """A receiver that raises makes django-tasks-db fail the task and kills its worker."""
+
+    @wraps(receiver)
+    def guarded(*, task_result: "TaskResult", **kwargs: Any) -> None:
+        try:
+            receiver(task_result=task_result, **kwargs)
+        except Exception:
+            logger.exception("task %s: %s failed", task_result.id, receiver.__name__)
+
+    return guarded
+
+
+@_never_raise
+def on_enqueued(*, task_result: "TaskResult", **kwargs: Any) -> None:
+    """Store the first snapshot, unless the backend is ours, which has done it already."""
+    if find_reporter(task_result.id) is None:
+        queue(task_result)
+
+
+@_never_raise
+def on_started(*, task_result: "TaskResult", **kwargs: Any) -> None:
+    """Report the task from this process, and make it the one that `progress` stands for."""
+    if find_reporter(task_result.id) is not None:
+        return
+    flusher = get_flusher()
+    snapshot = _load(task_result.id) or Snapshot.queued(
+        task_result.id, task_result.task.module_path, now=flusher.clock.now()
+    )
+    reporter = Progress(snapshot, flusher=flusher)
+    reporter.begin()
+    flusher.add(reporter)
+    reporter.outer = bind(reporter)
+
+
+@_never_raise
+def on_finished(*, task_result: "TaskResult", **kwargs: Any) -> None:
+    """Report the end of the task."""
+    reporter = find_reporter(task_result.id)
+    if reporter is None:
+        return
+    if get_bound() is reporter:
+        bind(reporter.outer)
+    if reporter.has_ended:
+        return
+    if task_result.errors:
+        _report_failure(reporter, task_result)
+    else:
+        reporter.succeed(task_result.return_value)
+
+
+def _load(task_id: str) -> Snapshot | None:
+    try:
+        return get_store().get(task_id)
+    except Exception:
+        logger.exception("task %s: its snapshot could not be read; it is made anew", task_id)
+        return None
+
+
+def _report_failure(reporter: Progress, task_result: "TaskResult") -> None:
+    # Django's backends send the signal from the except block, so the exception itself is at hand; others may not.
+    error = sys.exc_info()[1]
+    last = task_result.errors[-1]
+    if error is not None:
+        reporter.fail(error)
+    elif last.exception_class_path.rpartition(".")[2] == TaskCancelled.__name__:
+        reporter.end_cancelled()
+    else:
+        kind, _, message = last.traceback.strip().rpartition("\n")[2].partition(": ")
+        reporter.fail_as(kind.rpartition(".")[2], message)

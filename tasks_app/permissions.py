@@ -1,0 +1,99 @@
+"""Who may start, see, cancel and list tasks, and the tokens that let a page show one task to anybody."""
+
+from collections.abc import Callable
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.core import signing
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from .conf import get_settings
+from .state import Snapshot
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SALT = "tasks_app.token"
+
+
+def _in_place(method: F) -> F:
+    """Mark a method that needs nothing but the user, which is loaded before, so that it may run in the event loop."""
+    method.in_place = True  # type: ignore[attr-defined]
+    return method
+
+
+class Policy:
+    """The default rules; name a subclass in `POLICY` to change them.
+
+    A method may be sync, and then runs in a thread, so that it may ask the database; or it may be `async def`.
+    """
+
+    @_in_place
+    def can_start(self, request: HttpRequest, name: str) -> bool:
+        """May this caller start the task called `name`? Those who are logged in, or all with ALLOW_ANONYMOUS_START."""
+        return get_user_key(request) is not None or get_settings().ALLOW_ANONYMOUS_START
+
+    @_in_place
+    def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        """May this caller see the task? Its owner and staff; a task without owner, whoever knows its id."""
+        return snapshot.owner is None or get_user_key(request) == snapshot.owner or is_staff(request)
+
+    @_in_place
+    def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        """May this caller cancel the task? The same people."""
+        return snapshot.owner is None or get_user_key(request) == snapshot.owner or is_staff(request)
+
+    @_in_place
+    def can_list(self, request: HttpRequest) -> bool:
+        """May this caller list tasks? Staff."""
+        return is_staff(request)
+
+
+async def ask(question: str, request: HttpRequest, *args: Any) -> bool:
+    """Put a question, such as "can_view", to the policy in force."""
+    method = getattr(import_string(get_settings().POLICY)(), question)
+    if iscoroutinefunction(method):
+        return bool(await method(request, *args))
+    if getattr(method, "in_place", False):
+        return bool(method(request, *args))
+    return bool(await sync_to_async(method)(request, *args))
+
+
+async def load_user(request: HttpRequest) -> None:
+    """Load `request.user`, so that sync code may look at it in the event loop."""
+    if hasattr(request, "auser"):
+        request.user = await request.auser()
+
+
+def get_user_key(request: HttpRequest) -> str | None:
+    """Return the primary key of the user who is logged in, as text."""
+    user = getattr(request, "user", None)
+    return str(user.pk) if user is not None and user.is_authenticated else None
+
+
+def is_staff(request: HttpRequest) -> bool:
+    """Is the caller a member of staff?"""
+    user = getattr(request, "user", None)
+    return user is not None and user.is_authenticated and getattr(user, "is_staff", False)
+
+
+def make_token(task_id: str, *, max_age: float = 900) -> str:
+    """Return a signed token that lets its bearer see this one task, for `max_age` seconds.
+
+    It is sent as `?token=` or as `Authorization: Bearer`.
+    """
+    return signing.dumps([task_id, timezone.now().timestamp() + max_age], salt=_SALT)
+
+
+def has_token(request: HttpRequest, task_id: str) -> bool:
+    """Does the request carry a token for this task that has not expired?"""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        token = request.GET.get("token", "")
+    try:
+        signed_id, expires_at = signing.loads(token.strip(), salt=_SALT)
+    except signing.BadSignature:
+        return False
+    return bool(signed_id == task_id and timezone.now().timestamp() < expires_at)

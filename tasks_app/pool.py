@@ -1,0 +1,119 @@
+"""Threads that run jobs: a bounded pool for sync code, and one event loop for coroutines.
+
+All are daemon threads, because servers wait for the others when they shut down. Each job runs in a fresh context:
+nothing of the request that enqueued it leaks into it.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connections
+
+logger = logging.getLogger("tasks_app")
+
+_IDLE_SECONDS = 5.0
+
+
+@dataclass(order=True, slots=True)
+class Job:
+    """A call that waits for a thread; the highest priority first, then the oldest."""
+
+    rank: tuple[int, int]
+    task_id: str = field(compare=False)
+    run: Callable[[], None] = field(compare=False)
+
+
+class ThreadPool:
+    """Runs jobs on at most `max_workers` threads; a thread ends when it was idle for some seconds."""
+
+    def __init__(self, max_workers: int, name: str) -> None:
+        self._max_workers = max_workers
+        self._name = name
+        self._numbers = itertools.count()
+        self._condition = threading.Condition()
+        self._waiting: list[Job] = []
+        self._threads = 0
+        self._idle = 0
+
+    def submit(self, task_id: str, run: Callable[[], None], *, priority: int = 0) -> None:
+        """Have `run` called by the next free thread."""
+        with self._condition:
+            heapq.heappush(self._waiting, Job((-priority, next(self._numbers)), task_id, run))
+            if self._idle >= len(self._waiting):
+                self._condition.notify()
+            elif self._threads < self._max_workers:
+                self._threads += 1
+                name = f"{self._name}-{next(self._numbers)}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def withdraw(self, task_id: str) -> bool:
+        """Remove a job that has not begun; was there one?"""
+        with self._condition:
+            remaining = [job for job in self._waiting if job.task_id != task_id]
+            found = len(remaining) < len(self._waiting)
+            if found:
+                heapq.heapify(remaining)
+                self._waiting = remaining
+            return found
+
+    def get_line(self) -> list[str]:
+        """Return the ids of the jobs that wait, the next one first."""
+        with self._condition:
+            return [job.task_id for job in sorted(self._waiting)]
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            try:
+                Context().run(job.run)
+            except BaseException:
+                logger.exception("task %s: its executor failed", job.task_id)
+        connections.close_all()
+
+    def _take(self) -> Job | None:
+        with self._condition:
+            self._idle += 1
+            has_job = self._condition.wait_for(lambda: self._waiting, _IDLE_SECONDS)
+            self._idle -= 1
+            if has_job:
+                return heapq.heappop(self._waiting)
+            self._threads -= 1
+            return None
+
+
+class LoopThread:
+    """An event loop in a thread of its own, for coroutines and timers."""
+
+    def __init__(self, name: str) -> None:
+        self._lock = threading.Lock()
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop; it is started when it is first asked for."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True).start()
+            return self._loop
+
+    def call_later(self, delay: float, function: Callable[[], None]) -> None:
+        """Call `function` in the loop after `delay` seconds."""
+        self.loop.call_soon_threadsafe(self.loop.call_later, delay, function)
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine to its end."""
+        self.loop.call_soon_threadsafe(self._start, coroutine, context=Context())
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(coroutine)
+        self._tasks.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,58 @@
+"""Errors over HTTP, as RFC 9457 has them: `application/problem+json`."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+
+logger = logging.getLogger("tasks_app")
+
+View = Callable[..., Awaitable[HttpResponseBase]]
+
+#: Seconds after which a client may try again what was refused for lack of room or of the cache.
+RETRY_AFTER = 5
+
+
+class Problem(Exception):
+    """An answer other than success; raised by whatever finds the reason, and made a response at the edge.
+
+    Args:
+        status: the HTTP status.
+        detail: what is wrong and what is allowed; a person reads it.
+        headers: more headers of the answer.
+    """
+
+    def __init__(self, status: HTTPStatus, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    def to_response(self) -> HttpResponse:
+        return JsonResponse(
+            {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail},
+            status=self.status,
+            content_type="application/problem+json",
+            headers={"Cache-Control": "no-store", **self.headers},
+        )
+
+
+def answers_problems(view: View) -> View:
+    """Make the problems that a view raises its answer."""
+
+    @wraps(view)
+    async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return await view(request, *args, **kwargs)
+        except Problem as problem:
+            return problem.to_response()
+
+    return wrapped
+
+
+def unavailable(detail: str) -> Problem:
+    """Return the answer to what may succeed later."""
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))

@@ -1,0 +1,138 @@
+"""Starting tasks: from Python by the task itself, over HTTP by a name in STARTABLE."""
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from . import compat, lifecycle
+from .conf import get_settings
+from .exceptions import InvalidArguments, UnknownTask
+from .reporter import identify_owner
+
+
+def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
+    """Enqueue a task with an owner, and return its id once its first snapshot is stored.
+
+    Args:
+        task: a task made by `@task`.
+        owner: who may see it: a user, a user's primary key, or None for whoever knows the id.
+        args, kwargs: what the task is called with.
+
+    Raises:
+        TypeError: `task` is not a task.
+        StoreUnavailable: the cache can't be reached.
+        TaskQueueFull: the in-process queue is full.
+    """
+    with lifecycle.starting(None, identify_owner(owner)):
+        return str(_check_task(task).enqueue(*args, **kwargs).id)
+
+
+async def astart(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
+    """Do what `start` does, from async code."""
+    with lifecycle.starting(None, identify_owner(owner)):
+        return str((await _check_task(task).aenqueue(*args, **kwargs)).id)
+
+
+async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | None) -> str:
+    """Do what `start` does for a name in STARTABLE.
+
+    Raises:
+        UnknownTask: there is no such name.
+        InvalidArguments: `kwargs` do not fit the signature of the task.
+    """
+    task = resolve(name)
+    check_arguments(task, kwargs)
+    with lifecycle.starting(name, owner):
+        return str((await task.aenqueue(**kwargs)).id)
+
+
+def resolve(name: str) -> Any:
+    """Return the task that a name in STARTABLE stands for.
+
+    Raises:
+        UnknownTask: there is no such name.
+        ImportError, TypeError: its path leads nowhere, or not to a task; a system check tells.
+    """
+    startable = get_settings().STARTABLE
+    if name not in startable:
+        raise UnknownTask(name)
+    return _import_task(startable[name])
+
+
+def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
+    """Check that JSON values fit the parameters of a task, by name and, where it is a plain one, by type.
+
+    Raises:
+        InvalidArguments: they do not; the message names the argument.
+    """
+    parameters = _get_parameters(task)
+    takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters.values())
+    named = {
+        name: item for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
+    }
+    for name, value in kwargs.items():
+        if name in named:
+            _check_type(name, value, named[name].annotation)
+        elif not takes_any:
+            raise InvalidArguments(f"unexpected argument {name!r}; allowed: {sorted(named)!r}")
+    for name, item in parameters.items():
+        if item.default is item.empty and name not in kwargs and item.kind is not item.VAR_KEYWORD:
+            if item.kind is not item.VAR_POSITIONAL:
+                raise InvalidArguments(f"missing argument {name!r}")
+
+
+def _check_task(task: Any) -> Any:
+    if not isinstance(task, compat.task_classes()):
+        raise TypeError(f"a task made by @task is needed, not {task!r}")
+    return task
+
+
+@cache
+def _import_task(path: str) -> Any:
+    return _check_task(import_string(path))
+
+
+def _get_parameters(task: Any) -> dict[str, inspect.Parameter]:
+    parameters = dict(inspect.signature(task.func).parameters)
+    if task.takes_context:
+        del parameters[next(iter(parameters))]
+    hints = typing.get_type_hints(task.func)
+    return {name: item.replace(annotation=hints.get(name, item.empty)) for name, item in parameters.items()}
+
+
+#: What a JSON value may be for a parameter annotated so; for any other annotation, anything.
+_JSON_TYPES: Mapping[Any, tuple[type, ...]] = {
+    int: (int,),
+    float: (int, float),
+    str: (str,),
+    bool: (bool,),
+    list: (list,),
+    dict: (dict,),
+    types.NoneType: (types.NoneType,),
+}
+
+
+def _check_type(name: str, value: object, annotation: Any) -> None:
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    choices = [typing.get_origin(item) or item for item in (typing.get_args(annotation) if is_union else [annotation])]
+    if not all(choice in _JSON_TYPES for choice in choices):
+        return
+    # JSON's true is not a number, although Python's is.
+    allowed = {kind for choice in choices for kind in _JSON_TYPES[choice]}
+    if type(value) not in allowed:
+        wanted = " or ".join(sorted("null" if item is types.NoneType else item.__name__ for item in choices))
+        raise InvalidArguments(f"argument {name!r} must be {wanted}, not {value!r}")
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting in ("TASKS_APP", "TASKS"):
+        _import_task.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="tasks_app.registry")

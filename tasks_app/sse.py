@@ -1,0 +1,57 @@
+"""The bytes of the wire: Server-Sent Events as the HTML standard defines them. Pure.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .state import Snapshot, encode_json
+
+CONTENT_TYPE = "text/event-stream"
+
+#: The `id` of the last event of a stream of many tasks.
+END_ID = "end"
+
+#: A comment: it keeps proxies from taking the connection for a dead one, and no client shows it.
+KEEP_ALIVE = b": keep-alive\n\n"
+
+#: The same for clients that must notice a dead connection themselves: an EventSource can't see comments.
+HEARTBEAT_EVENT = b"event: heartbeat\ndata: {}\n\n"
+
+
+def encode_event(data: Mapping[str, Any], *, event: str | None = None, event_id: str | None = None) -> bytes:
+    """Return one event whose data is one line of ASCII JSON, so that no text in it can break the frame."""
+    head = (f"id: {event_id}\n" if event_id is not None else "") + (f"event: {event}\n" if event else "")
+    return f"{head}data: {encode_json(data)}\n\n".encode("ascii")
+
+
+def encode_retry(milliseconds: int) -> bytes:
+    """Return the field that says how long an EventSource waits before it reconnects."""
+    return b"retry: %d\n\n" % milliseconds
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """Return the unnamed event that carries a snapshot."""
+    return encode_event(snapshot.to_wire(), event_id=snapshot.event_id)
+
+
+def encode_end(snapshot: Snapshot) -> bytes:
+    """Return the event that ends the stream of one task: its terminal snapshot again."""
+    return encode_event(snapshot.to_wire(), event="end", event_id=snapshot.event_id)
+
+
+def encode_missing(task_id: str) -> bytes:
+    """Return the event that says that a task of a multiplexed stream can't be shown."""
+    return encode_event({"task_id": task_id}, event="missing")
+
+
+def encode_all_ended(states: Mapping[str, int]) -> bytes:
+    """Return the event that ends a multiplexed stream; `states` counts the tasks in each terminal state."""
+    done, total = states.get("succeeded", 0), sum(states.values())
+    data = {
+        "progress": done * 100 // total if total else 0,
+        "status": "All tasks ended",
+        "states": states,
+    }
+    return encode_event(data, event="end", event_id=END_ID)

@@ -1,0 +1,364 @@
+"""What is known of a task, and how it changes. Pure: no Django, no I/O; the time is passed in."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Self
+
+MAX_STATUS_LENGTH = 500
+
+
+class State(StrEnum):
+    """Where a task is in its life; the last four are terminal."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+DEFAULT_STATUS: Mapping[State, str] = {
+    State.QUEUED: "Queued",
+    State.RUNNING: "Running",
+    State.SUCCEEDED: "Completed",
+    State.FAILED: "Failed",
+    State.CANCELLED: "Cancelled",
+    State.LOST: "Lost: the worker stopped responding",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One weighted phase of a task; `percent` is 0 to 100 of this phase alone."""
+
+    name: str
+    weight: float = 1
+    percent: float = 0.0
+    state: State = State.QUEUED
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "weight": self.weight,
+            "progress": floor_percent(self.percent),
+            "state": self.state,
+        }
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            name=data["name"],
+            weight=data["weight"],
+            percent=float(data["progress"]),
+            state=State(data["state"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a job has said so far; `stages` is empty unless the job declared some."""
+
+    current: float | None = None
+    total: float | None = None
+    unit: str | None = None
+    status: str | None = None
+    stages: tuple[Stage, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    cancel_requested: bool = False
+
+    @property
+    def percent(self) -> float | None:
+        """How far the whole task is, 0 to 100; None while the total is unknown."""
+        if self.stages:
+            weight = math.fsum(stage.weight for stage in self.stages)
+            return math.fsum(stage.weight * stage.percent for stage in self.stages) / weight
+        return percent_of(self.current, self.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything known of a task at one moment; each change is a method that returns the new snapshot.
+
+    The fields are those of the wire, and two that never leave the servers: `owner`, who may see the task, and
+    `beat`, the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing).
+    """
+
+    task_id: str
+    task: str
+    state: State = State.QUEUED
+    progress: int = 0
+    percent: float | None = None
+    status: str = DEFAULT_STATUS[State.QUEUED]
+    current: float | None = None
+    total: float | None = None
+    unit: str | None = None
+    rate: float | None = None
+    eta: float | None = None
+    stages: tuple[Stage, ...] = ()
+    attempt: int = 0
+    queue_position: int | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    updated_at: datetime
+    finished_at: datetime | None = None
+    cancel_requested: bool = False
+    stalled: bool = False
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    result: Any = None
+    result_omitted: str | None = None
+    error: Mapping[str, str] | None = None
+    seq: int = 1
+    owner: str | None = None
+    beat: int | None = None
+
+    @classmethod
+    def queued(cls, task_id: str, task: str, *, now: datetime, owner: str | None = None) -> Self:
+        """Return the first snapshot of a task."""
+        return cls(task_id=task_id, task=task, created_at=now, updated_at=now, owner=owner)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state.is_terminal
+
+    @property
+    def event_id(self) -> str:
+        """What tells two public versions of this task apart; opaque to clients."""
+        return f"{self.seq}-stalled" if self.stalled else str(self.seq)
+
+    def begun(self, *, now: datetime) -> Self:
+        """Return the snapshot of a new attempt: running, with nothing reported yet."""
+        return replace(
+            self._changed(now),
+            state=State.RUNNING,
+            status=DEFAULT_STATUS[State.RUNNING],
+            attempt=self.attempt + 1,
+            beat=(self.beat or 0) + 1,
+            started_at=now,
+            finished_at=None,
+            queue_position=None,
+            progress=0,
+            percent=None,
+            current=None,
+            total=None,
+            unit=None,
+            rate=None,
+            eta=None,
+            stages=(),
+            result=None,
+            result_omitted=None,
+            error=None,
+        )
+
+    def reported(self, report: Report, *, now: datetime, rate: float | None = None, eta: float | None = None) -> Self:
+        """Return the snapshot with what the job reported, or `self` if that is nothing new.
+
+        `progress` never goes back and stays below 100 while the task lives; `current` and `total` are as reported.
+        """
+        percent = report.percent
+        if percent is not None:
+            percent = max(percent, self.percent or 0.0)
+        progress = self.progress if percent is None else max(self.progress, min(floor_percent(percent), 99))
+        status = self.status if report.status is None else report.status[:MAX_STATUS_LENGTH]
+        new = replace(
+            self,
+            progress=progress,
+            percent=percent,
+            status=status,
+            current=report.current,
+            total=report.total,
+            unit=report.unit,
+            stages=report.stages,
+            meta=report.meta,
+            cancel_requested=report.cancel_requested,
+        )
+        return self if new == self else replace(new._changed(now), rate=rate, eta=eta)
+
+    def waiting(self, position: int | None, *, now: datetime) -> Self:
+        """Return the snapshot of a queued task that is `position`th in line (1 is next)."""
+        if self.state is not State.QUEUED or position == self.queue_position:
+            return self
+        return replace(self._changed(now), queue_position=position)
+
+    def beating(self) -> Self:
+        """Return the snapshot with a new sign of life; viewers see no difference."""
+        return replace(self, beat=(self.beat or 0) + 1)
+
+    def as_stalled(self) -> Self:
+        """Return what a viewer sees of a task that has given no sign of life for a while."""
+        return replace(self, stalled=True)
+
+    def succeeded(self, result: Any = None, *, now: datetime, omitted: str | None = None) -> Self:
+        """Return the end of a task that returned `result`, which is left out for the reason `omitted`."""
+        if self.is_terminal:
+            return self
+        stages = tuple(replace(stage, percent=100.0, state=State.SUCCEEDED) for stage in self.stages)
+        ended = self._ended(State.SUCCEEDED, now, stages)
+        return replace(ended, progress=100, percent=100.0, result=result, result_omitted=omitted)
+
+    def failed(self, kind: str, message: str | None = None, *, now: datetime) -> Self:
+        """Return the end of a task that raised an exception of type `kind`; without `message` viewers get none."""
+        if self.is_terminal:
+            return self
+        ended = self._ended(State.FAILED, now, self._stopped_stages(State.FAILED))
+        if message and ended.status == DEFAULT_STATUS[State.FAILED]:
+            ended = replace(ended, status=f"Failed: {message}"[:MAX_STATUS_LENGTH])
+        return replace(ended, error={"type": kind, "message": message or "The task failed."})
+
+    def cancelled(self, *, now: datetime) -> Self:
+        """Return the end of a task that stopped because it was asked to."""
+        if self.is_terminal:
+            return self
+        ended = self._ended(State.CANCELLED, now, self._stopped_stages(State.CANCELLED))
+        return replace(ended, cancel_requested=True)
+
+    def lost(self, *, now: datetime) -> Self:
+        """Return the end of a task whose worker is gone."""
+        if self.is_terminal:
+            return self
+        return self._ended(State.LOST, now, self._stopped_stages(State.LOST))
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object that viewers see."""
+        data = {name: getattr(self, name) for name in _WIRE_FIELDS}
+        for name in _TIME_FIELDS:
+            data[name] = format_time(data[name])
+        data["stages"] = [stage.to_wire() for stage in self.stages]
+        if self.result_omitted is None:
+            del data["result_omitted"]
+        return data
+
+    def to_json(self) -> str:
+        """Return the text that is stored: what viewers see, and the two private fields."""
+        return encode_json(self.to_wire() | {"owner": self.owner, "beat": self.beat})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the snapshot that `to_json` made `text` of.
+
+        Raises:
+            ValueError: the text is not that of a snapshot.
+        """
+        try:
+            data = {name: value for name, value in json.loads(text).items() if name in _STORED_FIELDS}
+            data["state"] = State(data["state"])
+            data["stages"] = tuple(map(Stage.from_wire, data["stages"]))
+            data |= {name: parse_time(data[name]) for name in _TIME_FIELDS}
+            return cls(**data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a stored snapshot: {text[:80]!r}") from error
+
+    def _changed(self, now: datetime) -> Self:
+        return replace(self, seq=self.seq + 1, updated_at=now, stalled=False)
+
+    def _ended(self, state: State, now: datetime, stages: tuple[Stage, ...]) -> Self:
+        """`status` stays what the task set last; where it set nothing it is the state's own."""
+        is_default = self.status == DEFAULT_STATUS[self.state]
+        return replace(
+            self._changed(now),
+            state=state,
+            status=DEFAULT_STATUS[state] if is_default else self.status,
+            finished_at=now,
+            queue_position=None,
+            rate=None,
+            eta=None,
+            stages=stages,
+        )
+
+    def _stopped_stages(self, state: State) -> tuple[Stage, ...]:
+        return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
+
+
+_STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
+_TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
+_FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")
+_WIRE_FIELDS = _FIRST_FIELDS + tuple(
+    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, "owner", "beat")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a value grows: a time-weighted moving average, the youngest `window` seconds weighing most.
+
+    Each interval's speed enters with weight 1 - exp(-dt / window), and the sum is divided by the weight so far, so
+    that the start does not pull it towards zero (the bias correction of Kingma & Ba 2015, section 3, for uneven
+    intervals).
+    """
+
+    window: float = 10.0
+    value: float | None = None
+    time: float = 0.0
+    elapsed: float = 0.0
+    _average: float = 0.0
+    _weight: float = 0.0
+
+    def observed(self, value: float | None, *, time: float) -> Self:
+        """Return the pace after `value` was seen at `time` (s); a value that went back starts afresh."""
+        if value is None or self.value is None or value < self.value:
+            return type(self)(window=self.window, value=value, time=time)
+        interval = time - self.time
+        if interval <= 0:
+            return replace(self, value=value)
+        keep = math.exp(-interval / self.window)
+        return replace(
+            self,
+            value=value,
+            time=time,
+            elapsed=self.elapsed + interval,
+            _average=self._average * keep + (value - self.value) / interval * (1 - keep),
+            _weight=self._weight * keep + (1 - keep),
+        )
+
+    @property
+    def per_second(self) -> float | None:
+        """The speed, or None until a second has been seen: a figure from less jumps about."""
+        return self._average / self._weight if self.elapsed >= 1.0 else None
+
+    def seconds_until(self, target: float) -> float | None:
+        """Return the time left until `target` is reached at this speed, or None where that is unknown."""
+        speed = self.per_second
+        if not speed or self.value is None:
+            return None
+        return max(target - self.value, 0.0) / speed
+
+
+def percent_of(current: float | None, total: float | None) -> float | None:
+    """Return 0 to 100, or None where it can't be known (no total yet, or nothing to do)."""
+    if current is None or total is None or total <= 0:
+        return None
+    return 100.0 if current >= total else max(current * 100 / total, 0.0)
+
+
+def floor_percent(percent: float) -> int:
+    """Return the whole number at or below `percent`, taking 28.999999999999996 for the 29 that it is."""
+    return math.floor(round(percent, 9))
+
+
+def encode_json(value: Any) -> str:
+    """Return one line of ASCII JSON.
+
+    Raises:
+        TypeError, ValueError: `value` is not JSON (NaN and the infinities are not).
+    """
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def format_time(time: datetime | None) -> str | None:
+    """Return `time` as RFC 3339 in UTC, to the millisecond."""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Return what `format_time` made `text` of."""
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,178 @@
+"""Where the state of tasks lives: one JSON text per task in Django's cache framework."""
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.core.cache import BaseCache, caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.signals import setting_changed
+from django.db import close_old_connections
+
+from .conf import get_settings
+from .exceptions import StoreUnavailable
+from .state import Snapshot
+
+T = TypeVar("T")
+
+#: An id is a part of URLs and of cache keys: printable ASCII without a slash (memcached forbids spaces).
+_TASK_ID = re.compile(r"[!-.0-~]{1,128}")
+
+#: How long a repeat with the same Idempotency-Key answers the same task, and how long an unfinished start blocks it.
+IDEMPOTENCY_TTL = 24 * 3600
+CLAIM_TTL = 60
+
+
+class Store:
+    """Snapshots, cancel requests and idempotency keys over one cache; methods `ax` are the async twins of `x`.
+
+    Whatever the cache raises passes through: only the caller knows whether to retry, to log or to answer 503.
+    """
+
+    def __init__(self, cache: BaseCache) -> None:
+        self._cache = cache
+        #: In-memory caches answer in microseconds: calling them in place is cheaper than a thread.
+        self._is_local = isinstance(cache, LocMemCache | DummyCache)
+
+    def add(self, snapshot: Snapshot) -> bool:
+        """Store the first snapshot of a task; False if the id is taken, which changes nothing."""
+        return bool(self._cache.add(_task_key(snapshot.task_id), snapshot.to_json(), _time_to_live(snapshot)))
+
+    def save(self, snapshots: Iterable[Snapshot]) -> None:
+        """Store the snapshots, in one round trip where the cache can do that.
+
+        Raises:
+            StoreUnavailable: the cache refused some of them without raising.
+        """
+        by_ttl: dict[int, dict[str, str]] = {}
+        for snapshot in snapshots:
+            by_ttl.setdefault(_time_to_live(snapshot), {})[_task_key(snapshot.task_id)] = snapshot.to_json()
+        for time_to_live, texts in by_ttl.items():
+            if refused := self._cache.set_many(texts, time_to_live):
+                raise StoreUnavailable(f"the cache did not store {refused!r}")
+
+    def read(self, task_ids: Iterable[str]) -> dict[str, str]:
+        """Return the stored text of each task that has one, in one round trip where the cache can do that."""
+        keys = {_task_key(task_id): task_id for task_id in task_ids if is_task_id(task_id)}
+        return {keys[key]: text for key, text in self._cache.get_many(keys).items()} if keys else {}
+
+    def get(self, task_id: str) -> Snapshot | None:
+        """Return the snapshot of a task, or None."""
+        text = self.read([task_id]).get(task_id)
+        return None if text is None else Snapshot.from_json(text)
+
+    def request_cancel(self, task_id: str) -> None:
+        """Leave word that the task shall stop; its worker looks for it."""
+        self._cache.set(_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
+
+    def find_cancelled(self, task_ids: Iterable[str]) -> set[str]:
+        """Return those of the tasks that someone asked to cancel."""
+        keys = {_cancel_key(task_id): task_id for task_id in task_ids}
+        return {keys[key] for key in self._cache.get_many(keys)} if keys else set()
+
+    def claim(self, name: str, text: str) -> str | None:
+        """Reserve an idempotency key by storing `text`; return None, or the text of whoever holds the key."""
+        key = _claim_key(name)
+        if self._cache.add(key, text, CLAIM_TTL):
+            return None
+        held: str | None = self._cache.get(key)
+        return held if held is not None else self.claim(name, text)
+
+    def fulfil(self, name: str, text: str) -> None:
+        """Replace the text under a claimed idempotency key by the lasting one."""
+        self._cache.set(_claim_key(name), text, IDEMPOTENCY_TTL)
+
+    def release(self, name: str) -> None:
+        """Give an idempotency key back."""
+        self._cache.delete(_claim_key(name))
+
+    async def aread(self, task_ids: Iterable[str]) -> dict[str, str]:
+        return await self.arun(self.read, task_ids)
+
+    async def aget(self, task_id: str) -> Snapshot | None:
+        return await self.arun(self.get, task_id)
+
+    async def asave(self, snapshots: Iterable[Snapshot]) -> None:
+        await self.arun(self.save, snapshots)
+
+    async def arequest_cancel(self, task_id: str) -> None:
+        await self.arun(self.request_cancel, task_id)
+
+    async def aclaim(self, name: str, text: str) -> str | None:
+        return await self.arun(self.claim, name, text)
+
+    async def afulfil(self, name: str, text: str) -> None:
+        await self.arun(self.fulfil, name, text)
+
+    async def arelease(self, name: str) -> None:
+        await self.arun(self.release, name)
+
+    async def arun(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function that uses this store, without blocking the event loop."""
+        if self._is_local:
+            return function(*args)
+        hop = sync_to_async(_without_connections, thread_sensitive=False, executor=_get_executor())
+        return await hop(partial(function, *args))
+
+
+@lru_cache(maxsize=1)
+def get_store() -> Store:
+    """Return the store of this process.
+
+    It has a cache connection of its own: `caches[…]` gives each request another, and with it a pool of sockets.
+    """
+    return Store(caches.create_connection(get_settings().CACHE))
+
+
+def is_task_id(text: str) -> bool:
+    """Can this be the id of a task?"""
+    return _TASK_ID.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1)
+def _get_executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="tasks_app-store")
+
+
+def _without_connections(function: Callable[[], T]) -> T:
+    """The database cache opens a connection in the calling thread; it must not outlive CONN_MAX_AGE there."""
+    try:
+        return function()
+    finally:
+        close_old_connections()
+
+
+def _task_key(task_id: str) -> str:
+    return f"tasks_app:{task_id}"
+
+
+def _cancel_key(task_id: str) -> str:
+    return f"tasks_app:{task_id}:cancel"
+
+
+def _claim_key(name: str) -> str:
+    return f"tasks_app:start:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def _time_to_live(snapshot: Snapshot) -> int:
+    settings = get_settings()
+    return _seconds(settings.RETENTION if snapshot.is_terminal else settings.ACTIVE_TTL)
+
+
+def _seconds(time: float) -> int:
+    # Redis cuts a TTL to whole seconds, and one of 0 deletes at once.
+    return math.ceil(time)
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting in ("CACHES", "TASKS_APP"):
+        get_store.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="tasks_app.store")

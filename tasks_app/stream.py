@@ -1,0 +1,206 @@
+"""The read path of one viewer: an iterator of frames that holds no thread, no queue and no connection."""
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, Self
+
+from django.http import StreamingHttpResponse
+
+from . import sse
+from .conf import get_settings
+from .hub import Hub, View, Watch, get_hub
+from .threads import release_request_thread
+
+logger = logging.getLogger("tasks_app")
+
+
+class Stream:
+    """The frames of one or many tasks, the latest of each at every step, until all have ended.
+
+    It is an object with a `close()`, not a generator: when a client goes away, a generator that is suspended runs its
+    `finally` at the next garbage collection. Nothing is queued for a slow reader: `_pending` says which tasks have
+    changed, and what is sent is what they are by then.
+    """
+
+    def __init__(self, hub: Hub, *, uses_heartbeat_events: bool) -> None:
+        settings = get_settings()
+        self.watches: list[Watch] = []
+        self._hub = hub
+        self._loop = asyncio.get_running_loop()
+        self._head: bytes | None = sse.encode_retry(draw_around(settings.RETRY_MS, 0.5))
+        self._sign_of_life = sse.HEARTBEAT_EVENT if uses_heartbeat_events else sse.KEEP_ALIVE
+        self._deadline = _draw_deadline(settings.MAX_STREAM_SECONDS)
+        self._pending: dict[Watch, None] = {}
+        self._missing: list[str] = []
+        self._seen: dict[Watch, str] = {}
+        self._ended: Counter[str] = Counter()
+        self._is_many = False
+        self._is_idle = False
+        self._is_overdue = False
+        self._is_done = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    @classmethod
+    async def open(cls, task_ids: Sequence[str], *, uses_heartbeat_events: bool = False) -> Self:
+        """Return a stream that watches these tasks; whoever asked must close it if it is not iterated over.
+
+        Raises:
+            Exception: whatever the cache raised.
+        """
+        stream = cls(get_hub(), uses_heartbeat_events=uses_heartbeat_events)
+        stream.watches = await stream._hub.watch(stream, task_ids)
+        return stream
+
+    def show_one(self, last_event_id: str | None) -> None:
+        """Send the one task that is watched, unless it is what the client has seen already."""
+        (watch,) = self.watches
+        self._pending = {watch: None}
+        if last_event_id is not None:
+            self._seen[watch] = last_event_id
+
+    def show_many(self, hidden: Iterable[Watch]) -> None:
+        """Send all tasks that are watched; for those that are `hidden`, that they are missing."""
+        self._is_many = True
+        self._pending = dict.fromkeys(self.watches)
+        for watch in hidden:
+            del self._pending[watch]
+            self._hub.unwatch(self, watch)
+            self._missing.append(watch.task_id)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        # An exception that leaves here makes Daphne keep the connection open for ever.
+        try:
+            if self._head is not None:
+                release_request_thread()
+            while not (chunk := self._take()):
+                if self._is_done:
+                    raise StopAsyncIteration
+                await self._wait()
+        except (StopAsyncIteration, asyncio.CancelledError):
+            self.close()
+            raise
+        except Exception:
+            logger.exception("a stream failed; tasks %s", [watch.task_id for watch in self.watches])
+            self.close()
+            raise StopAsyncIteration from None
+        return chunk
+
+    async def aclose(self) -> None:
+        """Let go of everything; Django calls this when the client is gone."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything, from any thread and as often as one likes."""
+        self._is_done = True
+        try:
+            self._loop.call_soon_threadsafe(self._detach)
+        except RuntimeError:  # the loop is closed
+            self._detach()
+
+    def notify(self, watch: Watch) -> None:
+        """Take note that a task changed."""
+        self._pending[watch] = None
+        self._wake()
+
+    def tick(self, monotonic: float) -> None:
+        """Take note that half a KEEPALIVE has passed: twice that without a frame, and a sign of life is due."""
+        if monotonic > self._deadline:
+            self._is_done = True
+            self._wake()
+        elif self._is_idle:
+            self._is_overdue = True
+            self._wake()
+        self._is_idle = True
+
+    def _detach(self) -> None:
+        self._hub.leave(self, self.watches)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _take(self) -> bytes | None:
+        """Return what is to be sent now, or None; one frame alone is the object that all streams share."""
+        if self._is_done:
+            return None
+        frames = self._take_frames()
+        if not frames and self._is_overdue:
+            frames.append(self._sign_of_life)
+        if frames:
+            self._is_idle = self._is_overdue = False
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
+    def _take_frames(self) -> list[bytes]:
+        frames = []
+        if self._head is not None:
+            frames.append(self._head)
+            self._head = None
+        frames += [sse.encode_missing(task_id) for task_id in self._missing]
+        self._ended["missing"] += len(self._missing)
+        self._missing = []
+        changed, self._pending = self._pending, {}
+        for watch in changed:
+            if watch.view is not None:
+                frames += self._take_view(watch, watch.view)
+        if self._is_many and self._ended.total() == len(self.watches):
+            frames.append(sse.encode_all_ended(+self._ended))
+            self._is_done = True
+        return frames
+
+    def _take_view(self, watch: Watch, view: View) -> list[bytes]:
+        is_new = self._seen.get(watch) != view.event_id
+        self._seen[watch] = view.event_id
+        if not view.snapshot.is_terminal:
+            return [view.frame] if is_new else []
+        self._hub.unwatch(self, watch)
+        if self._is_many:
+            self._ended[view.snapshot.state] += 1
+            return [view.frame]
+        self._is_done = True
+        return [view.last_frames if is_new else view.end_frame]
+
+
+class EventStreamResponse(StreamingHttpResponse):
+    """A streaming response that gives the server the stream itself, without Django's generators around it."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream, content_type=sse.CONTENT_TYPE, headers=STREAM_HEADERS)
+        self._stream = stream
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        # A middleware that has wrapped the content must be heard.
+        if self._iterator is self._stream:  # type: ignore[attr-defined]
+            return self._stream
+        return super().__aiter__()
+
+
+#: `identity` keeps GZipMiddleware out, which on Django 5.2 compresses each chunk by itself.
+STREAM_HEADERS = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+    "Content-Encoding": "identity",
+}
+
+
+def draw_around(value: float, spread: float) -> int:
+    """Return a whole number drawn from `value` ± `spread` (0.5 is 50 %)."""
+    return round(value * random.uniform(1 - spread, 1 + spread))
+
+
+def _draw_deadline(lifetime: float | None) -> float:
+    return float("inf") if lifetime is None else time.monotonic() + lifetime * random.uniform(0.8, 1.2)

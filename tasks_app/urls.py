@@ -1,0 +1,15 @@
+"""`path("", include("tasks_app.urls"))` in the URLconf of the host project."""
+
+from django.urls import path
+
+from . import views
+
+app_name = "tasks_app"
+
+urlpatterns = [
+    path("start-task", views.start_task, name="start-task"),
+    path("task-progress", views.stream_tasks, name="tasks-progress"),
+    path("task-progress/<str:task_id>", views.stream_task, name="task-progress"),
+    path("tasks/<str:task_id>", views.show_task, name="task"),
+    path("tasks/<str:task_id>/cancel", views.cancel_task, name="task-cancel"),
+]

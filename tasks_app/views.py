@@ -1,0 +1,351 @@
+"""The endpoints. Each is async, and none holds a thread while it waits."""
+
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.csrf import csrf_exempt
+
+from . import sse
+from .conf import get_settings
+from .control import acancel
+from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull
+from .hub import get_hub
+from .permissions import ask, get_user_key, has_token, load_user, make_token
+from .problems import Problem, View, answers_problems, unavailable
+from .registry import astart_named, check_arguments, resolve
+from .state import Snapshot, State, encode_json
+from .store import get_store
+from .stream import STREAM_HEADERS, EventStreamResponse, Stream
+
+logger = logging.getLogger("tasks_app")
+
+MAX_KEY_LENGTH = 255
+
+
+def endpoint(*methods: str) -> Callable[[View], View]:
+    """Make a view answer these methods, with problems as JSON, and with `request.user` loaded."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt  # what needs the check makes it itself: scripts without cookies have no token
+        @transaction.non_atomic_requests
+        @answers_problems
+        @wraps(view)
+        async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method not in methods:
+                allowed = ", ".join(methods)
+                raise Problem(
+                    HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method!r} is not one of {allowed}.", Allow=allowed
+                )
+            await load_user(request)
+            return await view(request, *args, **kwargs)
+
+        return wrapped
+
+    return decorate
+
+
+@endpoint("POST")
+async def start_task(request: HttpRequest) -> HttpResponse:
+    """Start a task by its name in STARTABLE, and answer where to follow it."""
+    body = _read_body(request)
+    name, kwargs = _parse_start(request, body)
+    _check_csrf(request)
+    await _check_can_start(request, name)
+    try:
+        check_arguments(resolve(name), kwargs)
+    except InvalidArguments as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"Task {name!r}: {error}.") from error
+    answer = await _start_once(request, name, kwargs, body)
+    answer["token"] = make_token(answer["task_id"])
+    return _json_response(answer, status=HTTPStatus.ACCEPTED, headers={"Location": answer["status_url"]})
+
+
+@endpoint("GET", "HEAD")
+async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
+    """Stream the snapshots of one task until it has ended."""
+    stream = await _open_stream(request, [task_id])
+    try:
+        (watch,) = stream.watches
+        if watch.view is None or not await _can_view(request, watch.view.snapshot):
+            raise _not_found(task_id)
+        last_event_id = request.headers.get("Last-Event-ID") or request.GET.get("last_event_id")
+        if watch.view.snapshot.is_terminal and last_event_id == watch.view.event_id:
+            stream.close()
+            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    except BaseException:
+        stream.close()
+        raise
+    stream.show_one(last_event_id)
+    return _stream_response(request, stream)
+
+
+@endpoint("GET", "HEAD")
+async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
+    """Stream the snapshots of many tasks on one connection until all have ended."""
+    task_ids = _parse_task_ids(request)
+    stream = await _open_stream(request, task_ids)
+    try:
+        hidden = [
+            watch
+            for watch in stream.watches
+            if watch.view is None or not await _can_view(request, watch.view.snapshot)
+        ]
+        shown = [watch.view for watch in stream.watches if watch.view is not None and watch not in hidden]
+        has_ended = all(view.snapshot.is_terminal for view in shown)
+        if has_ended and request.headers.get("Last-Event-ID") == sse.END_ID:
+            stream.close()
+            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    except BaseException:
+        stream.close()
+        raise
+    stream.show_many(hidden)
+    return _stream_response(request, stream)
+
+
+@endpoint("GET", "HEAD")
+async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
+    """Answer the snapshot of a task as JSON."""
+    snapshot = await _get_visible(request, task_id)
+    etag = f'"{snapshot.event_id}"'
+    response = _json_response(snapshot.to_wire(), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+    conditional: HttpResponse = get_conditional_response(request, etag=etag, response=response)
+    return conditional
+
+
+@endpoint("POST")
+async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
+    """Ask a task to stop."""
+    _check_csrf(request)
+    snapshot = await _get_visible(request, task_id)
+    if not await ask("can_cancel", request, snapshot):
+        raise _refusal(request, "You may not cancel this task.")
+    try:
+        with _store_access():
+            await acancel(task_id)
+    except TaskNotFound as error:
+        raise _not_found(task_id) from error
+    except TaskAlreadyEnded as error:
+        raise Problem(HTTPStatus.CONFLICT, "The task has ended already.") from error
+    return _json_response({"task_id": task_id, "cancel_requested": True}, status=HTTPStatus.ACCEPTED)
+
+
+def _read_body(request: HttpRequest) -> bytes:
+    limit = get_settings().MAX_BODY
+    body = request.read(limit + 1)
+    if len(body) > limit:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {limit!r} bytes.")
+    return body
+
+
+def _parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments that a body asks for."""
+    data: dict[str, Any] = {}
+    if body:
+        if request.content_type != "application/json":
+            raise Problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"The body is {request.content_type!r}; it must be 'application/json', or empty.",
+            )
+        data = _parse_object(body)
+    if unknown := data.keys() - {"task", "kwargs"}:
+        raise _bad_request(f"Unknown members {sorted(unknown)!r}; allowed: ['kwargs', 'task'].")
+    name, kwargs = data.get("task", get_settings().DEFAULT_TASK), data.get("kwargs", {})
+    if name is None:
+        raise _bad_request('Name a task: there is no DEFAULT_TASK. Example: {"task": "report"}.')
+    if not isinstance(name, str):
+        raise _bad_request(f"'task' must be a string, not {name!r}.")
+    if not isinstance(kwargs, dict):
+        raise _bad_request(f"'kwargs' must be an object, not {kwargs!r}.")
+    return name, kwargs
+
+
+def _parse_object(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _bad_request(f"The body is not JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise _bad_request(f"The body must be a JSON object, not {data!r}.")
+    return data
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name!r} is not a JSON value")
+
+
+async def _check_can_start(request: HttpRequest, name: str) -> None:
+    """An unknown name is told only to those who may start something, and with the names that they may start."""
+    names = get_settings().STARTABLE
+    if name in names:
+        if not await ask("can_start", request, name):
+            raise _refusal(request, "You may not start this task.")
+        return
+    allowed = [known for known in sorted(names) if await ask("can_start", request, known)]
+    if names and not allowed:
+        raise _refusal(request, "You may not start this task.")
+    raise _bad_request(f"Unknown task {name!r}; allowed: {allowed!r}.")
+
+
+async def _start_once(request: HttpRequest, name: str, kwargs: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    """Start the task, or find the one that the same Idempotency-Key has started in the last 24 hours."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return await _start(request, name, kwargs)
+    if not 0 < len(key) <= MAX_KEY_LENGTH:
+        raise _bad_request(f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH!r} characters, not {len(key)!r}.")
+    claim = f"{get_user_key(request) or ''}:{key}"
+    record: dict[str, Any] = {"body": hashlib.sha256(body).hexdigest()}
+    with _store_access():
+        held = await get_store().aclaim(claim, encode_json(record))
+    if held is not None:
+        return _recall(json.loads(held), record)
+    try:
+        record["answer"] = await _start(request, name, kwargs)
+    except BaseException:
+        with _store_access():
+            await get_store().arelease(claim)
+        raise
+    with _store_access():
+        await get_store().afulfil(claim, encode_json(record))
+    answer: dict[str, Any] = record["answer"]
+    return answer
+
+
+def _recall(held: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    if held["body"] != record["body"]:
+        raise Problem(HTTPStatus.CONFLICT, "This Idempotency-Key was used with another body.")
+    if "answer" not in held:
+        raise Problem(HTTPStatus.CONFLICT, "The first request with this Idempotency-Key is not done.", Retry_After="1")
+    answer: dict[str, Any] = held["answer"]
+    return answer
+
+
+async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        task_id = await astart_named(name, kwargs, owner=get_user_key(request))
+    except TaskQueueFull as error:
+        raise unavailable(f"No more tasks can be queued: {error}.") from error
+    except StoreUnavailable as error:
+        raise unavailable("The state of tasks can't be stored at the moment.") from error
+    return {
+        "task_id": task_id,
+        "task": name,
+        "state": State.QUEUED,
+        "progress_url": _reverse(request, "task-progress", task_id),
+        "status_url": _reverse(request, "task", task_id),
+        "cancel_url": _reverse(request, "task-cancel", task_id),
+    }
+
+
+def _reverse(request: HttpRequest, name: str, task_id: str) -> str:
+    match = request.resolver_match
+    return reverse(f"tasks_app:{name}", args=[task_id], current_app=match.namespace if match else None)
+
+
+async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
+    if not hasattr(request, "scope"):
+        raise Problem(
+            HTTPStatus.NOT_IMPLEMENTED,
+            "Streams need an ASGI server, and this is a WSGI one. Put 'daphne' first in INSTALLED_APPS, set "
+            "ASGI_APPLICATION, and use runserver, or run 'daphne <project>.asgi:application'.",
+        )
+    heartbeat = request.GET.get("heartbeat", "comment")
+    if heartbeat not in ("comment", "event"):
+        raise _bad_request(f"'heartbeat' is {heartbeat!r}; allowed: 'comment', 'event'.")
+    if (open_streams := len(get_hub().viewers)) >= get_settings().MAX_STREAMS:
+        raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
+    with _store_access():
+        return await Stream.open(task_ids, uses_heartbeat_events=heartbeat == "event")
+
+
+def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:
+    if request.method == "HEAD":
+        stream.close()
+        return StreamingHttpResponse(_nothing(), content_type=sse.CONTENT_TYPE, headers=STREAM_HEADERS)
+    return EventStreamResponse(stream)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield
+
+
+def _parse_task_ids(request: HttpRequest) -> list[str]:
+    task_ids = list(dict.fromkeys(request.GET.getlist("task")))
+    limit = get_settings().MAX_TASKS_PER_STREAM
+    if not task_ids:
+        raise _bad_request("Name the tasks to follow: '?task=<id>&task=<id>'.")
+    if len(task_ids) > limit:
+        raise _bad_request(f"{len(task_ids)!r} tasks were named; at most {limit!r} are allowed on one stream.")
+    return task_ids
+
+
+async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
+    with _store_access():
+        snapshot = await get_store().aget(task_id)
+    if snapshot is None or not await _can_view(request, snapshot):
+        raise _not_found(task_id)
+    return snapshot
+
+
+async def _can_view(request: HttpRequest, snapshot: Snapshot) -> bool:
+    return has_token(request, snapshot.task_id) or await ask("can_view", request, snapshot)
+
+
+def _check_csrf(request: HttpRequest) -> None:
+    """A browser sends its cookies with any site's request, so one that says who the caller is asks for a token."""
+    is_session = django_settings.SESSION_COOKIE_NAME in request.COOKIES
+    if is_session or (request.COOKIES and get_user_key(request) is not None):
+        check = _CsrfCheck(lambda request: HttpResponse())
+        check.process_request(request)
+        if reason := check.process_view(request, lambda request: HttpResponse(), (), {}):
+            raise Problem(HTTPStatus.FORBIDDEN, f"CSRF check failed: {reason}")
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    """Django's own check, which says the reason instead of answering with a page."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason
+
+
+@contextmanager
+def _store_access() -> Iterator[None]:
+    """Answer 503 for whatever a cache backend raises."""
+    try:
+        yield
+    except (Problem, TaskNotFound, TaskAlreadyEnded):
+        raise
+    except Exception as error:
+        logger.exception("the cache that holds the state of tasks failed")
+        raise unavailable("The state of tasks can't be reached at the moment.") from error
+
+
+def _json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
+    return HttpResponse(encode_json(data), content_type="application/json", **options)
+
+
+def _bad_request(detail: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, detail)
+
+
+def _not_found(task_id: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, f"There is no task {task_id[:200]!r}, or you may not see it.")
+
+
+def _refusal(request: HttpRequest, detail: str) -> Problem:
+    if get_user_key(request) is None:
+        return Problem(HTTPStatus.UNAUTHORIZED, f"{detail} Log in first.", WWW_Authenticate="Session")
+    return Problem(HTTPStatus.FORBIDDEN, detail)

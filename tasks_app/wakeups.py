@@ -1,0 +1,32 @@
+"""The word "these tasks changed, look again", from whoever wrote them to whoever watches them.
+
+It may be lost: readers sweep anyway. Within a process it goes straight to each listener.
+"""
+
+import threading
+from collections.abc import Callable, Collection
+
+Listener = Callable[[Collection[str]], None]
+
+_lock = threading.Lock()
+_listeners: frozenset[Listener] = frozenset()
+
+
+def listen(listener: Listener) -> None:
+    """Have `listener` called with the ids of tasks that changed, in the thread that wrote them; it must not block."""
+    global _listeners
+    with _lock:
+        _listeners |= {listener}
+
+
+def ignore(listener: Listener) -> None:
+    """Undo `listen`; harmless if it was not listening."""
+    global _listeners
+    with _lock:
+        _listeners -= {listener}
+
+
+def publish(task_ids: Collection[str]) -> None:
+    """Tell every listener of this process that these tasks were written."""
+    for listener in _listeners:
+        listener(task_ids)
