@@ -125,8 +125,8 @@ def _check_asgi() -> Messages:
 def _check_gzip() -> Messages:
     if django.VERSION < (6,) and "django.middleware.gzip.GZipMiddleware" in django_settings.MIDDLEWARE:
         yield checks.Warning(
-            "On Django 5.2, GZipMiddleware compresses each chunk of a stream by itself, and clients see only the first.",
-            hint="The streams of tasks_app opt out by 'Content-Encoding: identity'; a stream of your own must do so too. "
+            "On Django 5.2, GZipMiddleware compresses each chunk of a stream by itself: clients see only the first.",
+            hint="The streams of tasks_app opt out by 'Content-Encoding: identity'; your own must do so too. "
             "Let the proxy in front compress, or upgrade to Django 6.",
             id="tasks_app.W003",
         )

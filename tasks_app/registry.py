@@ -81,10 +81,10 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
             _check_type(name, value, named[name].annotation)
         elif not takes_any:
             raise InvalidArguments(f"unexpected argument {name!r}; allowed: {sorted(named)!r}")
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     for name, item in parameters.items():
-        if item.default is item.empty and name not in kwargs and item.kind is not item.VAR_KEYWORD:
-            if item.kind is not item.VAR_POSITIONAL:
-                raise InvalidArguments(f"missing argument {name!r}")
+        if item.default is item.empty and item.kind not in variadic and name not in kwargs:
+            raise InvalidArguments(f"missing argument {name!r}")
 
 
 def _check_task(task: Any) -> Any:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 

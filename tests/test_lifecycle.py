@@ -2,7 +2,7 @@
 
 from tasks_app import get_snapshot, start
 from tests import jobs
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 
 def test_enqueued_task_is_tracked_without_start():
