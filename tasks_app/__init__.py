@@ -1,6 +1,7 @@
 """Live progress of long-running jobs, in Django, over Server-Sent Events."""
 
 from .control import acancel, aget_snapshot, cancel, get_snapshot
+from .current import progress, task_run
 from .exceptions import (
     InvalidArguments,
     StoreUnavailable,
@@ -12,7 +13,7 @@ from .exceptions import (
 )
 from .permissions import make_token
 from .registry import astart, start
-from .reporter import Progress, progress, task_run
+from .reporter import Progress
 from .signals import task_changed, task_ended
 from .state import Snapshot, Stage, State
 

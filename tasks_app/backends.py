@@ -14,7 +14,7 @@ from .executor import Executor
 DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
 
 
-class InProcessBackend(BaseTaskBackend):
+class InProcessBackend(BaseTaskBackend):  # type: ignore[misc]  # Django's stubs do not type it
     """Runs sync tasks on a bounded pool of threads, and async tasks on one event loop in the background.
 
     What waits or runs ends with the process. Results can be read, in the same process, for RETENTION.

@@ -2,9 +2,9 @@
 
 from asgiref.sync import sync_to_async
 
+from .current import find_reporter
 from .exceptions import TaskAlreadyEnded, TaskNotFound
 from .flusher import get_flusher
-from .reporter import find_reporter
 from .state import Snapshot
 from .store import get_store
 

@@ -16,10 +16,11 @@ from django.utils.crypto import get_random_string
 from . import compat, lifecycle
 from .compat import TaskContext, TaskError, TaskResult, TaskResultStatus
 from .conf import get_settings
+from .current import bind
 from .exceptions import TaskCancelled, TaskQueueFull
 from .flusher import get_flusher
 from .pool import LoopThread, ThreadPool
-from .reporter import Progress, bind
+from .reporter import Progress
 from .threads import release_request_thread
 
 logger = logging.getLogger("tasks_app")
@@ -169,7 +170,7 @@ class Run:
         run_after = self.task_result.task.run_after
         if run_after is None:
             return 0.0
-        return (run_after - timezone.now()).total_seconds()
+        return float((run_after - timezone.now()).total_seconds())
 
     def run(self) -> None:
         """Run a sync task, in the calling thread."""

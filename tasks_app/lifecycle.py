@@ -10,9 +10,10 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from . import compat
+from .current import bind, find_reporter, get_bound
 from .exceptions import StoreUnavailable, TaskCancelled
 from .flusher import get_flusher
-from .reporter import Progress, bind, find_reporter, get_bound
+from .reporter import Progress
 from .state import Snapshot
 from .store import get_store
 
@@ -59,7 +60,7 @@ def connect() -> None:
         signals.task_finished.connect(on_finished, dispatch_uid="tasks_app")
 
 
-def queue(task_result: "TaskResult") -> Snapshot:
+def queue(task_result: "TaskResult[Any, Any]") -> Snapshot:
     """Store and return the first snapshot of an enqueued task.
 
     Raises:
@@ -89,7 +90,7 @@ def _never_raise(receiver: Receiver) -> Receiver:
     """A receiver that raises makes django-tasks-db fail the task and kills its worker."""
 
     @wraps(receiver)
-    def guarded(*, task_result: "TaskResult", **kwargs: Any) -> None:
+    def guarded(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
         try:
             receiver(task_result=task_result, **kwargs)
         except Exception:
@@ -99,14 +100,14 @@ def _never_raise(receiver: Receiver) -> Receiver:
 
 
 @_never_raise
-def on_enqueued(*, task_result: "TaskResult", **kwargs: Any) -> None:
+def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Store the first snapshot, unless the backend is ours, which has done it already."""
     if find_reporter(task_result.id) is None:
         queue(task_result)
 
 
 @_never_raise
-def on_started(*, task_result: "TaskResult", **kwargs: Any) -> None:
+def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Report the task from this process, and make it the one that `progress` stands for."""
     if find_reporter(task_result.id) is not None:
         return
@@ -121,7 +122,7 @@ def on_started(*, task_result: "TaskResult", **kwargs: Any) -> None:
 
 
 @_never_raise
-def on_finished(*, task_result: "TaskResult", **kwargs: Any) -> None:
+def on_finished(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Report the end of the task."""
     reporter = find_reporter(task_result.id)
     if reporter is None:
@@ -144,7 +145,7 @@ def _load(task_id: str) -> Snapshot | None:
         return None
 
 
-def _report_failure(reporter: Progress, task_result: "TaskResult") -> None:
+def _report_failure(reporter: Progress, task_result: "TaskResult[Any, Any]") -> None:
     # Django's backends send the signal from the except block, so the exception itself is at hand; others may not.
     error = sys.exc_info()[1]
     last = task_result.errors[-1]

@@ -53,6 +53,11 @@ def answers_problems(view: View) -> View:
     return wrapped
 
 
+def bad_request(detail: str) -> Problem:
+    """Return the answer to what can never succeed as it is."""
+    return Problem(HTTPStatus.BAD_REQUEST, detail)
+
+
 def unavailable(detail: str) -> Problem:
     """Return the answer to what may succeed later."""
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))

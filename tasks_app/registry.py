@@ -12,8 +12,8 @@ from django.utils.module_loading import import_string
 
 from . import compat, lifecycle
 from .conf import get_settings
+from .current import identify_owner
 from .exceptions import InvalidArguments, UnknownTask
-from .reporter import identify_owner
 
 
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:

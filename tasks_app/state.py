@@ -285,52 +285,6 @@ _WIRE_FIELDS = _FIRST_FIELDS + tuple(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast a value grows: a time-weighted moving average, the youngest `window` seconds weighing most.
-
-    Each interval's speed enters with weight 1 - exp(-dt / window), and the sum is divided by the weight so far, so
-    that the start does not pull it towards zero (the bias correction of Kingma & Ba 2015, section 3, for uneven
-    intervals).
-    """
-
-    window: float = 10.0
-    value: float | None = None
-    time: float = 0.0
-    elapsed: float = 0.0
-    _average: float = 0.0
-    _weight: float = 0.0
-
-    def observed(self, value: float | None, *, time: float) -> Self:
-        """Return the pace after `value` was seen at `time` (s); a value that went back starts afresh."""
-        if value is None or self.value is None or value < self.value:
-            return type(self)(window=self.window, value=value, time=time)
-        interval = time - self.time
-        if interval <= 0:
-            return replace(self, value=value)
-        keep = math.exp(-interval / self.window)
-        return replace(
-            self,
-            value=value,
-            time=time,
-            elapsed=self.elapsed + interval,
-            _average=self._average * keep + (value - self.value) / interval * (1 - keep),
-            _weight=self._weight * keep + (1 - keep),
-        )
-
-    @property
-    def per_second(self) -> float | None:
-        """The speed, or None until a second has been seen: a figure from less jumps about."""
-        return self._average / self._weight if self.elapsed >= 1.0 else None
-
-    def seconds_until(self, target: float) -> float | None:
-        """Return the time left until `target` is reached at this speed, or None where that is unknown."""
-        speed = self.per_second
-        if not speed or self.value is None:
-            return None
-        return max(target - self.value, 0.0) / speed
-
-
 def percent_of(current: float | None, total: float | None) -> float | None:
     """Return 0 to 100, or None where it can't be known (no total yet, or nothing to do)."""
     if current is None or total is None or total <= 0:

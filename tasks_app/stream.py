@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from django.http import StreamingHttpResponse
 
@@ -186,7 +186,7 @@ class EventStreamResponse(StreamingHttpResponse):
         # A middleware that has wrapped the content must be heard.
         if self._iterator is self._stream:  # type: ignore[attr-defined]
             return self._stream
-        return super().__aiter__()
+        return cast("AsyncIterator[Any]", super().__aiter__())
 
 
 #: `identity` keeps GZipMiddleware out, which on Django 5.2 compresses each chunk by itself.

@@ -11,8 +11,7 @@ def release_request_thread() -> None:
     waited for: the thread closes its connections and ends. Sync code that runs later gets a new one.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = SyncToAsync.context_to_thread_executor.get(context) if context is not None else None
-    if executor is None:
+    if context is None or (executor := SyncToAsync.context_to_thread_executor.get(context)) is None:
         return
     executor.submit(connections.close_all)
     is_lent = getattr(context, "_executor", None) is not None  # by whoever entered the context; it is theirs

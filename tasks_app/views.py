@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any
 
-from django.conf import settings as django_settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
@@ -23,21 +21,20 @@ from .control import acancel
 from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull
 from .hub import get_hub
 from .permissions import ask, get_user_key, has_token, load_user, make_token
-from .problems import Problem, View, answers_problems, unavailable
+from .problems import Problem, View, answers_problems, bad_request, unavailable
 from .registry import astart_named, check_arguments, resolve
+from .requests import check_csrf, parse_heartbeat, parse_idempotency_key, parse_start, parse_task_ids, read_body
 from .state import Snapshot, State, encode_json
 from .store import get_store
 from .stream import STREAM_HEADERS, EventStreamResponse, Stream
 
 logger = logging.getLogger("tasks_app")
 
-MAX_KEY_LENGTH = 255
 
-
-def endpoint(*methods: str) -> Callable[[View], View]:
+def endpoint(*methods: str) -> Callable[[View], Callable[..., Any]]:
     """Make a view answer these methods, with problems as JSON, and with `request.user` loaded."""
 
-    def decorate(view: View) -> View:
+    def decorate(view: View) -> Callable[..., Any]:
         @csrf_exempt  # what needs the check makes it itself: scripts without cookies have no token
         @transaction.non_atomic_requests
         @answers_problems
@@ -59,9 +56,9 @@ def endpoint(*methods: str) -> Callable[[View], View]:
 @endpoint("POST")
 async def start_task(request: HttpRequest) -> HttpResponse:
     """Start a task by its name in STARTABLE, and answer where to follow it."""
-    body = _read_body(request)
-    name, kwargs = _parse_start(request, body)
-    _check_csrf(request)
+    body = read_body(request)
+    name, kwargs = parse_start(request, body)
+    check_csrf(request)
     await _check_can_start(request, name)
     try:
         check_arguments(resolve(name), kwargs)
@@ -94,7 +91,7 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 @endpoint("GET", "HEAD")
 async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
     """Stream the snapshots of many tasks on one connection until all have ended."""
-    task_ids = _parse_task_ids(request)
+    task_ids = parse_task_ids(request)
     stream = await _open_stream(request, task_ids)
     try:
         hidden = [
@@ -120,14 +117,13 @@ async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     snapshot = await _get_visible(request, task_id)
     etag = f'"{snapshot.event_id}"'
     response = _json_response(snapshot.to_wire(), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
-    conditional: HttpResponse = get_conditional_response(request, etag=etag, response=response)
-    return conditional
+    return get_conditional_response(request, etag=etag, response=response) or response
 
 
 @endpoint("POST")
 async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     """Ask a task to stop."""
-    _check_csrf(request)
+    check_csrf(request)
     snapshot = await _get_visible(request, task_id)
     if not await ask("can_cancel", request, snapshot):
         raise _refusal(request, "You may not cancel this task.")
@@ -141,50 +137,6 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     return _json_response({"task_id": task_id, "cancel_requested": True}, status=HTTPStatus.ACCEPTED)
 
 
-def _read_body(request: HttpRequest) -> bytes:
-    limit = get_settings().MAX_BODY
-    body = request.read(limit + 1)
-    if len(body) > limit:
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {limit!r} bytes.")
-    return body
-
-
-def _parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]:
-    """Return the name and the arguments that a body asks for."""
-    data: dict[str, Any] = {}
-    if body:
-        if request.content_type != "application/json":
-            raise Problem(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"The body is {request.content_type!r}; it must be 'application/json', or empty.",
-            )
-        data = _parse_object(body)
-    if unknown := data.keys() - {"task", "kwargs"}:
-        raise _bad_request(f"Unknown members {sorted(unknown)!r}; allowed: ['kwargs', 'task'].")
-    name, kwargs = data.get("task", get_settings().DEFAULT_TASK), data.get("kwargs", {})
-    if name is None:
-        raise _bad_request('Name a task: there is no DEFAULT_TASK. Example: {"task": "report"}.')
-    if not isinstance(name, str):
-        raise _bad_request(f"'task' must be a string, not {name!r}.")
-    if not isinstance(kwargs, dict):
-        raise _bad_request(f"'kwargs' must be an object, not {kwargs!r}.")
-    return name, kwargs
-
-
-def _parse_object(body: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise _bad_request(f"The body is not JSON: {error}.") from error
-    if not isinstance(data, dict):
-        raise _bad_request(f"The body must be a JSON object, not {data!r}.")
-    return data
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name!r} is not a JSON value")
-
-
 async def _check_can_start(request: HttpRequest, name: str) -> None:
     """An unknown name is told only to those who may start something, and with the names that they may start."""
     names = get_settings().STARTABLE
@@ -195,16 +147,13 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
     allowed = [known for known in sorted(names) if await ask("can_start", request, known)]
     if names and not allowed:
         raise _refusal(request, "You may not start this task.")
-    raise _bad_request(f"Unknown task {name!r}; allowed: {allowed!r}.")
+    raise bad_request(f"Unknown task {name!r}; allowed: {allowed!r}.")
 
 
 async def _start_once(request: HttpRequest, name: str, kwargs: Mapping[str, Any], body: bytes) -> dict[str, Any]:
     """Start the task, or find the one that the same Idempotency-Key has started in the last 24 hours."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
+    if (key := parse_idempotency_key(request)) is None:
         return await _start(request, name, kwargs)
-    if not 0 < len(key) <= MAX_KEY_LENGTH:
-        raise _bad_request(f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH!r} characters, not {len(key)!r}.")
     claim = f"{get_user_key(request) or ''}:{key}"
     record: dict[str, Any] = {"body": hashlib.sha256(body).hexdigest()}
     with _store_access():
@@ -261,13 +210,11 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
             "Streams need an ASGI server, and this is a WSGI one. Put 'daphne' first in INSTALLED_APPS, set "
             "ASGI_APPLICATION, and use runserver, or run 'daphne <project>.asgi:application'.",
         )
-    heartbeat = request.GET.get("heartbeat", "comment")
-    if heartbeat not in ("comment", "event"):
-        raise _bad_request(f"'heartbeat' is {heartbeat!r}; allowed: 'comment', 'event'.")
+    uses_heartbeat_events = parse_heartbeat(request)
     if (open_streams := len(get_hub().viewers)) >= get_settings().MAX_STREAMS:
         raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
     with _store_access():
-        return await Stream.open(task_ids, uses_heartbeat_events=heartbeat == "event")
+        return await Stream.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
 
 
 def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:
@@ -282,16 +229,6 @@ async def _nothing() -> AsyncIterator[bytes]:
     yield
 
 
-def _parse_task_ids(request: HttpRequest) -> list[str]:
-    task_ids = list(dict.fromkeys(request.GET.getlist("task")))
-    limit = get_settings().MAX_TASKS_PER_STREAM
-    if not task_ids:
-        raise _bad_request("Name the tasks to follow: '?task=<id>&task=<id>'.")
-    if len(task_ids) > limit:
-        raise _bad_request(f"{len(task_ids)!r} tasks were named; at most {limit!r} are allowed on one stream.")
-    return task_ids
-
-
 async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
     with _store_access():
         snapshot = await get_store().aget(task_id)
@@ -302,23 +239,6 @@ async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
 
 async def _can_view(request: HttpRequest, snapshot: Snapshot) -> bool:
     return has_token(request, snapshot.task_id) or await ask("can_view", request, snapshot)
-
-
-def _check_csrf(request: HttpRequest) -> None:
-    """A browser sends its cookies with any site's request, so one that says who the caller is asks for a token."""
-    is_session = django_settings.SESSION_COOKIE_NAME in request.COOKIES
-    if is_session or (request.COOKIES and get_user_key(request) is not None):
-        check = _CsrfCheck(lambda request: HttpResponse())
-        check.process_request(request)
-        if reason := check.process_view(request, lambda request: HttpResponse(), (), {}):
-            raise Problem(HTTPStatus.FORBIDDEN, f"CSRF check failed: {reason}")
-
-
-class _CsrfCheck(CsrfViewMiddleware):
-    """Django's own check, which says the reason instead of answering with a page."""
-
-    def _reject(self, request: HttpRequest, reason: str) -> Any:
-        return reason
 
 
 @contextmanager
@@ -335,10 +255,6 @@ def _store_access() -> Iterator[None]:
 
 def _json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
     return HttpResponse(encode_json(data), content_type="application/json", **options)
-
-
-def _bad_request(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, detail)
 
 
 def _not_found(task_id: str) -> Problem:

@@ -1,0 +1,136 @@
+"""`progress`, the proxy for the task that runs in this thread or coroutine, and `task_run`, which makes one."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, cast
+
+from django.utils.crypto import get_random_string
+
+from .flusher import get_flusher
+from .reporter import Progress
+from .state import Snapshot
+
+
+class CurrentProgress:
+    """The proxy behind `progress`: whatever it is asked, the task that runs in this context answers."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_bound.get() or _NULL, name)
+
+    def __repr__(self) -> str:
+        return f"<progress of task {self.task_id!r}>" if self.task_id else "<progress outside a task>"
+
+
+class NullProgress(Progress):
+    """What `progress` stands for outside a task: every call is a harmless no-op."""
+
+    def __init__(self) -> None:
+        self.task_id = ""
+        self.is_cancelled = False
+
+    def update(self, **values: Any) -> None:
+        pass
+
+    def advance(self, n: float = 1) -> None:
+        pass
+
+    def track(self, iterable: Any, **options: Any) -> Any:
+        return iterable
+
+    def stages(self, weights: Mapping[str, float]) -> None:
+        pass
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        yield
+
+    def meta(self, **values: Any) -> None:
+        pass
+
+
+class task_run:  # noqa: N801 - used like a function
+    """Track any code as a task: `with task_run("nightly-import") as progress:`, or `async with`.
+
+    The task ends as `succeeded`, as `cancelled` if the block raises `TaskCancelled` or is interrupted, else as
+    `failed`; what the block raises goes on to the caller.
+
+    Args:
+        name: the task's name, shown to viewers.
+        owner: who may see it: a user, a user's primary key, or None for whoever knows the id.
+
+    Raises:
+        ValueError: `owner` is none of these.
+    """
+
+    def __init__(self, name: str, owner: object = None) -> None:
+        self._name = str(name)
+        self._owner = identify_owner(owner)
+
+    def __enter__(self) -> Progress:
+        flusher = get_flusher()
+        now = flusher.clock.now()
+        snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=self._owner)
+        self._progress = Progress(snapshot, flusher=flusher)
+        self._progress.begin()
+        flusher.add(self._progress)
+        self._progress.outer = bind(self._progress)
+        return self._progress
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        bind(self._progress.outer)
+        if error is None:
+            self._progress.succeed()
+        elif isinstance(error, KeyboardInterrupt):
+            self._progress.end_cancelled()
+        else:
+            self._progress.fail(error)
+
+    async def __aenter__(self) -> Progress:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def bind(progress: Progress | None) -> Progress | None:
+    """Make this the task of the running context; return the one it was before."""
+    before = _bound.get()
+    _bound.set(progress)
+    return before
+
+
+def get_bound() -> Progress | None:
+    """Return the task of the running context."""
+    return _bound.get()
+
+
+def find_reporter(task_id: str) -> Progress | None:
+    """Return the reporter of a task that runs, or waits, in this process."""
+    return cast("Progress | None", get_flusher().find(task_id))
+
+
+def identify_owner(owner: object) -> str | None:
+    """Return what is stored of an owner: the primary key of a user, as text.
+
+    Raises:
+        ValueError: a user that was never saved, such as an AnonymousUser, or something else.
+    """
+    if owner is None:
+        return None
+    key = getattr(owner, "pk", owner if isinstance(owner, str | int) else None)
+    if key is None:
+        raise ValueError(f"owner must be None, a saved user or a primary key, not {owner!r}")
+    return str(key)
+
+
+_bound: ContextVar[Progress | None] = ContextVar("tasks_app_progress", default=None)
+_NULL = NullProgress()
+
+#: The task that runs in this thread or coroutine.
+progress = cast(Progress, CurrentProgress())

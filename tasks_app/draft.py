@@ -1,0 +1,127 @@
+"""What a job has said so far, before it becomes a snapshot. Pure; whoever shares one between threads locks it."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+from .pace import Pace
+from .state import Report, Snapshot, Stage, State, encode_json, percent_of
+
+
+class Draft:
+    """The mutable side of a `Report`; see `Progress`, whose methods these are, for their contracts."""
+
+    def __init__(self, meta: Mapping[str, Any]) -> None:
+        self.current: float | None = None
+        self.total: float | None = None
+        self.unit: str | None = None
+        self.status: str | None = None
+        self.stages: tuple[Stage, ...] = ()
+        self.meta: Mapping[str, Any] = dict(meta)
+        self._active: str | None = None
+        self._unit_pace = Pace()
+        self._percent_pace = Pace()
+
+    def set(self, *, current: float | None, total: float | None, status: object, unit: str | None) -> None:
+        """Take over what is not None."""
+        if current is not None:
+            self.current = current
+        if total is not None:
+            self.total = total
+        if status is not None:
+            self.status = str(status)
+        if unit is not None:
+            self.unit = str(unit)
+
+    def declare(self, weights: Mapping[str, float]) -> None:
+        """Divide the task into stages."""
+        if not weights:
+            raise ValueError("stages() needs at least one stage, not {}")
+        self.stages = tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
+        self._active = None
+        self._begin_count()
+
+    def enter(self, name: str) -> None:
+        """Begin a stage."""
+        names = [stage.name for stage in self.stages]
+        if name not in names:
+            raise ValueError(f"unknown stage {name!r}; declared by stages(): {names!r}")
+        if self._active is not None:
+            raise ValueError(f"stage {name!r} can't begin inside stage {self._active!r}")
+        self._active = name
+        self._change_stage(state=State.RUNNING)
+        self._begin_count()
+
+    def leave(self, state: State) -> None:
+        """End the stage that was begun; one that succeeded is full."""
+        self._fill_stage()
+        self._change_stage(state=state, **({"percent": 100.0} if state is State.SUCCEEDED else {}))
+        self._active = None
+        self._begin_count()
+
+    def merge(self, values: Mapping[str, Any], *, limit: int) -> None:
+        """Merge JSON values of at most `limit` bytes into `meta`."""
+        text = encode_json({**self.meta, **values})
+        if len(text) > limit:
+            raise ValueError(f"meta would have {len(text)!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
+        self.meta = json.loads(text)
+
+    def apply_to(self, snapshot: Snapshot, *, is_cancelled: bool, now: datetime, monotonic: float) -> Snapshot:
+        """Return the snapshot with what the draft holds."""
+        self._fill_stage()
+        report = Report(
+            current=self.current,
+            total=self.total,
+            unit=self.unit,
+            status=self.status,
+            stages=self.stages,
+            meta=self.meta,
+            cancel_requested=is_cancelled,
+        )
+        self._unit_pace = self._unit_pace.observed(report.current, time=monotonic)
+        self._percent_pace = self._percent_pace.observed(report.percent, time=monotonic)
+        rate, eta = self._unit_pace.per_second, self._percent_pace.seconds_until(100.0)
+        return snapshot.reported(report, now=now, rate=rate, eta=eta)
+
+    def _begin_count(self) -> None:
+        self.current = self.total = self.unit = None
+
+    def _fill_stage(self) -> None:
+        percent = percent_of(self.current, self.total)
+        if self._active is not None and percent is not None:
+            self._change_stage(percent=percent)
+
+    def _change_stage(self, **changes: Any) -> None:
+        self.stages = tuple(
+            replace(stage, **changes) if stage.name == self._active else stage for stage in self.stages
+        )
+
+
+def check_number(name: str, value: Any) -> float:
+    """Return a number that JSON can carry.
+
+    Raises:
+        TypeError, ValueError: it is not a finite number; the message calls it `name`.
+    """
+    kind = type(value)
+    if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real | Decimal)):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    try:
+        as_float = float(value)
+    except OverflowError:
+        as_float = math.inf
+    if not math.isfinite(as_float):
+        raise ValueError(f"{name} must be finite, not {value!r}")
+    return int(value) if as_float.is_integer() else as_float
+
+
+def _check_weight(name: str, value: Any) -> float:
+    weight = check_number(f"the weight of stage {name!r}", value)
+    if weight <= 0:
+        raise ValueError(f"the weight of stage {name!r} must be above 0, not {value!r}")
+    return weight

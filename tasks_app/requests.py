@@ -1,0 +1,104 @@
+"""What a request asks for: its body, its parameters, and whether a browser was tricked into sending it."""
+
+import json
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from django.conf import settings as django_settings
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from .conf import get_settings
+from .permissions import get_user_key
+from .problems import Problem, bad_request
+
+MAX_KEY_LENGTH = 255
+
+
+def read_body(request: HttpRequest) -> bytes:
+    """Return the body, of at most MAX_BODY bytes."""
+    limit = get_settings().MAX_BODY
+    body = request.read(limit + 1)
+    if len(body) > limit:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {limit!r} bytes.")
+    return body
+
+
+def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments that a body asks for."""
+    data: dict[str, Any] = {}
+    if body:
+        if request.content_type != "application/json":
+            raise Problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"The body is {request.content_type!r}; it must be 'application/json', or empty.",
+            )
+        data = _parse_object(body)
+    if unknown := data.keys() - {"task", "kwargs"}:
+        raise bad_request(f"Unknown members {sorted(unknown)!r}; allowed: ['kwargs', 'task'].")
+    name, kwargs = data.get("task", get_settings().DEFAULT_TASK), data.get("kwargs", {})
+    if name is None:
+        raise bad_request('Name a task: there is no DEFAULT_TASK. Example: {"task": "report"}.')
+    if not isinstance(name, str):
+        raise bad_request(f"'task' must be a string, not {name!r}.")
+    if not isinstance(kwargs, dict):
+        raise bad_request(f"'kwargs' must be an object, not {kwargs!r}.")
+    return name, kwargs
+
+
+def _parse_object(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"The body is not JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise bad_request(f"The body must be a JSON object, not {data!r}.")
+    return data
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name!r} is not a JSON value")
+
+
+def parse_task_ids(request: HttpRequest) -> list[str]:
+    """Return the tasks that a multiplexed stream shall follow, each once."""
+    task_ids = list(dict.fromkeys(request.GET.getlist("task")))
+    limit = get_settings().MAX_TASKS_PER_STREAM
+    if not task_ids:
+        raise bad_request("Name the tasks to follow: '?task=<id>&task=<id>'.")
+    if len(task_ids) > limit:
+        raise bad_request(f"{len(task_ids)!r} tasks were named; at most {limit!r} are allowed on one stream.")
+    return task_ids
+
+
+def parse_heartbeat(request: HttpRequest) -> bool:
+    """Return whether the client wants signs of life as events, because it can't see comments."""
+    heartbeat = request.GET.get("heartbeat", "comment")
+    if heartbeat not in ("comment", "event"):
+        raise bad_request(f"'heartbeat' is {heartbeat!r}; allowed: 'comment', 'event'.")
+    return heartbeat == "event"
+
+
+def parse_idempotency_key(request: HttpRequest) -> str | None:
+    """Return the key that makes a repeat of this request answer the same."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
+        raise bad_request(f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH!r} characters, not {len(key)!r}.")
+    return key
+
+
+def check_csrf(request: HttpRequest) -> None:
+    """A browser sends its cookies with any site's request, so one that says who the caller is asks for a token."""
+    is_session = django_settings.SESSION_COOKIE_NAME in request.COOKIES
+    if is_session or (request.COOKIES and get_user_key(request) is not None):
+        check = _CsrfCheck(lambda request: HttpResponse())
+        check.process_request(request)
+        if reason := check.process_view(request, lambda request: HttpResponse(), (), {}):
+            raise Problem(HTTPStatus.FORBIDDEN, f"CSRF check failed: {reason}")
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    """Django's own check, which says the reason instead of answering with a page."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason

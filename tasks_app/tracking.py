@@ -1,0 +1,77 @@
+"""The loop behind `progress.track()`."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from typing import Any, Generic, Protocol, TypeVar
+
+from .draft import Draft
+
+T = TypeVar("T")
+
+
+class Tracker(Protocol):
+    """What a loop must know of the task that it reports to."""
+
+    draft: Draft
+    is_cancelled: bool
+
+    def begin_tracking(self, **values: Any) -> bool:
+        """Make a loop the progress of this task, unless one around it is that already."""
+
+    def end_tracking(self) -> None:
+        """The loop has ended."""
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `TaskCancelled` if someone asked this task to stop."""
+
+
+class Tracked(Generic[T]):
+    """An iterable that reports its steps; made by `Progress.track`.
+
+    The loop pays for memory alone, without clock or lock: the flusher looks at `current` when it is due.
+    """
+
+    def __init__(
+        self,
+        progress: Tracker,
+        iterable: Iterable[T] | AsyncIterable[T],
+        total: float | None,
+        status: object,
+        unit: str | None,
+    ) -> None:
+        self._progress = progress
+        self._iterable = iterable
+        self._values = {"total": total, "status": status, "unit": unit}
+
+    def __iter__(self) -> Iterator[T]:
+        if not isinstance(self._iterable, Iterable):
+            raise TypeError(f"{self._iterable!r} is not iterable; use 'async for'")
+        if self._values["total"] is None and isinstance(self._iterable, Sized):
+            self._values["total"] = len(self._iterable)
+        progress, steps = self._progress, 0
+        is_outer = progress.begin_tracking(**self._values)
+        counter = progress.draft if is_outer else Draft({})
+        try:
+            for item in self._iterable:
+                if progress.is_cancelled:
+                    progress.raise_if_cancelled()
+                yield item
+                counter.current = steps = steps + 1
+        finally:
+            if is_outer:
+                progress.end_tracking()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        if not isinstance(self._iterable, AsyncIterable):
+            raise TypeError(f"{self._iterable!r} is not an async iterable; use 'for'")
+        progress, steps = self._progress, 0
+        is_outer = progress.begin_tracking(**self._values)
+        counter = progress.draft if is_outer else Draft({})
+        try:
+            async for item in self._iterable:
+                if progress.is_cancelled:
+                    progress.raise_if_cancelled()
+                yield item
+                counter.current = steps = steps + 1
+        finally:
+            if is_outer:
+                progress.end_tracking()
