@@ -1,4 +1,15 @@
-"""The exceptions that users of this app may catch."""
+"""The exceptions that users of this app may catch, and how their messages name a value."""
+
+import reprlib
+
+
+def describe(value: object) -> str:
+    """Return `repr(value)`, cut so that a message stays readable whatever a client sent."""
+    return _describer.repr(value)
+
+
+_describer = reprlib.Repr()
+_describer.maxstring = _describer.maxother = 200
 
 
 class TaskNotFound(LookupError):

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from . import compat, lifecycle
 from .conf import get_settings
 from .current import identify_owner
-from .exceptions import InvalidArguments, UnknownTask
+from .exceptions import InvalidArguments, UnknownTask, describe
 
 
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
@@ -80,7 +80,7 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
         if name in named:
             _check_type(name, value, named[name].annotation)
         elif not takes_any:
-            raise InvalidArguments(f"unexpected argument {name!r}; allowed: {sorted(named)!r}")
+            raise InvalidArguments(f"unexpected argument {describe(name)}; allowed: {sorted(named)!r}")
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     for name, item in parameters.items():
         if item.default is item.empty and item.kind not in variadic and name not in kwargs:
@@ -127,7 +127,7 @@ def _check_type(name: str, value: object, annotation: Any) -> None:
     allowed = {kind for choice in choices for kind in _JSON_TYPES[choice]}
     if type(value) not in allowed:
         wanted = " or ".join(sorted("null" if item is types.NoneType else item.__name__ for item in choices))
-        raise InvalidArguments(f"argument {name!r} must be {wanted}, not {value!r}")
+        raise InvalidArguments(f"argument {name!r} must be {wanted}, not {describe(value)}")
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from .conf import get_settings
+from .exceptions import describe
 from .permissions import get_user_key
 from .problems import Problem, bad_request
 
@@ -31,18 +32,18 @@ def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]
         if request.content_type != "application/json":
             raise Problem(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"The body is {request.content_type!r}; it must be 'application/json', or empty.",
+                f"The body is {describe(request.content_type)}; it must be 'application/json', or empty.",
             )
         data = _parse_object(body)
     if unknown := data.keys() - {"task", "kwargs"}:
-        raise bad_request(f"Unknown members {sorted(unknown)!r}; allowed: ['kwargs', 'task'].")
+        raise bad_request(f"Unknown members {describe(sorted(unknown))}; allowed: ['kwargs', 'task'].")
     name, kwargs = data.get("task", get_settings().DEFAULT_TASK), data.get("kwargs", {})
     if name is None:
         raise bad_request('Name a task: there is no DEFAULT_TASK. Example: {"task": "report"}.')
     if not isinstance(name, str):
-        raise bad_request(f"'task' must be a string, not {name!r}.")
+        raise bad_request(f"'task' must be a string, not {describe(name)}.")
     if not isinstance(kwargs, dict):
-        raise bad_request(f"'kwargs' must be an object, not {kwargs!r}.")
+        raise bad_request(f"'kwargs' must be an object, not {describe(kwargs)}.")
     return name, kwargs
 
 
@@ -52,7 +53,7 @@ def _parse_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise bad_request(f"The body is not JSON: {error}.") from error
     if not isinstance(data, dict):
-        raise bad_request(f"The body must be a JSON object, not {data!r}.")
+        raise bad_request(f"The body must be a JSON object, not {describe(data)}.")
     return data
 
 
@@ -75,7 +76,7 @@ def parse_heartbeat(request: HttpRequest) -> bool:
     """Return whether the client wants signs of life as events, because it can't see comments."""
     heartbeat = request.GET.get("heartbeat", "comment")
     if heartbeat not in ("comment", "event"):
-        raise bad_request(f"'heartbeat' is {heartbeat!r}; allowed: 'comment', 'event'.")
+        raise bad_request(f"'heartbeat' is {describe(heartbeat)}; allowed: 'comment', 'event'.")
     return heartbeat == "event"
 
 

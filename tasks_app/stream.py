@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from django.http import StreamingHttpResponse
 
@@ -180,13 +180,13 @@ class EventStreamResponse(StreamingHttpResponse):
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(stream, content_type=sse.CONTENT_TYPE, headers=STREAM_HEADERS)
-        self._stream = stream
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        # A middleware that has wrapped the content must be heard.
-        if self._iterator is self._stream:  # type: ignore[attr-defined]
-            return self._stream
-        return cast("AsyncIterator[Any]", super().__aiter__())
+        iterator: object = self._iterator  # type: ignore[attr-defined]  # whatever a middleware made of the content
+        if isinstance(iterator, Stream):
+            return iterator
+        wrapped: AsyncIterator[Any] = super().__aiter__()
+        return wrapped
 
 
 #: `identity` keeps GZipMiddleware out, which on Django 5.2 compresses each chunk by itself.

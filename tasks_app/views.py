@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from . import sse
 from .conf import get_settings
 from .control import acancel
-from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull
+from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull, describe
 from .hub import get_hub
 from .permissions import ask, get_user_key, has_token, load_user, make_token
 from .problems import Problem, View, answers_problems, bad_request, unavailable
@@ -147,7 +147,7 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
     allowed = [known for known in sorted(names) if await ask("can_start", request, known)]
     if names and not allowed:
         raise _refusal(request, "You may not start this task.")
-    raise bad_request(f"Unknown task {name!r}; allowed: {allowed!r}.")
+    raise bad_request(f"Unknown task {describe(name)}; allowed: {allowed!r}.")
 
 
 async def _start_once(request: HttpRequest, name: str, kwargs: Mapping[str, Any], body: bytes) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def _json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
 
 
 def _not_found(task_id: str) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, f"There is no task {task_id[:200]!r}, or you may not see it.")
+    return Problem(HTTPStatus.NOT_FOUND, f"There is no task {describe(task_id)}, or you may not see it.")
 
 
 def _refusal(request: HttpRequest, detail: str) -> Problem:
