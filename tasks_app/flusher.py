@@ -12,7 +12,7 @@ from typing import Protocol
 
 from django.db import close_old_connections
 
-from . import wakeups
+from . import layers, wakeups
 from .conf import Settings, get_settings
 from .signals import SignalSender
 from .state import Snapshot
@@ -129,12 +129,11 @@ class Flusher:
             _log_failure(self._failures, [snapshot.task_id for _, snapshot in taken])
             return False
         self._failures = 0
+        wakeups.publish([snapshot.task_id for _, snapshot in taken])
         for reporter, snapshot in taken:
+            self.signals.send(snapshot)
             if reporter.mark_written(snapshot):
                 self._reporters.pop(reporter.task_id, None)
-        wakeups.publish([snapshot.task_id for _, snapshot in taken])
-        for _, snapshot in taken:
-            self.signals.send(snapshot)
         return True
 
     def _find_unwritten_ends(self) -> list[str]:
@@ -194,6 +193,12 @@ def get_flusher() -> Flusher:
     return _flusher
 
 
+def _drain_at_exit() -> None:
+    """A process may end as soon as its last task has: its viewers shall learn of it all the same."""
+    if get_flusher().drain(EXIT_SECONDS):
+        layers.drain(EXIT_SECONDS)
+
+
 def _renew_flusher() -> None:
     # Threads do not survive a fork, and the parent still looks after its own tasks.
     global _flusher
@@ -208,4 +213,4 @@ def _log_failure(count: int, task_ids: Collection[str]) -> None:
 
 _flusher = Flusher()
 os.register_at_fork(after_in_child=_renew_flusher)
-atexit.register(lambda: get_flusher().drain(EXIT_SECONDS))
+atexit.register(_drain_at_exit)

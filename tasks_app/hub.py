@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Protocol
+from weakref import WeakSet
 
 from . import sse, wakeups
 from .conf import Settings, get_settings
+from .layers import LayerListener
 from .state import Snapshot, State
 from .store import get_store
 
@@ -56,7 +58,7 @@ class Watch:
 
     def __init__(self, task_id: str) -> None:
         self.task_id = task_id
-        self.viewers: set[Viewer] = set()
+        self.viewers: WeakSet[Viewer] = WeakSet()
         self.view: View | None = None
         self._text: str | None = None
         self._changed_at = 0.0
@@ -89,13 +91,15 @@ class Hub:
     """Reads what is watched in this event loop, in batches, and wakes the streams of what changed."""
 
     def __init__(self) -> None:
-        self.viewers: set[Viewer] = set()
+        #: Weak: where a request is cancelled before its response is sent, nobody closes the stream in it.
+        self.viewers: WeakSet[Viewer] = WeakSet()
         self._loop = asyncio.get_running_loop()
         self._watches: dict[str, Watch] = {}
         self._stale: set[str] = set()
         self._read_since_sweep: set[str] = set()
         self._batch: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
+        self._layer = LayerListener(self._mark_stale)
         self._failures = 0
         self._reader: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -106,7 +110,7 @@ class Hub:
         Raises:
             Exception: whatever the cache raised; nothing is watched then.
         """
-        watches = [self._watches.setdefault(task_id, Watch(task_id)) for task_id in task_ids]
+        watches = [self._watches.get(task_id) or self._add(task_id) for task_id in task_ids]
         self.viewers.add(viewer)
         for watch in watches:
             watch.viewers.add(viewer)
@@ -131,6 +135,12 @@ class Hub:
         watch.viewers.discard(viewer)
         if not watch.viewers and self._watches.get(watch.task_id) is watch:
             del self._watches[watch.task_id]
+            self._layer.discard(watch.task_id)
+
+    def _add(self, task_id: str) -> Watch:
+        self._watches[task_id] = watch = Watch(task_id)
+        self._layer.add(task_id)
+        return watch
 
     def _start(self) -> None:
         if self._reader is None:
@@ -140,6 +150,7 @@ class Hub:
 
     def _stop(self) -> None:
         wakeups.ignore(self._on_change)
+        self._layer.stop()
         _hubs.pop(self._loop, None)
         self._reader = None
         if self._ticker is not None:
@@ -154,8 +165,9 @@ class Hub:
                 wakeups.ignore(self._on_change)
 
     def _mark_stale(self, task_ids: Iterable[str]) -> None:
-        self._stale.update(task_ids)
-        self._wake.set()
+        self._stale |= self._watches.keys() & set(task_ids)
+        if self._stale:
+            self._wake.set()
 
     def _read_soon(self, task_ids: Iterable[str]) -> "asyncio.Future[None]":
         """Return a future for the next read, which all who ask in this moment share."""
@@ -212,7 +224,7 @@ class Hub:
         self._failures += 1
         if self._failures & (self._failures - 1) == 0:
             logger.error("reading tasks failed (%s in a row): %s", self._failures, sorted(task_ids), exc_info=error)
-        self._mark_stale(task_ids & self._watches.keys())
+        self._mark_stale(task_ids)
         if batch is not None:
             batch.set_exception(error)
             batch.exception()  # those who wait for it may be gone

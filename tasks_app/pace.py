@@ -1,6 +1,7 @@
 """How fast a task goes, and how long it still takes. Pure; the time is passed in."""
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -29,23 +30,32 @@ class Pace:
         if interval <= 0:
             return replace(self, value=value)
         keep = math.exp(-interval / self.window)
+        speed = min(value - self.value, _LARGEST) / interval
         return replace(
             self,
             value=value,
             time=time,
             elapsed=self.elapsed + interval,
-            _average=self._average * keep + (value - self.value) / interval * (1 - keep),
+            _average=self._average * keep + speed * (1 - keep),
             _weight=self._weight * keep + (1 - keep),
         )
 
     @property
     def per_second(self) -> float | None:
         """The speed, or None until a second has been seen: a figure from less jumps about."""
-        return self._average / self._weight if self.elapsed >= 1.0 else None
+        return _finite(self._average / self._weight) if self.elapsed >= 1.0 else None
 
     def seconds_until(self, target: float) -> float | None:
         """Return the time left until `target` is reached at this speed, or None where that is unknown."""
         speed = self.per_second
         if not speed or self.value is None:
             return None
-        return max(target - self.value, 0.0) / speed
+        return _finite(min(max(target - self.value, 0.0), _LARGEST) / speed)
+
+
+def _finite(figure: float) -> float | None:
+    return figure if math.isfinite(figure) else None
+
+
+#: An integer beyond it can't be divided by a float.
+_LARGEST = sys.float_info.max

@@ -1,6 +1,8 @@
 """What a request asks for: its body, its parameters, and whether a browser was tricked into sending it."""
 
 import json
+import math
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -14,6 +16,9 @@ from .permissions import get_user_key
 from .problems import Problem, bad_request
 
 MAX_KEY_LENGTH = 255
+
+#: How deep arguments may be nested: task frameworks walk through them by recursion.
+MAX_DEPTH = 100
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -44,12 +49,15 @@ def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]
         raise bad_request(f"'task' must be a string, not {describe(name)}.")
     if not isinstance(kwargs, dict):
         raise bad_request(f"'kwargs' must be an object, not {describe(kwargs)}.")
+    for argument, value in kwargs.items():
+        if _is_too_deep(value):
+            raise bad_request(f"Argument {describe(argument)} is nested too deep; at most {MAX_DEPTH!r} levels.")
     return name, kwargs
 
 
 def _parse_object(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(body, parse_constant=_refuse_constant)
+        data = json.loads(body, parse_constant=_refuse_constant, parse_float=_parse_float)
     except (ValueError, RecursionError) as error:
         raise bad_request(f"The body is not JSON: {error}.") from error
     if not isinstance(data, dict):
@@ -59,6 +67,28 @@ def _parse_object(body: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name!r} is not a JSON value")
+
+
+def _parse_float(text: str) -> float:
+    """Refuse 1e999 too: it would become an infinity, which no task framework can store."""
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{describe(text)} is too large a number")
+    return value
+
+
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for outer in level for item in _get_items(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _get_items(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def parse_task_ids(request: HttpRequest) -> list[str]:

@@ -79,8 +79,10 @@ class Report:
     def percent(self) -> float | None:
         """How far the whole task is, 0 to 100; None while the total is unknown."""
         if self.stages:
-            weight = math.fsum(stage.weight for stage in self.stages)
-            return math.fsum(stage.weight * stage.percent for stage in self.stages) / weight
+            heaviest = max(stage.weight for stage in self.stages)
+            shares = [stage.weight / heaviest for stage in self.stages]  # sums of these can't overflow
+            done = math.fsum(share * stage.percent for share, stage in zip(shares, self.stages, strict=True))
+            return min(done / math.fsum(shares), 100.0)
         return percent_of(self.current, self.total)
 
 
@@ -253,8 +255,8 @@ class Snapshot:
             data["stages"] = tuple(map(Stage.from_wire, data["stages"]))
             data |= {name: parse_time(data[name]) for name in _TIME_FIELDS}
             return cls(**data)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"not a stored snapshot: {text[:80]!r}") from error
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"not a stored snapshot: {str(text)[:80]!r}") from error
 
     def _changed(self, now: datetime) -> Self:
         return replace(self, seq=self.seq + 1, updated_at=now, stalled=False)
@@ -289,7 +291,9 @@ def percent_of(current: float | None, total: float | None) -> float | None:
     """Return 0 to 100, or None where it can't be known (no total yet, or nothing to do)."""
     if current is None or total is None or total <= 0:
         return None
-    return 100.0 if current >= total else max(current * 100 / total, 0.0)
+    if current <= 0:
+        return 0.0
+    return 100.0 if current >= total else min(current * 100 / total, 100.0)
 
 
 def floor_percent(percent: float) -> int:

@@ -77,12 +77,19 @@ class Store:
         return {keys[key] for key in self._cache.get_many(keys)} if keys else set()
 
     def claim(self, name: str, text: str) -> str | None:
-        """Reserve an idempotency key by storing `text`; return None, or the text of whoever holds the key."""
+        """Reserve an idempotency key by storing `text`; return None, or the text of whoever holds the key.
+
+        Raises:
+            StoreUnavailable: the cache refused to store it, without raising.
+        """
         key = _claim_key(name)
-        if self._cache.add(key, text, CLAIM_TTL):
-            return None
-        held: str | None = self._cache.get(key)
-        return held if held is not None else self.claim(name, text)
+        for _ in range(2):  # whoever held it may have given it back in between
+            if self._cache.add(key, text, CLAIM_TTL):
+                return None
+            held: str | None = self._cache.get(key)
+            if held is not None:
+                return held
+        raise StoreUnavailable("the cache did not store the claim of an idempotency key")
 
     def fulfil(self, name: str, text: str) -> None:
         """Replace the text under a claimed idempotency key by the lasting one."""
@@ -149,11 +156,11 @@ def _without_connections(function: Callable[[], T]) -> T:
 
 
 def _task_key(task_id: str) -> str:
-    return f"tasks_app:{task_id}"
+    return f"tasks_app:task:{task_id}"
 
 
 def _cancel_key(task_id: str) -> str:
-    return f"tasks_app:{task_id}:cancel"
+    return f"tasks_app:cancel:{task_id}"
 
 
 def _claim_key(name: str) -> str:

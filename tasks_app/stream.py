@@ -71,6 +71,9 @@ class Stream:
             self._hub.unwatch(self, watch)
             self._missing.append(watch.task_id)
 
+    def __del__(self) -> None:
+        self.close()
+
     def __aiter__(self) -> Self:
         return self
 

@@ -77,7 +77,7 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
         (watch,) = stream.watches
         if watch.view is None or not await _can_view(request, watch.view.snapshot):
             raise _not_found(task_id)
-        last_event_id = request.headers.get("Last-Event-ID") or request.GET.get("last_event_id")
+        last_event_id = _get_last_event_id(request)
         if watch.view.snapshot.is_terminal and last_event_id == watch.view.event_id:
             stream.close()
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
@@ -101,7 +101,7 @@ async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
         ]
         shown = [watch.view for watch in stream.watches if watch.view is not None and watch not in hidden]
         has_ended = all(view.snapshot.is_terminal for view in shown)
-        if has_ended and request.headers.get("Last-Event-ID") == sse.END_ID:
+        if has_ended and _get_last_event_id(request) == sse.END_ID:
             stream.close()
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
     except BaseException:
@@ -215,6 +215,10 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
         raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
     with _store_access():
         return await Stream.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
+
+
+def _get_last_event_id(request: HttpRequest) -> str | None:
+    return request.headers.get("Last-Event-ID") or request.GET.get("last_event_id")
 
 
 def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:

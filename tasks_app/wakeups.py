@@ -1,10 +1,13 @@
 """The word "these tasks changed, look again", from whoever wrote them to whoever watches them.
 
-It may be lost: readers sweep anyway. Within a process it goes straight to each listener.
+It may be lost: readers sweep anyway. Within a process it goes straight to each listener, to others through a Channels
+layer where there is one.
 """
 
 import threading
 from collections.abc import Callable, Collection
+
+from . import layers
 
 Listener = Callable[[Collection[str]], None]
 
@@ -27,6 +30,7 @@ def ignore(listener: Listener) -> None:
 
 
 def publish(task_ids: Collection[str]) -> None:
-    """Tell every listener of this process that these tasks were written."""
+    """Tell every listener of this process, and other processes, that these tasks were written."""
     for listener in _listeners:
         listener(task_ids)
+    layers.send(task_ids)

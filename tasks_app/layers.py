@@ -1,0 +1,204 @@
+"""Wake-ups between processes, over a Channels layer; what is lost here costs latency only, since readers sweep.
+
+Tasks are spread over a fixed number of groups, so that one flush of a thousand tasks is a few dozen messages, and a
+process that watches ten thousand joins a few dozen groups. Whoever hears of a task that it does not watch ignores it.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from django.utils.crypto import get_random_string
+
+from .conf import get_settings
+from .pool import LoopThread
+
+try:
+    from channels.layers import channel_layers
+except ImportError:  # the sweep is all there is, then
+    channel_layers = None
+
+logger = logging.getLogger("tasks_app")
+
+GROUPS = 64
+
+#: Seconds after which groups are joined anew: membership ends by itself (channels_redis: after a day).
+RENEW_AFTER = 3600.0
+
+MAX_BACKOFF = 30.0
+
+
+def has_layer() -> bool:
+    """Is there a layer that connects processes? The in-memory one does not."""
+    config = channel_layers.configs.get(get_settings().CHANNEL_LAYER, {}) if channel_layers is not None else {}
+    return config.get("BACKEND") not in (None, "channels.layers.InMemoryChannelLayer")
+
+
+def get_layer() -> Any:
+    """Return the layer that connects processes."""
+    return channel_layers[get_settings().CHANNEL_LAYER]
+
+
+class LayerSender:
+    """Sends wake-ups from any thread, without waiting: a loop of its own does, and what waits there is coalesced."""
+
+    def __init__(self) -> None:
+        #: What tells this process' messages from others'.
+        self.origin = get_random_string(12)
+        self._loop = LoopThread("tasks_app-layer")
+        self._lock = threading.Lock()
+        self._pending: set[str] = set()
+        self._is_idle = threading.Event()
+        self._is_idle.set()
+        self._failures = 0
+
+    def send(self, task_ids: Collection[str]) -> None:
+        """Tell other processes that these tasks changed, if there is a layer to tell them."""
+        if has_layer():
+            with self._lock:
+                self._pending.update(task_ids)
+                if self._is_idle.is_set():
+                    self._is_idle.clear()
+                    self._loop.run(self._send_pending())
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until all is sent, `timeout` seconds at most; is it?"""
+        return self._is_idle.wait(timeout)
+
+    async def _send_pending(self) -> None:
+        while task_ids := self._take():
+            await self._send(task_ids)
+
+    def _take(self) -> set[str]:
+        with self._lock:
+            task_ids, self._pending = self._pending, set()
+            if not task_ids:
+                self._is_idle.set()
+            return task_ids
+
+    async def _send(self, task_ids: Iterable[str]) -> None:
+        by_group: dict[str, list[str]] = defaultdict(list)
+        for task_id in task_ids:
+            by_group[name_group(task_id)].append(task_id)
+        try:
+            for group, ids in by_group.items():
+                message = {"type": "tasks_app.changed", "origin": self.origin, "task_ids": ids}
+                await get_layer().group_send(group, message)
+            self._failures = 0
+        except Exception:
+            # Whatever a layer raises: the sweep of the readers makes up for it.
+            self._failures += 1
+            if self._failures & (self._failures - 1) == 0:
+                logger.warning("wake-ups could not be sent (%s in a row)", self._failures, exc_info=True)
+
+
+class LayerListener:
+    """Hears, in one event loop, of the tasks that other processes wrote."""
+
+    def __init__(self, on_change: Callable[[Collection[str]], None]) -> None:
+        self._on_change = on_change
+        self._watched: dict[str, set[str]] = defaultdict(set)
+        self._has_new_group = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, task_id: str) -> None:
+        """Listen for a task, too."""
+        group = name_group(task_id)
+        if group not in self._watched:
+            self._has_new_group.set()
+        self._watched[group].add(task_id)
+        if self._task is None and has_layer():
+            self._task = asyncio.get_running_loop().create_task(self._listen_forever())
+
+    def discard(self, task_id: str) -> None:
+        """Undo `add`."""
+        group = name_group(task_id)
+        self._watched[group].discard(task_id)
+        if not self._watched[group]:
+            del self._watched[group]  # and leave it when the groups are next gone through
+
+    def stop(self) -> None:
+        """Stop listening; `add` starts it again."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _listen_forever(self) -> None:
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await self._listen(get_layer())
+            except Exception:
+                # One reader per loop, begun anew whatever a layer raises; meanwhile the sweep goes on.
+                if asyncio.get_running_loop().time() - began > MAX_BACKOFF:
+                    failures = 0
+                logger.warning("listening for wake-ups failed; it is tried again", exc_info=failures == 0)
+                failures += 1
+                await asyncio.sleep(min(0.1 * 2 ** min(failures, 10), MAX_BACKOFF))
+
+    async def _listen(self, layer: Any) -> None:
+        channel = await layer.new_channel("tasks_app")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_joined(layer, channel))
+            group.create_task(self._receive(layer, channel))
+
+    async def _receive(self, layer: Any, channel: str) -> None:
+        while True:
+            message = await layer.receive(channel)
+            if message["origin"] != _sender.origin:
+                self._on_change(message["task_ids"])
+
+    async def _keep_joined(self, layer: Any, channel: str) -> None:
+        joined: set[str] = set()
+        try:
+            while True:
+                self._has_new_group.clear()
+                await self._join(layer, channel, joined)
+                try:
+                    async with asyncio.timeout(RENEW_AFTER):
+                        await self._has_new_group.wait()
+                except TimeoutError:
+                    joined.clear()
+        finally:
+            for group in joined:
+                await layer.group_discard(group, channel)
+
+    async def _join(self, layer: Any, channel: str, joined: set[str]) -> None:
+        for group in joined - self._watched.keys():
+            await layer.group_discard(group, channel)
+            joined.discard(group)
+        for group in self._watched.keys() - joined:
+            await layer.group_add(group, channel)
+            joined.add(group)
+            # What changed before this moment was not heard.
+            self._on_change(list(self._watched.get(group, ())))
+
+
+def name_group(task_id: str) -> str:
+    """Return the group in which a task is spoken of."""
+    return f"tasks_app.{zlib.crc32(task_id.encode()) % GROUPS}"
+
+
+def send(task_ids: Collection[str]) -> None:
+    """Tell other processes that these tasks changed; returns at once."""
+    _sender.send(task_ids)
+
+
+def drain(timeout: float) -> bool:
+    """Wait until all is sent, `timeout` seconds at most; is it?"""
+    return _sender.drain(timeout)
+
+
+def _renew_sender() -> None:
+    global _sender
+    _sender = LayerSender()  # its thread did not survive the fork
+
+
+_sender = LayerSender()
+os.register_at_fork(after_in_child=_renew_sender)

