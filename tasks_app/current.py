@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, cast
+from uuid import UUID
 
 from django.utils.crypto import get_random_string
 
@@ -123,7 +124,7 @@ def identify_owner(owner: object) -> str | None:
     """
     if owner is None:
         return None
-    key = getattr(owner, "pk", owner if isinstance(owner, str | int) else None)
+    key = getattr(owner, "pk", owner if isinstance(owner, str | int | UUID) else None)
     if key is None:
         raise ValueError(f"owner must be None, a saved user or a primary key, not {owner!r}")
     return str(key)

@@ -154,8 +154,8 @@ class Run:
 
     def queue(self) -> None:
         """Make the task known."""
-        snapshot = lifecycle.queue(self.task_result)
-        self.progress = Progress(snapshot, is_stored=True)
+        snapshot, is_stored = lifecycle.queue(self.task_result)
+        self.progress = Progress(snapshot, is_stored=is_stored)
         self.progress.on_cancel = self._withdraw
         get_flusher().add(self.progress)
         _signals.task_enqueued.send(self._backend, task_result=self.task_result)

@@ -141,19 +141,23 @@ class Flusher:
 
     def _run(self) -> None:
         while self._has_work():
+            has_news = True
             try:
-                self._run_once(get_settings())
+                has_news = self._run_once(get_settings())
             except Exception:
                 # This thread serves every task of the process: it must outlive the unforeseen.
                 logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures += 1
             finally:
                 close_old_connections()
-            self._pause(get_settings().FLUSH_INTERVAL)
+            if has_news or self._failures:
+                self._pause(get_settings().FLUSH_INTERVAL)
 
-    def _run_once(self, settings: Settings) -> None:
-        if not any(reporter.is_sampled for reporter in list(self._reporters.values())):
-            self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
+    def _run_once(self, settings: Settings) -> bool:
+        """Wait for news, but not beyond the next sweep, and write them; False if there were none."""
+        has_news = any(reporter.is_sampled for reporter in list(self._reporters.values()))
+        if not has_news:
+            has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
         self._changed.clear()
         self.flush()
         with self._flushed:
@@ -161,6 +165,7 @@ class Flusher:
         if (monotonic := self.clock.monotonic()) >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
             self._sweep()
+        return has_news
 
     def _pause(self, interval: float) -> None:
         self._urgent.wait(min(interval * 2 ** min(self._failures, 16), max(interval, MAX_BACKOFF)))
@@ -194,9 +199,10 @@ def get_flusher() -> Flusher:
 
 
 def _drain_at_exit() -> None:
-    """A process may end as soon as its last task has: its viewers shall learn of it all the same."""
+    """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same."""
     if get_flusher().drain(EXIT_SECONDS):
         layers.drain(EXIT_SECONDS)
+        get_flusher().signals.drain(EXIT_SECONDS)
 
 
 def _renew_flusher() -> None:

@@ -80,6 +80,10 @@ class Watch:
             return State.LOST
         return silence > settings.STALLED_AFTER and self._show(self.view.snapshot.as_stalled())
 
+    def excuse(self, *, monotonic: float) -> None:
+        """Forget how long the task has been silent."""
+        self._changed_at = monotonic
+
     def _show(self, snapshot: Snapshot) -> bool:
         if self.view is not None and self.view.event_id == snapshot.event_id:
             return False
@@ -101,6 +105,7 @@ class Hub:
         self._wake = asyncio.Event()
         self._layer = LayerListener(self._mark_stale)
         self._failures = 0
+        self._judged_at = time.monotonic()
         self._reader: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
 
@@ -179,7 +184,8 @@ class Hub:
     async def _read_forever(self) -> None:
         try:
             next_sweep = self._loop.time() + get_settings().SWEEP_INTERVAL
-            while self._watches or self._loop.time() < next_sweep:
+            is_sweep = False
+            while self._watches or not is_sweep:  # without viewers it stays until the next sweep, in case one comes
                 await self._wait_until(next_sweep)
                 if is_sweep := self._loop.time() >= next_sweep:
                     next_sweep = self._loop.time() + get_settings().SWEEP_INTERVAL
@@ -248,9 +254,14 @@ class Hub:
             viewer.notify(watch)
 
     async def _judge_silence(self) -> None:
-        settings, lost = get_settings(), []
+        settings, lost, monotonic = get_settings(), [], time.monotonic()
+        # Who could not look for a while (the cache failed, the loop stood still) has no silence to judge.
+        was_blind = monotonic - self._judged_at > settings.SWEEP_INTERVAL + settings.HEARTBEAT
+        self._judged_at = monotonic
         for watch in self._watches.values():
-            verdict = watch.judge(settings, monotonic=time.monotonic())
+            if was_blind:
+                watch.excuse(monotonic=monotonic)
+            verdict = watch.judge(settings, monotonic=monotonic)
             if verdict is State.LOST:
                 lost.append(watch)
             elif verdict:

@@ -60,8 +60,8 @@ def connect() -> None:
         signals.task_finished.connect(on_finished, dispatch_uid="tasks_app")
 
 
-def queue(task_result: "TaskResult[Any, Any]") -> Snapshot:
-    """Store and return the first snapshot of an enqueued task.
+def queue(task_result: "TaskResult[Any, Any]") -> tuple[Snapshot, bool]:
+    """Make the first snapshot of an enqueued task, and return it and whether it could be stored.
 
     Raises:
         StoreUnavailable: the cache failed, and whoever enqueues it wants to know; else that is logged.
@@ -80,7 +80,8 @@ def queue(task_result: "TaskResult[Any, Any]") -> Snapshot:
         if start is _start.get():
             raise StoreUnavailable("the state of the new task could not be stored") from error
         logger.exception("task %s: its first snapshot could not be stored", snapshot.task_id)
-    return snapshot
+        return snapshot, False
+    return snapshot, True
 
 
 Receiver = Callable[..., None]

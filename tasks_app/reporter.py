@@ -61,6 +61,8 @@ class Progress:
             current = check_number("current", current)
         if total is not None:
             total = check_number("total", total)
+        if status is not None:
+            status = str(status)  # not with the lock held: it is the job's own code
         with self._lock:
             self.draft.set(current=current, total=total, status=status, unit=unit)
         self._touch()
@@ -73,7 +75,7 @@ class Progress:
         """
         n = check_number("n", n)
         with self._lock:
-            self.draft.current = (self.draft.current or 0) + n
+            self.draft.current = check_number("current", (self.draft.current or 0) + n)
         self._touch()
 
     def track(
@@ -156,7 +158,7 @@ class Progress:
 
     @property
     def is_sampled(self) -> bool:
-        return self._is_tracking
+        return self._is_tracking or self._is_dirty
 
     @property
     def awaits_cancel(self) -> bool:
@@ -220,10 +222,9 @@ class Progress:
         return True
 
     def end_tracking(self) -> None:
-        """The loop has ended."""
-        with self._lock:
-            self._is_tracking = False
-        self._touch()
+        """The loop has ended; without lock or event, since the garbage collector may call it wherever it likes."""
+        self._is_dirty = True
+        self._is_tracking = False
 
     def take(self) -> Snapshot | None:
         """Return the snapshot to write, or None if the one written last still holds."""
@@ -277,8 +278,9 @@ def _admit_result(result: Any) -> tuple[Any, str | None]:
     limit = get_settings().RESULT_MAX_BYTES
     try:
         text = encode_json(result)
+        result = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
         return None, f"The result is not JSON: {error}"
     if len(text) > limit:
         return None, f"The result has {len(text)} bytes as JSON; at most {limit} are kept."
-    return json.loads(text), None
+    return result, None

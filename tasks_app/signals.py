@@ -73,7 +73,17 @@ class SignalSender:
 def _deliver(snapshot: Snapshot) -> None:
     close_old_connections()
     for signal in (task_changed, task_ended) if snapshot.is_terminal else (task_changed,):
-        for receiver, answer in signal.send_robust(sender=None, snapshot=snapshot):
-            if isinstance(answer, Exception):
-                logger.error("%r failed for task %s", receiver, snapshot.task_id, exc_info=answer)
+        _send(signal, snapshot)
     close_old_connections()
+
+
+def _send(signal: Signal, snapshot: Snapshot) -> None:
+    try:
+        answers = signal.send_robust(sender=None, snapshot=snapshot)
+    except BaseException:
+        # Not even a SystemExit may end the thread that serves every task of the process.
+        logger.exception("a receiver failed for task %s", snapshot.task_id)
+        return
+    for receiver, answer in answers:
+        if isinstance(answer, Exception):
+            logger.error("%r failed for task %s", receiver, snapshot.task_id, exc_info=answer)

@@ -79,10 +79,10 @@ class Report:
     def percent(self) -> float | None:
         """How far the whole task is, 0 to 100; None while the total is unknown."""
         if self.stages:
-            heaviest = max(stage.weight for stage in self.stages)
-            shares = [stage.weight / heaviest for stage in self.stages]  # sums of these can't overflow
-            done = math.fsum(share * stage.percent for share, stage in zip(shares, self.stages, strict=True))
-            return min(done / math.fsum(shares), 100.0)
+            scale = math.frexp(max(stage.weight for stage in self.stages))[1]
+            weights = [math.ldexp(stage.weight, -scale) for stage in self.stages]  # exact, and no sum can overflow
+            done = math.fsum(weight * stage.percent for weight, stage in zip(weights, self.stages, strict=True))
+            return min(done / math.fsum(weights), 100.0)
         return percent_of(self.current, self.total)
 
 

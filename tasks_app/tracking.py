@@ -1,6 +1,6 @@
 """The loop behind `progress.track()`."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
 from typing import Any, Generic, Protocol, TypeVar
 
 from .draft import Draft
@@ -60,18 +60,43 @@ class Tracked(Generic[T]):
             if is_outer:
                 progress.end_tracking()
 
-    async def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> AsyncIterator[T]:
         if not isinstance(self._iterable, AsyncIterable):
             raise TypeError(f"{self._iterable!r} is not an async iterable; use 'for'")
-        progress, steps = self._progress, 0
-        is_outer = progress.begin_tracking(**self._values)
-        counter = progress.draft if is_outer else Draft({})
+        return _AsyncLoop(self._progress, self._iterable, self._values)
+
+
+class _AsyncLoop(AsyncIterator[T]):
+    """Not a generator: `break` leaves an async one to the event loop, and until that ends it, it would hide the next.
+
+    `_steps` is how many were done when the next item is asked for.
+    """
+
+    def __init__(self, progress: Tracker, iterable: AsyncIterable[T], values: Mapping[str, Any]) -> None:
+        self._is_outer = False
+        self._iterator = aiter(iterable)
+        self._progress = progress
+        self._steps = 0
+        self._is_outer = progress.begin_tracking(**values)
+        self._counter = progress.draft if self._is_outer else Draft({})
+
+    async def __anext__(self) -> T:
         try:
-            async for item in self._iterable:
-                if progress.is_cancelled:
-                    progress.raise_if_cancelled()
-                yield item
-                counter.current = steps = steps + 1
-        finally:
-            if is_outer:
-                progress.end_tracking()
+            self._counter.current = self._steps
+            item = await anext(self._iterator)
+            if self._progress.is_cancelled:
+                self._progress.raise_if_cancelled()
+        except BaseException:
+            self._end()
+            raise
+        self._steps += 1
+        return item
+
+    def __del__(self) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._is_outer:
+            self._is_outer = False
+            self._counter = Draft({})
+            self._progress.end_tracking()

@@ -58,10 +58,14 @@ async def give_order(request: HttpRequest, name: str) -> JsonResponse:
     return JsonResponse({})
 
 
+def _read_status() -> dict[str, str]:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines)
+
+
 async def show_stats(request: HttpRequest) -> JsonResponse:
     """Answer what this process holds at the moment."""
-    hub = get_hub()
-    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    hub, status = get_hub(), _read_status()
     return JsonResponse(
         {
             "viewers": len(hub.viewers),

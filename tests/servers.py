@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_LISTENING = re.compile(r"Listening on TCP address 127\.0\.0\.1:(\d+)")
+_LISTENING = re.compile(r"(?:Listening on TCP address |running on http://)127\.0\.0\.1:(\d+)")
 
 
 @dataclass
@@ -40,17 +40,28 @@ def run_daphne(
 ) -> Iterator[Server]:
     """Run `daphne <application>`, with `env` on top of the environment, in the folder `cwd`."""
     command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", "0", application]
-    with _run(command, env, cwd) as server:
-        wait_until(lambda: _find_port(server), f"daphne listens; it printed {server.output}")
-        server.url = f"http://127.0.0.1:{_find_port(server)}"
+    with _run_on_any_port(command, env, cwd) as server:
         yield server
 
 
 @contextmanager
-def run_runserver(*, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
-    """Run `manage.py runserver`, autoreload off, in the folder `cwd`."""
+def run_uvicorn(
+    application: str = "tests.asgi:application", *, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> Iterator[Server]:
+    """Run `uvicorn <application>` as its users have to, so that open streams do not keep it from stopping."""
+    options = ["--port", "0", "--lifespan", "off", "--timeout-graceful-shutdown", "1"]
+    with _run_on_any_port([sys.executable, "-m", "uvicorn", *options, application], env, cwd) as server:
+        yield server
+
+
+@contextmanager
+def run_runserver(
+    *, env: Mapping[str, str] | None = None, cwd: Path = ROOT, reloads: bool = False
+) -> Iterator[Server]:
+    """Run `manage.py runserver` in the folder `cwd`, autoreload off unless it `reloads`."""
     address = f"127.0.0.1:{find_free_port()}"
-    with _run([sys.executable, "manage.py", "runserver", "--noreload", address], env, cwd) as server:
+    options = [] if reloads else ["--noreload"]
+    with _run([sys.executable, "manage.py", "runserver", *options, address], env, cwd) as server:
         server.url = f"http://{address}"
         wait_until(lambda: is_answering(server.url), f"runserver answers; it printed {server.output}")
         yield server
@@ -71,6 +82,14 @@ def is_answering(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def _run_on_any_port(command: list[str], env: Mapping[str, str] | None, cwd: Path) -> Iterator[Server]:
+    with _run(command, env, cwd) as server:
+        wait_until(lambda: _find_port(server), f"the server listens; it printed {server.output}")
+        server.url = f"http://127.0.0.1:{_find_port(server)}"
+        yield server
 
 
 @contextmanager

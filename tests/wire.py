@@ -259,7 +259,7 @@ def post_json(port: int, target: str, data: Any) -> Response:
     return send(port, "POST", target, [("Content-Type", "application/json")], json.dumps(data).encode())
 
 
-def start_task(port: int, name: str, **kwargs: Any) -> str:
+def start_task(port: int, name: str, /, **kwargs: Any) -> str:
     """Start a task over HTTP, and return its id."""
     response = post_json(port, "/start-task", {"task": name, "kwargs": kwargs})
     assert response.status == 202, response

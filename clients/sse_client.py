@@ -1,0 +1,153 @@
+#!/usr/bin/env python
+"""Start a task and follow its progress over Server-Sent Events, with requests and sseclient-py.
+
+    python clients/sse_client.py
+    python clients/sse_client.py --task simulate --kwargs '{"duration": 3}'
+
+The exit status is 0 only when the task succeeded, 1 when it did not or can't be followed, 130 after Ctrl-C.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+from sseclient import SSEClient
+
+Snapshot = dict[str, Any]
+
+#: How often in a row to reconnect without being sent an event.
+MAX_ATTEMPTS = 5
+
+#: Seconds to connect, and of silence: the server sends a comment at least every 15.
+TIMEOUT = (10, 45)
+
+
+class TaskError(Exception):
+    """The task did not succeed, or nobody can know; the message is for people."""
+
+
+def main() -> int:
+    """Run the script and return its exit status."""
+    arguments = make_parser().parse_args()
+    given = {"task": arguments.task, "kwargs": arguments.kwargs}
+    try:
+        run_task(arguments.url, {name: value for name, value in given.items() if value is not None}, arguments.retry)
+    except TaskError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run_task(url: str, request: dict[str, Any], retry: float) -> None:
+    """Start a task and print each of its snapshots until it has succeeded.
+
+    Raises:
+        TaskError: it ended in another way, or can't be started or followed.
+    """
+    snapshot: Snapshot = {}
+    for snapshot in follow(start_task(url, request), retry):
+        print(f"{snapshot['progress']:3d}%  {to_line(snapshot['status'])}", flush=True)
+    if snapshot.get("state") != "succeeded":
+        raise TaskError(explain(snapshot))
+
+
+def start_task(url: str, request: dict[str, Any]) -> str:
+    """Start the task that is asked for (nothing: the server's default) and return the URL of its progress."""
+    start_url = url.rstrip("/") + "/start-task"
+    try:
+        response = requests.post(start_url, json=request or None, timeout=TIMEOUT)
+    except requests.RequestException as error:
+        raise TaskError(f"Can't reach {url!r}: {type(error).__name__}: {error}") from error
+    if response.status_code != 202:
+        raise TaskError(describe(response))
+    answer: dict[str, str] = response.json()
+    return urljoin(start_url, answer["progress_url"])
+
+
+def follow(url: str, retry: float) -> Iterator[Snapshot]:
+    """Yield the snapshots of a task until the one that ends it, over as many connections as that takes."""
+    headers = {"Accept": "text/event-stream"}
+    attempts = 0
+    while True:
+        reason = "the stream ended before the task did"
+        try:
+            with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+                if response.status_code == 204:  # nothing that this client has not seen
+                    return
+                check_stream(response)
+                for event in SSEClient(iter(response)).events():
+                    snapshot = json.loads(event.data)
+                    attempts = 0
+                    if event.id:
+                        headers["Last-Event-ID"] = event.id
+                    if event.event != "message":  # such as `end`, which repeats the last snapshot
+                        continue
+                    yield snapshot
+                    if snapshot["state"] not in ("queued", "running"):
+                        return
+        except requests.RequestException as error:
+            reason = f"{type(error).__name__}: {error}"
+        except ValueError:
+            pass  # where the stream ends inside an event, sseclient-py hands over what it has
+        if attempts == MAX_ATTEMPTS:
+            raise TaskError(f"Lost {url} and gave up after {attempts} attempts to reconnect: {reason}")
+        attempts += 1
+        time.sleep(retry)
+
+
+def check_stream(response: requests.Response) -> None:
+    """Refuse an answer that is not a stream.
+
+    Raises:
+        requests.HTTPError: it is worth another attempt.
+        TaskError: it is not; 404, for example, says that the task is gone.
+    """
+    if response.status_code == 429 or response.status_code >= 500:
+        response.raise_for_status()
+    is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
+    if response.status_code != 200 or not is_stream:
+        raise TaskError(describe(response))
+
+
+def describe(response: requests.Response) -> str:
+    """Return what a server said instead of what it was asked for; errors carry a `detail` (RFC 9457)."""
+    content_type = response.headers.get("Content-Type")
+    text = f"{response.request.method} {response.url} answered {response.status_code} {response.reason}"
+    if content_type != "application/problem+json":
+        return f"{text} ({content_type})"
+    return f"{text}: {response.json()['detail']}"
+
+
+def explain(snapshot: Snapshot) -> str:
+    """Return why a task did not succeed."""
+    text = f"The task ended as {snapshot.get('state')!r}"
+    if error := snapshot.get("error"):
+        text += f": {error['type']}: {error['message']}"
+    return to_line(text)
+
+
+def to_line(text: str) -> str:
+    """Return text without the line ends and control characters that would disturb a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Start a task and follow its progress.")
+    parser.add_argument("--url", default="http://localhost:8000", help="the site (default: %(default)s)")
+    parser.add_argument("--task", metavar="NAME", help="what to start (default: the site's default task)")
+    parser.add_argument("--kwargs", metavar="JSON", type=json.loads, help="its arguments, as a JSON object")
+    # The server suggests this number, but sseclient-py keeps it to itself where it comes without data.
+    parser.add_argument("--retry", type=float, default=2, help="seconds between two attempts (default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,616 @@
+"""The scripts in `clients/`: how they decode a stream, and each as a process of its own against real servers."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from clients import client, sse_client
+from clients.client import Event, EventDecoder
+from tests.servers import ROOT, Server, find_free_port, run_daphne
+
+SCRIPTS = ("client.py", "multiple_task.py", "sse_client.py")
+ONE_TASK_SCRIPTS = ("client.py", "sse_client.py")
+DEADLINE = 30
+
+# --- the decoder ---
+
+MIXED_STREAM = (
+    b"\xef\xbb\xbfretry: 1500\n\n"
+    b": a comment\r\n"
+    b"id: 7\r\ndata: one\r\ndata:  two\r\ndata\r\n\r\n"
+    b"event: log\rid\rdata:\xf0\x9f\x90\x8d \xe2\x80\xa8 \xc3\xa9\r\r"
+    b"unknown: field\ndata: {\ndata: }\n\n"
+    b"id: 8\nevent: nothing\n\n"
+    b"data: unfinished\n"
+)
+MIXED_EVENTS = [Event("one\n two\n"), Event("\N{SNAKE} \u2028 é", "log"), Event("{\n}")]
+
+
+@pytest.mark.parametrize("cut", range(len(MIXED_STREAM) + 1))
+def test_decoder_gives_the_same_events_wherever_the_bytes_are_cut(cut: int):
+    decoder = EventDecoder()
+    events = [*decoder.feed(MIXED_STREAM[:cut]), *decoder.feed(MIXED_STREAM[cut:])]
+    assert (events, decoder.last_event_id, decoder.retry) == (MIXED_EVENTS, "8", 1.5)
+
+
+def test_decoder_gives_the_same_events_byte_by_byte():
+    assert decode(*(bytes([byte]) for byte in MIXED_STREAM)) == MIXED_EVENTS
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_event_comes_with_its_last_line_end(end: bytes):
+    assert decode(b"data: a" + end + end) == [Event("a")]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c"])
+def test_only_cr_and_lf_end_a_line(separator: str):
+    assert decode(f"data: a{separator}b\n\n".encode()) == [Event(f"a{separator}b")]
+
+
+def test_data_without_value_is_an_event():
+    assert decode(b"data\n\n") == [Event("")]
+
+
+def test_name_lasts_for_one_event():
+    assert decode(b"event: end\ndata: a\n\ndata: b\n\n") == [Event("a", "end"), Event("b")]
+
+
+def test_bytes_that_are_not_utf_8_are_replaced():
+    assert decode(b"data: a\xffb\n\n") == [Event("a\ufffdb")]
+
+
+@pytest.mark.parametrize("value", [b"soon", b"-1", b"1.5", b"", b"\xc2\xb2"])
+def test_retry_that_is_not_digits_is_ignored(value: bytes):
+    decoder = EventDecoder()
+    assert list(decoder.feed(b"retry: " + value + b"\n\n")) == []
+    assert decoder.retry == 2
+
+
+def test_id_lasts_until_the_next():
+    assert get_last_event_id(b"id: 7\ndata: a\n\ndata: b\n\n") == "7"
+
+
+def test_id_with_null_is_ignored():
+    assert get_last_event_id(b"id: 7\ndata: a\n\nid: 8\0\ndata: b\n\n") == "7"
+
+
+def test_id_of_unfinished_event_is_not_the_last():
+    assert get_last_event_id(b"id: 7\ndata: a\n\nid: 8\ndata: b\n") == "7"
+
+
+def test_unfinished_event_is_void_on_the_next_connection():
+    decoder = EventDecoder()
+    assert list(decoder.feed(b"id: 7\ndata: a\n\nid: 8\nevent: end\ndata: b\nda")) == [Event("a")]
+    decoder.reset()
+    assert list(decoder.feed(b"data: c\n\n")) == [Event("c")]
+    assert decoder.last_event_id == "7"
+
+
+def decode(*chunks: bytes) -> list[Event]:
+    decoder = EventDecoder()
+    return [event for chunk in chunks for event in decoder.feed(chunk)]
+
+
+def get_last_event_id(stream: bytes) -> str:
+    decoder = EventDecoder()
+    assert list(decoder.feed(stream))
+    return decoder.last_event_id
+
+
+# --- the scripts, against the demo site ---
+
+#: The demo site in a process of its own; pytest's own settings module must not leak into it.
+DEMO_SITE = {"DJANGO_SETTINGS_MODULE": "progress_site.settings"}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Server]:
+    with run_daphne("progress_site.asgi:application", env=DEMO_SITE) as server:
+        yield server
+
+
+@pytest.fixture
+def fragile_site(tmp_path: Path) -> Iterator[Server]:
+    """The demo site, to be killed: its viewers are told to reconnect soon."""
+    settings = "from progress_site.settings import *\nTASKS_APP = TASKS_APP | {'RETRY_MS': 20}\n"
+    (tmp_path / "fragile_settings.py").write_text(settings)
+    env = {"DJANGO_SETTINGS_MODULE": "fragile_settings", "PYTHONPATH": str(tmp_path)}
+    with run_daphne("progress_site.asgi:application", env=env) as server:
+        yield server
+
+
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+def test_script_shows_0_to_100(script: str, site: Server):
+    done = run_script(script, "--url", site.url, "--kwargs", '{"duration": 0.5}')
+    lines = [parse_line(line) for line in done.stdout.splitlines()]
+    numbers = [progress for progress, _ in lines]
+    assert (numbers[0], numbers[-1]) == (0, 100)
+    assert numbers == sorted(numbers)
+    assert len(lines) > 3
+    assert lines[-1] == (100, "Task completed!")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_of_several_tasks_reaches_100(site: Server):
+    done = run_script("multiple_task.py", "--url", site.url, "--count", "3", "--kwargs", '{"duration": 0.3}')
+    *lines, summary = done.stdout.splitlines()
+    last = {line[:3]: parse_line(line[4:]) for line in lines}
+    assert last == dict.fromkeys(("[1]", "[2]", "[3]"), (100, "Task completed!"))
+    assert summary == "3 of 3 tasks succeeded."
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_failed_task_is_an_error_and_never_100(script: str, site: Server):
+    done = run_script(script, "--url", site.url, "--task", "simulate", "--kwargs", '{"duration": -1}')
+    assert done.returncode == 1
+    assert "failed" in done.stderr
+    assert "duration must be between 0 and 3600 seconds, not -1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "100%" not in done.stdout
+
+
+def test_unknown_task_is_one_line_with_what_the_server_says(site: Server):
+    for script in SCRIPTS:
+        done = run_script(script, "--url", site.url, "--task", "nonsense")
+        assert done.returncode == 1
+        assert "answered 400 Bad Request: Unknown task 'nonsense'" in get_only_line(done.stderr)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_no_server_is_one_clear_line(script: str):
+    url = f"http://127.0.0.1:{find_free_port()}"
+    done = run_script(script, "--url", url)
+    assert done.returncode == 1
+    assert get_only_line(done.stderr).startswith(f"Can't reach {url!r}: ")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_server_killed_on_the_way_is_a_clear_error(script: str, fragile_site: Server):
+    retry = ["--retry", "0.02"] if script == "sse_client.py" else []
+    with start_script(script, "--url", fragile_site.url, *retry) as process:
+        await_lines(process, 5 if script == "multiple_task.py" else 1)
+        fragile_site.process.kill()
+        output, errors = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 1
+    for line in errors.splitlines():
+        assert line.startswith(f"Lost {fragile_site.url}/task-progress/")
+        assert "gave up after 5 attempts to reconnect" in line
+    assert errors
+    assert "100%" not in output
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_ctrl_c_ends_with_130_and_no_traceback(script: str, site: Server):
+    with start_script(script, "--url", site.url) as process:
+        await_lines(process, 1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, errors) == (130, "")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_arguments_that_are_not_json_are_refused_by_name(script: str):
+    done = run_script(script, "--kwargs", "{duration: 1}")
+    assert done.returncode == 2
+    assert "argument --kwargs: " in done.stderr
+    assert "'{duration: 1}'" in done.stderr
+
+
+def test_count_below_1_is_refused():
+    done = run_script("multiple_task.py", "--count", "0")
+    assert done.returncode == 2
+    assert "--count must be at least 1, not 0" in done.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_does_not_import_tasks_app(script: str):
+    code = f"import runpy, sys; runpy.run_path('clients/{script}'); print(sorted(sys.modules))"
+    env = make_env() | {"PYTHONPATH": "clients"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert "'json'" in done.stdout
+    assert "'tasks_app" not in done.stdout
+
+
+# --- the scripts, against a server that says just these bytes ---
+
+ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+    b'{"task_id": "abc", "progress_url": "/task-progress/abc"}'
+)
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n"
+GONE = (
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\r\n"
+    b'{"title": "Not Found", "status": 404, "detail": "There is no task \'abc\'."}'
+)
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+SEEN = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+
+SOON = b"retry: 1\n\n"
+QUEUED = b'id: 1\ndata: {"progress":0,"status":"Queued","state":"queued"}\n\n'
+RUNNING = b': keep-alive\n\nid: 18-x\ndata: {"progress":42,"status":"Working","state":"running"}\n\n'
+SUCCEEDED = (
+    b'id: 31\ndata: {"progress":100,"status":"Done","state":"succeeded"}\n\n'
+    b'id: 31\nevent: end\ndata: {"progress":100,"status":"Done","state":"succeeded"}\n\n'
+)
+HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
+NEWER_THAN = {None: (SOON, QUEUED, RUNNING, SUCCEEDED), "1": (SOON, RUNNING, SUCCEEDED), "18-x": (SOON, SUCCEEDED)}
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    last_event_id: str | None
+    body: bytes
+
+
+Answer = Callable[[Request], bytes]
+
+
+class ScriptedServer(ThreadingHTTPServer):
+    """Answers each request with the bytes that `answer` returns, and closes the connection."""
+
+    daemon_threads = False  # so that closing the server waits for them
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(("127.0.0.1", 0), ScriptedHandler)
+        self.answer = answer
+        self.requests: list[Request] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def streams(self) -> list[Request]:
+        return [request for request in self.requests if request.method == "GET"]
+
+
+class ScriptedHandler(BaseHTTPRequestHandler):
+    server: ScriptedServer
+
+    def respond(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = Request(self.command, self.path, self.headers.get("Last-Event-ID"), body)
+        self.server.requests.append(request)
+        self.wfile.write(self.server.answer(request))
+
+    do_GET = do_POST = respond  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The tests look at `requests` instead."""
+
+
+@contextmanager
+def serve(answer: Answer) -> Iterator[ScriptedServer]:
+    with ScriptedServer(answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join(DEADLINE)
+
+
+def in_turn(*streams: bytes) -> Answer:
+    """Accept every task, and answer the n-th stream with the n-th of these."""
+    remaining = iter(streams)
+    return lambda request: ACCEPTED if request.method == "POST" else next(remaining)
+
+
+def stream(*frames: bytes) -> bytes:
+    return STREAM_HEAD + b"\r\n" + b"".join(frames)
+
+
+def chunked_stream(*frames: bytes) -> bytes:
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(frame), frame) for frame in frames)
+    return STREAM_HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+
+def follow_with_aiohttp(url: str) -> list[dict[str, Any]]:
+    async def collect() -> list[dict[str, Any]]:
+        async with client.open_session() as session:
+            return [snapshot async for snapshot in client.follow(session, f"{url}/task-progress/abc")]
+
+    return asyncio.run(collect())
+
+
+def follow_with_requests(url: str) -> list[dict[str, Any]]:
+    return list(sse_client.follow(f"{url}/task-progress/abc", 0.001))
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long for a server that has not said yet how long to wait."""
+    monkeypatch.setattr(EventDecoder, "retry", 0.001)
+
+
+followers = pytest.mark.parametrize("follow", [follow_with_aiohttp, follow_with_requests])
+
+
+@followers
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("frame", [stream, chunked_stream])
+def test_stream_cut_at_any_byte_shows_each_snapshot_once(follow: Callable[[str], Any], frame: Callable[..., bytes]):
+    whole = frame(*NEWER_THAN[None])
+    wrong = {}
+    with serve(in_turn()) as server:
+        for cut in range(len(frame()), len(whole)):
+            server.answer = cut_first(whole[:cut], frame)
+            seen = [snapshot["progress"] for snapshot in follow(server.url)]
+            if seen != [0, 42, 100]:
+                wrong[cut] = seen
+    assert wrong == {}
+
+
+def cut_first(first: bytes, frame: Callable[..., bytes]) -> Answer:
+    """Answer the first request with `first`, and the next with what is newer than the event it names."""
+    answers = iter([first])
+    return lambda request: next(answers, None) or frame(*NEWER_THAN[request.last_event_id])
+
+
+@followers
+def test_reconnect_names_the_last_event(follow: Callable[[str], Any]):
+    with serve(in_turn(stream(SOON, QUEUED), stream(HEARTBEAT), stream(RUNNING), stream(SUCCEEDED))) as server:
+        follow(server.url)
+        assert [request.last_event_id for request in server.streams] == [None, "1", "1", "18-x"]
+
+
+@followers
+def test_answer_204_ends_the_stream(follow: Callable[[str], Any]):
+    with serve(in_turn(stream(SOON, RUNNING), SEEN)) as server:
+        assert [snapshot["progress"] for snapshot in follow(server.url)] == [42]
+
+
+@followers
+def test_busy_server_is_asked_again(follow: Callable[[str], Any]):
+    with serve(in_turn(stream(SOON, RUNNING), BUSY, BUSY, stream(SUCCEEDED))) as server:
+        assert [snapshot["progress"] for snapshot in follow(server.url)] == [42, 100]
+
+
+@followers
+def test_attempts_are_counted_since_the_last_event(follow: Callable[[str], Any]):
+    with serve(in_turn(*[stream(SOON, RUNNING), *[BUSY] * 4] * 3, stream(SUCCEEDED))) as server:
+        assert [snapshot["progress"] for snapshot in follow(server.url)] == [42, 42, 42, 100]
+
+
+@followers
+@pytest.mark.usefixtures("_impatient")
+def test_silent_connection_is_given_up(follow: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(client, "TIMEOUT", aiohttp.ClientTimeout(total=None, sock_read=0.1))
+    monkeypatch.setattr(sse_client, "TIMEOUT", (10, 0.1))
+    asked_again = threading.Event()
+    is_first = iter([True])
+
+    def answer(request: Request) -> bytes:
+        if next(is_first, False):
+            assert asked_again.wait(DEADLINE)
+            return b""
+        asked_again.set()
+        return stream(SUCCEEDED)
+
+    with serve(answer) as server:
+        assert [snapshot["progress"] for snapshot in follow(server.url)] == [100]
+
+
+def test_client_waits_as_long_as_the_server_wants(monkeypatch: pytest.MonkeyPatch):
+    waits = []
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    with serve(
+        in_turn(stream(b"retry: 1234\n\n", RUNNING), BUSY, stream(b"retry: 50\n\n"), stream(SUCCEEDED))
+    ) as server:
+        follow_with_aiohttp(server.url)
+    assert waits == [1.234, 1.234, 0.05]
+
+
+def test_stream_has_no_time_limit_but_silence_has():
+    assert (client.TIMEOUT.total, client.TIMEOUT.sock_read) == (None, 45)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_default_task_is_started_with_an_empty_body(script: str):
+    with serve(in_turn(*[stream(SUCCEEDED)] * 5)) as server:
+        assert run_script(script, "--url", server.url).returncode == 0
+        assert {(request.path, request.body) for request in server.requests if request.method == "POST"} == {
+            ("/start-task", b"")
+        }
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_name_and_arguments_are_sent_as_json(script: str):
+    with serve(in_turn(*[stream(SUCCEEDED)] * 5)) as server:
+        run_script(script, "--url", server.url, "--task", "simulate", "--kwargs", '{"duration": 3}')
+        assert json.loads(server.requests[0].body) == {"task": "simulate", "kwargs": {"duration": 3}}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_site_below_a_path_is_followed_there(script: str):
+    accepted = ACCEPTED.replace(b"/task-progress", b"/below/task-progress")
+    with serve(lambda request: accepted if request.method == "POST" else stream(SUCCEEDED)) as server:
+        assert run_script(script, "--url", f"{server.url}/below/").returncode == 0
+        assert {request.path for request in server.requests} == {"/below/start-task", "/below/task-progress/abc"}
+
+
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+def test_snapshots_are_printed_one_a_line_and_the_last_once(script: str):
+    with serve(in_turn(stream(SOON, QUEUED, RUNNING, SUCCEEDED))) as server:
+        assert run_script(script, "--url", server.url).stdout == "  0%  Queued\n 42%  Working\n100%  Done\n"
+
+
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+def test_status_with_line_ends_and_control_characters_is_one_harmless_line(script: str):
+    nasty = b'data: {"progress":100,"status":"a\\nb\\r\\u001b[2Jc\\u2028d \xf0\x9f\x90\x8d","state":"succeeded"}\n\n'
+    with serve(in_turn(stream(nasty))) as server:
+        assert run_script(script, "--url", server.url).stdout == "100%  a b  [2Jc d \N{SNAKE}\n"
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled", "lost"])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_end_but_success_is_an_error_that_names_it(script: str, state: str):
+    end = b'data: {"progress":42,"status":"Working","state":"%s"}\n\n' % state.encode()
+    with serve(in_turn(*[stream(end)] * 5)) as server:
+        done = run_script(script, "--url", server.url)
+    assert done.returncode == 1
+    assert get_only_line(done.stderr) == f"The task ended as {state!r}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_task_that_is_gone_after_a_restart_is_one_clear_line(script: str):
+    with serve(lambda request: restart_without_tasks(request)) as server:
+        done = run_script(script, "--url", server.url, *(["--retry", "0"] if script == "sse_client.py" else []))
+        url = f"{server.url}/task-progress/abc"
+    assert done.returncode == 1
+    assert get_only_line(done.stderr) == f"GET {url} answered 404 Not Found: There is no task 'abc'."
+
+
+def restart_without_tasks(request: Request) -> bytes:
+    if request.method == "POST":
+        return ACCEPTED
+    return GONE if request.last_event_id else stream(SOON, RUNNING)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_page_instead_of_a_stream_is_one_clear_line(script: str):
+    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>Log in"
+    with serve(in_turn(*[page] * 5)) as server:
+        done = run_script(script, "--url", server.url)
+    assert done.returncode == 1
+    assert "answered 200 OK (text/html" in get_only_line(done.stderr)
+
+
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+def test_server_that_stays_away_is_given_up_after_5_attempts(script: str):
+    with serve(in_turn(stream(SOON, RUNNING), *[BUSY] * 6)) as server:
+        done = run_script(script, "--url", server.url, *(["--retry", "0"] if script == "sse_client.py" else []))
+        assert len(server.streams) == 1 + 5
+    assert done.returncode == 1
+    assert "gave up after 5 attempts to reconnect" in get_only_line(done.stderr)
+
+
+def test_several_tasks_are_followed_at_once():
+    all_are_open = threading.Barrier(3, timeout=DEADLINE)
+
+    def answer(request: Request) -> bytes:
+        if request.method == "POST":
+            return ACCEPTED
+        all_are_open.wait()
+        return stream(SUCCEEDED)
+
+    with serve(answer) as server:
+        done = run_script("multiple_task.py", "--url", server.url, "--count", "3")
+    assert done.stdout.splitlines()[-1] == "3 of 3 tasks succeeded."
+
+
+def test_task_that_can_not_start_does_not_stop_the_others():
+    starts = iter([ACCEPTED, BUSY, ACCEPTED])
+
+    def answer(request: Request) -> bytes:
+        return next(starts) if request.method == "POST" else stream(SUCCEEDED)
+
+    with serve(answer) as server:
+        done = run_script("multiple_task.py", "--url", server.url, "--count", "3")
+    assert done.returncode == 1
+    assert done.stdout.count("100%  Done") == 2
+    assert done.stdout.splitlines()[-1] == "2 of 3 tasks succeeded."
+    assert "answered 503 Service Unavailable" in get_only_line(done.stderr)
+
+
+@pytest.mark.parametrize("script", ["client.py", "multiple_task.py"])
+def test_terminal_shows_a_bar(script: str):
+    with serve(in_turn(*[stream(SOON, QUEUED, RUNNING, SUCCEEDED)] * 5)) as server:
+        status, output = run_in_terminal(script, "--url", server.url)
+    assert status == 0
+    assert "100% ━━━" in output
+    assert "Done" in output
+
+
+# --- helpers ---
+
+
+def run_script(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, f"clients/{script}", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=make_env(), capture_output=True, encoding="utf-8", timeout=DEADLINE)
+
+
+#: A process that was started in the background may ignore SIGINT, and so would its children.
+HEED_SIGINT = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+@contextmanager
+def start_script(script: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-c", HEED_SIGINT, sys.executable, f"clients/{script}", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, env=make_env(), encoding="utf-8", **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run_in_terminal(script: str, *arguments: str) -> tuple[int, str]:
+    """Return the exit status and what the script wrote to a terminal."""
+    master, slave = pty.openpty()
+    env = make_env() | {"TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(
+        [sys.executable, f"clients/{script}", *arguments], cwd=ROOT, env=env, stdout=slave
+    ) as process:
+        os.close(slave)
+        output = b"".join(read_all(master))
+        os.close(master)
+    return process.returncode, output.decode()
+
+
+def read_all(master: int) -> Iterator[bytes]:
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:  # Linux says so where others report the end: the other side is closed
+            return
+        if not data:
+            return
+        yield data
+
+
+def make_env() -> dict[str, str]:
+    """Return what the scripts may see; output is buffered as usual, so that a missing flush shows."""
+    return {**os.environ, "PYTHONUNBUFFERED": "", "PYTHONUTF8": "1", "NO_PROXY": "*", "NO_COLOR": "1"}
+
+
+def await_lines(process: "subprocess.Popen[str]", tasks: int) -> None:
+    """Wait until the script has printed something of this many tasks."""
+    assert process.stdout is not None
+    seen = set()
+    while len(seen) < tasks:
+        line = process.stdout.readline()
+        assert line, f"the script ended: {process.communicate()!r}"
+        seen.add(line[:3] if tasks > 1 else "")
+
+
+def parse_line(line: str) -> tuple[int, str]:
+    """` 42%  Working` → 42, "Working"."""
+    progress, _, status = line.partition("%  ")
+    return int(progress), status
+
+
+def get_only_line(text: str) -> str:
+    (line,) = text.splitlines()
+    return line

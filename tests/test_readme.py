@@ -1,0 +1,89 @@
+"""Every example in README runs, as it stands there."""
+
+import json
+import subprocess
+import sys
+import types
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import AsyncRequestFactory
+
+from tasks_app import get_snapshot, task_run
+from tests.readme import count_blocks, find_block
+from tests.servers import ROOT, run_daphne
+from tests.waiting import wait_until
+
+
+def test_every_python_and_javascript_example_is_run_here_or_in_the_browser_tests():
+    assert (count_blocks("python"), count_blocks("js")) == (5, 1)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project from `startproject`, to which only what README says was added, and a task that it shows."""
+    for arguments in (["startproject", "mysite", "."], ["startapp", "shop"]):
+        subprocess.run([sys.executable, "-m", "django", *arguments], cwd=tmp_path, check=True)
+    stubs = "\n\ndef read(path):\n    return list(range(int(path)))\n\n\ndef save(row):\n    pass\n"
+    (tmp_path / "shop" / "tasks.py").write_text(find_block("python", "def import_rows") + stubs)
+    settings, urls = find_block("python", "INSTALLED_APPS").split("# urls.py\n")
+    append(tmp_path / "mysite" / "settings.py", settings + '\nTASKS_APP["ALLOW_ANONYMOUS_START"] = True\n')
+    append(tmp_path / "mysite" / "urls.py", urls)
+    return tmp_path
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + "\n" + text)
+
+
+def test_site_made_as_readme_says_runs_its_example_task_to_the_end(shop: Path):
+    env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
+    body = json.dumps({"task": "import", "kwargs": {"path": "250"}}).encode()
+    with run_daphne("mysite.asgi:application", env=env, cwd=shop) as server:
+        request = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            progress_url = json.load(response)["progress_url"]
+        with urllib.request.urlopen(server.url + progress_url, timeout=10) as stream:
+            last = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")][-1]
+    assert (last["state"], last["result"], last["unit"]) == ("succeeded", {"imported": 250}, "rows")
+
+
+async def test_view_that_starts_a_task_for_its_user(monkeypatch: pytest.MonkeyPatch):
+    shop_tasks: Any = types.ModuleType("shop.tasks")
+    exec(find_block("python", "def import_rows") + "\nread = list\ndef save(row): pass", shop_tasks.__dict__)
+    monkeypatch.setitem(sys.modules, "shop", types.ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "shop.tasks", shop_tasks)
+    namespace: dict[str, Any] = {"save_upload": lambda file: "path"}
+    exec(find_block("python", "async def upload"), namespace)
+    request = AsyncRequestFactory().post("/upload", {"file": SimpleUploadedFile("rows.csv", b"1")})
+
+    async def get_user() -> object:
+        return types.SimpleNamespace(pk=7, is_authenticated=True)
+
+    request.auser = get_user
+    answer = json.loads((await namespace["upload"](request)).content)
+    task_id = answer["progress_url"].rpartition("/")[2]
+    assert get_snapshot(task_id).owner == "7"
+
+
+def test_code_that_is_no_task_is_tracked():
+    namespace: dict[str, Any] = {}
+    exec(find_block("python", "nightly-import"), namespace)
+    snapshot = get_snapshot(namespace["progress"].task_id)
+    assert (snapshot.task, snapshot.state, snapshot.current) == ("nightly-import", "succeeded", 3)
+
+
+def test_stages_fill_their_share_of_the_whole():
+    namespace: dict[str, Any] = {}
+    exec(find_block("python", "def report"), namespace)
+    with task_run("report") as progress:
+        namespace["report"]()
+    wait_until(lambda: get_snapshot(progress.task_id).is_terminal, "the run ended")
+    stages = get_snapshot(progress.task_id).stages
+    assert [(stage.name, stage.percent, stage.state) for stage in stages] == [
+        ("Download", 100, "succeeded"),
+        ("Parse", 100, "succeeded"),
+    ]
