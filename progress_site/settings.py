@@ -1,16 +1,24 @@
 """Settings of the demo site. Everything a deployment must change is read from the environment."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
+from corsheaders.defaults import default_headers
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def read_flag(name: str, default: bool) -> bool:
-    """Return whether an environment variable says yes ("1", "true", "yes", "on")."""
-    return os.environ.get(name, str(default)).strip().lower() in ("1", "true", "yes", "on")
+    """Return whether an environment variable says yes or no."""
+    text = os.environ.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise ImproperlyConfigured(f"{name} is {text!r}; allowed: 1, true, yes, on, 0, false, no, off.")
+    return text in ("1", "true", "yes", "on")
 
 
 def read_list(name: str) -> list[str]:
@@ -18,9 +26,41 @@ def read_list(name: str) -> list[str]:
     return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]
 
 
+def read_size(name: str, default: int) -> int:
+    """Return the whole number above 0 that an environment variable holds."""
+    text = os.environ.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number above 0.")
+    return int(text)
+
+
+def read_url(name: str, *, package: str) -> str | None:
+    """Return the URL that an environment variable holds, if any; what uses it needs `package`."""
+    url = os.environ.get(name, "").strip()
+    if url and find_spec(package) is None:
+        raise ImproperlyConfigured(f"{name} is set, and needs a package: pip install {package.replace('_', '-')}")
+    return url or None
+
+
+def read_secret_key(name: str, *, is_debug: bool) -> str:
+    """Return the secret key; a new one for each process while debugging."""
+    key = os.environ.get(name) or (get_random_secret_key() if is_debug else None)
+    if key is None:
+        raise ImproperlyConfigured(f"Set {name}: without DJANGO_DEBUG the site needs a secret key of its own.")
+    return key
+
+
 DEBUG = read_flag("DJANGO_DEBUG", True)
-SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or get_random_secret_key()
-ALLOWED_HOSTS = read_list("DJANGO_ALLOWED_HOSTS")
+SECRET_KEY = read_secret_key("DJANGO_SECRET_KEY", is_debug=DEBUG)
+ALLOWED_HOSTS = read_list("DJANGO_ALLOWED_HOSTS")  # while debugging, localhost needs no mention
+CSRF_TRUSTED_ORIGINS = read_list("DJANGO_CSRF_TRUSTED_ORIGINS")
+
+# Is the site reached by HTTPS alone? Behind a proxy, run daphne with --proxy-headers.
+IS_HTTPS = read_flag("DJANGO_HTTPS", False)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SECURE_HSTS_SECONDS = 30 * 24 * 3600 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # that is for a whole domain to decide, not for one site
 
 INSTALLED_APPS = [
     "daphne",  # first: it gives runserver its ASGI server
@@ -66,18 +106,20 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("DJANGO_DATABASE", BASE_DIR / "db.sqlite3"),
-        # Imports write while pages read: wait for the lock, and take it at the start of a transaction.
-        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
+        "NAME": os.environ.get("DJANGO_DATABASE") or BASE_DIR / "db.sqlite3",
+        # Imports write for seconds while pages read: wait for the lock, and take it at the start of a transaction.
+        "OPTIONS": {"timeout": 60, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Sessions in signed cookies, so that the demo answers before any migration whatever cookies a browser has.
+# The default task runs before any migration, whatever cookies a browser has: sessions need no table, and a session of
+# someone who is not to be found is nobody's.
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+AUTHENTICATION_BACKENDS = ["progress_site.accounts.AccountBackend"]
 
 # The state of tasks has a cache of its own: nothing else of the site can push it out, or clear it.
-if cache_url := os.environ.get("DJANGO_CACHE_URL"):
+if cache_url := read_url("DJANGO_CACHE_URL", package="redis"):
     TASKS_CACHE = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url}
 else:
     TASKS_CACHE = {
@@ -90,6 +132,16 @@ CACHES = {
     "tasks": TASKS_CACHE,
 }
 
+# Other processes see a change at once through a channel layer, else at their next sweep.
+if channel_layer_url := read_url("DJANGO_CHANNEL_LAYER_URL", package="channels_redis"):
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            # redis-py 8 gives up on a blocking read after 5 s unless it is told not to.
+            "CONFIG": {"hosts": [{"address": channel_layer_url, "socket_timeout": None}]},
+        }
+    }
+
 TASKS = {
     "default": {
         "BACKEND": "tasks_app.backends.InProcessBackend",
@@ -101,12 +153,24 @@ TASKS_APP = {
     "STARTABLE": {"simulate": "progress_site.tasks.simulate"},
     "DEFAULT_TASK": "simulate",
     "ALLOW_ANONYMOUS_START": True,
+    "RESULT_MAX_BYTES": 512 * 1024,  # room for the reasons why 1,000 rows of an import were skipped
 }
+
+# Uploads wait here for their import; the folder is not served.
+MEDIA_ROOT = Path(os.environ.get("DJANGO_MEDIA_ROOT") or BASE_DIR / "media")
+FILE_UPLOAD_PERMISSIONS = 0o600
+IMPORT_MAX_BYTES = read_size("DJANGO_IMPORT_MAX_BYTES", 20 * 1024 * 1024)
 
 CORS_ALLOW_ALL_ORIGINS = DEBUG
 CORS_ALLOWED_ORIGINS = read_list("DJANGO_CORS_ALLOWED_ORIGINS")
+CORS_ALLOW_HEADERS = [*default_headers, "cache-control", "idempotency-key", "last-event-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After"]
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
 STATIC_URL = "static/"
+STATIC_ROOT = Path(os.environ.get("DJANGO_STATIC_ROOT") or BASE_DIR / "build" / "static")
+# Convenient for a demo; a busy site has its proxy serve STATIC_ROOT.
+SERVES_STATIC = read_flag("DJANGO_SERVE_STATIC", True)

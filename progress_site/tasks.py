@@ -1,40 +1,48 @@
-"""The jobs of the demo site; this is all that a job has to know of progress."""
+"""The jobs of the demo site."""
 
-import random
-import time
+from typing import Any
+
+from django.db import DatabaseError
+from django.dispatch import receiver
 
 from tasks_app import progress
 
-try:
-    from django.tasks import task
-except ImportError:  # Django 5.2
-    from django_tasks import task
+from . import uploads
+from .imports import import_customers
+from .rows import InvalidFile
+from .simulation import simulate_work
 
-SIMULATION_TEXTS = {
-    0: "Processing initial phase...",
-    30: "Performing main calculations...",
-    60: "Finalizing results...",
-    90: "Completing task...",
-    100: "Task completed!",
-}
+try:
+    from django.tasks import TaskResult, task
+    from django.tasks.signals import task_finished
+except ImportError:  # Django 5.2
+    from django_tasks import TaskResult, task
+    from django_tasks.signals import task_finished
 
 
 @task
 def simulate(duration: float = 10) -> dict[str, float]:
-    """Do nothing for `duration` seconds, in steps of random size."""
-    if not 0 <= duration <= 3600:
-        raise ValueError(f"duration must be between 0 and 3600 seconds, not {duration!r}")
-    done, steps, begun = 0, 0, time.monotonic()
-    while done < 100:
-        progress.raise_if_cancelled()
-        progress.update(current=done, total=100, status=describe_simulation(done))
-        step = min(random.randint(1, 5), 100 - done)
-        time.sleep(duration * step / 100)
-        done, steps = done + step, steps + 1
-    progress.update(current=done, status=describe_simulation(done))
-    return {"steps": steps, "seconds": round(time.monotonic() - begun, 3)}
+    """Do nothing for `duration` seconds."""
+    return simulate_work(duration)
 
 
-def describe_simulation(percent: int) -> str:
-    """Return the text of the last threshold that `percent` has passed."""
-    return SIMULATION_TEXTS[max(threshold for threshold in SIMULATION_TEXTS if threshold <= percent)]
+@task
+def import_csv(upload: str) -> dict[str, Any]:
+    """Import the customers of an uploaded file. Not in STARTABLE: visitors must not name files of the server."""
+    try:
+        with uploads.open_text(upload) as file:
+            return import_customers(file)
+    except InvalidFile as error:
+        # In production viewers are not shown what an exception says, but they are shown the status.
+        progress.update(status=f"{error} Nothing was imported.")
+        raise
+    except DatabaseError:
+        progress.update(status="The database failed; nothing was imported. Has 'manage.py migrate' been run?")
+        raise
+
+
+@receiver(task_finished)
+def delete_upload(sender: type, task_result: TaskResult, **kwargs: object) -> None:
+    """Delete the file of an import that has ended in any way, even before it began."""
+    if task_result.task.module_path == import_csv.module_path:
+        uploads.delete(task_result.args[0])

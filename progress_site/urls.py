@@ -1,7 +1,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from . import views
+
 urlpatterns = [
+    path("", views.show_index, name="index"),
+    path("import-csv", views.import_customers, name="import-csv"),
     path("admin/", admin.site.urls),
     path("", include("tasks_app.urls")),
 ]

@@ -1,0 +1,75 @@
+"""Loads the customers of a CSV file into the database, and tells how far it is."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TextIO
+
+from django.db import transaction
+
+from tasks_app import progress
+
+from .models import Customer
+from .rows import BadRow, Row, count_rows, read_rows
+
+BATCH_SIZE = 1000
+
+#: Bad rows whose reason is kept; all are counted.
+MAX_ERRORS = 1000
+
+
+def import_customers(file: TextIO) -> dict[str, Any]:
+    """Load the good rows, and return how many there were, how many bad ones, and what was wrong with those.
+
+    Raises:
+        InvalidFile: the file as a whole can't be imported.
+        TaskCancelled: someone asked to stop.
+    In both cases, and with any other exception, nothing was loaded.
+    """
+    progress.update(status="Checking the file")
+    total = count_rows(file)
+    file.seek(0)
+    with take_turn():
+        rows = progress.track(read_rows(file), total=total, status="Importing", unit="rows")
+        outcome = load(rows)
+    progress.update(status=f"Imported {outcome['imported']:,} rows, skipped {outcome['skipped']:,}")
+    return outcome
+
+
+def load(rows: Iterable[Row | BadRow]) -> dict[str, Any]:
+    """Insert the good rows in batches, all of them or, where this raises, none; collect the bad ones."""
+    imported, skipped, errors = 0, 0, []
+    # The transaction holds SQLite's write lock for the seconds that this takes; readers go on, as it is in WAL mode.
+    # To check all rows before the first insert would hold it for less, but keep every row in memory.
+    with transaction.atomic():
+        for batch in split(rows, BATCH_SIZE):
+            good = [row for row in batch if isinstance(row, Row)]
+            bad = [row for row in batch if isinstance(row, BadRow)]
+            Customer.objects.bulk_create([Customer(**row._asdict()) for row in good])
+            imported += len(good)
+            skipped += len(bad)
+            errors += [row._asdict() for row in bad[: MAX_ERRORS - len(errors)]]
+    return {"imported": imported, "skipped": skipped, "errors": errors}
+
+
+def split(rows: Iterable[Row | BadRow], size: int) -> Iterator[list[Row | BadRow]]:
+    """Yield the rows in lists of `size`; the last may be shorter."""
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+@contextmanager
+def take_turn() -> Iterator[None]:
+    """Wait until no other import of this process writes; this wait, unlike that for the database, can be cancelled."""
+    while not _turn.acquire(timeout=0.2):
+        progress.update(status="Waiting for another import to end")
+        progress.raise_if_cancelled()
+    try:
+        yield
+    finally:
+        _turn.release()
+
+
+_turn = threading.Lock()

@@ -1,0 +1,199 @@
+"""Customers as rows of a CSV file: what a file and a row must look like. Pure: no database, no progress."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+COLUMNS = ("name", "email", "amount", "joined")
+
+MAX_NAME_LENGTH = 100
+MAX_EMAIL_LENGTH = 254
+MAX_DIGITS, DECIMAL_PLACES = 12, 2
+
+#: What is quoted of a bad value; 1,000 reasons of any content must fit into a task's result.
+MAX_QUOTED = 30
+
+_AMOUNT = re.compile(rf"[+-]?[0-9]{{1,{MAX_DIGITS - DECIMAL_PLACES}}}(\.[0-9]{{1,{DECIMAL_PLACES}}})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # date.fromisoformat() takes more than that
+
+
+class InvalidFile(Exception):
+    """The file as a whole can't be imported; the message is meant for whoever sent it."""
+
+
+class Row(NamedTuple):
+    """A row that can be imported."""
+
+    name: str
+    email: str
+    amount: Decimal
+    joined: date
+
+
+class BadRow(NamedTuple):
+    """A row that can't, where it ends in the file, and why."""
+
+    line: int
+    reason: str
+
+
+def check_head(head: bytes) -> None:
+    """Check the beginning of a file: is it UTF-8, and does it have a header with the right columns?
+
+    Raises:
+        InvalidFile: it is not, or has not.
+    """
+    reader = _make_reader(_decode(head))
+    with _explained(reader):
+        _read_header(reader)
+
+
+def count_rows(lines: Iterable[str]) -> int:
+    """Read a whole file, and return how many rows it has below its header.
+
+    Raises:
+        InvalidFile: it can't be read to its end, or has no rows.
+    """
+    count = sum(1 for _ in _read_records(lines))
+    if not count:
+        raise InvalidFile("The file has a header, but no rows below it.")
+    return count
+
+
+def read_rows(lines: Iterable[str]) -> Iterator[Row | BadRow]:
+    """Yield each row below the header; a blank line is not a row.
+
+    Raises:
+        InvalidFile: the file can't be read to its end.
+    """
+    for line, values in _read_records(lines):
+        try:
+            row: Row | BadRow = parse_row(*values)
+        except ValueError as error:
+            row = BadRow(line, str(error))
+        yield row
+
+
+def parse_row(name: str, email: str, amount: str, joined: str) -> Row:
+    """Return the row that these texts make.
+
+    Raises:
+        ValueError: one of them is not what it must be; the first such is named.
+    """
+    return Row(_parse_name(name), _parse_email(email), _parse_amount(amount), _parse_date(joined))
+
+
+def _read_records(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the last line number and the stripped values of COLUMNS of each record below the header."""
+    reader = _make_reader(lines)
+    with _explained(reader):
+        positions = _read_header(reader)
+        for record in filter(None, reader):
+            yield reader.line_num, [_get_value(record, position) for position in positions]
+
+
+def _make_reader(lines: Iterable[str]) -> "csv._reader":
+    return csv.reader(_refuse_nul(lines), strict=True)
+
+
+@contextmanager
+def _explained(reader: "csv._reader") -> Iterator[None]:
+    """Say of a file that can't be read what is wrong with it."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise InvalidFile("The file is not UTF-8 text; save it as CSV in UTF-8.") from error
+    except csv.Error as error:
+        raise InvalidFile(f"The file is not CSV: line {reader.line_num}: {error}.") from error
+
+
+def _decode(head: bytes) -> Iterator[str]:
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # its last character may be cut in two
+    yield from io.StringIO(text, newline="")
+
+
+def _refuse_nul(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if "\0" in line:
+            raise InvalidFile(f"The file is not CSV: line {number} has a NUL character.")
+        yield line
+
+
+def _read_header(records: Iterator[list[str]]) -> list[int]:
+    """Return the position of each of COLUMNS."""
+    header = next(filter(None, records), [])
+    names = [name.strip().lower() for name in header]
+    if not any(names):
+        raise InvalidFile("The file is empty.")
+    missing = [column for column in COLUMNS if column not in names]
+    if missing:
+        raise InvalidFile(
+            f"The first line must name the columns {', '.join(COLUMNS)}, separated by commas. "
+            f"Missing: {', '.join(missing)}. It has: {', '.join(map(_quote, names[:10]))}."
+        )
+    if repeated := [column for column in COLUMNS if names.count(column) > 1]:
+        raise InvalidFile(f"The first line names a column twice: {', '.join(repeated)}.")
+    return [names.index(column) for column in COLUMNS]
+
+
+def _get_value(record: Sequence[str], position: int) -> str:
+    return record[position].strip() if position < len(record) else ""
+
+
+def _parse_name(text: str) -> str:
+    _check_present("name", text)
+    _check_length("name", text, MAX_NAME_LENGTH)
+    return text
+
+
+def _parse_email(text: str) -> str:
+    _check_present("email", text)
+    _check_length("email", text, MAX_EMAIL_LENGTH)
+    try:
+        validate_email(text)
+    except ValidationError as error:
+        raise ValueError(f"email {_quote(text)} is not an address") from error
+    return text
+
+
+def _parse_amount(text: str) -> Decimal:
+    _check_present("amount", text)
+    if _AMOUNT.fullmatch(text) is None:
+        raise ValueError(
+            f"amount {_quote(text)} is not a number with up to {MAX_DIGITS - DECIMAL_PLACES} digits "
+            f"and {DECIMAL_PLACES} decimals"
+        )
+    return Decimal(text)
+
+
+def _parse_date(text: str) -> date:
+    _check_present("joined", text)
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass  # the 30th of February
+    raise ValueError(f"joined {_quote(text)} is not a date like 2024-12-31")
+
+
+def _check_present(column: str, text: str) -> None:
+    if not text:
+        raise ValueError(f"{column} is missing")
+
+
+def _check_length(column: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise ValueError(f"{column} has {len(text)} characters; at most {limit} are allowed")
+
+
+def _quote(text: str) -> str:
+    return repr(text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…")

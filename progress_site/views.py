@@ -1,0 +1,149 @@
+"""The page of the demo site, and where it sends files."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.http import urlencode
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST, require_safe
+
+from tasks_app import StoreUnavailable, TaskQueueFull, start
+
+from . import uploads
+from .rows import COLUMNS, InvalidFile, check_head
+from .tasks import import_csv
+
+#: Read of a file before it is taken in, to say at once what would make the whole import fail.
+HEAD_BYTES = 64 * 1024
+
+#: What a request has besides its file: the limits and headers of the parts.
+FORM_BYTES = 64 * 1024
+
+HINT = (
+    "POST /start-task starts the demo task, GET the progress_url of the answer follows it live, "
+    "GET /tasks/<task_id> shows it once, POST /tasks/<task_id>/cancel stops it, "
+    "POST /import-csv with a form field 'file' imports customers."
+)
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@csrf_exempt  # so that other methods are told that they are not allowed
+@require_safe
+def show_index(request: HttpRequest) -> HttpResponse:
+    """Show the page, or to a client that prefers JSON what else there is."""
+    if _prefers_json(request):
+        response: HttpResponse = JsonResponse({"message": HINT})
+        patch_vary_headers(response, ["Accept"])
+        return response
+    return _render_index(request)
+
+
+@csrf_exempt  # it is made below
+@require_POST
+def import_customers(request: HttpRequest) -> HttpResponse:
+    """Take a file in and start its import; a script, which has no cookies, needs no CSRF token."""
+    return csrf_protect(_import)(request) if request.COOKIES else _import(request)
+
+
+def _import(request: HttpRequest) -> HttpResponse:
+    try:
+        task_id = _start_import(request, _get_upload(request))
+    except Refusal as refusal:
+        return _refuse(request, refusal)
+    return _answer_started(request, task_id)
+
+
+class Refusal(Exception):
+    """Why a file was not taken in."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def _get_upload(request: HttpRequest) -> UploadedFile:
+    _check_size(int(request.META.get("CONTENT_LENGTH") or 0) - FORM_BYTES)  # before the body is parsed
+    upload = request.FILES.get("file")
+    if upload is None:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "Choose a CSV file to import; it is the form field 'file'.")
+    _check_size(upload.size)
+    try:
+        check_head(upload.read(HEAD_BYTES))
+    except InvalidFile as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
+    upload.seek(0)
+    return upload
+
+
+def _check_size(size: int) -> None:
+    if size > settings.IMPORT_MAX_BYTES:
+        limit = filesizeformat(settings.IMPORT_MAX_BYTES).replace("\xa0", " ")
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The file is too large; at most {limit} are allowed.")
+
+
+def _start_import(request: HttpRequest, upload: UploadedFile) -> str:
+    name = uploads.store(upload)
+    try:
+        return start(import_csv, name, owner=request.user if request.user.is_authenticated else None)
+    except BaseException as error:
+        uploads.delete(name)
+        if isinstance(error, TaskQueueFull | StoreUnavailable):
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "No import can start now; try again later.") from error
+        raise
+
+
+def _answer_started(request: HttpRequest, task_id: str) -> HttpResponse:
+    if not _prefers_json(request):
+        page = f"{reverse('index')}?{urlencode({'task': task_id})}"
+        return HttpResponseRedirect(page, status=HTTPStatus.SEE_OTHER)
+    status_url = reverse("tasks_app:task", args=[task_id])
+    answer = {
+        "task_id": task_id,
+        "task": import_csv.module_path,
+        "state": "queued",
+        "progress_url": reverse("tasks_app:task-progress", args=[task_id]),
+        "status_url": status_url,
+        "cancel_url": reverse("tasks_app:task-cancel", args=[task_id]),
+    }
+    return JsonResponse(answer, status=HTTPStatus.ACCEPTED, headers={"Location": status_url})
+
+
+def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    headers = {"Retry-After": "5"} if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if not _prefers_json(request):
+        return _render_index(request, status=refusal.status, headers=headers, refusal=refusal.detail)
+    problem = {
+        "type": "about:blank",
+        "title": refusal.status.phrase,
+        "status": refusal.status,
+        "detail": refusal.detail,
+    }
+    return JsonResponse(problem, status=refusal.status, content_type="application/problem+json", headers=headers)
+
+
+def _render_index(
+    request: HttpRequest, *, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None, **context: Any
+) -> HttpResponse:
+    context |= {"columns": COLUMNS, "max_bytes": settings.IMPORT_MAX_BYTES}
+    response = render(request, "progress_site/index.html", context, status=status)
+    for name, value in (headers or {}).items():
+        response[name] = value
+    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+def _prefers_json(request: HttpRequest) -> bool:
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

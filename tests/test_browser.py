@@ -1,0 +1,87 @@
+"""The demo's page, and README's JavaScript, in a real browser."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import needs_chromium, open_page
+from tests.readme import find_block
+from tests.servers import ROOT, Server, run_runserver
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The demo site, with its database, as `runserver` runs it."""
+    folder = tmp_path_factory.mktemp("site")
+    env = {
+        "DJANGO_SETTINGS_MODULE": "progress_site.settings",
+        "DJANGO_DATABASE": str(folder / "db.sqlite3"),
+        "DJANGO_MEDIA_ROOT": str(folder / "media"),
+    }
+    manage("migrate", env=env)
+    with run_runserver(env=env) as server:
+        yield server
+
+
+def manage(*arguments: str, env: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", *arguments]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True)
+
+
+def test_simulation_started_on_the_page_is_seen_to_complete(site: Server):
+    with open_page() as page:
+        page.goto(site.url)
+        page.fill("#duration", "1")
+        page.click("#simulate-form button")
+        expect(page.locator(".task .status")).to_have_text("Task completed!", timeout=15_000)
+        expect(page.locator(".task progress")).to_have_js_property("value", 100)
+
+
+def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
+    with open_page() as page:
+        page.goto(site.url)
+        page.fill("#duration", "600")
+        page.click("#simulate-form button")
+        page.click(".task button")
+        expect(page.locator(".task .state")).to_have_text(re.compile("cancelled", re.IGNORECASE), timeout=15_000)
+        assert page.locator(".task progress").evaluate("bar => bar.value") < 100
+
+
+def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, tmp_path: Path):
+    sample = tmp_path / "sample.csv"
+    sample.write_text("name,email,amount,joined\nAda,ada@example.com,1.50,2024-02-29\nBob,nowhere,2,2024-01-01\n")
+    with open_page() as page:
+        page.goto(site.url)
+        page.set_input_files("#file", sample)
+        page.click("#import-form button")
+        expect(page.locator(".task")).to_have_attribute("data-state", "succeeded", timeout=15_000)
+        expect(page.locator(".task")).to_contain_text("Imported 1 rows, skipped 1")
+
+
+def test_page_fits_a_phone_of_320_pixels(site: Server):
+    with open_page(viewport={"width": 320, "height": 640}) as page:
+        page.goto(site.url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_javascript_of_readme_follows_a_task_to_its_end(site: Server):
+    with open_page() as page:
+        page.goto(site.url)
+        progress_url = page.evaluate(
+            """async () => {
+                const body = JSON.stringify({ task: "simulate", kwargs: { duration: 0.2 } });
+                const headers = { "Content-Type": "application/json" };
+                const response = await fetch("/start-task", { method: "POST", body, headers, credentials: "omit" });
+                return (await response.json()).progress_url;
+            }"""
+        )
+        page.evaluate(f"(progress_url) => {{ {find_block('js', 'EventSource')} }}", progress_url)
+        expect(page).to_have_title("100% Task completed!", timeout=15_000)
