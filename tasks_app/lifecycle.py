@@ -1,7 +1,9 @@
 """Mirrors the life of every `django.tasks` task, however it was enqueued, through the framework's own signals."""
 
 import logging
+import re
 import sys
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,6 +31,7 @@ class Start:
 
     name: str | None
     owner: str | None
+    is_taken: bool = False
     error: Exception | None = None
 
 
@@ -66,7 +69,10 @@ def queue(task_result: "TaskResult[Any, Any]") -> tuple[Snapshot, bool]:
     Raises:
         StoreUnavailable: the cache failed, and whoever enqueues it wants to know; else that is logged.
     """
-    start = _start.get() or Start(None, None)
+    start = _start.get()
+    if start is None or start.is_taken:  # enqueued by a task that was started, and runs, in this context
+        start = Start(None, None)
+    start.is_taken = True
     snapshot = Snapshot.queued(
         task_result.id,
         start.name or task_result.task.module_path,
@@ -150,10 +156,16 @@ def _report_failure(reporter: Progress, task_result: "TaskResult[Any, Any]") -> 
     # Django's backends send the signal from the except block, so the exception itself is at hand; others may not.
     error = sys.exc_info()[1]
     last = task_result.errors[-1]
+    kind = last.exception_class_path.rpartition(".")[2]
     if error is not None:
         reporter.fail(error)
-    elif last.exception_class_path.rpartition(".")[2] == TaskCancelled.__name__:
+    elif kind in (TaskCancelled.__name__, CancelledError.__name__):
         reporter.end_cancelled()
     else:
-        kind, _, message = last.traceback.strip().rpartition("\n")[2].partition(": ")
-        reporter.fail_as(kind.rpartition(".")[2], message)
+        reporter.fail_as(kind, _find_message(kind, last.traceback))
+
+
+def _find_message(kind: str, traceback: str) -> str:
+    """Return what a traceback says last of an exception of this type; it may have several lines, or none."""
+    heads = list(re.finditer(rf"^(?:\S+\.)?{re.escape(kind)}(?:: |$)", traceback, re.MULTILINE))
+    return traceback[heads[-1].end() :].strip() if heads else ""

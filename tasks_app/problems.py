@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 logger = logging.getLogger("tasks_app")
 
-View = Callable[..., Awaitable[HttpResponseBase]]
+Endpoint = Callable[..., Awaitable[HttpResponseBase]]
 
 #: Seconds after which a client may try again what was refused for lack of room or of the cache.
 RETRY_AFTER = 5
@@ -40,7 +40,7 @@ class Problem(Exception):
         )
 
 
-def answers_problems(view: View) -> View:
+def answers_problems(view: Endpoint) -> Endpoint:
     """Make the problems that a view raises its answer."""
 
     @wraps(view)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -19,9 +19,9 @@ from . import sse
 from .conf import get_settings
 from .control import acancel
 from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull, describe
-from .hub import get_hub
+from .hub import View, get_hub
 from .permissions import ask, get_user_key, has_token, load_user, make_token
-from .problems import Problem, View, answers_problems, bad_request, unavailable
+from .problems import Endpoint, Problem, answers_problems, bad_request, unavailable
 from .registry import astart_named, check_arguments, resolve
 from .requests import check_csrf, parse_heartbeat, parse_idempotency_key, parse_start, parse_task_ids, read_body
 from .state import Snapshot, State, encode_json
@@ -31,10 +31,10 @@ from .stream import STREAM_HEADERS, EventStreamResponse, Stream
 logger = logging.getLogger("tasks_app")
 
 
-def endpoint(*methods: str) -> Callable[[View], Callable[..., Any]]:
+def endpoint(*methods: str) -> Callable[[Endpoint], Callable[..., Any]]:
     """Make a view answer these methods, with problems as JSON, and with `request.user` loaded."""
 
-    def decorate(view: View) -> Callable[..., Any]:
+    def decorate(view: Endpoint) -> Callable[..., Any]:
         @csrf_exempt  # what needs the check makes it itself: scripts without cookies have no token
         @transaction.non_atomic_requests
         @answers_problems
@@ -72,18 +72,16 @@ async def start_task(request: HttpRequest) -> HttpResponse:
 @endpoint("GET", "HEAD")
 async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     """Stream the snapshots of one task until it has ended."""
-    stream = await _open_stream(request, [task_id])
-    try:
-        (watch,) = stream.watches
-        if watch.view is None or not await _can_view(request, watch.view.snapshot):
+    with ExitStack() as unless_sent:
+        stream = await _open_stream(request, [task_id])
+        unless_sent.callback(stream.close)
+        (view,) = await _get_visible_views(request, stream)
+        if view is None:
             raise _not_found(task_id)
         last_event_id = _get_last_event_id(request)
-        if watch.view.snapshot.is_terminal and last_event_id == watch.view.event_id:
-            stream.close()
+        if view.snapshot.is_terminal and last_event_id == view.event_id:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    except BaseException:
-        stream.close()
-        raise
+        unless_sent.pop_all()
     stream.show_one(last_event_id)
     return _stream_response(request, stream)
 
@@ -92,22 +90,15 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
     """Stream the snapshots of many tasks on one connection until all have ended."""
     task_ids = parse_task_ids(request)
-    stream = await _open_stream(request, task_ids)
-    try:
-        hidden = [
-            watch
-            for watch in stream.watches
-            if watch.view is None or not await _can_view(request, watch.view.snapshot)
-        ]
-        shown = [watch.view for watch in stream.watches if watch.view is not None and watch not in hidden]
-        has_ended = all(view.snapshot.is_terminal for view in shown)
+    with ExitStack() as unless_sent:
+        stream = await _open_stream(request, task_ids)
+        unless_sent.callback(stream.close)
+        views = await _get_visible_views(request, stream)
+        has_ended = all(view is None or view.snapshot.is_terminal for view in views)
         if has_ended and _get_last_event_id(request) == sse.END_ID:
-            stream.close()
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    except BaseException:
-        stream.close()
-        raise
-    stream.show_many(hidden)
+        unless_sent.pop_all()
+    stream.show_many(hidden=[watch for watch, view in zip(stream.watches, views, strict=True) if view is None])
     return _stream_response(request, stream)
 
 
@@ -215,6 +206,14 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
         raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
     with _store_access():
         return await Stream.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
+
+
+async def _get_visible_views(request: HttpRequest, stream: Stream) -> list[View | None]:
+    """Return what the caller may see of each task that the stream watches."""
+    return [
+        watch.view if watch.view is not None and await _can_view(request, watch.view.snapshot) else None
+        for watch in stream.watches
+    ]
 
 
 def _get_last_event_id(request: HttpRequest) -> str | None:
