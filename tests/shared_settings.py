@@ -1,4 +1,4 @@
-"""The test project on a Valkey server, as many processes share it; sweeps so rare that only wake-ups can be in time."""
+"""The test project on a Valkey server that processes share; it sweeps so rarely that only wake-ups can be in time."""
 
 import os
 

@@ -1,6 +1,6 @@
 """A job in a process of its own: `python -m tests.worker`. It takes its steps from standard input, one line each.
 
-Each line is a JSON object: what to pass to `progress.update()`. At the end of input it succeeds. It prints its task's id.
+Each line is a JSON object: what to pass to `progress.update()`. At the end of input it succeeds. It prints its id.
 """
 
 import json
