@@ -1,8 +1,73 @@
-"""Tasks of `django.tasks` are tracked, however they were enqueued."""
+"""Tasks of `django.tasks` are tracked, however they were enqueued, and on whatever backend."""
 
-from tasks_app import get_snapshot, start
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from django.test import override_settings
+
+from tasks_app import StoreUnavailable, TaskCancelled, compat, get_snapshot, lifecycle, progress, start, task_run
+from tasks_app.current import find_reporter, get_bound
+from tasks_app.flusher import get_flusher
+from tasks_app.reporter import Progress
+from tasks_app.state import Snapshot
 from tests import jobs
+from tests.doubles import controlled_cache
+from tests.jobs import task
 from tests.waiting import wait_until
+
+IMMEDIATE = f"{compat.Task.__module__.removesuffix('.base')}.backends.immediate.ImmediateBackend"
+
+
+@task
+def peek() -> str:
+    """Return the id of the task that `progress` stands for."""
+    return progress.task_id
+
+
+@task
+async def apeek() -> str:
+    return progress.task_id
+
+
+@task
+def stop() -> None:
+    progress.update(current=1, total=4)
+    raise TaskCancelled("enough")
+
+
+@task
+async def astop() -> None:
+    raise TaskCancelled("enough")
+
+
+@task
+def enqueue_another() -> list[str]:
+    """Enqueue a task on the same backend, and tell what `progress` stands for before, in and after it."""
+    before = progress.task_id
+    inner = peek.using(backend="immediate").enqueue()
+    return [before, inner.id, inner.return_value, progress.task_id]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_bound() -> Iterator[None]:
+    yield
+    assert get_bound() is None
+
+
+@pytest.fixture
+def immediate(settings) -> None:
+    """Django's own backend, as a second alias."""
+    settings.TASKS = {**settings.TASKS, "immediate": {"BACKEND": IMMEDIATE}}
+
+
+def run(function, **kwargs):
+    """Run a task to its end on Django's own backend; return its result and its snapshot."""
+    result = function.using(backend="immediate").enqueue(**kwargs)
+    return result, get_snapshot(result.id)
+
+
+# --- the embedded default ---
 
 
 def test_enqueued_task_is_tracked_without_start():
@@ -15,3 +80,194 @@ def test_enqueued_task_is_tracked_without_start():
 def test_started_task_belongs_to_its_owner():
     task_id = start(jobs.add, 1, owner=7)
     assert get_snapshot(task_id).owner == "7"
+
+
+# --- Django's own backend ---
+
+
+@pytest.mark.usefixtures("immediate")
+def test_task_on_another_backend_is_tracked():
+    result, snapshot = run(jobs.count, n=5)
+    assert (snapshot.task_id, snapshot.task) == (result.id, "tests.jobs.count")
+    assert (snapshot.state, snapshot.progress, snapshot.result) == ("succeeded", 100, {"counted": 5})
+    assert (snapshot.current, snapshot.unit, snapshot.status, snapshot.attempt) == (5, "steps", "Counting", 1)
+
+
+@pytest.mark.usefixtures("immediate")
+@pytest.mark.parametrize("function", [peek, apeek], ids=["sync", "async"])
+def test_body_sees_its_own_progress(function):
+    result, snapshot = run(function)
+    assert snapshot.result == result.id
+
+
+@pytest.mark.usefixtures("immediate")
+async def test_body_enqueued_from_async_code_sees_its_own_progress():
+    result = await apeek.using(backend="immediate").aenqueue()
+    assert result.return_value == result.id
+
+
+@pytest.mark.usefixtures("immediate")
+def test_async_body_reports():
+    _, snapshot = run(jobs.greet, name="Ada")
+    assert (snapshot.state, snapshot.status, snapshot.result) == ("succeeded", "Greeting Ada", "Hello, Ada!")
+
+
+@pytest.mark.usefixtures("immediate")
+@override_settings(TASKS_APP={"EXPOSE_ERRORS": True})
+def test_task_that_raises_fails_with_the_type_and_message():
+    _, snapshot = run(jobs.fail, message="two\nlines: of text")
+    assert (snapshot.state, snapshot.progress) == ("failed", 37)
+    assert snapshot.error == {"type": "RuntimeError", "message": "two\nlines: of text"}
+
+
+@pytest.mark.usefixtures("immediate")
+@override_settings(TASKS_APP={"EXPOSE_ERRORS": False})
+def test_task_that_raises_keeps_its_message_back():
+    _, snapshot = run(jobs.fail, message="password=secret")
+    assert "secret" not in snapshot.to_json()
+
+
+@pytest.mark.usefixtures("immediate")
+@pytest.mark.parametrize("function", [stop, astop], ids=["sync", "async"])
+def test_task_that_raises_task_cancelled_is_cancelled(function):
+    _, snapshot = run(function)
+    assert (snapshot.state, snapshot.error) == ("cancelled", None)
+
+
+@pytest.mark.usefixtures("immediate")
+def test_result_that_is_not_json_ends_the_task():
+    _, snapshot = run(jobs.return_object)
+    assert snapshot.is_terminal
+
+
+@pytest.mark.usefixtures("immediate")
+def test_inner_task_gives_progress_back_to_the_outer():
+    result, _ = run(enqueue_another)
+    before, inner_id, inside, after = result.return_value
+    assert (before, inside, after) == (result.id, inner_id, result.id)
+
+
+@pytest.mark.usefixtures("immediate")
+@pytest.mark.parametrize("function", [peek, stop, jobs.fail, jobs.return_object])
+def test_bound_progress_is_restored(function):
+    with task_run("outer") as outer:
+        run(function)
+        assert progress.task_id == outer.task_id
+
+
+@pytest.mark.usefixtures("immediate")
+def test_ended_task_is_let_go():
+    result, _ = run(peek)
+    assert find_reporter(result.id) is None
+
+
+@pytest.mark.usefixtures("immediate")
+def test_name_and_owner_are_those_of_the_start():
+    with lifecycle.starting("a-name", "7"):
+        result = peek.using(backend="immediate").enqueue()
+    assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
+
+
+@pytest.mark.usefixtures("immediate")
+def test_name_and_owner_of_a_start_are_not_those_of_the_tasks_that_it_enqueues():
+    with lifecycle.starting("a-name", "7"):
+        result = enqueue_another.using(backend="immediate").enqueue()
+    inner_id = result.return_value[1]
+    assert (get_snapshot(inner_id).task, get_snapshot(inner_id).owner) == ("tests.test_lifecycle.peek", None)
+    assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
+
+
+# --- a cache that fails ---
+
+
+@pytest.mark.usefixtures("immediate")
+@pytest.mark.parametrize("function", [peek, apeek], ids=["sync", "async"])
+def test_task_runs_without_a_cache_and_is_shown_when_it_is_back(function, caplog):
+    with controlled_cache() as controls:
+        controls.break_down()
+        result = function.using(backend="immediate").enqueue()
+        assert result.return_value == result.id
+        controls.repair()
+        assert get_flusher().drain(10)
+        assert get_snapshot(result.id).state == "succeeded"
+    assert f"task {result.id}: its first snapshot could not be stored" in caplog.text
+
+
+@pytest.mark.usefixtures("immediate")
+def test_start_says_when_the_first_snapshot_was_not_stored():
+    with controlled_cache() as controls:
+        controls.break_down("add")
+        with pytest.raises(StoreUnavailable, match="could not be stored"):
+            start(peek.using(backend="immediate"))
+
+
+@pytest.mark.parametrize("receiver", [lifecycle.on_enqueued, lifecycle.on_started, lifecycle.on_finished])
+def test_receiver_logs_what_it_did_not_foresee(receiver, caplog, monkeypatch):
+    monkeypatch.setattr(lifecycle, "find_reporter", lambda task_id: 1 / 0)
+    receiver(task_result=SimpleNamespace(id="t1"))
+    assert f"task t1: {receiver.__name__} failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_end_of_a_task_of_another_process_is_ignored():
+    lifecycle.on_finished(task_result=SimpleNamespace(id="elsewhere", errors=[]))
+
+
+def test_receivers_listen_to_every_framework():
+    for signals in compat.signal_modules():
+        for signal in (signals.task_enqueued, signals.task_started, signals.task_finished):
+            assert signal.has_listeners()
+
+
+# --- backends that tell of a failure when the exception is gone ---
+
+
+@pytest.fixture
+def _job() -> None:
+    """A task that runs, with the id t1."""
+    flusher = get_flusher()
+    job = Progress(Snapshot.queued("t1", "demo", now=flusher.clock.now()), flusher=flusher)
+    job.begin()
+    flusher.add(job)
+
+
+def finish(path, traceback):
+    error = compat.TaskError(exception_class_path=path, traceback=traceback)
+    lifecycle.on_finished(task_result=SimpleNamespace(id="t1", errors=[error]))
+
+
+@pytest.mark.usefixtures("_job")
+@override_settings(TASKS_APP={"EXPOSE_ERRORS": True})
+@pytest.mark.parametrize(
+    ("path", "last_lines", "kind", "message"),
+    [
+        ("builtins.ValueError", "ValueError: no such file\n", "ValueError", "no such file"),
+        ("builtins.ValueError", "ValueError: two\nlines: of text\n", "ValueError", "two\nlines: of text"),
+        ("builtins.ValueError", "ValueError\n", "ValueError", "The task failed."),
+        ("app.errors.Broken", "app.errors.Broken: no: really\n", "Broken", "no: really"),
+        ("app.errors.Broken", "app.errors.Broken\n", "Broken", "The task failed."),
+        ("app.Outer.Inner", "app.Outer.Inner: no\n", "Inner", "no"),
+        (
+            "builtins.ValueError",
+            "ValueError: first\n\nDuring handling of the above exception, another exception occurred:\n\n"
+            "Traceback (most recent call last):\n  File ...\nValueError: second\n",
+            "ValueError",
+            "second",
+        ),
+    ],
+)
+def test_failure_is_read_from_the_traceback(path, last_lines, kind, message):
+    finish(path, f'Traceback (most recent call last):\n  File "x.py", line 1, in work\n{last_lines}')
+    assert get_snapshot("t1").error == {"type": kind, "message": message}
+
+
+@pytest.mark.usefixtures("_job")
+def test_failure_by_task_cancelled_is_a_cancel():
+    finish("tasks_app.exceptions.TaskCancelled", "Traceback …\ntasks_app.exceptions.TaskCancelled: enough\n")
+    assert get_snapshot("t1").state == "cancelled"
+
+
+@pytest.mark.usefixtures("_job")
+def test_failure_by_a_cancelled_coroutine_is_a_cancel():
+    finish("asyncio.exceptions.CancelledError", "Traceback …\nasyncio.exceptions.CancelledError\n")
+    assert get_snapshot("t1").state == "cancelled"

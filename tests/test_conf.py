@@ -1,0 +1,192 @@
+"""`TASKS_APP`: its defaults, what it may hold, and that a change is in force at once."""
+
+from dataclasses import FrozenInstanceError, asdict, fields
+from types import MappingProxyType
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from tasks_app.conf import Settings, find_problems, get_settings
+
+DEFAULTS = {
+    "STARTABLE": {},
+    "DEFAULT_TASK": None,
+    "ALLOW_ANONYMOUS_START": False,
+    "POLICY": "tasks_app.permissions.Policy",
+    "CACHE": "default",
+    "CHANNEL_LAYER": "default",
+    "FLUSH_INTERVAL": 0.1,
+    "SWEEP_INTERVAL": 1.0,
+    "HEARTBEAT": 5,
+    "STALLED_AFTER": 15,
+    "LOST_AFTER": 60,
+    "KEEPALIVE": 15,
+    "RETRY_MS": 2000,
+    "RETENTION": 3600,
+    "ACTIVE_TTL": 86400,
+    "MAX_STREAMS": 10000,
+    "MAX_TASKS_PER_STREAM": 100,
+    "MAX_STREAM_SECONDS": None,
+    "MAX_BODY": 65536,
+    "RESULT_MAX_BYTES": 65536,
+    "LOG_LINES": 1000,
+    "EXPOSE_ERRORS": None,
+}
+
+NUMBERS = [
+    "FLUSH_INTERVAL",
+    "SWEEP_INTERVAL",
+    "HEARTBEAT",
+    "STALLED_AFTER",
+    "LOST_AFTER",
+    "KEEPALIVE",
+    "RETENTION",
+    "ACTIVE_TTL",
+    "MAX_STREAM_SECONDS",
+]
+WHOLE_NUMBERS = ["RETRY_MS", "MAX_STREAMS", "MAX_TASKS_PER_STREAM", "MAX_BODY", "RESULT_MAX_BYTES", "LOG_LINES"]
+TEXTS = ["POLICY", "CACHE", "CHANNEL_LAYER"]
+
+BAD_VALUES = [
+    *((key, value) for key in NUMBERS for value in (0, -1, "1", True, float("nan"), float("inf"))),
+    *((key, value) for key in WHOLE_NUMBERS for value in (0, -1, 1.5, "1", True, None)),
+    *((key, value) for key in TEXTS for value in ("", 1, None)),
+    *((key, 0.5) for key in ("RETENTION", "ACTIVE_TTL")),
+    ("DEFAULT_TASK", 1),
+    ("DEFAULT_TASK", ""),
+    ("ALLOW_ANONYMOUS_START", 1),
+    ("ALLOW_ANONYMOUS_START", None),
+    ("EXPOSE_ERRORS", "yes"),
+    ("STARTABLE", ["tests.jobs.add"]),
+    ("STARTABLE", {"add": None}),
+    ("STARTABLE", {1: "tests.jobs.add"}),
+    ("STARTABLE", None),
+]
+
+GOOD_VALUES = [
+    {},
+    {"RETENTION": 1, "ACTIVE_TTL": 1},
+    {"MAX_STREAM_SECONDS": 0.5},
+    {"EXPOSE_ERRORS": True},
+    {"EXPOSE_ERRORS": None},
+    {"HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 0.3},
+    {"STARTABLE": MappingProxyType({"add": "tests.jobs.add"}), "DEFAULT_TASK": "add"},
+]
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_default_is_the_documented_one(key):
+    assert getattr(Settings(), key) == DEFAULTS[key]
+
+
+def test_no_setting_is_undocumented():
+    assert {item.name for item in fields(Settings)} == set(DEFAULTS)
+
+
+def test_defaults_have_no_problem():
+    assert list(find_problems(asdict(Settings()))) == []
+
+
+@pytest.mark.parametrize("given", GOOD_VALUES)
+def test_allowed_value_is_no_problem(given):
+    assert list(find_problems(given)) == []
+
+
+@pytest.mark.parametrize(("key", "value"), BAD_VALUES)
+def test_bad_value_is_named_with_what_is_allowed(key, value):
+    problem = next(item for item in find_problems({key: value}) if item.key == key)
+    assert repr(key) in problem.message
+    assert repr(value) in problem.message
+    assert problem.hint.startswith("It must be ")
+    assert not problem.is_unknown_key
+
+
+@pytest.mark.parametrize(
+    ("unknown", "nearest"),
+    [
+        ("STARTABEL", "STARTABLE"),
+        ("flush_interval", "FLUSH_INTERVAL"),
+        ("MAX_STREAM", "MAX_STREAMS"),
+        ("RETENTION_SECONDS", "RETENTION"),
+    ],
+)
+def test_unknown_key_names_the_nearest_known_one(unknown, nearest):
+    (problem,) = find_problems({unknown: 1})
+    assert repr(unknown) in problem.message
+    assert repr(nearest) in problem.hint
+    assert problem.is_unknown_key
+
+
+@pytest.mark.parametrize("unknown", ["", "ŋ", 7, None])
+def test_key_that_resembles_nothing_is_still_a_problem(unknown):
+    assert [item.is_unknown_key for item in find_problems({unknown: 1})] == [True]
+
+
+def test_every_problem_is_found_at_once():
+    problems = list(find_problems({"NO_SUCH": 1, "CACHE": "", "RETRY_MS": 0}))
+    assert [item.key for item in problems] == ["NO_SUCH", "CACHE", "RETRY_MS"]
+
+
+@pytest.mark.parametrize("given", [None, [], "STARTABLE", [("CACHE", "default")]])
+def test_value_that_is_no_dict_is_named(given):
+    (problem,) = find_problems(given)
+    assert repr(given) in problem.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"HEARTBEAT": 15},
+        {"HEARTBEAT": 20},
+        {"STALLED_AFTER": 60},
+        {"LOST_AFTER": 10},
+        {"STALLED_AFTER": 3},
+    ],
+)
+def test_times_of_silence_out_of_order_are_a_contradiction(given):
+    (problem,) = find_problems(given)
+    assert problem.key == "STALLED_AFTER"
+    assert problem.hint == "Each must be greater than the one before."
+
+
+def test_default_task_must_be_startable():
+    (problem,) = find_problems({"STARTABLE": {"b": "x.b", "a": "x.a"}, "DEFAULT_TASK": "c"})
+    assert problem.message == "TASKS_APP['DEFAULT_TASK'] is 'c'."
+    assert problem.hint == "It must be a name in STARTABLE: ['a', 'b']."
+
+
+def test_bad_settings_raise_when_they_are_read():
+    with (
+        override_settings(TASKS_APP={"CACHE": ""}),
+        pytest.raises(ImproperlyConfigured, match=r"TASKS_APP\['CACHE'\] is ''\. It must be a string"),
+    ):
+        get_settings()
+
+
+def test_override_is_in_force_at_once_and_no_longer_than_its_block():
+    before = get_settings()
+    with override_settings(TASKS_APP={"RETENTION": 7}):
+        assert get_settings().RETENTION == 7
+    assert get_settings() == before
+
+
+def test_missing_setting_means_the_defaults(settings):
+    settings.TASKS_APP = {}  # makes the settings be read anew
+    del settings.TASKS_APP
+    assert get_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("expose_errors", "debug", "expected"),
+    [(None, True, True), (None, False, False), (False, True, False), (True, False, True)],
+)
+def test_errors_are_exposed_as_set_and_else_in_debug(settings, expose_errors, debug, expected):
+    settings.TASKS_APP = {"EXPOSE_ERRORS": expose_errors}
+    settings.DEBUG = debug
+    assert get_settings().exposes_errors is expected
+
+
+def test_settings_can_not_be_changed_in_place():
+    with pytest.raises(FrozenInstanceError):
+        get_settings().RETENTION = 1  # type: ignore[misc]

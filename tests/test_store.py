@@ -1,0 +1,338 @@
+"""Where the state of tasks lives, over each kind of cache that needs no server."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.management import call_command
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import override_settings
+
+from tasks_app.exceptions import StoreUnavailable
+from tasks_app.state import Snapshot
+from tasks_app.store import Store, get_store, is_task_id
+from tests.caches import CacheDown
+from tests.doubles import controlled_cache, recorded_cache
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+GOOD_IDS = ["a", "8c1f3f1e-3f0b-4a7e-9d6e-0f2b7c6d5e4f", "x" * 128, "a:b", "a.b~!", "..", "%2F"]
+BAD_IDS = ["", "a/b", "../etc/passwd", "a b", "a\n", "\x00", "\x7f", "é", "x" * 129, "x" * 5000, "a\u2028b", "\ud800"]
+
+
+THREADS = 4
+
+
+@pytest.fixture
+def _executor(monkeypatch) -> Iterator[None]:
+    """Threads for async reads that end with the test, and with them their database connections."""
+    with ThreadPoolExecutor(THREADS) as executor:
+        monkeypatch.setattr("tasks_app.store._get_executor", lambda: executor)
+        yield
+        all_of_them = threading.Barrier(THREADS)
+        for _ in range(THREADS):
+            executor.submit(_close_connections, all_of_them)
+
+
+def _close_connections(all_of_them: threading.Barrier) -> None:
+    all_of_them.wait(10)
+    for connection in connections.all(initialized_only=True):
+        BaseDatabaseWrapper.close(connection)  # Django itself never closes an in-memory database
+
+
+@pytest.fixture(params=["locmem", "file", pytest.param("database", marks=pytest.mark.django_db(transaction=True))])
+def store(request, settings, tmp_path, _executor) -> Iterator[Store]:
+    """A store over each kind of cache."""
+    backends = {
+        "locmem": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "store"},
+        "file": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)},
+        "database": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "test_store_cache"},
+    }
+    settings.CACHES = {"default": backends[request.param]}
+    if request.param == "database":
+        call_command("createcachetable", verbosity=0)
+    caches["default"].clear()
+    yield get_store()
+    caches["default"].clear()
+
+
+def make_snapshot(task_id: str = "t1", **changes: Any) -> Snapshot:
+    return replace(Snapshot.queued(task_id, "demo", now=NOW, owner="7"), **changes)
+
+
+# --- what every cache must do ---
+
+
+def test_added_snapshot_is_read_back(store):
+    assert store.add(make_snapshot())
+    assert store.get("t1") == make_snapshot()
+
+
+def test_id_that_is_taken_is_not_added_again(store):
+    store.add(make_snapshot())
+    assert not store.add(make_snapshot(task="another"))
+    assert store.get("t1") == make_snapshot()
+
+
+def test_saved_snapshot_replaces_the_one_before(store):
+    store.add(make_snapshot())
+    store.save([make_snapshot().begun(now=NOW)])
+    assert store.get("t1") == make_snapshot().begun(now=NOW)
+
+
+def test_many_snapshots_are_saved_and_read_at_once(store):
+    ended = make_snapshot("t2").succeeded([1, "zwei", None], now=NOW)
+    store.save([make_snapshot("t1"), ended, make_snapshot("t3")])
+    texts = store.read(["t1", "t2", "t3", "unknown"])
+    assert {task_id: Snapshot.from_json(text) for task_id, text in texts.items()} == {
+        "t1": make_snapshot("t1"),
+        "t2": ended,
+        "t3": make_snapshot("t3"),
+    }
+
+
+def test_snapshot_with_lone_surrogates_and_control_characters_is_stored(store):
+    snapshot = make_snapshot(status="\ud800 \x00 \u2028 \n 🚀")
+    store.save([snapshot])
+    assert store.get("t1") == snapshot
+
+
+def test_saving_nothing_is_harmless(store):
+    store.save([])
+
+
+def test_unknown_task_is_none(store):
+    assert store.get("unknown") is None
+
+
+def test_cancel_is_found_for_the_task_that_was_asked_to_stop(store):
+    store.request_cancel("t1")
+    assert store.find_cancelled(["t1", "t2"]) == {"t1"}
+
+
+def test_looking_for_cancels_of_no_task_finds_none(store):
+    assert store.find_cancelled([]) == set()
+
+
+@pytest.mark.parametrize("suffix", [":cancel", ":start"])
+def test_cancel_is_no_snapshot_of_another_task(store, suffix):
+    store.request_cancel("t1")
+    assert store.read(["t1", f"t1{suffix}", "cancel:t1"]) == {}
+
+
+def test_first_claim_holds_the_key(store):
+    assert store.claim("key", "first") is None
+    assert store.claim("key", "second") == "first"
+
+
+def test_fulfilled_claim_answers_its_lasting_text(store):
+    store.claim("key", "first")
+    store.fulfil("key", "lasting")
+    assert store.claim("key", "second") == "lasting"
+
+
+def test_released_claim_is_free_again(store):
+    store.claim("key", "first")
+    store.release("key")
+    assert store.claim("key", "second") is None
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "with space\n", "é\ud7ff", ""])
+def test_claim_may_have_any_name(store, name):
+    store.claim(name, "first")
+    assert store.claim(name, "second") == "first"
+
+
+async def test_async_twins_do_the_same(store):
+    await store.asave([make_snapshot()])
+    assert await store.aget("t1") == make_snapshot()
+    assert await store.aread(["t1", "t2"]) == {"t1": make_snapshot().to_json()}
+    await store.arequest_cancel("t1")
+    assert await store.arun(store.find_cancelled, ["t1"]) == {"t1"}
+    assert await store.aclaim("key", "first") is None
+    await store.afulfil("key", "lasting")
+    assert await store.aclaim("key", "second") == "lasting"
+    await store.arelease("key")
+    assert await store.aclaim("key", "third") is None
+
+
+async def test_only_a_local_cache_is_called_in_the_event_loop(store):
+    is_local = isinstance(store._cache, LocMemCache)
+    thread = await store.arun(threading.get_ident)
+    assert (thread == threading.get_ident()) is is_local
+
+
+async def test_async_reads_at_once_do_not_disturb_each_other(store):
+    await store.asave([make_snapshot(f"t{number}") for number in range(20)])
+    found = await asyncio.gather(*(store.aget(f"t{number}") for number in range(20)))
+    assert [snapshot.task_id for snapshot in found] == [f"t{number}" for number in range(20)]
+
+
+# --- ids ---
+
+
+@pytest.mark.parametrize("task_id", GOOD_IDS)
+def test_printable_ascii_without_a_slash_is_an_id(task_id):
+    assert is_task_id(task_id)
+
+
+@pytest.mark.parametrize("task_id", BAD_IDS)
+def test_anything_else_is_no_id(task_id):
+    assert not is_task_id(task_id)
+
+
+@pytest.mark.parametrize("task_id", BAD_IDS)
+def test_invalid_id_is_unknown_and_never_sent_to_the_cache(task_id):
+    with recorded_cache() as calls:
+        assert get_store().get(task_id) is None
+        assert get_store().read([task_id]) == {}
+        assert calls == []
+
+
+def test_invalid_ids_do_not_hide_the_valid_ones():
+    with recorded_cache() as calls:
+        get_store().save([make_snapshot()])
+        assert list(get_store().read(["a b", "t1", ""])) == ["t1"]
+        assert calls[-1] == ("get_many", ["tasks_app:task:t1"], None)
+
+
+# --- round trips ---
+
+
+def test_read_of_many_tasks_is_one_round_trip():
+    with recorded_cache() as calls:
+        get_store().read(f"t{number}" for number in range(50))
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 50)]
+
+
+def test_read_of_nothing_is_no_round_trip():
+    with recorded_cache() as calls:
+        get_store().read([])
+        assert calls == []
+
+
+def test_save_of_many_tasks_is_one_round_trip():
+    with recorded_cache() as calls:
+        get_store().save(make_snapshot(f"t{number}") for number in range(50))
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 50)]
+
+
+def test_looking_for_cancels_is_one_round_trip():
+    with recorded_cache() as calls:
+        get_store().find_cancelled(f"t{number}" for number in range(50))
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 50)]
+
+
+# --- times to live ---
+
+
+def find_timeouts(calls):
+    return {key.rpartition(":")[2]: timeout for _, keys, timeout in calls for key in keys}
+
+
+@override_settings(TASKS_APP={"RETENTION": 7, "ACTIVE_TTL": 99})
+def test_ended_task_is_kept_for_retention_and_an_active_one_for_active_ttl():
+    with recorded_cache() as calls:
+        get_store().add(make_snapshot("added"))
+        get_store().save([make_snapshot("active"), make_snapshot("ended").cancelled(now=NOW)])
+        assert find_timeouts(calls) == {"added": 99, "active": 99, "ended": 7}
+
+
+@override_settings(TASKS_APP={"RETENTION": 1.2, "ACTIVE_TTL": 2.5})
+def test_times_to_live_are_whole_seconds_and_never_shorter_than_asked():
+    with recorded_cache() as calls:
+        get_store().save([make_snapshot("active"), make_snapshot("ended").lost(now=NOW)])
+        get_store().request_cancel("cancel")
+        timeouts = find_timeouts(calls)
+        assert timeouts == {"active": 3, "ended": 2, "cancel": 3}
+        assert {type(timeout) for timeout in timeouts.values()} == {int}
+
+
+def test_claim_blocks_for_a_minute_and_holds_for_a_day():
+    with recorded_cache() as calls:
+        get_store().claim("key", "first")
+        get_store().fulfil("key", "lasting")
+        assert [timeout for _, _, timeout in calls] == [60, 86400]
+
+
+# --- failures ---
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.add(make_snapshot()),
+        lambda store: store.save([make_snapshot()]),
+        lambda store: store.read(["t1"]),
+        lambda store: store.get("t1"),
+        lambda store: store.request_cancel("t1"),
+        lambda store: store.find_cancelled(["t1"]),
+        lambda store: store.claim("key", "text"),
+        lambda store: store.fulfil("key", "text"),
+        lambda store: store.release("key"),
+    ],
+    ids=["add", "save", "read", "get", "request_cancel", "find_cancelled", "claim", "fulfil", "release"],
+)
+def test_what_the_cache_raises_passes_through(use):
+    with controlled_cache() as controls:
+        controls.break_down()
+        with pytest.raises(CacheDown):
+            use(get_store())
+
+
+class RefusingCache(LocMemCache):
+    """What memcached does when a value is too big, or it is gone: it says so, and raises nothing."""
+
+    def set_many(self, data: Any, timeout: Any = None, version: Any = None) -> Any:
+        return list(data)
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        return False
+
+
+REFUSING = {"default": {"BACKEND": "tests.test_store.RefusingCache", "LOCATION": "refusing"}}
+
+
+@override_settings(CACHES=REFUSING)
+def test_cache_that_refuses_without_raising_is_an_error():
+    with pytest.raises(StoreUnavailable, match="t1"):
+        get_store().save([make_snapshot()])
+
+
+@override_settings(CACHES=REFUSING)
+def test_claim_that_can_not_be_stored_nor_read_is_an_error():
+    with pytest.raises(StoreUnavailable):
+        get_store().claim("key", "text")
+
+
+def test_stored_text_that_is_no_snapshot_is_a_value_error():
+    with recorded_cache():
+        get_store()._cache.set("tasks_app:task:t1", "garbage")
+        with pytest.raises(ValueError, match="not a stored snapshot"):
+            get_store().get("t1")
+
+
+# --- one store per process ---
+
+
+def test_store_is_made_once():
+    assert get_store() is get_store()
+
+
+def test_store_has_a_connection_of_its_own():
+    assert get_store()._cache is not caches["default"]
+
+
+def test_store_follows_the_settings(settings):
+    before = get_store()
+    settings.CACHES = {**settings.CACHES, "tasks": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.TASKS_APP = {"CACHE": "tasks"}
+    assert get_store() is not before

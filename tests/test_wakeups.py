@@ -1,0 +1,70 @@
+"""The word "look again", within a process."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tasks_app import wakeups
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[wakeups.Listener], None]]:
+    """Listen until the end of the test."""
+    listeners: list[wakeups.Listener] = []
+
+    def add(listener: wakeups.Listener) -> None:
+        listeners.append(listener)
+        wakeups.listen(listener)
+
+    before = wakeups._listeners
+    yield add
+    for listener in listeners:
+        wakeups.ignore(listener)
+    assert wakeups._listeners == before
+
+
+def test_every_listener_hears_of_every_task(listen):
+    first, second = [], []
+    listen(first.extend)
+    listen(second.extend)
+    wakeups.publish(["a", "b"])
+    assert (first, second) == (["a", "b"], ["a", "b"])
+
+
+def test_listener_that_listens_twice_hears_once(listen):
+    heard = []
+    listener = heard.extend
+    listen(listener)
+    listen(listener)
+    wakeups.publish(["a"])
+    assert heard == ["a"]
+
+
+def test_listener_that_ignores_hears_no_more(listen):
+    heard = []
+    listener = heard.extend
+    listen(listener)
+    wakeups.ignore(listener)
+    wakeups.publish(["a"])
+    assert heard == []
+
+
+def test_ignoring_what_never_listened_is_harmless():
+    wakeups.ignore(lambda task_ids: None)
+
+
+def test_listener_may_stop_listening_while_it_is_called(listen):
+    heard = []
+
+    def listen_once(task_ids):
+        heard.extend(task_ids)
+        wakeups.ignore(listen_once)
+
+    listen(listen_once)
+    wakeups.publish(["a"])
+    wakeups.publish(["b"])
+    assert heard == ["a"]
+
+
+def test_publishing_without_listeners_is_harmless():
+    wakeups.publish(["a"])
