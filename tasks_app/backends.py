@@ -1,5 +1,6 @@
 """`InProcessBackend`: `django.tasks` without a broker; tasks run in the process that enqueues them."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -82,6 +83,9 @@ def get_executor(alias: str, **options: int) -> Executor:
 
 
 _executors: dict[tuple[object, ...], Executor] = {}
+
+
+os.register_at_fork(after_in_child=_executors.clear)  # their threads did not survive
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:

@@ -54,8 +54,8 @@ class NullProgress(Progress):
 class task_run:  # noqa: N801 - used like a function
     """Track any code as a task: `with task_run("nightly-import") as progress:`, or `async with`.
 
-    The task ends as `succeeded`, as `cancelled` if the block raises `TaskCancelled` or is interrupted, else as
-    `failed`; what the block raises goes on to the caller.
+    The task ends as `succeeded` (also by `sys.exit(0)`), as `cancelled` if the block raises `TaskCancelled` or is
+    interrupted, else as `failed`; what the block raises goes on to the caller.
 
     Args:
         name: the task's name, shown to viewers.
@@ -83,7 +83,7 @@ class task_run:  # noqa: N801 - used like a function
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         bind(self._progress.outer)
-        if error is None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
             self._progress.succeed()
         elif isinstance(error, KeyboardInterrupt):
             self._progress.end_cancelled()

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from .pace import Pace
-from .state import Report, Snapshot, Stage, State, encode_json, percent_of
+from .state import MAX_NAME_LENGTH, Report, Snapshot, Stage, State, encode_json, percent_of
 
 
 class Draft:
@@ -42,6 +42,8 @@ class Draft:
         """Divide the task into stages."""
         if not weights:
             raise ValueError("stages() needs at least one stage, not {}")
+        if long := [name for name in weights if len(str(name)) > MAX_NAME_LENGTH]:
+            raise ValueError(f"a stage's name may have {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
         self.stages = tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
         self._active = None
         self._begin_count()

@@ -200,6 +200,7 @@ class Run:
                 self.progress.on_cancel = self._make_canceller()
                 self._begin()
                 await _signals.task_started.asend(self._backend, task_result=self.task_result)
+                release_request_thread()  # the receivers' one; the coroutine itself needs none
                 value = await self.task_result.task.acall(*self._get_args(), **self.task_result.kwargs)
             except BaseException as error:
                 self._fail(error)

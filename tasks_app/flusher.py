@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from . import layers, wakeups
 from .conf import Settings, get_settings
@@ -91,8 +91,9 @@ class Flusher:
             self._reporters[reporter.task_id] = reporter
             self._changed.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def find(self, task_id: str) -> Reporter | None:
         """Return the reporter of a task that runs, or waits, in this process."""
@@ -110,7 +111,7 @@ class Flusher:
             taken = [
                 (reporter, snapshot)
                 for reporter in list(self._reporters.values())
-                if (snapshot := reporter.take()) is not None
+                if (snapshot := _take(reporter)) is not None
             ]
             return not taken or self._write(taken)
 
@@ -129,11 +130,12 @@ class Flusher:
             _log_failure(self._failures, [snapshot.task_id for _, snapshot in taken])
             return False
         self._failures = 0
+        ended = [reporter.task_id for reporter, snapshot in taken if reporter.mark_written(snapshot)]
         wakeups.publish([snapshot.task_id for _, snapshot in taken])
-        for reporter, snapshot in taken:
+        for _, snapshot in taken:
             self.signals.send(snapshot)
-            if reporter.mark_written(snapshot):
-                self._reporters.pop(reporter.task_id, None)
+        for task_id in ended:  # last: a process that waits for its tasks to be done ends when they are gone
+            self._reporters.pop(task_id, None)
         return True
 
     def _find_unwritten_ends(self) -> list[str]:
@@ -152,6 +154,7 @@ class Flusher:
                 close_old_connections()
             if has_news or self._failures:
                 self._pause(get_settings().FLUSH_INTERVAL)
+        connections.close_all()
 
     def _run_once(self, settings: Settings) -> bool:
         """Wait for news, but not beyond the next sweep, and write them; False if there were none."""
@@ -209,6 +212,14 @@ def _renew_flusher() -> None:
     # Threads do not survive a fork, and the parent still looks after its own tasks.
     global _flusher
     _flusher = Flusher()
+
+
+def _take(reporter: Reporter) -> Snapshot | None:
+    try:
+        return reporter.take()
+    except Exception:
+        logger.exception("task %s: what it reported can't be taken over", reporter.task_id)
+        return None
 
 
 def _log_failure(count: int, task_ids: Collection[str]) -> None:

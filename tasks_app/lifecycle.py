@@ -80,7 +80,8 @@ def queue(task_result: "TaskResult[Any, Any]") -> tuple[Snapshot, bool]:
         owner=start.owner,
     )
     try:
-        get_store().add(snapshot)
+        if not get_store().add(snapshot):
+            raise StoreUnavailable(f"the cache did not take task {snapshot.task_id!r}")
     except Exception as error:
         start.error = error
         if start is _start.get():

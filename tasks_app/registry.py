@@ -76,11 +76,13 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
     named = {
         name: item for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
     }
+    # A task's methods pass these themselves: `enqueue(self=…)` is a TypeError even where `**kwargs` takes anything.
+    reserved = ("self", "context") if task.takes_context else ("self",)
     for name, value in kwargs.items():
+        if name in reserved or not (takes_any or name in named):
+            raise InvalidArguments(f"unexpected argument {describe(name)}; allowed: {sorted(named)!r}")
         if name in named:
             _check_type(name, value, named[name].annotation)
-        elif not takes_any:
-            raise InvalidArguments(f"unexpected argument {describe(name)}; allowed: {sorted(named)!r}")
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     for name, item in parameters.items():
         if item.default is item.empty and item.kind not in variadic and name not in kwargs:
@@ -102,7 +104,10 @@ def _get_parameters(task: Any) -> dict[str, inspect.Parameter]:
     parameters = dict(inspect.signature(task.func).parameters)
     if task.takes_context:
         del parameters[next(iter(parameters))]
-    hints = typing.get_type_hints(task.func)
+    try:
+        hints = typing.get_type_hints(task.func)
+    except NameError:  # names that are imported for type checkers only
+        hints = {}
     return {name: item.replace(annotation=hints.get(name, item.empty)) for name, item in parameters.items()}
 
 

@@ -37,6 +37,7 @@ class Progress:
         self.is_cancelled = False
         self._is_dirty = False
         self._is_tracking = False
+        self._loop_total: float | None = None
 
     def update(
         self,
@@ -191,7 +192,7 @@ class Progress:
         if _is_cancel(error):
             self.end_cancelled()
         else:
-            self.fail_as(type(error).__name__, str(error))
+            self.fail_as(type(error).__name__, _get_message(error))
 
     def fail_as(self, kind: str, message: str) -> None:
         """The job failed with an exception of type `kind`; `message` is dropped unless errors are exposed."""
@@ -218,6 +219,9 @@ class Progress:
             if self._is_tracking:
                 return False
             self._is_tracking = True
+            if self.draft.total == self._loop_total:  # the total of an earlier loop says nothing of this one
+                self.draft.total = None
+            self._loop_total = values["total"]
         self.update(current=0, **values)
         return True
 
@@ -271,6 +275,14 @@ class Progress:
 
 def _is_cancel(error: BaseException) -> bool:
     return isinstance(error, TaskCancelled | asyncio.CancelledError)
+
+
+def _get_message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:
+        # Exceptions with a broken `__str__` exist, and their tasks must end all the same.
+        return f"(its message can't be read: {type(failure).__name__})"
 
 
 def _admit_result(result: Any) -> tuple[Any, str | None]:

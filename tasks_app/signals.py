@@ -49,8 +49,9 @@ class SignalSender:
         with self._lock:
             self._queue.put(item)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="tasks_app-signals", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="tasks_app-signals", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _run(self) -> None:
         while (item := self._next()) is not None:

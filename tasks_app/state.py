@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any, Self
 
 MAX_STATUS_LENGTH = 500
+MAX_MESSAGE_LENGTH = 2000
+MAX_NAME_LENGTH = 100
 
 
 class State(StrEnum):
@@ -137,7 +139,7 @@ class Snapshot:
         return f"{self.seq}-stalled" if self.stalled else str(self.seq)
 
     def begun(self, *, now: datetime) -> Self:
-        """Return the snapshot of a new attempt: running, with nothing reported yet."""
+        """Return the snapshot of a new attempt: running, with nothing reported yet but the `meta` of earlier ones."""
         return replace(
             self._changed(now),
             state=State.RUNNING,
@@ -177,7 +179,7 @@ class Snapshot:
             status=status,
             current=report.current,
             total=report.total,
-            unit=report.unit,
+            unit=report.unit and report.unit[:MAX_NAME_LENGTH],
             stages=report.stages,
             meta=report.meta,
             cancel_requested=report.cancel_requested,
@@ -213,7 +215,8 @@ class Snapshot:
         ended = self._ended(State.FAILED, now, self._stopped_stages(State.FAILED))
         if message and ended.status == DEFAULT_STATUS[State.FAILED]:
             ended = replace(ended, status=f"Failed: {message}"[:MAX_STATUS_LENGTH])
-        return replace(ended, error={"type": kind, "message": message or "The task failed."})
+        shown = (message or "The task failed.")[:MAX_MESSAGE_LENGTH]
+        return replace(ended, error={"type": kind, "message": shown})
 
     def cancelled(self, *, now: datetime) -> Self:
         """Return the end of a task that stopped because it was asked to."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -145,6 +146,9 @@ def is_task_id(text: str) -> bool:
 @lru_cache(maxsize=1)
 def _get_executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=4, thread_name_prefix="tasks_app-store")
+
+
+os.register_at_fork(after_in_child=_get_executor.cache_clear)  # its threads did not survive
 
 
 def _without_connections(function: Callable[[], T]) -> T:

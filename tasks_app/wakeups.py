@@ -4,6 +4,7 @@ It may be lost: readers sweep anyway. Within a process it goes straight to each 
 layer where there is one.
 """
 
+import os
 import threading
 from collections.abc import Callable, Collection
 
@@ -34,3 +35,11 @@ def publish(task_ids: Collection[str]) -> None:
     for listener in _listeners:
         listener(task_ids)
     layers.send(task_ids)
+
+
+def _forget_listeners() -> None:
+    global _listeners
+    _listeners = frozenset()  # their event loops stayed with the parent
+
+
+os.register_at_fork(after_in_child=_forget_listeners)

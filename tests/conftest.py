@@ -6,7 +6,10 @@ import pytest
 from django.core.cache import caches
 
 from tasks_app.flusher import get_flusher
+from tasks_app.reporter import Progress
+from tasks_app.state import Snapshot
 from tests import jobs
+from tests.doubles import FakeTime, HandFlusher
 from tests.waiting import wait_until
 
 
@@ -24,3 +27,19 @@ def _clean_slate() -> Iterator[None]:
 def open_gate() -> Callable[[], None]:
     """Let the `wait` task go on."""
     return jobs.gate.set
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    """A clock that moves only when it is told to."""
+    return FakeTime()
+
+
+@pytest.fixture
+def job(time: FakeTime) -> Progress:
+    """A task that runs, and is written when the test says so."""
+    flusher = HandFlusher(time.clock)
+    reporter = Progress(Snapshot.queued("t1", "demo", now=time.now), flusher=flusher)
+    reporter.begin()
+    flusher.add(reporter)
+    return reporter

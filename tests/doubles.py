@@ -1,6 +1,6 @@
 """Stand-ins for what a test can't have: a clock that stands still, a flusher without a thread, a cache that counts."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -9,6 +9,8 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
 from tasks_app.flusher import Clock, Flusher, Reporter
+from tasks_app.reporter import Progress
+from tasks_app.state import Snapshot
 from tests.caches import CONTROLLED_CACHES, Controls, controls
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -98,3 +100,17 @@ def controlled_cache(*broken: str) -> Iterator[Controls]:
             yield controls
         finally:
             controls.repair()
+
+
+def take(reporter: Progress) -> Snapshot:
+    """Return what would be written now."""
+    reporter.take()
+    return reporter._snapshot
+
+
+async def agenerate(n: int, *, error: BaseException | None = None) -> AsyncIterator[int]:
+    """Yield 0 to n - 1, then raise `error`."""
+    for number in range(n):
+        yield number
+    if error is not None:
+        raise error

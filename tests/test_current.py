@@ -1,0 +1,223 @@
+"""`progress` stands for the task of the running context, and `task_run` makes one."""
+
+import asyncio
+import threading
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+
+from tasks_app import TaskCancelled, get_snapshot, progress, task_run
+from tasks_app.current import bind, find_reporter, get_bound, identify_owner
+from tasks_app.flusher import get_flusher
+from tests.doubles import agenerate
+
+
+def test_every_call_works_outside_a_task():
+    progress.update(current=1, total=2, status="x", unit="rows")
+    progress.update()
+    progress.advance()
+    progress.advance(2)
+    progress.advance(n=2)
+    progress.meta(a=1)
+    progress.stages({"a": 1})
+    with progress.stage("a"):
+        pass
+    progress.raise_if_cancelled()
+    assert progress.cancelled is False
+
+
+def test_track_outside_a_task_is_the_iterable():
+    assert list(progress.track([1, 2], total=2, status="x", unit="rows")) == [1, 2]
+
+
+async def test_async_track_outside_a_task_is_the_iterable():
+    assert [item async for item in progress.track(agenerate(2))] == [0, 1]
+
+
+def test_stage_outside_a_task_lets_exceptions_through():
+    with pytest.raises(ValueError, match="no"), progress.stage("a"):
+        raise ValueError("no")
+
+
+def test_proxy_says_where_it_stands():
+    assert repr(progress) == "<progress outside a task>"
+    with task_run("demo") as task:
+        assert repr(progress) == f"<progress of task {task.task_id!r}>"
+
+
+def test_proxy_stands_for_the_task_of_its_thread():
+    both_run, seen = threading.Barrier(2), {}
+
+    def work(name: str) -> None:
+        with task_run(name) as task:
+            both_run.wait(10)
+            seen[name] = progress.task_id == task.task_id
+            both_run.wait(10)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {"a": True, "b": True}
+
+
+async def test_proxy_stands_for_the_task_of_its_coroutine():
+    async def work(name: str) -> bool:
+        async with task_run(name) as task:
+            await asyncio.sleep(0)
+            return progress.task_id == task.task_id
+
+    assert await asyncio.gather(*(work(name) for name in "abc")) == [True, True, True]
+    assert progress.task_id == ""
+
+
+def test_plain_thread_of_a_job_is_outside_the_task():
+    seen = []
+    with task_run("demo"):
+        thread = threading.Thread(target=lambda: seen.append(progress.task_id))
+        thread.start()
+        thread.join()
+    assert seen == [""]
+
+
+def test_bind_returns_what_was_bound_before(job):
+    assert bind(job) is None
+    assert get_bound() is job
+    assert bind(None) is job
+
+
+def test_block_that_ends_succeeds():
+    with task_run("nightly") as task:
+        task.update(current=1, total=2)
+        assert get_snapshot(task.task_id).state == "running"
+    snapshot = get_snapshot(task.task_id)
+    assert (snapshot.state, snapshot.progress, snapshot.task, snapshot.owner) == ("succeeded", 100, "nightly", None)
+
+
+async def test_async_block_that_ends_succeeds():
+    async with task_run("nightly") as task:
+        progress.update(status="Going")
+    snapshot = get_snapshot(task.task_id)
+    assert (snapshot.state, snapshot.status) == ("succeeded", "Going")
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (ValueError("no"), "failed"),
+        (TaskCancelled(), "cancelled"),
+        (asyncio.CancelledError(), "cancelled"),
+        (KeyboardInterrupt(), "cancelled"),
+        (SystemExit(1), "failed"),
+    ],
+)
+def test_block_that_raises_ends_so_and_lets_the_error_through(error, state):
+    tasks = []
+
+    def work() -> None:
+        with task_run("nightly") as task:
+            tasks.append(task)
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        work()
+    assert caught.value is error
+    assert get_snapshot(tasks[0].task_id).state == state
+
+
+async def test_async_block_that_is_cancelled_ends_as_cancelled():
+    began, tasks = asyncio.Event(), []
+
+    async def work() -> None:
+        async with task_run("nightly") as task:
+            tasks.append(task)
+            began.set()
+            await asyncio.Event().wait()
+
+    coroutine = asyncio.create_task(work())
+    await began.wait()
+    coroutine.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await coroutine
+    assert get_snapshot(tasks[0].task_id).state == "cancelled"
+
+
+async def test_async_block_that_raises_fails():
+    tasks = []
+
+    async def work() -> None:
+        async with task_run("nightly") as task:
+            tasks.append(task)
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await work()
+    assert get_snapshot(tasks[0].task_id).state == "failed"
+
+
+def test_inner_block_gives_the_context_back_to_the_outer():
+    with task_run("outer") as outer:
+        with task_run("inner") as inner:
+            assert progress.task_id == inner.task_id
+        assert progress.task_id == outer.task_id
+    assert get_bound() is None
+
+
+def test_inner_block_that_fails_gives_the_context_back():
+    with task_run("outer") as outer:
+        with pytest.raises(ValueError, match="no"), task_run("inner"):
+            raise ValueError("no")
+        assert progress.task_id == outer.task_id
+
+
+def test_block_may_be_entered_again_as_another_task():
+    run = task_run("nightly")
+    with run as first:
+        pass
+    with run as second:
+        pass
+    assert first.task_id != second.task_id
+    assert [get_snapshot(task.task_id).attempt for task in (first, second)] == [1, 1]
+
+
+def test_ended_task_is_let_go():
+    with task_run("nightly") as task:
+        assert find_reporter(task.task_id) is task
+    assert get_flusher().drain(10)
+    assert find_reporter(task.task_id) is None
+
+
+@pytest.mark.parametrize(
+    ("owner", "key"),
+    [
+        (None, None),
+        (7, "7"),
+        ("ada", "ada"),
+        (User(pk=7), "7"),
+        (SimpleNamespace(pk="ada"), "ada"),
+        (uuid.UUID(int=5), str(uuid.UUID(int=5))),
+        (SimpleNamespace(pk=uuid.UUID(int=5)), str(uuid.UUID(int=5))),
+    ],
+)
+def test_owner_is_stored_as_its_primary_key(owner, key):
+    assert identify_owner(owner) == key
+    with task_run("nightly", owner=owner) as task:
+        pass
+    assert get_snapshot(task.task_id).owner == key
+
+
+@pytest.mark.parametrize("owner", [User(), AnonymousUser(), object(), [7], 1.5])
+def test_owner_without_a_primary_key_is_named(owner):
+    with pytest.raises(ValueError, match="owner must be") as caught:
+        task_run("nightly", owner=owner)
+    assert str(caught.value) == f"owner must be None, a saved user or a primary key, not {owner!r}"
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, "succeeded"), (None, "succeeded"), (3, "failed")])
+def test_block_that_exits_ends_as_its_status_says(code, state):
+    with pytest.raises(SystemExit), task_run("command") as task:
+        raise SystemExit(code)
+    assert get_snapshot(task.task_id).state == state

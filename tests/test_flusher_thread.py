@@ -1,0 +1,320 @@
+"""The thread that writes, and how a process ends with all of it written."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
+
+import pytest
+from django.core.cache.backends.filebased import FileBasedCache
+from django.test import override_settings
+
+from tasks_app import flusher as flusher_module
+from tasks_app.conf import get_settings
+from tasks_app.flusher import Flusher
+from tasks_app.reporter import Progress
+from tasks_app.state import Snapshot
+from tasks_app.store import Store, get_store
+from tests.doubles import FakeTime, HandFlusher, controlled_cache, recorded_cache
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def flusher(time: FakeTime) -> HandFlusher:
+    """A flusher that writes when the test says so."""
+    return HandFlusher(time.clock)
+
+
+@pytest.fixture
+def live_flusher(monkeypatch) -> Iterator[Flusher]:
+    """A flusher with a thread of its own, which must end by itself when there is nothing left to do."""
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
+    before = set(threading.enumerate())
+    flusher = Flusher()
+    yield flusher
+    for reporter in list(flusher._reporters.values()):
+        reporter.succeed()
+    flusher._urgent.set()
+    wait_until(lambda: not set(threading.enumerate()) - before, "the threads of the flusher ended")
+
+
+def begin(flusher: Flusher, task_id: str = "t1") -> Progress:
+    progress = Progress(Snapshot.queued(task_id, "demo", now=flusher.clock.now()), flusher=flusher)
+    progress.begin()
+    flusher.add(progress)
+    return progress
+
+
+def read(task_id: str = "t1") -> Snapshot | None:
+    return get_store().get(task_id)
+
+
+# --- the thread ---
+
+
+def test_thread_writes_what_is_reported(live_flusher):
+    progress = begin(live_flusher)
+    progress.update(current=1, total=4)
+    wait_until(lambda: read() and read().progress == 25, "the report was written")
+    progress.succeed()
+    wait_until(lambda: read().state == "succeeded", "the end was written")
+
+
+def test_thread_ends_when_it_was_idle_and_begins_again(live_flusher):
+    begin(live_flusher, "t1").succeed()
+    wait_until(lambda: live_flusher._thread is None, "the thread ended")
+    begin(live_flusher, "t2").succeed()
+    wait_until(lambda: read("t2") is not None, "a new thread wrote the next task")
+
+
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 30, "SWEEP_INTERVAL": 0.01})
+def test_end_does_not_wait_for_flush_interval(live_flusher):
+    progress = begin(live_flusher)
+    wait_until(read, "the beginning was written")
+    progress.succeed()
+    wait_until(lambda: read().is_terminal, "the end was written")
+
+
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 30, "SWEEP_INTERVAL": 0.01})
+def test_first_change_after_a_pause_goes_out_at_once(live_flusher):
+    swept = threading.Event()
+    progress = begin(live_flusher)
+    wait_until(read, "the beginning was written")
+    live_flusher.chores.add(swept.set)
+    live_flusher._urgent.set()  # the pause of 30 s is over
+    assert swept.wait(10)
+    progress.update(current=1, total=4)
+    wait_until(lambda: read().progress == 25, "the first change was written")
+
+
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.3, "SWEEP_INTERVAL": 10})
+def test_changes_are_written_no_faster_than_flush_interval(live_flusher):
+    with recorded_cache() as calls:
+        began = monotonic()
+        progress = begin(live_flusher)
+        wait_until(lambda: calls, "the beginning was written")
+        for step in range(1000):
+            progress.update(current=step)
+        wait_until(lambda: read() and read().current == 999, "the last step was written")
+        intervals = (monotonic() - began) / 0.3
+        assert [method for method, _, _ in calls].count("set_many") <= intervals + 2
+        progress.succeed()
+        wait_until(lambda: read().is_terminal, "the end was written")
+
+
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 0.01})
+def test_cancel_of_another_process_reaches_a_quiet_job(live_flusher):
+    progress = begin(live_flusher)
+    get_store().request_cancel("t1")
+    wait_until(lambda: progress.cancelled, "the job was told")
+
+
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 0.01})
+def test_track_is_sampled_without_any_other_call(live_flusher):
+    progress, go_on = begin(live_flusher), threading.Event()
+
+    def job() -> None:
+        for number in progress.track(range(4)):
+            if number == 2:
+                go_on.wait(10)
+
+    thread = threading.Thread(target=job)
+    thread.start()
+    try:
+        wait_until(lambda: read() and read().progress == 50, "the position was written while the loop runs")
+    finally:
+        go_on.set()
+        thread.join(10)
+
+
+def test_flusher_waits_for_word_only_when_no_loop_runs(flusher):
+    waits = []
+    flusher._changed = SimpleNamespace(wait=waits.append, set=lambda: None, clear=lambda: None)
+    progress = begin(flusher)
+    flusher.flush()
+    for _ in progress.track(range(3)):
+        flusher._run_once(get_settings())
+    assert waits == []
+    flusher._run_once(get_settings())  # writes the last step
+    assert (waits, read().current) == ([], 3)
+    flusher._run_once(get_settings())
+    assert len(waits) == 1
+
+
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 0.01})
+def test_thread_outlives_an_outage_and_loses_nothing(live_flusher):
+    with controlled_cache("set_many", "get_many") as controls:
+        tasks = [begin(live_flusher, f"t{number}") for number in range(10)]
+        for progress in tasks:
+            progress.update(current=1, total=2)
+            progress.succeed(progress.task_id)
+        wait_until(lambda: live_flusher._failures >= 2, "the cache failed twice")
+        controls.repair()
+        assert live_flusher.drain(10)
+        assert [read(progress.task_id).result for progress in tasks] == [progress.task_id for progress in tasks]
+
+
+def test_thread_outlives_the_unforeseen(live_flusher, caplog):
+    def fail() -> None:
+        live_flusher.chores.discard(fail)
+        raise ZeroDivisionError("unforeseen")
+
+    live_flusher.chores.add(fail)
+    progress = begin(live_flusher)
+    wait_until(lambda: "the flusher failed" in caplog.text, "the error was logged")
+    progress.succeed()
+    wait_until(lambda: read() and read().is_terminal, "the task was written all the same")
+
+
+def test_job_does_not_wait_for_a_cache_that_hangs(live_flusher):
+    hangs, go_on = threading.Event(), threading.Event()
+    with controlled_cache() as controls:
+        original = Store.save
+
+        def hang(self, snapshots):
+            hangs.set()
+            go_on.wait(10)
+            original(self, snapshots)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Store, "save", hang)
+            progress = begin(live_flusher)
+            assert hangs.wait(10)
+            for step in progress.track(range(10_000)):
+                progress.update(status=f"Step {step}")
+            progress.succeed()
+            assert not go_on.is_set()
+            go_on.set()
+            assert live_flusher.drain(10)
+        assert controls.failing == set()
+
+
+# --- draining ---
+
+
+def test_drain_waits_for_the_last_snapshots(live_flusher):
+    tasks = [begin(live_flusher, f"t{number}") for number in range(10)]
+    for progress in tasks:
+        progress.succeed()
+    assert live_flusher.drain(10)
+    assert all(read(progress.task_id).is_terminal for progress in tasks)
+
+
+def test_drain_does_not_wait_for_tasks_that_run(live_flusher):
+    begin(live_flusher)
+    assert live_flusher.drain(10)
+
+
+def test_drain_without_tasks_returns_at_once(live_flusher):
+    assert live_flusher.drain(10)
+
+
+def test_drain_gives_up_when_the_cache_stays_away(live_flusher):
+    with controlled_cache("set_many"):
+        begin(live_flusher).succeed()
+        assert not live_flusher.drain(0.05)
+    wait_until(lambda: live_flusher.find("t1") is None, "the end was written later")
+
+
+# --- whole processes ---
+
+SETUP = """
+    import os, sys, threading
+    import django
+    from django.conf import settings
+    settings.configure(
+        INSTALLED_APPS=["tasks_app"],
+        USE_TZ=True,
+        CACHES={"default": {"BACKEND": sys.argv[1], "LOCATION": sys.argv[2]}},
+    )
+    django.setup()
+    from tasks_app import progress, task_ended, task_run
+"""
+FILE_CACHE = "django.core.cache.backends.filebased.FileBasedCache"
+
+
+def run_script(script: str, backend: str, location: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SETUP) + textwrap.dedent(script), backend, str(location)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_script_that_ends_at_once_writes_its_last_snapshot(tmp_path):
+    script = """
+        with task_run("nightly") as task:
+            task.update(current=1, total=2, status="Half")
+            print(task.task_id)
+    """
+    done = run_script(script, FILE_CACHE, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    snapshot = Store(FileBasedCache(str(tmp_path), {})).get(done.stdout.strip())
+    assert (snapshot.state, snapshot.task, snapshot.status, snapshot.progress) == ("succeeded", "nightly", "Half", 100)
+
+
+def test_script_that_fails_writes_its_last_snapshot(tmp_path):
+    script = """
+        with task_run("nightly") as task:
+            print(task.task_id)
+            raise ValueError("no")
+    """
+    done = run_script(script, FILE_CACHE, tmp_path)
+    assert done.returncode == 1
+    snapshot = Store(FileBasedCache(str(tmp_path), {})).get(done.stdout.strip())
+    assert (snapshot.state, snapshot.error["type"]) == ("failed", "ValueError")
+
+
+def test_script_that_ends_at_once_sends_task_ended_once(tmp_path):
+    script = """
+        def tell(snapshot, **kwargs):
+            threading.Event().wait(0.3)  # the script would be over by now
+            print(snapshot.state, flush=True)
+        task_ended.connect(tell)
+        with task_run("nightly"):
+            pass
+    """
+    done = run_script(script, FILE_CACHE, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "succeeded\n")
+
+
+def test_script_with_a_broken_cache_ends_and_says_why(tmp_path):
+    script = """
+        with task_run("nightly") as task:
+            for item in progress.track(range(10)):
+                pass
+        print("the work is done")
+    """
+    done = run_script(script, "tests.doubles.DownCache", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "the work is done\n")
+    assert "the cache is down" in done.stderr
+
+
+def test_forked_child_reports_through_a_flusher_of_its_own(tmp_path):
+    script = """
+        with task_run("parent") as outer:
+            child = os.fork()
+            if child == 0:
+                with task_run("child") as inner:
+                    pass
+                from tasks_app.flusher import get_flusher
+                assert get_flusher().find(outer.task_id) is None
+                os._exit(0 if get_flusher().drain(10) else 1)
+            _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), outer.task_id)
+    """
+    done = run_script(script, FILE_CACHE, tmp_path)
+    exit_code, task_id = done.stdout.split()
+    assert exit_code == "0"
+    assert Store(FileBasedCache(str(tmp_path), {})).get(task_id).state == "succeeded"
