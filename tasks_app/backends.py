@@ -11,6 +11,7 @@ from django.utils.crypto import get_random_string
 
 from .compat import BaseTaskBackend, Task, TaskResult, TaskResultStatus
 from .executor import Executor
+from .flusher import get_flusher
 
 DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
 
@@ -18,7 +19,7 @@ DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
 class InProcessBackend(BaseTaskBackend):  # type: ignore[misc]  # Django's stubs do not type it
     """Runs sync tasks on a bounded pool of threads, and async tasks on one event loop in the background.
 
-    What waits or runs ends with the process. Results can be read, in the same process, for RETENTION.
+    What waits or runs ends with the process. The latest 1000 results can be read, in the same process, for RETENTION.
 
     OPTIONS:
         max_workers: how many sync tasks run at once; 8 by default.
@@ -90,6 +91,7 @@ os.register_at_fork(after_in_child=_executors.clear)  # their threads did not su
 
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting == "TASKS":
+        get_flusher().chores -= {executor.renumber for executor in _executors.values()}
         _executors.clear()
 
 

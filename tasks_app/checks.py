@@ -10,9 +10,10 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.utils.module_loading import import_string
 
 from . import compat
-from .conf import Settings, find_problems, get_settings
+from .conf import Settings, find_mistakes, get_settings
 from .registry import resolve
 
 Messages = Iterator[checks.CheckMessage]
@@ -21,10 +22,13 @@ Messages = Iterator[checks.CheckMessage]
 CULLING_CACHES = (LocMemCache, FileBasedCache, DatabaseCache)
 ENOUGH_ENTRIES = 10_000
 
+#: What a policy is asked.
+QUESTIONS = ("can_start", "can_view", "can_cancel", "can_list")
+
 
 def register() -> None:
     """Have Django run these checks."""
-    for check in (check_settings, check_tasks, check_cache, check_server):
+    for check in (check_settings, check_tasks, check_policy, check_cache, check_channel_layer, check_server):
         checks.register(check)
 
 
@@ -32,7 +36,7 @@ def check_settings(app_configs: object, **kwargs: object) -> list[checks.CheckMe
     """Is TASKS_APP as it may be?"""
     return [
         checks.Error(item.message, hint=item.hint, id="tasks_app.E001" if item.is_unknown_key else "tasks_app.E002")
-        for item in find_problems(getattr(django_settings, "TASKS_APP", {}))
+        for item in find_mistakes(getattr(django_settings, "TASKS_APP", {}))
     ]
 
 
@@ -47,13 +51,35 @@ def check_tasks(app_configs: object, **kwargs: object) -> list[checks.CheckMessa
             )
         ]
     settings = _get_valid_settings()
-    return [] if settings is None else [item for name in settings.STARTABLE for item in _check_startable(name)]
+    startable = [] if settings is None else [item for name in settings.STARTABLE for item in _check_startable(name)]
+    return [*startable, *compat.check_backends()]
+
+
+def check_policy(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Can the policy be asked?"""
+    settings = _get_valid_settings()
+    return [] if settings is None else list(_check_policy(settings.POLICY))
 
 
 def check_cache(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Does the cache keep what it is given?"""
     settings = _get_valid_settings()
     return [] if settings is None else list(_check_cache(settings.CACHE))
+
+
+def check_channel_layer(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Is there the channel layer that was asked for? Without one named "default", sweeps do."""
+    settings = _get_valid_settings()
+    layers = getattr(django_settings, "CHANNEL_LAYERS", {})
+    if settings is None or settings.CHANNEL_LAYER in ("default", *layers):
+        return []
+    return [
+        checks.Error(
+            f"TASKS_APP['CHANNEL_LAYER'] is {settings.CHANNEL_LAYER!r}, which CHANNEL_LAYERS does not have.",
+            hint=f"CHANNEL_LAYERS has {sorted(layers)!r}.",
+            id="tasks_app.E009",
+        )
+    ]
 
 
 def check_server(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
@@ -63,7 +89,7 @@ def check_server(app_configs: object, **kwargs: object) -> list[checks.CheckMess
 
 def _get_valid_settings() -> Settings | None:
     """Return the settings, or None where `check_settings` has reported why there are none."""
-    if any(find_problems(getattr(django_settings, "TASKS_APP", {}))):
+    if any(find_mistakes(getattr(django_settings, "TASKS_APP", {}))):
         return None
     return get_settings()
 
@@ -86,6 +112,22 @@ def _check_startable(name: str) -> Messages:
             f"Task {name!r} runs on {type(backend).__module__}.ImmediateBackend: starting it waits for its end.",
             hint=f"Set TASKS[{task.backend!r}]['BACKEND'] to 'tasks_app.backends.InProcessBackend'.",
             id="tasks_app.W004",
+        )
+
+
+def _check_policy(path: str) -> Messages:
+    try:
+        policy = import_string(path)()
+        missing = [question for question in QUESTIONS if not callable(getattr(policy, question, None))]
+        problem = f"which lacks {missing!r}" if missing else None
+    except Exception as error:
+        # Importing a module runs it: anything may come out.
+        problem = f"which can't be made: {type(error).__name__}: {error}"
+    if problem is not None:
+        yield checks.Error(
+            f"TASKS_APP['POLICY'] is {path!r}, {problem}.",
+            hint="Give the dotted path of a subclass of tasks_app.permissions.Policy.",
+            id="tasks_app.E007",
         )
 
 

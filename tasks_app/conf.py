@@ -67,7 +67,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Mistake:
     """One thing that is wrong with `TASKS_APP`."""
 
     key: str
@@ -84,21 +84,21 @@ def get_settings() -> Settings:
         ImproperlyConfigured: `TASKS_APP` has an unknown key or a bad value.
     """
     given = getattr(django_settings, "TASKS_APP", {})
-    for problem in find_problems(given):
-        raise ImproperlyConfigured(f"{problem.message} {problem.hint}")
+    for mistake in find_mistakes(given):
+        raise ImproperlyConfigured(f"{mistake.message} {mistake.hint}")
     return Settings(**given)
 
 
-def find_problems(given: object) -> Iterator[Problem]:
+def find_mistakes(given: object) -> Iterator[Mistake]:
     """Yield everything that is wrong with a value of the `TASKS_APP` setting."""
     if not isinstance(given, Mapping):
-        yield Problem("TASKS_APP", f"TASKS_APP must be a dict, not {given!r}.", "")
+        yield Mistake("TASKS_APP", f"TASKS_APP must be a dict, not {given!r}.", "")
         return
     for key, value in given.items():
         if key not in _RULES:
-            yield Problem(key, f"TASKS_APP has an unknown key, {key!r}.", _suggest(key), is_unknown_key=True)
+            yield Mistake(key, f"TASKS_APP has an unknown key, {key!r}.", _suggest(key), is_unknown_key=True)
         elif not _RULES[key].accepts(value):
-            yield Problem(key, f"TASKS_APP[{key!r}] is {value!r}.", f"It must be {_RULES[key].wanted}.")
+            yield Mistake(key, f"TASKS_APP[{key!r}] is {value!r}.", f"It must be {_RULES[key].wanted}.")
     yield from _find_contradictions(given)
 
 
@@ -108,19 +108,28 @@ def _suggest(key: object) -> str:
     return f"Did you mean {close[0]!r}?"
 
 
-def _find_contradictions(given: Mapping[str, Any]) -> Iterator[Problem]:
-    order = ("HEARTBEAT", "STALLED_AFTER", "LOST_AFTER")
+#: Pairs of times of which the first must be the shorter one: else tasks that live would be taken for dead.
+_SHORTER_FIRST = (
+    ("HEARTBEAT", "STALLED_AFTER"),
+    ("FLUSH_INTERVAL", "STALLED_AFTER"),
+    ("STALLED_AFTER", "LOST_AFTER"),
+    ("HEARTBEAT", "ACTIVE_TTL"),
+)
+
+
+def _find_contradictions(given: Mapping[str, Any]) -> Iterator[Mistake]:
     defaults = Settings()
-    values = [given.get(key, getattr(defaults, key)) for key in order]
-    if all(_is_number(value) for value in values) and not values[0] < values[1] < values[2]:
-        yield Problem(
-            "STALLED_AFTER",
-            f"TASKS_APP has HEARTBEAT {values[0]!r}, STALLED_AFTER {values[1]!r} and LOST_AFTER {values[2]!r}.",
-            "Each must be greater than the one before.",
-        )
+    for shorter, longer in _SHORTER_FIRST:
+        values = [given.get(key, getattr(defaults, key)) for key in (shorter, longer)]
+        if all(map(_is_number, values)) and not values[0] < values[1]:
+            yield Mistake(
+                longer,
+                f"TASKS_APP has {shorter} {values[0]!r} and {longer} {values[1]!r}.",
+                f"{longer} must be the greater one.",
+            )
     names, default = given.get("STARTABLE", {}), given.get("DEFAULT_TASK")
     if isinstance(names, Mapping) and isinstance(default, str) and default not in names:
-        yield Problem(
+        yield Mistake(
             "DEFAULT_TASK",
             f"TASKS_APP['DEFAULT_TASK'] is {default!r}.",
             f"It must be a name in STARTABLE: {sorted(map(str, names))!r}.",
@@ -133,14 +142,18 @@ class _Rule:
     wanted: str
 
 
+#: What the clocks of every platform can wait for; about 30 years.
+MAX_SECONDS = 1e9
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(*, at_least: float) -> _Rule:
     return _Rule(
-        lambda value: _is_number(value) and at_least <= value < float("inf"),
-        f"a number of at least {at_least:g}",
+        lambda value: _is_number(value) and at_least <= value <= MAX_SECONDS,
+        f"a number of at least {at_least:g} and at most {MAX_SECONDS:g}",
     )
 
 

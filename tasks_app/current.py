@@ -1,5 +1,6 @@
 """`progress`, the proxy for the task that runs in this thread or coroutine, and `task_run`, which makes one."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -63,32 +64,38 @@ class task_run:  # noqa: N801 - used like a function
 
     Raises:
         ValueError: `owner` is none of these.
+        RuntimeError: the same object is entered inside itself.
     """
 
     def __init__(self, name: str, owner: object = None) -> None:
         self._name = str(name)
         self._owner = identify_owner(owner)
+        self._progress: Progress | None = None
 
     def __enter__(self) -> Progress:
+        if self._progress is not None:
+            raise RuntimeError(f"{self._name!r} runs already; make another task_run for a run inside it")
         flusher = get_flusher()
         now = flusher.clock.now()
         snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=self._owner)
-        self._progress = Progress(snapshot, flusher=flusher)
-        self._progress.begin()
-        flusher.add(self._progress)
-        self._progress.outer = bind(self._progress)
-        return self._progress
+        self._progress = progress = Progress(snapshot, flusher=flusher)
+        progress.begin()
+        flusher.add(progress)
+        progress.outer = bind(progress)
+        return progress
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        bind(self._progress.outer)
+        progress, self._progress = self._progress, None
+        assert progress is not None
+        bind(progress.outer)
         if error is None or (isinstance(error, SystemExit) and not error.code):
-            self._progress.succeed()
+            progress.succeed()
         elif isinstance(error, KeyboardInterrupt):
-            self._progress.end_cancelled()
+            progress.end_cancelled()
         else:
-            self._progress.fail(error)
+            progress.fail(error)
 
     async def __aenter__(self) -> Progress:
         return self.__enter__()
@@ -132,6 +139,9 @@ def identify_owner(owner: object) -> str | None:
 
 _bound: ContextVar[Progress | None] = ContextVar("tasks_app_progress", default=None)
 _NULL = NullProgress()
+
+# One process writes a task: in what a job forks, `progress` is a no-op.
+os.register_at_fork(after_in_child=lambda: _bound.set(None))
 
 #: The task that runs in this thread or coroutine.
 progress = cast(Progress, CurrentProgress())

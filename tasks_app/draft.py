@@ -1,6 +1,5 @@
 """What a job has said so far, before it becomes a snapshot. Pure; whoever shares one between threads locks it."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,8 +8,9 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+from .encoding import normalize
 from .pace import Pace
-from .state import MAX_NAME_LENGTH, Report, Snapshot, Stage, State, encode_json, percent_of
+from .state import MAX_NAME_LENGTH, Report, Snapshot, Stage, State, percent_of
 
 
 class Draft:
@@ -27,24 +27,20 @@ class Draft:
         self._unit_pace = Pace()
         self._percent_pace = Pace()
 
-    def set(self, *, current: float | None, total: float | None, status: object, unit: str | None) -> None:
+    def set(self, *, current: float | None, total: float | None, status: str | None, unit: str | None) -> None:
         """Take over what is not None."""
         if current is not None:
             self.current = current
         if total is not None:
             self.total = total
         if status is not None:
-            self.status = str(status)
+            self.status = status
         if unit is not None:
-            self.unit = str(unit)
+            self.unit = unit
 
-    def declare(self, weights: Mapping[str, float]) -> None:
+    def declare(self, stages: tuple[Stage, ...]) -> None:
         """Divide the task into stages."""
-        if not weights:
-            raise ValueError("stages() needs at least one stage, not {}")
-        if long := [name for name in weights if len(str(name)) > MAX_NAME_LENGTH]:
-            raise ValueError(f"a stage's name may have {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
-        self.stages = tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
+        self.stages = stages
         self._active = None
         self._begin_count()
 
@@ -68,10 +64,10 @@ class Draft:
 
     def merge(self, values: Mapping[str, Any], *, limit: int) -> None:
         """Merge JSON values of at most `limit` bytes into `meta`."""
-        text = encode_json({**self.meta, **values})
+        meta, text = normalize({**self.meta, **values})
         if len(text) > limit:
             raise ValueError(f"meta would have {len(text)!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
-        self.meta = json.loads(text)
+        self.meta = meta
 
     def apply_to(self, snapshot: Snapshot, *, is_cancelled: bool, now: datetime, monotonic: float) -> Snapshot:
         """Return the snapshot with what the draft holds."""
@@ -102,6 +98,19 @@ class Draft:
         self.stages = tuple(
             replace(stage, **changes) if stage.name == self._active else stage for stage in self.stages
         )
+
+
+def make_stages(weights: Mapping[str, float]) -> tuple[Stage, ...]:
+    """Return stages with these weights.
+
+    Raises:
+        TypeError, ValueError: there is none, a name is too long, or a weight is not a finite number above 0.
+    """
+    if not weights:
+        raise ValueError("stages() needs at least one stage, not {}")
+    if long := [name for name in weights if len(str(name)) > MAX_NAME_LENGTH]:
+        raise ValueError(f"a stage's name may have {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
+    return tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
 
 
 def check_number(name: str, value: Any) -> float:

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from functools import partial
 from traceback import format_exception
 from typing import Any
 
@@ -25,6 +26,9 @@ from .threads import release_request_thread
 
 logger = logging.getLogger("tasks_app")
 
+#: Results that are kept at the most, the latest ones: each holds the arguments of its task.
+MAX_RESULTS = 1000
+
 _signals = next(compat.signal_modules())
 
 
@@ -43,18 +47,18 @@ class Executor:
         self._finished: OrderedDict[str, TaskResult] = OrderedDict()
 
     def enqueue(self, task_result: TaskResult, backend: type) -> None:
-        """Take a task in, or refuse it whole: one that raises here will not run.
+        """Take a task in, or refuse it whole.
 
         Raises:
             TaskQueueFull: `max_queue` tasks wait already.
+            Exception: what a receiver of `task_enqueued` raised, or the store; the task will not run.
         """
         run = Run(self, task_result, backend)
         self._admit(run)
         try:
             run.queue()
-        except BaseException as error:
+        except BaseException:
             self._forget(run)
-            run.abandon(error)
             raise
         delay = run.get_delay()
         if delay > 0:
@@ -77,10 +81,8 @@ class Executor:
 
     def withdraw(self, run: "Run") -> bool:
         """Take back a run that has not begun; False if it has."""
-        with self._lock:
-            if run.has_begun:
-                return False
-            run.has_begun = True
+        if not self.claim(run):
+            return False
         self._pool.withdraw(run.task_id)
         self.dismiss(run)
         return True
@@ -99,7 +101,7 @@ class Executor:
             self._admitted.pop(run.task_id, None)
 
     def keep(self, task_result: TaskResult) -> None:
-        """Keep the result of a task that has ended, for RETENTION."""
+        """Keep the result of a task that has ended, for RETENTION or until MAX_RESULTS newer ones have come."""
         with self._lock:
             self._unfinished.pop(task_result.id, None)
             self._finished[task_result.id] = task_result
@@ -129,13 +131,15 @@ class Executor:
             self.loop.run(run.arun())
         elif not run.has_begun:
             self._pool.submit(run.task_id, run.run, priority=run.task_result.task.priority)
-            self.renumber()
+            if position := self._pool.count_waiting():  # the next sweep sees to the others, and to priorities
+                run.progress.wait_in_line(position)
 
     def _drop_old_results(self) -> None:
         oldest = timezone.now().timestamp() - get_settings().RETENTION
         while self._finished:
             result = next(iter(self._finished.values()))
-            if result.finished_at is None or result.finished_at.timestamp() > oldest:
+            is_kept = result.finished_at is None or result.finished_at.timestamp() > oldest
+            if is_kept and len(self._finished) <= MAX_RESULTS:
                 return
             del self._finished[result.id]
 
@@ -153,17 +157,16 @@ class Run:
         self._backend = backend
 
     def queue(self) -> None:
-        """Make the task known."""
-        snapshot, is_stored = lifecycle.queue(self.task_result)
+        """Make the task known; one for which this raises will not run."""
+        snapshot, is_stored = lifecycle.queue(self.task_result, beat=1)
         self.progress = Progress(snapshot, is_stored=is_stored)
         self.progress.on_cancel = self._withdraw
         get_flusher().add(self.progress)
-        _signals.task_enqueued.send(self._backend, task_result=self.task_result)
-
-    def abandon(self, error: BaseException) -> None:
-        """End a task that will not run."""
-        if hasattr(self, "progress"):
+        try:
+            _signals.task_enqueued.send(self._backend, task_result=self.task_result)
+        except BaseException as error:
             self.progress.fail(error)
+            raise
 
     def get_delay(self) -> float:
         """Return the seconds until the task may run."""
@@ -197,11 +200,10 @@ class Run:
             return
         async with ThreadSensitiveContext():
             try:
-                self.progress.on_cancel = self._make_canceller()
                 self._begin()
                 await _signals.task_started.asend(self._backend, task_result=self.task_result)
                 release_request_thread()  # the receivers' one; the coroutine itself needs none
-                value = await self.task_result.task.acall(*self._get_args(), **self.task_result.kwargs)
+                value = await self._await_body()
             except BaseException as error:
                 self._fail(error)
                 await _signals.task_finished.asend(self._backend, task_result=self.task_result)
@@ -211,6 +213,25 @@ class Run:
             finally:
                 self._executor.dismiss(self)
                 release_request_thread()
+
+    async def _await_body(self) -> Any:
+        """Run the coroutine as an asyncio task of its own: a cancel stops that one, not what follows its end."""
+        loop = asyncio.get_running_loop()
+        body = loop.create_task(self._capture_body())
+        self.progress.on_cancel = partial(_cancel_soon, loop, body)
+        if self.progress.cancelled:
+            body.cancel()
+        value, error = await body
+        if error is not None:
+            raise error
+        return value
+
+    async def _capture_body(self) -> tuple[Any, BaseException | None]:
+        """Return what the coroutine returns or raises: a SystemExit that left an asyncio task would end the loop."""
+        try:
+            return await self.task_result.task.acall(*self._get_args(), **self.task_result.kwargs), None
+        except BaseException as error:
+            return None, error
 
     def _begin(self) -> None:
         now = timezone.now()
@@ -227,7 +248,7 @@ class Run:
     def _succeed(self, value: Any) -> None:
         try:
             value = compat.normalize_json(value)
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # the code of whatever the task returned may raise anything
             logger.warning("task %s: its result is not JSON and is left out: %s", self.task_id, error)
             self._finish(TaskResultStatus.SUCCESSFUL)
         else:
@@ -253,11 +274,6 @@ class Run:
         for name, value in values.items():
             object.__setattr__(self.task_result, name, value)  # as Django's own backends do
 
-    def _make_canceller(self) -> Any:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        assert task is not None
-        return lambda: loop.call_soon_threadsafe(task.cancel)
-
     def _withdraw(self) -> None:
         if self._executor.withdraw(self):
             self._fail(TaskCancelled(f"task {self.task_id} was cancelled before it began"))
@@ -265,3 +281,7 @@ class Run:
 
     async def _announce_end(self) -> None:
         await _signals.task_finished.asend(self._backend, task_result=self.task_result)
+
+
+def _cancel_soon(loop: asyncio.AbstractEventLoop, body: "asyncio.Task[Any]") -> None:
+    loop.call_soon_threadsafe(body.cancel)

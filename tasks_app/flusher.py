@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -24,8 +25,8 @@ logger = logging.getLogger("tasks_app")
 IDLE_SECONDS = 1.0
 EXIT_SECONDS = 5.0
 
-#: The longest pause between two attempts to reach a cache that fails.
-MAX_BACKOFF = 5.0
+#: The shortest and the longest pause after something failed, in seconds.
+MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
 
 
 def _utc_now() -> datetime:
@@ -61,7 +62,7 @@ class Reporter(Protocol):
         """Return the snapshot to write, or None if the one written last still holds."""
 
     def mark_written(self, snapshot: Snapshot) -> bool:
-        """Take note that `snapshot` was stored; was it the last one of this task?"""
+        """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
 
     def request_cancel(self) -> None:
         """Tell the job to stop."""
@@ -91,6 +92,7 @@ class Flusher:
             self._reporters[reporter.task_id] = reporter
             self._changed.set()
             if self._thread is None:
+                self._prepare_for_exit()
                 thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
                 thread.start()
                 self._thread = thread
@@ -121,43 +123,61 @@ class Flusher:
         with self._flushed:
             return self._flushed.wait_for(lambda: not self._find_unwritten_ends(), timeout)
 
+    def _prepare_for_exit(self) -> None:
+        """Python 3.12 starts no thread any more once the process ends, just when the last news are to be told."""
+        self.signals.start()
+        layers.start()
+
     def _write(self, taken: Sequence[tuple[Reporter, Snapshot]]) -> bool:
         try:
-            get_store().save(snapshot for _, snapshot in taken)
+            refused = get_store().save([snapshot for _, snapshot in taken])
         except Exception:
             # Whatever a cache backend raises: nothing is lost, the reporters still hold it.
-            self._failures += 1
-            _log_failure(self._failures, [snapshot.task_id for _, snapshot in taken])
+            self._note_failure([snapshot.task_id for _, snapshot in taken])
             return False
-        self._failures = 0
-        ended = [reporter.task_id for reporter, snapshot in taken if reporter.mark_written(snapshot)]
-        wakeups.publish([snapshot.task_id for _, snapshot in taken])
-        for _, snapshot in taken:
+        self._finish([item for item in taken if item[1].task_id not in refused])
+        if refused:
+            self._note_failure(sorted(refused))
+        else:
+            self._failures = 0
+        return not refused
+
+    def _finish(self, written: Sequence[tuple[Reporter, Snapshot]]) -> None:
+        news = [snapshot for reporter, snapshot in written if reporter.mark_written(snapshot)]
+        wakeups.publish([snapshot.task_id for snapshot in news])
+        for snapshot in news:
             self.signals.send(snapshot)
-        for task_id in ended:  # last: a process that waits for its tasks to be done ends when they are gone
-            self._reporters.pop(task_id, None)
-        return True
+        for _, snapshot in written:
+            if snapshot.is_terminal:  # last: a process that waits for its tasks ends when they are gone from here
+                self._reporters.pop(snapshot.task_id, None)
+
+    def _note_failure(self, task_ids: Collection[str]) -> None:
+        # An outage of an hour is one message with the traceback and a line now and then, not thousands.
+        self._failures += 1
+        if self._failures & (self._failures - 1) == 0:
+            count, error = self._failures, sys.exc_info()[1]
+            logger.error(
+                "the cache failed (%s in a row); it is tried again; tasks %s", count, task_ids, exc_info=error
+            )
 
     def _find_unwritten_ends(self) -> list[str]:
         return [task_id for task_id, reporter in list(self._reporters.items()) if reporter.has_ended]
 
     def _run(self) -> None:
         while self._has_work():
-            has_news = True
             try:
-                has_news = self._run_once(get_settings())
+                self._run_once(get_settings())
             except Exception:
                 # This thread serves every task of the process: it must outlive the unforeseen.
                 logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures += 1
+                self._pause(MIN_BACKOFF)
             finally:
                 close_old_connections()
-            if has_news or self._failures:
-                self._pause(get_settings().FLUSH_INTERVAL)
         connections.close_all()
 
-    def _run_once(self, settings: Settings) -> bool:
-        """Wait for news, but not beyond the next sweep, and write them; False if there were none."""
+    def _run_once(self, settings: Settings) -> None:
+        """Wait for news, but not beyond the next sweep, write them, and leave time for more to gather."""
         has_news = any(reporter.is_sampled for reporter in list(self._reporters.values()))
         if not has_news:
             has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
@@ -168,7 +188,8 @@ class Flusher:
         if (monotonic := self.clock.monotonic()) >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
             self._sweep()
-        return has_news
+        if has_news or self._failures:
+            self._pause(settings.FLUSH_INTERVAL)
 
     def _pause(self, interval: float) -> None:
         self._urgent.wait(min(interval * 2 ** min(self._failures, 16), max(interval, MAX_BACKOFF)))
@@ -184,13 +205,12 @@ class Flusher:
 
     def _sweep(self) -> None:
         for chore in list(self.chores):
-            chore()
+            _run_chore(chore)
         waiting = {item.task_id: item for item in list(self._reporters.values()) if item.awaits_cancel}
         try:
             cancelled = get_store().find_cancelled(waiting)
         except Exception:
-            self._failures += 1
-            _log_failure(self._failures, sorted(waiting))
+            self._note_failure(sorted(waiting))
             return
         for task_id in cancelled:
             waiting[task_id].request_cancel()
@@ -222,10 +242,11 @@ def _take(reporter: Reporter) -> Snapshot | None:
         return None
 
 
-def _log_failure(count: int, task_ids: Collection[str]) -> None:
-    # An outage of an hour is one message with the traceback and a line now and then, not thousands.
-    if count & (count - 1) == 0:
-        logger.error("the cache failed (%s in a row); it is tried again; tasks %s", count, task_ids, exc_info=True)
+def _run_chore(chore: Callable[[], None]) -> None:
+    try:
+        chore()
+    except Exception:
+        logger.exception("%r failed", chore)
 
 
 _flusher = Flusher()

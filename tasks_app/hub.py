@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from . import sse, wakeups
 from .conf import Settings, get_settings
+from .exceptions import StoreUnavailable
 from .layers import LayerListener
 from .state import Snapshot, State
 from .store import get_store
@@ -26,7 +27,7 @@ class Viewer(Protocol):
     def notify(self, watch: "Watch") -> None:
         """Take note that a task changed."""
 
-    def tick(self, monotonic: float) -> None:
+    def tick(self) -> None:
         """Take note that half a KEEPALIVE has passed."""
 
 
@@ -98,6 +99,7 @@ class Hub:
         #: Weak: where a request is cancelled before its response is sent, nobody closes the stream in it.
         self.viewers: WeakSet[Viewer] = WeakSet()
         self._loop = asyncio.get_running_loop()
+        self._settings = get_settings()
         self._watches: dict[str, Watch] = {}
         self._stale: set[str] = set()
         self._read_since_sweep: set[str] = set()
@@ -149,6 +151,7 @@ class Hub:
 
     def _start(self) -> None:
         if self._reader is None:
+            self._settings = get_settings()
             wakeups.listen(self._on_change)
             self._reader = self._loop.create_task(self._read_forever())
             self._tick()
@@ -183,12 +186,12 @@ class Hub:
 
     async def _read_forever(self) -> None:
         try:
-            next_sweep = self._loop.time() + get_settings().SWEEP_INTERVAL
+            next_sweep = self._loop.time() + self._settings.SWEEP_INTERVAL
             is_sweep = False
             while self._watches or not is_sweep:  # without viewers it stays until the next sweep, in case one comes
                 await self._wait_until(next_sweep)
                 if is_sweep := self._loop.time() >= next_sweep:
-                    next_sweep = self._loop.time() + get_settings().SWEEP_INTERVAL
+                    next_sweep = self._loop.time() + self._settings.SWEEP_INTERVAL
                 await self._read(is_sweep=is_sweep)
                 await asyncio.sleep(self._get_backoff())
         finally:
@@ -254,7 +257,7 @@ class Hub:
             viewer.notify(watch)
 
     async def _judge_silence(self) -> None:
-        settings, lost, monotonic = get_settings(), [], time.monotonic()
+        settings, lost, monotonic = self._settings, [], time.monotonic()
         # Who could not look for a while (the cache failed, the loop stood still) has no silence to judge.
         was_blind = monotonic - self._judged_at > settings.SWEEP_INTERVAL + settings.HEARTBEAT
         self._judged_at = monotonic
@@ -274,7 +277,8 @@ class Hub:
         now = datetime.now(UTC)
         snapshots = [watch.view.snapshot.lost(now=now) for watch in watches if watch.view is not None]
         logger.warning("no sign of life any more from tasks %s", [snapshot.task_id for snapshot in snapshots])
-        await get_store().asave(snapshots)
+        if refused := await get_store().asave(snapshots):
+            raise StoreUnavailable(f"the cache did not take {sorted(refused)!r}")
         for watch, snapshot in zip(watches, snapshots, strict=True):
             self._apply_one(watch, snapshot.to_json())
         wakeups.publish([snapshot.task_id for snapshot in snapshots])
@@ -282,8 +286,8 @@ class Hub:
     def _tick(self) -> None:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
         for viewer in list(self.viewers):
-            viewer.tick(time.monotonic())
-        self._ticker = self._loop.call_later(get_settings().KEEPALIVE / 2, self._tick)
+            viewer.tick()
+        self._ticker = self._loop.call_later(self._settings.KEEPALIVE / 2, self._tick)
 
 
 def get_hub() -> Hub:

@@ -32,6 +32,9 @@ RENEW_AFTER = 3600.0
 
 MAX_BACKOFF = 30.0
 
+#: Seconds that one round of wake-ups may take; newer ones wait for it.
+SEND_TIMEOUT = 5.0
+
 
 def has_layer() -> bool:
     """Is there a layer that connects processes? The in-memory one does not."""
@@ -56,6 +59,11 @@ class LayerSender:
         self._is_idle = threading.Event()
         self._is_idle.set()
         self._failures = 0
+
+    def start(self) -> None:
+        """Start the loop, if there is a layer to send to."""
+        if has_layer():
+            self._loop.start()
 
     def send(self, task_ids: Collection[str]) -> None:
         """Tell other processes that these tasks changed, if there is a layer to tell them."""
@@ -86,9 +94,10 @@ class LayerSender:
         for task_id in task_ids:
             by_group[name_group(task_id)].append(task_id)
         try:
-            for group, ids in by_group.items():
-                message = {"type": "tasks_app.changed", "origin": self.origin, "task_ids": ids}
-                await get_layer().group_send(group, message)
+            async with asyncio.timeout(SEND_TIMEOUT):
+                for group, ids in by_group.items():
+                    message = {"type": "tasks_app.changed", "origin": self.origin, "task_ids": ids}
+                    await get_layer().group_send(group, message)
             self._failures = 0
         except Exception:
             # Whatever a layer raises: the sweep of the readers makes up for it.
@@ -183,6 +192,11 @@ class LayerListener:
 def name_group(task_id: str) -> str:
     """Return the group in which a task is spoken of."""
     return f"tasks_app.{zlib.crc32(task_id.encode()) % GROUPS}"
+
+
+def start() -> None:
+    """Make ready to send, while the process may still start threads."""
+    _sender.start()
 
 
 def send(task_ids: Collection[str]) -> None:

@@ -63,8 +63,10 @@ def connect() -> None:
         signals.task_finished.connect(on_finished, dispatch_uid="tasks_app")
 
 
-def queue(task_result: "TaskResult[Any, Any]") -> tuple[Snapshot, bool]:
+def queue(task_result: "TaskResult[Any, Any]", *, beat: int | None = None) -> tuple[Snapshot, bool]:
     """Make the first snapshot of an enqueued task, and return it and whether it could be stored.
+
+    With a `beat`, this process gives signs of life while the task waits.
 
     Raises:
         StoreUnavailable: the cache failed, and whoever enqueues it wants to know; else that is logged.
@@ -78,9 +80,12 @@ def queue(task_result: "TaskResult[Any, Any]") -> tuple[Snapshot, bool]:
         start.name or task_result.task.module_path,
         now=get_flusher().clock.now(),
         owner=start.owner,
+        beat=beat,
     )
     try:
-        if not get_store().add(snapshot):
+        store = get_store()
+        # A worker of another process may have been faster: then the task is known already.
+        if not store.add(snapshot) and store.get(snapshot.task_id) is None:
             raise StoreUnavailable(f"the cache did not take task {snapshot.task_id!r}")
     except Exception as error:
         start.error = error

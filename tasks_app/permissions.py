@@ -8,6 +8,7 @@ from asgiref.sync import sync_to_async
 from django.core import signing
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from .conf import get_settings
@@ -38,12 +39,12 @@ class Policy:
     @_in_place
     def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
         """May this caller see the task? Its owner and staff; a task without owner, whoever knows its id."""
-        return snapshot.owner is None or get_user_key(request) == snapshot.owner or is_staff(request)
+        return _is_owner_or_staff(request, snapshot)
 
     @_in_place
     def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> bool:
         """May this caller cancel the task? The same people."""
-        return snapshot.owner is None or get_user_key(request) == snapshot.owner or is_staff(request)
+        return _is_owner_or_staff(request, snapshot)
 
     @_in_place
     def can_list(self, request: HttpRequest) -> bool:
@@ -62,9 +63,16 @@ async def ask(question: str, request: HttpRequest, *args: Any) -> bool:
 
 
 async def load_user(request: HttpRequest) -> None:
-    """Load `request.user`, so that sync code may look at it in the event loop."""
-    if hasattr(request, "auser"):
-        request.user = await request.auser()
+    """Load `request.user`, so that sync code may look at it in the event loop.
+
+    Where a middleware has put another user there than Django's, that one counts.
+    """
+    user = getattr(request, "user", None)
+    if isinstance(user, SimpleLazyObject):
+        if user.__dict__["_setupfunc"].__module__ == "django.contrib.auth.middleware":
+            request.user = await request.auser()
+        else:
+            await sync_to_async(lambda: bool(user))()  # whatever the middleware does to find the user
 
 
 def get_user_key(request: HttpRequest) -> str | None:
@@ -97,3 +105,7 @@ def has_token(request: HttpRequest, task_id: str) -> bool:
     except signing.BadSignature:
         return False
     return bool(signed_id == task_id and timezone.now().timestamp() < expires_at)
+
+
+def _is_owner_or_staff(request: HttpRequest, snapshot: Snapshot) -> bool:
+    return snapshot.owner is None or get_user_key(request) == snapshot.owner or is_staff(request)

@@ -10,13 +10,17 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent import futures
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from django.db import connections
 
 logger = logging.getLogger("tasks_app")
+
+T = TypeVar("T")
 
 _IDLE_SECONDS = 5.0
 
@@ -35,7 +39,7 @@ class ThreadPool:
 
     def __init__(self, max_workers: int, name: str) -> None:
         self._max_workers = max_workers
-        self._name = name
+        self.name = name
         self._numbers = itertools.count()
         self._condition = threading.Condition()
         self._waiting: list[Job] = []
@@ -49,9 +53,9 @@ class ThreadPool:
             if self._idle >= len(self._waiting):
                 self._condition.notify()
             elif self._threads < self._max_workers:
-                self._threads += 1
-                name = f"{self._name}-{next(self._numbers)}"
+                name = f"{self.name}-{next(self._numbers)}"
                 threading.Thread(target=self._work, name=name, daemon=True).start()
+                self._threads += 1
 
     def withdraw(self, task_id: str) -> bool:
         """Remove a job that has not begun; was there one?"""
@@ -62,6 +66,10 @@ class ThreadPool:
                 heapq.heapify(remaining)
                 self._waiting = remaining
             return found
+
+    def count_waiting(self) -> int:
+        """Return how many jobs wait."""
+        return len(self._waiting)
 
     def get_line(self) -> list[str]:
         """Return the ids of the jobs that wait, the next one first."""
@@ -87,6 +95,26 @@ class ThreadPool:
             return None
 
 
+class DaemonExecutor(futures.Executor):
+    """A standard executor whose threads a process does not wait for when it ends."""
+
+    def __init__(self, max_workers: int, name: str) -> None:
+        self._pool = ThreadPool(max_workers, name)
+
+    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> futures.Future[T]:
+        future: futures.Future[T] = futures.Future()
+        self._pool.submit(self._pool.name, partial(_fulfil, future, partial(function, *args, **kwargs)))
+        return future
+
+
+def _fulfil(future: futures.Future[T], call: Callable[[], T]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+
 class LoopThread:
     """An event loop in a thread of its own, for coroutines and timers."""
 
@@ -99,11 +127,17 @@ class LoopThread:
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop; it is started when it is first asked for."""
+        self.start()
+        assert self._loop is not None
+        return self._loop
+
+    def start(self) -> None:
+        """Start the loop, unless it runs already."""
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True).start()
-            return self._loop
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=_run_forever, args=(loop,), name=self._name, daemon=True).start()
+                self._loop = loop
 
     def call_later(self, delay: float, function: Callable[[], None]) -> None:
         """Call `function` in the loop after `delay` seconds."""
@@ -122,3 +156,14 @@ class LoopThread:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: a coroutine failed", self._name, exc_info=error)
+
+
+def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+        except BaseException:
+            # A SystemExit in any asyncio task comes out here; the other coroutines of the process go on.
+            logger.exception("the event loop was left by an exception; it goes on")
+        else:
+            return

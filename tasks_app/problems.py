@@ -1,14 +1,13 @@
 """Errors over HTTP, as RFC 9457 has them: `application/problem+json`."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-
-logger = logging.getLogger("tasks_app")
+from django.http.multipartparser import MultiPartParserError
 
 Endpoint = Callable[..., Awaitable[HttpResponseBase]]
 
@@ -49,6 +48,8 @@ def answers_problems(view: Endpoint) -> Endpoint:
             return await view(request, *args, **kwargs)
         except Problem as problem:
             return problem.to_response()
+        except (SuspiciousOperation, MultiPartParserError) as error:  # raised when the query or a form is first read
+            return bad_request(str(error)).to_response()
 
     return wrapped
 

@@ -26,7 +26,8 @@ def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
 
     Raises:
         TypeError: `task` is not a task.
-        StoreUnavailable: the cache can't be reached.
+        StoreUnavailable: the cache can't be reached. With the in-process backend the task will not run then; another
+            backend has taken it already.
         TaskQueueFull: the in-process queue is full.
     """
     with lifecycle.starting(None, identify_owner(owner)):

@@ -1,7 +1,6 @@
 """The write path: what a job tells of itself, and what becomes of it for the flusher."""
 
 import asyncio
-import json
 import threading
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,10 +8,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from .conf import get_settings
-from .draft import Draft, check_number
+from .draft import Draft, check_number, make_stages
+from .encoding import normalize
 from .exceptions import TaskCancelled
 from .flusher import Flusher, get_flusher
-from .state import Snapshot, State, encode_json
+from .state import Snapshot, State
 from .tracking import Tracked
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Progress:
         #: The task that the context was bound to before this one, for whoever binds and unbinds it.
         self.outer: Progress | None = None
         self._flusher = flusher or get_flusher()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler of the job may report, too
         self._snapshot = snapshot
         self.draft = Draft(snapshot.meta)
         self._written = snapshot if is_stored else None
@@ -62,8 +62,9 @@ class Progress:
             current = check_number("current", current)
         if total is not None:
             total = check_number("total", total)
-        if status is not None:
-            status = str(status)  # not with the lock held: it is the job's own code
+        # Texts are made before the lock is taken: that runs the job's own code.
+        status = None if status is None else str(status)
+        unit = None if unit is None else str(unit)
         with self._lock:
             self.draft.set(current=current, total=total, status=status, unit=unit)
         self._touch()
@@ -114,8 +115,9 @@ class Progress:
         Raises:
             TypeError, ValueError: there is none, or a weight is not a finite number above 0.
         """
+        stages = make_stages(weights)
         with self._lock:
-            self.draft.declare(weights)
+            self.draft.declare(stages)
         self._touch()
 
     @contextmanager
@@ -141,8 +143,9 @@ class Progress:
         Raises:
             TypeError, ValueError: a value is not JSON, or all of them are over RESULT_MAX_BYTES.
         """
+        admitted, _ = normalize(values)
         with self._lock:
-            self.draft.merge(values, limit=get_settings().RESULT_MAX_BYTES)
+            self.draft.merge(admitted, limit=get_settings().RESULT_MAX_BYTES)
         self._touch()
 
     @property
@@ -179,8 +182,10 @@ class Progress:
     def wait_in_line(self, position: int | None) -> None:
         """The job is the `position`th to start; 1 is next."""
         with self._lock:
-            self._snapshot = self._snapshot.waiting(position, now=self._flusher.clock.now())
-        self._touch()
+            before = self._snapshot
+            self._snapshot = before.waiting(position, now=self._flusher.clock.now())
+        if self._snapshot is not before:
+            self._touch()
 
     def succeed(self, result: Any = None) -> None:
         """The job returned `result`."""
@@ -241,10 +246,11 @@ class Progress:
             return self._snapshot
 
     def mark_written(self, snapshot: Snapshot) -> bool:
-        """Take note that `snapshot` was stored; was it the last one of this task?"""
+        """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
+        is_news = self._written is None or self._written.seq != snapshot.seq
         self._written = snapshot
         self._next_beat = self._flusher.clock.monotonic() + get_settings().HEARTBEAT
-        return snapshot.is_terminal
+        return is_news
 
     def _touch(self) -> None:
         if not self._is_dirty:
@@ -289,10 +295,9 @@ def _admit_result(result: Any) -> tuple[Any, str | None]:
     """Return the result as JSON would give it back, or None and why it is left out."""
     limit = get_settings().RESULT_MAX_BYTES
     try:
-        text = encode_json(result)
-        result = json.loads(text)
-    except (TypeError, ValueError, RecursionError) as error:
-        return None, f"The result is not JSON: {error}"
+        result, text = normalize(result)
+    except Exception as error:  # the code of whatever the task returned may raise anything
+        return None, f"The result is not JSON: {_get_message(error)}"
     if len(text) > limit:
         return None, f"The result has {len(text)} bytes as JSON; at most {limit} are kept."
     return result, None

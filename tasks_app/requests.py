@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -11,14 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from .conf import get_settings
+from .encoding import MAX_DEPTH, is_too_deep
 from .exceptions import describe
 from .permissions import get_user_key
 from .problems import Problem, bad_request
 
 MAX_KEY_LENGTH = 255
-
-#: How deep arguments may be nested: task frameworks walk through them by recursion.
-MAX_DEPTH = 100
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -50,7 +47,7 @@ def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]
     if not isinstance(kwargs, dict):
         raise bad_request(f"'kwargs' must be an object, not {describe(kwargs)}.")
     for argument, value in kwargs.items():
-        if _is_too_deep(value):
+        if is_too_deep(value):
             raise bad_request(f"Argument {describe(argument)} is nested too deep; at most {MAX_DEPTH!r} levels.")
     return name, kwargs
 
@@ -74,21 +71,6 @@ def _parse_float(text: str) -> float:
     if math.isinf(value := float(text)):
         raise ValueError(f"{describe(text)} is too large a number")
     return value
-
-
-def _is_too_deep(value: object) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [item for outer in level for item in _get_items(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _get_items(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def parse_task_ids(request: HttpRequest) -> list[str]:

@@ -5,10 +5,9 @@ other, so that a slow one delays neither the job nor its viewers; what they rais
 """
 
 import logging
-import queue
 import threading
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from django.dispatch import Signal
 
 from .state import Snapshot
@@ -21,54 +20,61 @@ task_changed = Signal()
 #: Sent once when a task reached a terminal state.
 task_ended = Signal()
 
-_IDLE_SECONDS = 5.0
+#: How long the thread stays for the next snapshot.
+IDLE_SECONDS = 5.0
 
 
 class SignalSender:
-    """Sends the signals of this process, from a thread that lives only while there is something to send."""
+    """Sends the signals of this process, from a thread that lives only while there is something to send.
+
+    Of each task the latest snapshot waits: receivers that are slow see fewer of them, never late ones.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[Snapshot | threading.Event] = queue.SimpleQueue()
+        self._condition = threading.Condition()
+        self._pending: dict[str, Snapshot] = {}
+        self._is_busy = False
         self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread, if anybody listens."""
+        if task_changed.has_listeners() or task_ended.has_listeners():
+            with self._condition:
+                self._start()
 
     def send(self, snapshot: Snapshot) -> None:
         """Have the receivers called, soon, with a snapshot that was just made."""
         if task_changed.has_listeners() or task_ended.has_listeners():
-            self._put(snapshot)
+            with self._condition:
+                self._pending[snapshot.task_id] = snapshot
+                self._start()
+                self._condition.notify_all()
 
     def drain(self, timeout: float) -> bool:
-        """Wait until everything put so far was sent, `timeout` seconds at most; was it?"""
-        if self._thread is None:
-            return True
-        done = threading.Event()
-        self._put(done)
-        return done.wait(timeout)
+        """Wait until everything was sent, `timeout` seconds at most; was it?"""
+        with self._condition:
+            return self._condition.wait_for(lambda: not (self._pending or self._is_busy), timeout)
 
-    def _put(self, item: Snapshot | threading.Event) -> None:
-        with self._lock:
-            self._queue.put(item)
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="tasks_app-signals", daemon=True)
-                thread.start()
-                self._thread = thread
+    def _start(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="tasks_app-signals", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _run(self) -> None:
-        while (item := self._next()) is not None:
-            if isinstance(item, threading.Event):
-                item.set()
-            else:
-                _deliver(item)
+        while (snapshot := self._take()) is not None:
+            _deliver(snapshot)
+        connections.close_all()
 
-    def _next(self) -> Snapshot | threading.Event | None:
-        try:
-            return self._queue.get(timeout=_IDLE_SECONDS)
-        except queue.Empty:
-            with self._lock:
-                if self._queue.empty():
-                    self._thread = None
-                    return None
-            return self._next()
+    def _take(self) -> Snapshot | None:
+        with self._condition:
+            self._is_busy = False
+            self._condition.notify_all()
+            if not self._condition.wait_for(lambda: self._pending, IDLE_SECONDS):
+                self._thread = None
+                return None
+            self._is_busy = True
+            return self._pending.pop(next(iter(self._pending)))
 
 
 def _deliver(snapshot: Snapshot) -> None:

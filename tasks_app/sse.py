@@ -6,7 +6,8 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 from collections.abc import Mapping
 from typing import Any
 
-from .state import Snapshot, encode_json
+from .encoding import encode_json
+from .state import Snapshot
 
 CONTENT_TYPE = "text/event-stream"
 

@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from .encoding import encode_json
+
 MAX_STATUS_LENGTH = 500
 MAX_MESSAGE_LENGTH = 2000
 MAX_NAME_LENGTH = 100
+MAX_TASK_LENGTH = 200
 
 
 class State(StrEnum):
@@ -125,9 +128,12 @@ class Snapshot:
     beat: int | None = None
 
     @classmethod
-    def queued(cls, task_id: str, task: str, *, now: datetime, owner: str | None = None) -> Self:
-        """Return the first snapshot of a task."""
-        return cls(task_id=task_id, task=task, created_at=now, updated_at=now, owner=owner)
+    def queued(
+        cls, task_id: str, task: str, *, now: datetime, owner: str | None = None, beat: int | None = None
+    ) -> Self:
+        """Return the first snapshot of a task; with a `beat`, someone gives signs of life while it waits."""
+        name = task[:MAX_TASK_LENGTH]
+        return cls(task_id=task_id, task=name, created_at=now, updated_at=now, owner=owner, beat=beat)
 
     @property
     def is_terminal(self) -> bool:
@@ -136,6 +142,8 @@ class Snapshot:
     @property
     def event_id(self) -> str:
         """What tells two public versions of this task apart; opaque to clients."""
+        if self.state is State.LOST:  # a worker that was only cut off may come back and use the same seq
+            return f"{self.seq}-lost"
         return f"{self.seq}-stalled" if self.stalled else str(self.seq)
 
     def begun(self, *, now: datetime) -> Self:
@@ -302,15 +310,6 @@ def percent_of(current: float | None, total: float | None) -> float | None:
 def floor_percent(percent: float) -> int:
     """Return the whole number at or below `percent`, taking 28.999999999999996 for the 29 that it is."""
     return math.floor(round(percent, 9))
-
-
-def encode_json(value: Any) -> str:
-    """Return one line of ASCII JSON.
-
-    Raises:
-        TypeError, ValueError: `value` is not JSON (NaN and the infinities are not).
-    """
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def format_time(time: datetime | None) -> str | None:

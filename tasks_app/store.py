@@ -1,15 +1,14 @@
 """Where the state of tasks lives: one JSON text per task in Django's cache framework."""
 
+import asyncio
 import hashlib
 import math
 import os
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -18,6 +17,7 @@ from django.db import close_old_connections
 
 from .conf import get_settings
 from .exceptions import StoreUnavailable
+from .pool import DaemonExecutor
 from .state import Snapshot
 
 T = TypeVar("T")
@@ -45,18 +45,16 @@ class Store:
         """Store the first snapshot of a task; False if the id is taken, which changes nothing."""
         return bool(self._cache.add(_task_key(snapshot.task_id), snapshot.to_json(), _time_to_live(snapshot)))
 
-    def save(self, snapshots: Iterable[Snapshot]) -> None:
-        """Store the snapshots, in one round trip where the cache can do that.
-
-        Raises:
-            StoreUnavailable: the cache refused some of them without raising.
-        """
+    def save(self, snapshots: Iterable[Snapshot]) -> set[str]:
+        """Store the snapshots, in one round trip where the cache can do that; return the ids of those it refused."""
+        ids: dict[str, str] = {}
         by_ttl: dict[int, dict[str, str]] = {}
         for snapshot in snapshots:
-            by_ttl.setdefault(_time_to_live(snapshot), {})[_task_key(snapshot.task_id)] = snapshot.to_json()
-        for time_to_live, texts in by_ttl.items():
-            if refused := self._cache.set_many(texts, time_to_live):
-                raise StoreUnavailable(f"the cache did not store {refused!r}")
+            key = _task_key(snapshot.task_id)
+            ids[key] = snapshot.task_id
+            by_ttl.setdefault(_time_to_live(snapshot), {})[key] = snapshot.to_json()
+        refused = [key for ttl, texts in by_ttl.items() for key in self._cache.set_many(texts, ttl)]
+        return {ids[key] for key in refused}
 
     def read(self, task_ids: Iterable[str]) -> dict[str, str]:
         """Return the stored text of each task that has one, in one round trip where the cache can do that."""
@@ -106,11 +104,8 @@ class Store:
     async def aget(self, task_id: str) -> Snapshot | None:
         return await self.arun(self.get, task_id)
 
-    async def asave(self, snapshots: Iterable[Snapshot]) -> None:
-        await self.arun(self.save, snapshots)
-
-    async def arequest_cancel(self, task_id: str) -> None:
-        await self.arun(self.request_cancel, task_id)
+    async def asave(self, snapshots: Iterable[Snapshot]) -> set[str]:
+        return await self.arun(self.save, snapshots)
 
     async def aclaim(self, name: str, text: str) -> str | None:
         return await self.arun(self.claim, name, text)
@@ -125,8 +120,8 @@ class Store:
         """Call a function that uses this store, without blocking the event loop."""
         if self._is_local:
             return function(*args)
-        hop = sync_to_async(_without_connections, thread_sensitive=False, executor=_get_executor())
-        return await hop(partial(function, *args))
+        call = partial(_without_connections, partial(function, *args))
+        return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
 
 
 @lru_cache(maxsize=1)
@@ -144,8 +139,8 @@ def is_task_id(text: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _get_executor() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="tasks_app-store")
+def _get_executor() -> DaemonExecutor:
+    return DaemonExecutor(max_workers=4, name="tasks_app-store")
 
 
 os.register_at_fork(after_in_child=_get_executor.cache_clear)  # its threads did not survive

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import random
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Self
+from weakref import ref
 
 from django.http import StreamingHttpResponse
 
@@ -33,7 +33,7 @@ class Stream:
         self._loop = asyncio.get_running_loop()
         self._head: bytes | None = sse.encode_retry(draw_around(settings.RETRY_MS, 0.5))
         self._sign_of_life = sse.HEARTBEAT_EVENT if uses_heartbeat_events else sse.KEEP_ALIVE
-        self._deadline = _draw_deadline(settings.MAX_STREAM_SECONDS)
+        self._expiry = self._draw_expiry(settings.MAX_STREAM_SECONDS)
         self._pending: dict[Watch, None] = {}
         self._missing: list[str] = []
         self._seen: dict[Watch, str] = {}
@@ -112,17 +112,27 @@ class Stream:
         self._pending[watch] = None
         self._wake()
 
-    def tick(self, monotonic: float) -> None:
+    def tick(self) -> None:
         """Take note that half a KEEPALIVE has passed: twice that without a frame, and a sign of life is due."""
-        if monotonic > self._deadline:
-            self._is_done = True
-            self._wake()
-        elif self._is_idle:
+        if self._is_idle:
             self._is_overdue = True
             self._wake()
         self._is_idle = True
 
+    def expire(self) -> None:
+        """End at the next step; the client comes back."""
+        self._is_done = True
+        self._wake()
+
+    def _draw_expiry(self, lifetime: float | None) -> asyncio.TimerHandle | None:
+        if lifetime is None:
+            return None
+        # Weak, like the hub: the timer must not keep a stream that nobody closes.
+        return self._loop.call_later(lifetime * random.uniform(0.8, 1.2), _expire, ref(self))
+
     def _detach(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._hub.leave(self, self.watches)
         self._wake()
 
@@ -205,5 +215,6 @@ def draw_around(value: float, spread: float) -> int:
     return round(value * random.uniform(1 - spread, 1 + spread))
 
 
-def _draw_deadline(lifetime: float | None) -> float:
-    return float("inf") if lifetime is None else time.monotonic() + lifetime * random.uniform(0.8, 1.2)
+def _expire(stream: "ref[Stream]") -> None:
+    if (living := stream()) is not None:
+        living.expire()

@@ -1,5 +1,6 @@
 """The endpoints. Each is async, and none holds a thread while it waits."""
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -18,17 +19,21 @@ from django.views.decorators.csrf import csrf_exempt
 from . import sse
 from .conf import get_settings
 from .control import acancel
+from .encoding import encode_json
 from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull, describe
 from .hub import View, get_hub
 from .permissions import ask, get_user_key, has_token, load_user, make_token
 from .problems import Endpoint, Problem, answers_problems, bad_request, unavailable
-from .registry import astart_named, check_arguments, resolve
+from .registry import astart_named
 from .requests import check_csrf, parse_heartbeat, parse_idempotency_key, parse_start, parse_task_ids, read_body
-from .state import Snapshot, State, encode_json
+from .state import Snapshot, State
 from .store import get_store
 from .stream import STREAM_HEADERS, EventStreamResponse, Stream
 
 logger = logging.getLogger("tasks_app")
+
+#: What goes on although its client may have left; event loops hold their tasks only weakly.
+_unfinished: set[asyncio.Task[Any]] = set()
 
 
 def endpoint(*methods: str) -> Callable[[Endpoint], Callable[..., Any]]:
@@ -60,10 +65,6 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     name, kwargs = parse_start(request, body)
     check_csrf(request)
     await _check_can_start(request, name)
-    try:
-        check_arguments(resolve(name), kwargs)
-    except InvalidArguments as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"Task {name!r}: {error}.") from error
     answer = await _start_once(request, name, kwargs, body)
     answer["token"] = make_token(answer["task_id"])
     return _json_response(answer, status=HTTPStatus.ACCEPTED, headers={"Location": answer["status_url"]})
@@ -145,21 +146,40 @@ async def _start_once(request: HttpRequest, name: str, kwargs: Mapping[str, Any]
     """Start the task, or find the one that the same Idempotency-Key has started in the last 24 hours."""
     if (key := parse_idempotency_key(request)) is None:
         return await _start(request, name, kwargs)
-    claim = f"{get_user_key(request) or ''}:{key}"
-    record: dict[str, Any] = {"body": hashlib.sha256(body).hexdigest()}
+    claim = encode_json([get_user_key(request), key])
+    record = {"body": hashlib.sha256(body).hexdigest()}
     with _store_access():
         held = await get_store().aclaim(claim, encode_json(record))
     if held is not None:
         return _recall(json.loads(held), record)
+    # A client that goes away now will ask again, and must find what was started: this goes on without it.
+    return await asyncio.shield(asyncio.ensure_future(_start_claimed(request, name, kwargs, claim, record)))
+
+
+async def _start_claimed(
+    request: HttpRequest, name: str, kwargs: Mapping[str, Any], claim: str, record: dict[str, Any]
+) -> dict[str, Any]:
+    # A client that leaves now must not leave a task behind of which its key knows nothing.
+    work = asyncio.ensure_future(_start_and_record(request, name, kwargs, claim, record))
+    _unfinished.add(work)
+    work.add_done_callback(_unfinished.discard)
+    return await asyncio.shield(work)
+
+
+async def _start_and_record(
+    request: HttpRequest, name: str, kwargs: Mapping[str, Any], claim: str, record: dict[str, Any]
+) -> dict[str, Any]:
     try:
-        record["answer"] = await _start(request, name, kwargs)
-    except BaseException:
+        answer = await _start(request, name, kwargs)
+    except Exception:
         with _store_access():
             await get_store().arelease(claim)
         raise
-    with _store_access():
-        await get_store().afulfil(claim, encode_json(record))
-    answer: dict[str, Any] = record["answer"]
+    try:
+        await get_store().afulfil(claim, encode_json(record | {"answer": answer}))
+    except Exception:
+        # The task is on its way: to say otherwise would start it a second time.
+        logger.exception("task %s: its Idempotency-Key could not be recorded", answer["task_id"])
     return answer
 
 
@@ -175,6 +195,8 @@ def _recall(held: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any
 async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     try:
         task_id = await astart_named(name, kwargs, owner=get_user_key(request))
+    except InvalidArguments as error:
+        raise bad_request(f"Task {name!r}: {error}.") from error
     except TaskQueueFull as error:
         raise unavailable(f"No more tasks can be queued: {error}.") from error
     except StoreUnavailable as error:

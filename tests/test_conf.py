@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from tasks_app.conf import Settings, find_problems, get_settings
+from tasks_app.conf import Settings, find_mistakes, get_settings
 
 DEFAULTS = {
     "STARTABLE": {},
@@ -66,11 +66,11 @@ BAD_VALUES = [
 
 GOOD_VALUES = [
     {},
-    {"RETENTION": 1, "ACTIVE_TTL": 1},
+    {"RETENTION": 1, "ACTIVE_TTL": 6},
     {"MAX_STREAM_SECONDS": 0.5},
     {"EXPOSE_ERRORS": True},
     {"EXPOSE_ERRORS": None},
-    {"HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 0.3},
+    {"FLUSH_INTERVAL": 0.05, "HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 0.3},
     {"STARTABLE": MappingProxyType({"add": "tests.jobs.add"}), "DEFAULT_TASK": "add"},
 ]
 
@@ -84,22 +84,22 @@ def test_no_setting_is_undocumented():
     assert {item.name for item in fields(Settings)} == set(DEFAULTS)
 
 
-def test_defaults_have_no_problem():
-    assert list(find_problems(asdict(Settings()))) == []
+def test_defaults_have_no_mistake():
+    assert list(find_mistakes(asdict(Settings()))) == []
 
 
 @pytest.mark.parametrize("given", GOOD_VALUES)
-def test_allowed_value_is_no_problem(given):
-    assert list(find_problems(given)) == []
+def test_allowed_value_is_no_mistake(given):
+    assert list(find_mistakes(given)) == []
 
 
 @pytest.mark.parametrize(("key", "value"), BAD_VALUES)
 def test_bad_value_is_named_with_what_is_allowed(key, value):
-    problem = next(item for item in find_problems({key: value}) if item.key == key)
-    assert repr(key) in problem.message
-    assert repr(value) in problem.message
-    assert problem.hint.startswith("It must be ")
-    assert not problem.is_unknown_key
+    mistake = next(item for item in find_mistakes({key: value}) if item.key == key)
+    assert repr(key) in mistake.message
+    assert repr(value) in mistake.message
+    assert mistake.hint.startswith("It must be ")
+    assert not mistake.is_unknown_key
 
 
 @pytest.mark.parametrize(
@@ -112,48 +112,50 @@ def test_bad_value_is_named_with_what_is_allowed(key, value):
     ],
 )
 def test_unknown_key_names_the_nearest_known_one(unknown, nearest):
-    (problem,) = find_problems({unknown: 1})
-    assert repr(unknown) in problem.message
-    assert repr(nearest) in problem.hint
-    assert problem.is_unknown_key
+    (mistake,) = find_mistakes({unknown: 1})
+    assert repr(unknown) in mistake.message
+    assert repr(nearest) in mistake.hint
+    assert mistake.is_unknown_key
 
 
 @pytest.mark.parametrize("unknown", ["", "ŋ", 7, None])
-def test_key_that_resembles_nothing_is_still_a_problem(unknown):
-    assert [item.is_unknown_key for item in find_problems({unknown: 1})] == [True]
+def test_key_that_resembles_nothing_is_still_a_mistake(unknown):
+    assert [item.is_unknown_key for item in find_mistakes({unknown: 1})] == [True]
 
 
-def test_every_problem_is_found_at_once():
-    problems = list(find_problems({"NO_SUCH": 1, "CACHE": "", "RETRY_MS": 0}))
-    assert [item.key for item in problems] == ["NO_SUCH", "CACHE", "RETRY_MS"]
+def test_every_mistake_is_found_at_once():
+    mistakes = list(find_mistakes({"NO_SUCH": 1, "CACHE": "", "RETRY_MS": 0}))
+    assert [item.key for item in mistakes] == ["NO_SUCH", "CACHE", "RETRY_MS"]
 
 
 @pytest.mark.parametrize("given", [None, [], "STARTABLE", [("CACHE", "default")]])
 def test_value_that_is_no_dict_is_named(given):
-    (problem,) = find_problems(given)
-    assert repr(given) in problem.message
+    (mistake,) = find_mistakes(given)
+    assert repr(given) in mistake.message
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("given", "key"),
     [
-        {"HEARTBEAT": 15},
-        {"HEARTBEAT": 20},
-        {"STALLED_AFTER": 60},
-        {"LOST_AFTER": 10},
-        {"STALLED_AFTER": 3},
+        ({"HEARTBEAT": 15}, "STALLED_AFTER"),
+        ({"HEARTBEAT": 20}, "STALLED_AFTER"),
+        ({"STALLED_AFTER": 60}, "LOST_AFTER"),
+        ({"LOST_AFTER": 10}, "LOST_AFTER"),
+        ({"STALLED_AFTER": 3}, "STALLED_AFTER"),
+        ({"FLUSH_INTERVAL": 15}, "STALLED_AFTER"),
+        ({"ACTIVE_TTL": 5}, "ACTIVE_TTL"),
     ],
 )
-def test_times_of_silence_out_of_order_are_a_contradiction(given):
-    (problem,) = find_problems(given)
-    assert problem.key == "STALLED_AFTER"
-    assert problem.hint == "Each must be greater than the one before."
+def test_times_out_of_order_are_a_contradiction(given, key):
+    (mistake,) = find_mistakes(given)
+    assert mistake.key == key
+    assert mistake.hint == f"{key} must be the greater one."
 
 
 def test_default_task_must_be_startable():
-    (problem,) = find_problems({"STARTABLE": {"b": "x.b", "a": "x.a"}, "DEFAULT_TASK": "c"})
-    assert problem.message == "TASKS_APP['DEFAULT_TASK'] is 'c'."
-    assert problem.hint == "It must be a name in STARTABLE: ['a', 'b']."
+    (mistake,) = find_mistakes({"STARTABLE": {"b": "x.b", "a": "x.a"}, "DEFAULT_TASK": "c"})
+    assert mistake.message == "TASKS_APP['DEFAULT_TASK'] is 'c'."
+    assert mistake.hint == "It must be a name in STARTABLE: ['a', 'b']."
 
 
 def test_bad_settings_raise_when_they_are_read():

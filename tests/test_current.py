@@ -221,3 +221,9 @@ def test_block_that_exits_ends_as_its_status_says(code, state):
     with pytest.raises(SystemExit), task_run("command") as task:
         raise SystemExit(code)
     assert get_snapshot(task.task_id).state == state
+
+
+def test_block_entered_inside_itself_is_refused():
+    run = task_run("nightly")
+    with run, pytest.raises(RuntimeError, match="'nightly' runs already"):
+        run.__enter__()

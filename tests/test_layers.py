@@ -12,6 +12,7 @@ LAYERS = {
     "conf": 0,
     "exceptions": 0,
     "state": 0,
+    "encoding": 0,
     "pace": 0,
     "sse": 0,
     "signals": 0,
@@ -48,7 +49,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"state", "pace", "sse", "draft", "tracking"}
+PURE = {"encoding", "state", "pace", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

@@ -438,3 +438,23 @@ def test_long_unit_and_message_are_cut(job):
 def test_long_name_of_a_stage_is_refused(job):
     with pytest.raises(ValueError, match="100 characters"):
         job.stages({"z" * 101: 1})
+
+
+def test_code_of_the_job_that_reports_while_it_is_asked_for_a_text_does_not_lock_up(job):
+    class Talkative:
+        def __str__(self) -> str:
+            job.update(current=1)
+            return "rows"
+
+    job.update(unit=Talkative())
+    assert (take(job).unit, take(job).current) == ("rows", 1)
+
+
+def test_result_whose_own_code_fails_is_omitted_and_the_task_ends(job):
+    class Shifting(dict):
+        def items(self):
+            raise RuntimeError("changed during iteration")
+
+    job.succeed(Shifting(a=1))
+    assert (take(job).state, take(job).result) == ("succeeded", None)
+    assert "changed during iteration" in take(job).result_omitted

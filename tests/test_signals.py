@@ -33,7 +33,7 @@ def connect() -> Iterator[Callable[[Signal, Callable[..., object]], None]]:
 @pytest.fixture
 def sender(monkeypatch) -> Iterator[SignalSender]:
     """A sender whose thread must end by itself."""
-    monkeypatch.setattr(signals, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(signals, "IDLE_SECONDS", 0.05)
     before = set(threading.enumerate())
     yield SignalSender()
     wait_until(lambda: not set(threading.enumerate()) - before, "the thread of the signals ended")
@@ -93,6 +93,7 @@ def test_every_end_is_sent(connect, sender, snapshot, end):
     connect(task_changed, collect(changed))
     connect(task_ended, collect(ended))
     sender.send(snapshot)
+    assert sender.drain(10)
     sender.send(ends[end]())
     assert sender.drain(10)
     assert [item.state for item in changed] == ["running", end]
@@ -115,9 +116,9 @@ def test_receiver_that_raises_is_logged_with_the_task_and_hurts_nobody(connect, 
 
     connect(task_changed, fail)
     connect(task_changed, collect(heard))
-    sender.send(snapshot)
-    sender.send(snapshot)
-    assert sender.drain(10)
+    for _ in range(2):
+        sender.send(snapshot)
+        assert sender.drain(10)
     records = [record for record in caplog.records if record.name == "tasks_app"]
     assert (len(heard), len(records)) == (2, 2)
     assert "t1" in records[0].getMessage()
@@ -186,16 +187,24 @@ def test_async_receiver_is_called(connect, sender, snapshot):
     assert heard == [snapshot]
 
 
-def test_snapshots_arrive_in_order(connect, sender, snapshot):
-    heard = []
-    connect(task_changed, collect(heard))
-    versions = [snapshot.waiting(None, now=START)]
+def test_slow_receiver_sees_the_latest_snapshot_and_none_twice(connect, sender, snapshot):
+    heard, began, go_on = [], threading.Event(), threading.Event()
+
+    def receive(snapshot, **kwargs):
+        heard.append(snapshot)
+        began.set()
+        go_on.wait(10)
+
+    connect(task_changed, receive)
+    sender.send(snapshot)
+    assert began.wait(10)
+    versions = [snapshot.beating()]
     for _ in range(200):
         versions.append(versions[-1].beating())
-    for version in versions:
-        sender.send(version)
+        sender.send(versions[-1])
+    go_on.set()
     assert sender.drain(10)
-    assert heard == versions
+    assert heard == [snapshot, versions[-1]]
 
 
 def test_without_receivers_there_is_no_thread(sender, snapshot):

@@ -155,7 +155,7 @@ async def test_async_twins_do_the_same(store):
     await store.asave([make_snapshot()])
     assert await store.aget("t1") == make_snapshot()
     assert await store.aread(["t1", "t2"]) == {"t1": make_snapshot().to_json()}
-    await store.arequest_cancel("t1")
+    await store.arun(store.request_cancel, "t1")
     assert await store.arun(store.find_cancelled, ["t1"]) == {"t1"}
     assert await store.aclaim("key", "first") is None
     await store.afulfil("key", "lasting")
@@ -246,13 +246,13 @@ def test_ended_task_is_kept_for_retention_and_an_active_one_for_active_ttl():
         assert find_timeouts(calls) == {"added": 99, "active": 99, "ended": 7}
 
 
-@override_settings(TASKS_APP={"RETENTION": 1.2, "ACTIVE_TTL": 2.5})
+@override_settings(TASKS_APP={"RETENTION": 1.2, "ACTIVE_TTL": 5.5})
 def test_times_to_live_are_whole_seconds_and_never_shorter_than_asked():
     with recorded_cache() as calls:
         get_store().save([make_snapshot("active"), make_snapshot("ended").lost(now=NOW)])
         get_store().request_cancel("cancel")
         timeouts = find_timeouts(calls)
-        assert timeouts == {"active": 3, "ended": 2, "cancel": 3}
+        assert timeouts == {"active": 6, "ended": 2, "cancel": 6}
         assert {type(timeout) for timeout in timeouts.values()} == {int}
 
 
@@ -302,9 +302,8 @@ REFUSING = {"default": {"BACKEND": "tests.test_store.RefusingCache", "LOCATION":
 
 
 @override_settings(CACHES=REFUSING)
-def test_cache_that_refuses_without_raising_is_an_error():
-    with pytest.raises(StoreUnavailable, match="t1"):
-        get_store().save([make_snapshot()])
+def test_cache_that_refuses_without_raising_names_the_tasks():
+    assert get_store().save([make_snapshot()]) == {"t1"}
 
 
 @override_settings(CACHES=REFUSING)

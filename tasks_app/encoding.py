@@ -1,0 +1,49 @@
+"""JSON as the wire and the store want it: one line of ASCII, and not nested so deep that anyone chokes on it. Pure."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+#: How deep a value may be nested: parsers, and the frameworks that pass it on, walk through it by recursion.
+MAX_DEPTH = 100
+
+
+def encode_json(value: Any) -> str:
+    """Return one line of ASCII JSON.
+
+    Raises:
+        TypeError, ValueError: `value` is not JSON (NaN and the infinities are not).
+    """
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def normalize(value: Any) -> tuple[Any, str]:
+    """Return a value that came from outside as JSON gives it back, and its text.
+
+    Raises:
+        TypeError, ValueError: it is not JSON, or nested deeper than MAX_DEPTH.
+    """
+    try:
+        text = encode_json(value)
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"it is nested too deep; at most {MAX_DEPTH!r} levels") from error
+    if is_too_deep(value):
+        raise ValueError(f"it is nested too deep; at most {MAX_DEPTH!r} levels")
+    return value, text
+
+
+def is_too_deep(value: object) -> bool:
+    """Is this value of lists and dicts nested deeper than MAX_DEPTH?"""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for outer in level for item in _get_items(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _get_items(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

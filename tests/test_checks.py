@@ -1,0 +1,245 @@
+"""Each system check fires on what it is for, says what to do, and is silent on a good project."""
+
+from typing import Any
+
+import django
+import pytest
+from django.core import checks
+
+from tasks_app import compat
+from tasks_app.checks import check_cache, check_policy, check_server, check_settings, check_tasks
+from tasks_app.permissions import Policy
+from tests import jobs
+
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+FILE = "django.core.cache.backends.filebased.FileBasedCache"
+DATABASE = "django.core.cache.backends.db.DatabaseCache"
+IMMEDIATE = f"{compat.BaseTaskBackend.__module__.removesuffix('.base')}.immediate.ImmediateBackend"
+
+
+class NotAPolicy:
+    can_start = can_view = None
+
+    def can_cancel(self) -> None: ...
+
+
+class GreedyPolicy(Policy):
+    def __init__(self, needed: object) -> None:
+        pass
+
+
+def run() -> dict[str, checks.CheckMessage]:
+    """Run all checks of the app; return the messages by id."""
+    found = [
+        message
+        for check in (check_settings, check_tasks, check_policy, check_cache, check_server)
+        for message in check(None)
+    ]
+    for message in found:
+        assert message.hint, f"{message.id} has no hint"
+    by_id = {message.id.removeprefix("tasks_app."): message for message in found}
+    assert len(by_id) == len(found), f"an id came twice: {found}"
+    return by_id
+
+
+@pytest.fixture
+def configure(settings):
+    """Change some keys of TASKS_APP."""
+
+    def change(**values: Any) -> None:
+        settings.TASKS_APP = {**settings.TASKS_APP, **values}
+
+    return change
+
+
+def test_good_project_has_nothing_to_hear():
+    assert run() == {}
+
+
+def test_checks_are_registered():
+    registered = checks.registry.registry.registered_checks
+    assert {check_settings, check_tasks, check_policy, check_cache, check_server} <= registered
+
+
+def test_app_with_no_setting_at_all_passes(settings):
+    del settings.TASKS_APP
+    assert run() == {}
+
+
+# Settings
+
+
+def test_unknown_key_names_the_nearest(configure):
+    configure(STARTABEL={})
+    found = run()
+    assert found.keys() == {"E001"}
+    assert ("'STARTABEL'" in found["E001"].msg, "'STARTABLE'" in found["E001"].hint) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("FLUSH_INTERVAL", 0),
+        ("FLUSH_INTERVAL", "0.1"),
+        ("KEEPALIVE", -1),
+        ("LOST_AFTER", 10),
+        ("RETENTION", float("nan")),
+        ("MAX_STREAMS", 1.5),
+        ("ALLOW_ANONYMOUS_START", "yes"),
+        ("STARTABLE", ["add"]),
+        ("DEFAULT_TASK", "not startable"),
+        ("POLICY", None),
+    ],
+)
+def test_bad_value_is_named(configure, key, value):
+    configure(**{key: value})
+    found = run()
+    assert found.keys() == {"E002"}
+    assert (key in found["E002"].msg, repr(value) in found["E002"].msg) == (True, True)
+
+
+def test_setting_that_is_no_dict_is_named(settings):
+    settings.TASKS_APP = ["STARTABLE"]
+    (message,) = check_settings(None)
+    assert (message.id, message.msg) == ("tasks_app.E002", "TASKS_APP must be a dict, not ['STARTABLE'].")
+
+
+# Tasks
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("no_such_module.report", "ModuleNotFoundError"),
+        ("tests.jobs.no_such_task", "ImportError"),
+        ("nodots", "ImportError"),
+        ("tests.jobs.gate", "TypeError"),
+        ("tests.jobs", "TypeError"),
+        ("tests.broken_module.report", "ZeroDivisionError"),
+    ],
+)
+def test_startable_path_that_is_no_task_is_named(configure, monkeypatch, path, reason):
+    if "broken" in path:
+        monkeypatch.setattr("tasks_app.registry.import_string", lambda path: 1 / 0)
+    configure(STARTABLE={"odd": path}, DEFAULT_TASK=None)
+    found = run()
+    assert found.keys() == {"E003"}
+    assert ("'odd'" in found["E003"].msg, path in found["E003"].msg, reason in found["E003"].msg) == (True, True, True)
+
+
+def test_undecorated_function_is_no_task(configure, monkeypatch):
+    monkeypatch.setattr(jobs, "plain", jobs.add.func, raising=False)
+    configure(STARTABLE={"odd": "tests.jobs.plain"}, DEFAULT_TASK=None)
+    assert run().keys() == {"E003"}
+
+
+def test_django_without_tasks_is_an_error(monkeypatch):
+    monkeypatch.setattr(compat, "has_tasks", False)
+    found = run()
+    assert found.keys() == {"E004"}
+    assert (django.get_version() in found["E004"].msg, "pip install django-tasks" in found["E004"].hint) == (
+        True,
+        True,
+    )
+
+
+def test_startable_task_on_the_immediate_backend_is_warned_of(settings, configure):
+    settings.TASKS = {"default": {"BACKEND": IMMEDIATE}}
+    configure(STARTABLE={"add": "tests.jobs.add"}, DEFAULT_TASK=None)
+    found = run()
+    assert found.keys() == {"W004"}
+    assert "tasks_app.backends.InProcessBackend" in found["W004"].hint
+
+
+def test_immediate_backend_without_startable_tasks_is_fine(settings, configure):
+    settings.TASKS = {"default": {"BACKEND": IMMEDIATE}}
+    configure(STARTABLE={}, DEFAULT_TASK=None)
+    assert run() == {}
+
+
+# Policy
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("no_such_module.Policy", "ModuleNotFoundError"),
+        ("tasks_app.permissions.NoSuchPolicy", "ImportError"),
+        (f"{__name__}.GreedyPolicy", "TypeError"),
+        ("tests.jobs.gate", "TypeError"),
+        (f"{__name__}.NotAPolicy", "lacks ['can_start', 'can_view', 'can_list']"),
+    ],
+)
+def test_policy_that_can_not_be_asked_is_an_error(configure, path, reason):
+    configure(POLICY=path)
+    found = run()
+    assert found.keys() == {"E007"}
+    assert (path in found["E007"].msg, reason in found["E007"].msg) == (True, True)
+
+
+# Cache
+
+
+def test_cache_alias_that_does_not_exist_is_named(configure):
+    configure(CACHE="tasks")
+    found = run()
+    assert found.keys() == {"E005"}
+    assert ("'tasks'" in found["E005"].msg, "['default']" in found["E005"].hint) == (True, True)
+
+
+def test_dummy_cache_is_an_error(settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    assert run().keys() == {"E006"}
+
+
+@pytest.mark.parametrize(("backend", "location"), [(LOCMEM, ""), (FILE, "/nonexistent/tasks"), (DATABASE, "tasks")])
+@pytest.mark.parametrize("options", [{}, {"MAX_ENTRIES": 9_999}])
+def test_cache_that_culls_is_warned_of(settings, backend, location, options):
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": location, "OPTIONS": options}}
+    found = run()
+    assert found.keys() == {"W001"}
+    assert (str(options.get("MAX_ENTRIES", 300)) in found["W001"].msg, "MAX_ENTRIES" in found["W001"].hint) == (
+        True,
+        True,
+    )
+
+
+def test_cache_with_room_is_fine(settings):
+    settings.CACHES = {"default": {"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 10_000}}}
+    assert run() == {}
+
+
+def test_cache_of_other_aliases_is_not_looked_at(settings):
+    settings.CACHES = {**settings.CACHES, "other": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    assert run() == {}
+
+
+def test_networked_cache_is_fine(settings):
+    pytest.importorskip("redis", reason="redis is not installed")
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    }
+    assert run() == {}
+
+
+# Server
+
+
+def test_project_without_any_asgi_server_is_warned_of(settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "daphne"]
+    settings.ASGI_APPLICATION = None
+    found = run()
+    assert found.keys() == {"W002"}
+    assert "daphne" in found["W002"].hint
+
+
+def test_project_with_another_asgi_server_is_fine(settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "daphne"]
+    assert run() == {}
+
+
+@pytest.mark.parametrize(("version", "ids"), [((5, 2, 1), {"W003"}), ((6, 0, 0), set())])
+def test_gzip_middleware_is_warned_of_on_django_5(settings, monkeypatch, version, ids):
+    monkeypatch.setattr(django, "VERSION", version)
+    settings.MIDDLEWARE = ["django.middleware.gzip.GZipMiddleware", *settings.MIDDLEWARE]
+    assert run().keys() == ids

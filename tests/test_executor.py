@@ -1,0 +1,59 @@
+"""What a task may do to the executor that runs it, and what it may not."""
+
+import asyncio
+import sys
+
+import pytest
+
+from tasks_app import cancel, compat, get_snapshot, progress
+from tests import jobs
+from tests.jobs import task
+from tests.waiting import wait_until
+
+(signals,) = list(compat.signal_modules())[:1]
+
+
+@task
+async def exit_in_a_child() -> None:
+    async def child() -> None:
+        sys.exit(3)
+
+    await asyncio.gather(child())
+
+
+@task
+async def cancel_itself_at_the_end() -> str:
+    cancel(progress.task_id)
+    return "done"
+
+
+def wait_for_end(task_id: str) -> str:
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
+    return get_snapshot(task_id).state
+
+
+def test_exit_in_an_asyncio_task_ends_neither_the_loop_nor_its_other_tasks():
+    bystander = jobs.await_forever.enqueue()
+    wait_until(lambda: get_snapshot(bystander.id).state == "running", "the other coroutine runs")
+    assert wait_for_end(exit_in_a_child.enqueue().id) == "failed"
+    assert wait_for_end(jobs.greet.enqueue().id) == "succeeded"
+    assert get_snapshot(bystander.id).state == "running"
+    cancel(bystander.id)
+    assert wait_for_end(bystander.id) == "cancelled"
+
+
+@pytest.mark.filterwarnings("error")
+def test_cancel_that_comes_as_a_coroutine_returns_does_not_keep_the_end_from_receivers():
+    heard: list[str] = []
+
+    async def receive(task_result, **kwargs):
+        await asyncio.sleep(0)
+        heard.append(task_result.id)
+
+    signals.task_finished.connect(receive)
+    try:
+        task_id = cancel_itself_at_the_end.enqueue().id
+        wait_until(lambda: heard == [task_id], "the receiver was called to its end")
+    finally:
+        signals.task_finished.disconnect(receive)
+    assert get_snapshot(task_id).is_terminal

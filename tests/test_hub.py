@@ -1,0 +1,484 @@
+"""One reader per event loop, whose reads do not grow with the viewers, and which misses nothing."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tasks_app import wakeups
+from tasks_app.hub import Hub, View, Watch, _hubs, get_hub
+from tasks_app.state import Snapshot, State
+from tasks_app.store import get_store
+from tasks_app.stream import Stream
+from tests.caches import CONTROLLED_CACHES, CacheDown, Controls, controls
+from tests.viewers import (
+    NOW,
+    CountingViewer,
+    decode,
+    is_idle,
+    make_running,
+    put,
+    put_silently,
+    read_next,
+    read_rest,
+    report,
+    save_text,
+    until,
+)
+
+#: So long that no sweep falls into a test.
+NEVER = 3600
+
+
+@pytest.fixture
+def cache(settings) -> Iterator[Controls]:
+    """A cache that counts and fails on demand; the hub reads it only when it is told to."""
+    settings.CACHES = CONTROLLED_CACHES
+    settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": NEVER}
+    controls.reset()
+    yield controls
+    controls.reset()
+
+
+@dataclass
+class Watching:
+    """A viewer that counts what it is told, and the hub it watches."""
+
+    hub: Hub
+    viewer: CountingViewer
+    watches: list[Watch]
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def view(self) -> View | None:
+        """What the hub knows of the first task."""
+        return self.watches[0].view
+
+    def leave(self) -> None:
+        self.hub.leave(self.viewer, self.watches)
+
+
+async def watch(*task_ids: str, viewer: Any = None) -> Watching:
+    """Have a viewer watch these tasks; it counts from then on."""
+    hub, viewer = get_hub(), viewer or CountingViewer()
+    watches = await hub.watch(viewer, task_ids)
+    viewer.seen.clear()
+    return Watching(hub, viewer, watches, viewer.seen)
+
+
+# Reads
+
+
+async def test_burst_of_changes_is_one_read_whatever_the_viewers(cache):
+    tasks = [make_running(f"t{number}") for number in range(50)]
+    put(*tasks)
+    watching = [await watch(f"t{number % 50}") for number in range(150)]
+    cache.take_reads()
+    for task in tasks:
+        put(report(task, 10))
+    await until(lambda: all(one.seen for one in watching), "every viewer was told")
+    assert [len(keys) for keys in cache.take_reads()] == [50]
+
+
+async def test_streams_that_open_together_share_one_read(cache):
+    put(*(make_running(f"t{number}") for number in range(50)))
+    await asyncio.gather(*(watch(f"t{number}") for number in range(50)))
+    assert [len(keys) for keys in cache.take_reads()] == [50]
+
+
+async def test_second_viewer_of_a_task_reads_nothing(cache):
+    put(make_running())
+    first = await watch("t1")
+    cache.take_reads()
+    second = await watch("t1")
+    assert (second.view, cache.take_reads()) == (first.view, [])
+
+
+async def test_change_of_a_task_that_nobody_watches_is_not_read(cache):
+    put(make_running("t1"), make_running("t2"))
+    watching = await watch("t1")
+    cache.take_reads()
+    put(report(make_running("t2"), 10))
+    put(report(make_running("t1"), 10))
+    await until(lambda: watching.seen, "the viewer was told")
+    assert [len(keys) for keys in cache.take_reads()] == [1]
+
+
+async def test_all_viewers_of_a_version_get_the_same_bytes_object(cache):
+    put(make_running())
+    streams = [await Stream.open(["t1"]) for _ in range(3)]
+    for stream in streams:
+        stream.show_one(None)
+        await read_next(stream)
+    put(report(make_running(), 10))
+    first, second, third = [await read_next(stream) for stream in streams]
+    assert first is second is third
+    for stream in streams:
+        stream.close()
+
+
+# Nothing is missed
+
+
+async def test_change_between_the_first_read_and_its_answer_is_not_lost(cache):
+    put(make_running())
+    cache.after_read = lambda: put(report(make_running(), 10))
+    watching = await watch("t1")
+    await until(lambda: watching.view.event_id == "3", "the change was seen")
+
+
+async def test_change_from_another_thread_is_seen_without_a_sweep(cache):
+    put(make_running())
+    watching = await watch("t1")
+    await asyncio.to_thread(put, report(make_running(), 10))
+    await until(lambda: watching.seen == [("t1", "3")], "the change was seen")
+
+
+async def test_change_in_another_process_is_seen_at_the_next_sweep():
+    put(make_running())
+    watching = await watch("t1")
+    put_silently(report(make_running(), 10))
+    await until(lambda: watching.seen == [("t1", "3")], "the change was seen")
+
+
+async def test_heartbeats_tell_viewers_nothing(cache):
+    snapshot = make_running()
+    put(snapshot)
+    watching = await watch("t1")
+    shown = watching.view
+    put(snapshot.beating())
+    put(snapshot.beating().beating())
+    await until(
+        lambda: watching.watches[0]._text == snapshot.beating().beating().to_json(), "the last heartbeat was read"
+    )
+    assert (watching.seen, watching.view) == ([], shown)
+
+
+# Leaving
+
+
+async def test_hub_that_nobody_watches_holds_nothing():
+    put(make_running())
+    watching = await watch("t1", "unknown")
+    reader, hub = watching.hub._reader, watching.hub
+    watching.leave()
+    await until(lambda: is_idle(hub), "the hub let go of everything")
+    await asyncio.wait_for(reader, 10)
+    assert asyncio.get_running_loop() not in _hubs
+    assert hub._ticker.cancelled()
+
+
+async def test_viewer_that_comes_after_the_reader_ended_is_served():
+    put(make_running())
+    early = await watch("t1")
+    reader = early.hub._reader
+    early.leave()
+    await asyncio.wait_for(reader, 10)
+    late = await watch("t1")
+    put(report(make_running(), 10))
+    await until(lambda: late.seen == [("t1", "3")], "the late viewer was told")
+
+
+async def test_viewer_that_leaves_twice_takes_no_other_viewer_along():
+    put(make_running())
+    leaving, staying = await watch("t1"), await watch("t1")
+    leaving.leave()
+    leaving.leave()
+    put(report(make_running(), 10))
+    await until(lambda: staying.seen == [("t1", "3")], "the other viewer was told")
+    assert leaving.seen == []
+
+
+async def test_watch_that_is_cancelled_leaves_nothing_behind(cache):
+    hub, viewer = get_hub(), CountingViewer()
+    watching = asyncio.ensure_future(hub.watch(viewer, ["t1"]))
+    asyncio.get_running_loop().call_soon(watching.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+    assert not hub.viewers
+    assert not hub._watches
+
+
+def test_event_loop_that_is_closed_is_forgotten():
+    put(make_running())
+
+    async def look() -> Hub:
+        return (await watch("t1")).hub
+
+    hub = asyncio.run(look())
+    assert hub._loop not in _hubs
+    assert hub._on_change not in wakeups._listeners
+
+
+# A cache that fails
+
+
+async def test_streams_survive_a_cache_failure_and_resume(cache, caplog):
+    put(make_running())
+    stream = await Stream.open(["t1"])
+    stream.show_one(None)
+    await read_next(stream)
+    cache.break_down("get_many")
+    put(report(make_running(), 10))
+    await until(lambda: "reading tasks failed" in caplog.text, "the failure was logged")
+    cache.repair()
+    assert b'"progress":10,' in await read_next(stream)
+    stream.close()
+
+
+async def test_lasting_failure_is_logged_ever_less_often(cache, caplog):
+    put(make_running())
+    watching = await watch("t1")
+    watching.hub._get_backoff = lambda: 0
+    cache.break_down("get_many")
+    wakeups.publish(["t1"])
+    await until(lambda: watching.hub._failures > 20, "reading failed many times")
+    cache.repair()
+    said = [record.args[0] for record in caplog.records if record.msg.startswith("reading tasks failed")]
+    assert said[:5] == [1, 2, 4, 8, 16]
+
+
+async def test_pause_between_failed_reads_grows_and_is_bounded(cache):
+    hub = get_hub()
+    pauses = []
+    for hub._failures in (0, 1, 2, 3, 50):
+        pauses.append(hub._get_backoff())
+    assert pauses == [0, 0.2, 0.4, 0.8, 5.0]
+
+
+async def test_new_viewer_is_told_that_the_cache_fails(cache):
+    hub, viewer = get_hub(), CountingViewer()
+    cache.break_down("get_many")
+    with pytest.raises(CacheDown):
+        await hub.watch(viewer, ["t1"])
+    assert not hub.viewers
+    assert not hub._watches
+
+
+async def test_streams_that_are_open_survive_one_that_fails_to_open(cache):
+    put(make_running("t1"), make_running("t2"))
+    watching = await watch("t1")
+    cache.break_down("get_many")
+    with pytest.raises(CacheDown):
+        await watch("t2")
+    cache.repair()
+    put(report(make_running("t1"), 10))
+    await until(lambda: watching.seen == [("t1", "3")], "the open one was told")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    ["", "not JSON", "{}", "[]", "null", '{"state":"odd"}', 1, b"\xff", "[" * 100_000],
+    ids=["empty", "text", "object", "array", "null", "odd state", "number", "bytes", "deep"],
+)
+async def test_garbage_in_the_cache_is_logged_and_survived(cache, caplog, garbage):
+    put(make_running("t1"), make_running("t2"))
+    watching = await watch("t1", "t2")
+    save_text("t1", garbage)
+    put(report(make_running("t2"), 10))
+    wakeups.publish(["t1"])
+    await until(lambda: "t1: what the cache holds is no snapshot" in caplog.text, "the garbage was logged")
+    put(report(make_running("t1"), 20))
+    await until(lambda: set(watching.seen) == {("t1", "3"), ("t2", "3")}, "both tasks went on")
+    assert "reading tasks failed" not in caplog.text
+
+
+async def test_task_that_is_garbage_from_the_start_is_as_good_as_unknown(cache):
+    save_text("t1", "not JSON")
+    assert (await watch("t1")).view is None
+
+
+@pytest.mark.parametrize("task_id", ["t1:cancel", "cancel:t1", "task:t1", ":t1", "t1:", "start:{claim}"])
+async def test_no_id_leads_to_anything_but_a_snapshot(cache, caplog, task_id):
+    put(make_running())
+    get_store().request_cancel("t1")
+    get_store().claim("someone:key", '{"body": "x"}')
+    claim = hashlib.sha256(b"someone:key").hexdigest()
+    assert (await watch(task_id.format(claim=claim))).view is None
+    assert caplog.text == ""
+
+
+async def test_exception_of_a_viewer_does_not_stop_the_reader(cache, caplog):
+    class BrokenViewer(CountingViewer):
+        def notify(self, watch: Watch) -> None:
+            if self.seen == ["ready"]:
+                self.seen.append("broken")
+                raise RuntimeError("a viewer broke")
+
+    put(make_running("t1"), make_running("t2"))
+    broken, watching = await watch("t1", viewer=BrokenViewer()), await watch("t2")
+    broken.seen.append("ready")
+    put(report(make_running("t1"), 10))
+    await until(lambda: "a viewer broke" in caplog.text, "it was logged")
+    put(report(make_running("t2"), 10))
+    await until(lambda: watching.seen == [("t2", "3")], "the other viewer was told")
+
+
+# Silence
+
+
+class HubTime:
+    """The clock by which hubs judge silence; it moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def pass_by(self, hub: Hub, seconds: int) -> None:
+        """Let seconds pass, five at a time, and have the hub judge at each step."""
+        for _ in range(0, seconds, 5):
+            self.now += 5
+            await until(lambda: hub._judged_at == self.now, "the hub judged")
+
+
+@pytest.fixture
+def clock(monkeypatch, settings) -> HubTime:
+    """The clock of hubs that sweep all the time."""
+    settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.01}
+    clock = HubTime()
+    monkeypatch.setattr("tasks_app.hub.time", clock)
+    return clock
+
+
+def get_state(task_id: str) -> State:
+    """Return the state that is stored of a task."""
+    return get_store().get(task_id).state
+
+
+async def test_silent_task_stalls_and_is_then_lost(clock):
+    put(make_running())
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 15)
+    assert watching.seen == []
+    await clock.pass_by(watching.hub, 5)
+    assert watching.seen == [("t1", "2-stalled")]
+    assert (watching.view.snapshot.stalled, watching.view.snapshot.state) == (True, State.RUNNING)
+    await clock.pass_by(watching.hub, 40)
+    assert watching.seen == [("t1", "2-stalled")]
+    await clock.pass_by(watching.hub, 5)
+    assert watching.seen == [("t1", "2-stalled"), ("t1", "3-lost")]
+    assert (watching.view.snapshot.stalled, watching.view.snapshot.state) == (False, State.LOST)
+
+
+async def test_task_is_declared_lost_once(clock):
+    put(make_running())
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 200)
+    assert [event_id for _, event_id in watching.seen].count("3-lost") == 1
+    assert watching.view.event_id == "3-lost"
+
+
+async def test_stream_of_a_lost_task_ends_with_one_terminal_snapshot(clock):
+    put(make_running())
+    stream = await Stream.open(["t1"])
+    stream.show_one(None)
+    chunks = [await read_next(stream)]
+    await clock.pass_by(stream._hub, 65)
+    chunks.append(await read_rest(stream))
+    events = decode(*chunks)
+    assert [(event.type, event.json()["state"]) for event in events] == [
+        ("message", "running"),
+        ("message", "lost"),
+        ("end", "lost"),
+    ]
+
+
+async def test_lost_task_is_stored_as_lost(clock):
+    put(report(make_running(), 40))
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 65)
+    stored = get_store().get("t1")
+    assert (stored.state, stored.status, stored.progress, stored.stalled) == (
+        State.LOST,
+        "Lost: the worker stopped responding",
+        40,
+        False,
+    )
+    assert stored.finished_at is not None
+
+
+async def test_task_that_beats_again_stalls_no_more(clock):
+    put(make_running())
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 20)
+    put(make_running().beating())
+    await until(lambda: watching.seen == [("t1", "2-stalled"), ("t1", "2")], "it was shown alive")
+    await clock.pass_by(watching.hub, 45)
+    assert get_state("t1") is State.RUNNING
+
+
+async def test_queued_task_that_nobody_beats_for_is_never_lost(clock):
+    put(Snapshot.queued("t1", "demo", now=NOW))
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 200)
+    assert (watching.seen, get_state("t1")) == ([], State.QUEUED)
+
+
+async def test_queued_task_that_beat_once_is_lost_when_silent(clock):
+    put(Snapshot.queued("t1", "demo", now=NOW).beating())
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 65)
+    assert get_state("t1") is State.LOST
+
+
+async def test_task_whose_entry_vanished_ends_as_lost(clock):
+    put(make_running())
+    watching = await watch("t1")
+    get_store()._cache.clear()
+    await clock.pass_by(watching.hub, 65)
+    assert watching.view.snapshot.state is State.LOST
+
+
+async def test_ended_task_is_never_lost(clock):
+    put(make_running().succeeded(now=NOW))
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 200)
+    assert (watching.seen, get_state("t1")) == ([], State.SUCCEEDED)
+
+
+async def test_outage_longer_than_lost_after_is_no_silence_of_the_task(cache, clock):
+    """No sign of life could be read, so the task must get the time to give one."""
+    put(make_running())
+    watching = await watch("t1")
+    watching.hub._get_backoff = lambda: 0
+    cache.break_down("get_many")
+    await until(lambda: watching.hub._failures > 3, "reading failed")
+    clock.now += 61
+    cache.repair()
+    await clock.pass_by(watching.hub, 5)
+    assert (watching.seen, get_state("t1")) == ([], State.RUNNING)
+    await clock.pass_by(watching.hub, 65)
+    assert get_state("t1") is State.LOST
+
+
+async def test_lost_task_that_can_not_be_stored_is_tried_again(cache, clock, caplog):
+    put(make_running())
+    watching = await watch("t1")
+    cache.break_down("set_many")
+    await clock.pass_by(watching.hub, 65)
+    await until(lambda: "reading tasks failed" in caplog.text, "the failure was logged")
+    cache.repair()
+    await until(lambda: get_state("t1") is State.LOST, "it was stored")
+
+
+async def test_lost_task_is_logged_with_its_id(clock, caplog):
+    put(make_running())
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 65)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == ["no sign of life any more from tasks ['t1']"]
+
+
+async def test_worker_that_wakes_after_it_was_declared_lost_is_shown_to_new_viewers(clock):
+    put(make_running())
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 65)
+    watching.leave()
+    put(report(make_running(), 50))
+    assert (await watch("t1")).view.snapshot.progress == 50

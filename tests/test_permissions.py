@@ -1,0 +1,230 @@
+"""The default rules, the tokens, and how a policy is asked."""
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.core import signing
+from django.core.exceptions import SynchronousOnlyOperation
+from django.http import HttpRequest
+from django.test import RequestFactory
+from django.utils import timezone
+
+from tasks_app import make_token
+from tasks_app.permissions import Policy, ask, get_user_key, has_token, is_staff, load_user
+from tests.viewers import make_running
+
+OWNER, OTHER, STAFF, NOBODY = User(pk=7), User(pk=8), User(pk=9, is_staff=True), AnonymousUser()
+
+
+def make_request(user: object = NOBODY, *, query: str = "", **headers: str) -> HttpRequest:
+    request = RequestFactory().get(f"/?{query}", headers=headers)
+    request.user = user
+    return request
+
+
+class SyncPolicy(Policy):
+    """Asks where the event loop must not be."""
+
+    threads: list[threading.Thread] = []
+
+    def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        self.threads.append(threading.current_thread())
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return True
+        return False
+
+
+class AsyncPolicy(Policy):
+    async def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        await asyncio.sleep(0)
+        return bool(request.user.pk == 8)
+
+
+class DatabasePolicy(Policy):
+    def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        return User.objects.filter(username="known").exists()
+
+
+def use_policy(settings: Any, policy: type[Policy]) -> None:
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": f"{__name__}.{policy.__name__}"}
+
+
+# The default rules
+
+
+@pytest.mark.parametrize("question", ["can_view", "can_cancel"])
+@pytest.mark.parametrize(
+    ("owner", "user", "answer"),
+    [
+        ("7", OWNER, True),
+        ("7", OTHER, False),
+        ("7", NOBODY, False),
+        ("7", STAFF, True),
+        (None, NOBODY, True),
+        (None, OTHER, True),
+        ("", NOBODY, False),
+        ("None", NOBODY, False),
+        ("None", AnonymousUser(), False),
+    ],
+)
+async def test_task_belongs_to_its_owner_and_staff(question, owner, user, answer):
+    assert await ask(question, make_request(user), make_running(owner=owner)) is answer
+
+
+@pytest.mark.parametrize(("user", "answer"), [(OWNER, True), (STAFF, True), (NOBODY, False)])
+async def test_start_takes_a_login(settings, user, answer):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False}
+    assert await ask("can_start", make_request(user), "add") is answer
+
+
+async def test_anonymous_start_can_be_allowed(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": True}
+    assert await ask("can_start", make_request(), "add") is True
+
+
+@pytest.mark.parametrize(("user", "answer"), [(OWNER, False), (STAFF, True), (NOBODY, False)])
+async def test_list_is_for_staff(user, answer):
+    assert await ask("can_list", make_request(user)) is answer
+
+
+def test_anonymous_user_has_no_key():
+    assert get_user_key(make_request(NOBODY)) is None
+
+
+def test_key_of_a_user_is_text():
+    assert get_user_key(make_request(OWNER)) == "7"
+
+
+def test_request_without_authentication_has_neither_key_nor_staff():
+    request = RequestFactory().get("/")
+    assert (get_user_key(request), is_staff(request)) == (None, False)
+
+
+def test_user_model_without_staff_flag_is_no_staff():
+    assert is_staff(make_request(SimpleNamespace(is_authenticated=True, pk=1))) is False
+
+
+async def test_request_without_authentication_has_no_user_to_load():
+    request = RequestFactory().get("/")
+    await load_user(request)
+    assert not hasattr(request, "user")
+
+
+# How a policy is asked
+
+
+async def test_sync_policy_is_asked_in_a_thread(settings):
+    use_policy(settings, SyncPolicy)
+    assert await ask("can_view", make_request(), make_running()) is True
+    assert SyncPolicy.threads.pop() is not threading.current_thread()
+
+
+async def test_async_policy_is_asked_in_the_loop(settings):
+    use_policy(settings, AsyncPolicy)
+    answers = [await ask("can_view", make_request(user), make_running()) for user in (OWNER, OTHER)]
+    assert answers == [False, True]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_sync_policy_may_ask_the_database(settings):
+    use_policy(settings, DatabasePolicy)
+    before = await ask("can_view", make_request(), make_running())
+    await User.objects.acreate(username="known")
+    assert (before, await ask("can_view", make_request(), make_running())) == (False, True)
+
+
+async def test_question_that_a_policy_leaves_alone_is_answered_by_the_default(settings):
+    use_policy(settings, SyncPolicy)
+    assert await ask("can_cancel", make_request(OTHER), make_running(owner="7")) is False
+
+
+async def test_default_policy_is_asked_in_place():
+    """No thread: it would be one for every stream that opens."""
+    before = threading.active_count()
+    with pytest.raises(SynchronousOnlyOperation):
+        await ask("can_view", make_request(_UserOfTheDatabase()), make_running(owner="7"))
+    assert threading.active_count() == before
+
+
+class _UserOfTheDatabase:
+    @property
+    def is_authenticated(self) -> bool:
+        return User.objects.exists()
+
+
+async def test_exception_of_a_policy_is_not_taken_for_an_answer(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": f"{__name__}.BrokenPolicy"}
+    with pytest.raises(ZeroDivisionError):
+        await ask("can_view", make_request(), make_running())
+
+
+class BrokenPolicy(Policy):
+    def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        return bool(1 / 0)
+
+
+# Tokens
+
+
+def test_token_opens_its_task_as_a_parameter():
+    assert has_token(make_request(query=f"token={make_token('t1')}"), "t1")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_token_opens_its_task_as_a_header(scheme):
+    assert has_token(make_request(authorization=f"{scheme} {make_token('t1')}"), "t1")
+
+
+def test_token_opens_no_other_task():
+    assert not has_token(make_request(query=f"token={make_token('t1')}"), "t2")
+
+
+def test_token_expires():
+    assert not has_token(make_request(query=f"token={make_token('t1', max_age=-1)}"), "t1")
+
+
+def test_token_is_good_until_it_expires(monkeypatch):
+    token, now = make_token("t1", max_age=60), timezone.now()
+    request = make_request(query=f"token={token}")
+    monkeypatch.setattr("tasks_app.permissions.timezone.now", lambda: now + timezone.timedelta(seconds=59))
+    assert has_token(request, "t1")
+    monkeypatch.setattr("tasks_app.permissions.timezone.now", lambda: now + timezone.timedelta(seconds=61))
+    assert not has_token(request, "t1")
+
+
+def test_token_of_another_secret_key_is_refused(settings):
+    token = make_token("t1")
+    settings.SECRET_KEY = "another"
+    assert not has_token(make_request(query=f"token={token}"), "t1")
+
+
+@pytest.mark.parametrize("data", [["t1", 9e12], "t1", None, {"t1": 9e12}])
+def test_text_signed_for_another_purpose_is_no_token(data):
+    assert not has_token(make_request(query=f"token={signing.dumps(data)}"), "t1")
+
+
+@pytest.mark.parametrize("token", ["", "x", ":", "::", "a:b:c", ".:1:x", "é", "\x7f", "%00", "%ff", "x" * 100_000])
+def test_garbage_is_no_token(token):
+    assert not has_token(make_request(query=f"token={token}"), "t1")
+    assert not has_token(make_request(authorization=f"Bearer {token}"), "t1")
+
+
+@pytest.mark.parametrize("index", [0, 5, -1])
+def test_token_that_was_changed_is_refused(index):
+    token = list(make_token("t1"))
+    token[index] = "A" if token[index] != "A" else "B"
+    assert not has_token(make_request(query=f"token={''.join(token)}"), "t1")
+
+
+def test_request_without_token_has_none():
+    assert not has_token(make_request(), "t1")
+
+
+def test_basic_credentials_are_no_token():
+    assert not has_token(make_request(authorization=f"Basic {make_token('t1')}"), "t1")

@@ -1,0 +1,309 @@
+"""What may be started, with which arguments, and what becomes of it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Optional
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+
+from tasks_app import (
+    InvalidArguments,
+    StoreUnavailable,
+    UnknownTask,
+    aget_snapshot,
+    astart,
+    get_snapshot,
+    start,
+)
+from tasks_app.compat import task_classes
+from tasks_app.flusher import get_flusher
+from tasks_app.registry import astart_named, check_arguments, resolve
+from tests import jobs
+from tests.caches import CONTROLLED_CACHES, controls
+from tests.viewers import until
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+task = jobs.task
+
+
+@task
+def take_int(value: int) -> None: ...
+
+
+@task
+def take_float(value: float) -> None: ...
+
+
+@task
+def take_bool(value: bool) -> None: ...
+
+
+@task
+def take_text(value: str) -> None: ...
+
+
+@task
+def take_text_or_nothing(value: str | None = None) -> None: ...
+
+
+@task
+def take_optional(value: Optional[int] = None) -> None: ...  # noqa: UP045 - the old spelling counts, too
+
+
+@task
+def take_list(value: list[int]) -> None: ...
+
+
+@task
+def take_dict(value: dict[str, Any]) -> None: ...
+
+
+@task
+def take_any(value: Any) -> None: ...
+
+
+@task
+def take_unannotated(value) -> None: ...
+
+
+@task
+def take_literal(value: Literal["a", "b"]) -> None: ...
+
+
+@task
+def take_unknown_annotation(value: "Decimal") -> None: ...
+
+
+@task
+def take_keywords(first: int, **others: Any) -> dict[str, Any]:
+    return {"first": first, **others}
+
+
+@task
+def take_positional_only(value: int, /) -> None: ...
+
+
+@task
+def take_keyword_only(*, value: int, other: int = 0) -> None: ...
+
+
+@task
+def take_nothing() -> None: ...
+
+
+@task(takes_context=True)
+def take_context(context: Any, value: int) -> None: ...
+
+
+@task(takes_context=True)
+def take_context_and_keywords(context: Any, **others: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("job", "value"),
+    [
+        (take_int, 1),
+        (take_int, 10**400),
+        (take_float, 1.5),
+        (take_float, 1),
+        (take_bool, True),
+        (take_text, ""),
+        (take_text_or_nothing, None),
+        (take_text_or_nothing, "x"),
+        (take_optional, None),
+        (take_optional, 3),
+        (take_list, [1]),
+        (take_list, ["what is in it is not looked at"]),
+        (take_dict, {"a": 1}),
+        (take_any, {"a": [None]}),
+        (take_unannotated, [1]),
+        (take_literal, "what a plain type is not, is not checked"),
+        (take_unknown_annotation, 1),
+        (take_keyword_only, 1),
+        (take_context, 1),
+    ],
+)
+def test_value_that_fits_is_accepted(job, value):
+    check_arguments(job, {"value": value})
+
+
+@pytest.mark.parametrize(
+    ("job", "value", "wanted"),
+    [
+        (take_int, True, "int, not True"),
+        (take_int, 1.0, "int, not 1.0"),
+        (take_int, "1", "int, not '1'"),
+        (take_int, None, "int, not None"),
+        (take_float, True, "float, not True"),
+        (take_float, "1.5", "float, not '1.5'"),
+        (take_bool, 1, "bool, not 1"),
+        (take_text, 1, "str, not 1"),
+        (take_text_or_nothing, 1, "null or str, not 1"),
+        (take_optional, "1", "int or null, not '1'"),
+        (take_list, {"a": 1}, "list, not {'a': 1}"),
+        (take_list, "abc", "list, not 'abc'"),
+        (take_dict, [1], r"dict, not \[1\]"),
+        (take_keyword_only, "x", "int, not 'x'"),
+        (take_context, "x", "int, not 'x'"),
+        (take_keywords, 1, None),
+    ],
+)
+def test_value_of_another_type_is_refused_by_name(job, value, wanted):
+    name = "value" if wanted else "first"
+    wanted = wanted or "int, not 'x'"
+    with pytest.raises(InvalidArguments, match=f"^argument '{name}' must be {wanted}$"):
+        check_arguments(job, {"value": value} if name == "value" else {"first": "x"})
+
+
+def test_missing_argument_is_named():
+    with pytest.raises(InvalidArguments, match=r"^missing argument 'value'$"):
+        check_arguments(take_int, {})
+
+
+def test_unexpected_argument_is_named_with_those_allowed():
+    with pytest.raises(InvalidArguments, match=r"^unexpected argument 'vlaue'; allowed: \['other', 'value'\]$"):
+        check_arguments(take_keyword_only, {"value": 1, "vlaue": 2})
+
+
+@pytest.mark.parametrize("name", ["value", "context", "self", "*", "", "\n", "🙂"])
+def test_task_without_parameters_takes_none(name):
+    with pytest.raises(InvalidArguments, match="unexpected argument"):
+        check_arguments(take_nothing, {name: 1})
+
+
+def test_keywords_take_any_name():
+    check_arguments(take_keywords, {"first": 1, "anything": [1], "else": None})
+
+
+def test_positional_only_parameter_can_not_be_given_by_name():
+    with pytest.raises(InvalidArguments, match="unexpected argument 'value'"):
+        check_arguments(take_positional_only, {"value": 1})
+
+
+def test_context_is_no_argument():
+    with pytest.raises(InvalidArguments, match="unexpected argument 'context'"):
+        check_arguments(take_context, {"value": 1, "context": {}})
+
+
+@pytest.mark.parametrize("name", ["self", "context"])
+def test_name_that_the_framework_needs_is_refused_even_among_keywords(name):
+    with pytest.raises(InvalidArguments, match=f"unexpected argument '{name}'"):
+        check_arguments(take_context_and_keywords, {name: 1})
+
+
+async def test_keyword_self_does_not_break_the_start(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "STARTABLE": {"count": f"{__name__}.take_keywords"}}
+    with pytest.raises(InvalidArguments, match="unexpected argument 'self'"):
+        await astart_named("count", {"first": 1, "self": 2}, owner=None)
+
+
+# Names
+
+
+def test_name_leads_to_its_task():
+    assert resolve("add") is jobs.add
+
+
+def test_unknown_name_is_told():
+    with pytest.raises(UnknownTask, match="nobody"):
+        resolve("nobody")
+
+
+@pytest.mark.parametrize("path", ["tests.jobs.gate", "tests.jobs.nothing", "no_such_module.task", "nodots", "os.path"])
+def test_path_that_leads_to_no_task_is_an_error(settings, path):
+    settings.TASKS_APP = {**settings.TASKS_APP, "STARTABLE": {"odd": path}, "DEFAULT_TASK": None}
+    with pytest.raises((ImportError, TypeError)):
+        resolve("odd")
+
+
+def test_changed_settings_are_seen(settings):
+    resolve("add")
+    settings.TASKS_APP = {**settings.TASKS_APP, "STARTABLE": {"add": "tests.jobs.count"}, "DEFAULT_TASK": None}
+    assert resolve("add") is jobs.count
+
+
+# start
+
+
+def wait_for_end(task_id: str) -> None:
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
+
+
+def test_start_stores_the_queued_snapshot_before_it_returns(open_gate):
+    task_id = start(jobs.wait)
+    snapshot = get_snapshot(task_id)
+    assert (snapshot.task_id, snapshot.task) == (task_id, "tests.jobs.wait")
+    open_gate()
+
+
+def test_start_passes_arguments_on():
+    task_id = start(jobs.add, 1, b=2)
+    wait_for_end(task_id)
+    assert get_snapshot(task_id).result == 3
+
+
+async def test_astart_does_what_start_does():
+    task_id = await astart(jobs.add, 1, b=2, owner=7)
+    await until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
+    snapshot = await aget_snapshot(task_id)
+    assert (snapshot.result, snapshot.owner) == (3, "7")
+
+
+async def test_named_start_shows_the_name():
+    task_id = await astart_named("add", {"a": 1}, owner="7")
+    await until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
+    snapshot = await aget_snapshot(task_id)
+    assert (snapshot.task, snapshot.result, snapshot.owner) == ("add", 2, "7")
+
+
+async def test_named_start_checks_the_arguments():
+    with pytest.raises(InvalidArguments, match="missing argument 'a'"):
+        await astart_named("add", {}, owner=None)
+
+
+@pytest.mark.parametrize(
+    ("owner", "stored"), [(None, None), (7, "7"), ("seven", "seven"), (User(pk=7), "7"), (0, "0")]
+)
+def test_owner_is_stored_as_text(owner, stored):
+    task_id = start(jobs.add, 1, owner=owner)
+    assert get_snapshot(task_id).owner == stored
+    wait_for_end(task_id)
+
+
+@pytest.mark.parametrize("owner", [AnonymousUser(), User(), object(), 1.5])
+def test_owner_who_can_not_be_told_apart_is_refused(owner):
+    with pytest.raises(ValueError, match="owner must be"):
+        start(jobs.add, 1, owner=owner)
+
+
+@pytest.mark.parametrize("thing", [None, "tests.jobs.add", len, jobs.add.func])
+def test_thing_that_is_no_task_is_refused(thing):
+    with pytest.raises(TypeError, match="a task made by @task is needed"):
+        start(thing)
+
+
+def test_name_and_owner_do_not_stick_to_the_next_task():
+    first, second = start(jobs.add, 1, owner=7), jobs.add.enqueue(1).id
+    assert get_snapshot(second).owner is None
+    wait_for_end(first)
+    wait_for_end(second)
+
+
+def test_task_of_either_framework_is_a_task():
+    assert isinstance(jobs.add, task_classes())
+
+
+@pytest.mark.parametrize("begin", [lambda: start(jobs.add, 1), lambda: start(jobs.greet)], ids=["sync", "async"])
+def test_start_without_cache_raises_and_runs_nothing(settings, begin: Callable[[], str]):
+    settings.CACHES = CONTROLLED_CACHES
+    controls.reset()
+    controls.break_down()
+    try:
+        with pytest.raises(StoreUnavailable, match="could not be stored"):
+            begin()
+        assert not get_flusher()._reporters
+    finally:
+        controls.reset()

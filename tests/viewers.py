@@ -1,0 +1,102 @@
+"""What tests of the read path share: tasks made by hand, viewers that count, and streams read as events."""
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Iterable
+from datetime import UTC, datetime
+
+from django.core.cache import caches
+
+from tasks_app import wakeups
+from tasks_app.hub import Hub, Watch
+from tasks_app.state import Report, Snapshot
+from tasks_app.store import Store, get_store
+from tests.waiting import DEADLINE, wait_until
+from tests.wire import Event, EventDecoder
+
+NOW = datetime(2024, 5, 4, 12, tzinfo=UTC)
+
+
+class CountingViewer:
+    """A viewer that keeps the ids of the events it would send."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+
+    def notify(self, watch: Watch) -> None:
+        assert watch.view is not None
+        self.seen.append((watch.task_id, watch.view.event_id))
+
+    def tick(self) -> None:
+        pass
+
+
+def make_running(task_id: str = "t1", *, owner: str | None = None) -> Snapshot:
+    """Return the snapshot of a task that runs; its seq is 2."""
+    return Snapshot.queued(task_id, "demo", now=NOW, owner=owner).begun(now=NOW)
+
+
+def report(snapshot: Snapshot, current: float) -> Snapshot:
+    """Return the snapshot at `current` %."""
+    return snapshot.reported(Report(current=current, total=100), now=NOW)
+
+
+def put(*snapshots: Snapshot) -> None:
+    """Store snapshots as the flusher does: in one go, and with the word that they changed."""
+    put_silently(*snapshots)
+    wakeups.publish([snapshot.task_id for snapshot in snapshots])
+
+
+def put_silently(*snapshots: Snapshot) -> None:
+    """Store snapshots as another process does: nobody here is told."""
+    Store(caches.create_connection("default")).save(snapshots)
+
+
+def put_text(task_id: str, text: object) -> None:
+    """Store anything at all where the snapshot of a task should be, and say that it changed."""
+    save_text(task_id, text)
+    wakeups.publish([task_id])
+
+
+def save_text(task_id: str, text: object) -> None:
+    class Impostor(Snapshot):
+        def to_json(self) -> str:
+            return text  # type: ignore[return-value]
+
+    get_store().save([Impostor.queued(task_id, "demo", now=NOW)])
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Do what `wait_until` does while the event loop goes on."""
+    await asyncio.to_thread(wait_until, condition, what)
+
+
+async def read_next(stream: AsyncIterable[bytes]) -> bytes:
+    """Return the next chunk of a stream."""
+    async with asyncio.timeout(DEADLINE):
+        return await anext(aiter(stream))
+
+
+async def read_rest(stream: AsyncIterable[bytes]) -> bytes:
+    """Return everything that a stream sends up to its end."""
+    async with asyncio.timeout(DEADLINE):
+        return b"".join([chunk async for chunk in stream])
+
+
+async def read_events(stream: AsyncIterable[bytes]) -> list[Event]:
+    """Return the events that a stream sends up to its end."""
+    return decode(await read_rest(stream))
+
+
+def decode(*chunks: bytes) -> list[Event]:
+    """Return the events in these bytes."""
+    return EventDecoder().feed(b"".join(chunks))
+
+
+def find_states(events: Iterable[Event]) -> list[str]:
+    """Return the state that each unnamed event says."""
+    return [event.json()["state"] for event in events if event.type == "message"]
+
+
+def is_idle(hub: Hub) -> bool:
+    """Does a hub hold nothing any more: no viewers, watches, reader, listener or timer?"""
+    return not (hub.viewers or hub._watches or hub._reader or hub._on_change in wakeups._listeners)
