@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 from .encoding import normalize
 from .pace import Pace
@@ -113,6 +113,10 @@ def make_stages(weights: Mapping[str, float]) -> tuple[Stage, ...]:
     return tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
 
 
+#: Whole numbers below this are the same as floats.
+_EXACT = 2**53
+
+
 def check_number(name: str, value: Any) -> float:
     """Return a number that JSON can carry.
 
@@ -120,6 +124,8 @@ def check_number(name: str, value: Any) -> float:
         TypeError, ValueError: it is not a finite number; the message calls it `name`.
     """
     kind = type(value)
+    if kind is int and -_EXACT < value < _EXACT:  # nearly always; a job may call this a million times
+        return cast(int, value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real | Decimal)):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:
