@@ -152,13 +152,6 @@ async def _start_once(request: HttpRequest, name: str, kwargs: Mapping[str, Any]
         held = await get_store().aclaim(claim, encode_json(record))
     if held is not None:
         return _recall(json.loads(held), record)
-    # A client that goes away now will ask again, and must find what was started: this goes on without it.
-    return await asyncio.shield(asyncio.ensure_future(_start_claimed(request, name, kwargs, claim, record)))
-
-
-async def _start_claimed(
-    request: HttpRequest, name: str, kwargs: Mapping[str, Any], claim: str, record: dict[str, Any]
-) -> dict[str, Any]:
     # A client that leaves now must not leave a task behind of which its key knows nothing.
     work = asyncio.ensure_future(_start_and_record(request, name, kwargs, claim, record))
     _unfinished.add(work)
