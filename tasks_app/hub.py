@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
+from contextvars import Context
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Protocol
@@ -62,10 +63,14 @@ class Watch:
         self.viewers: WeakSet[Viewer] = WeakSet()
         self.view: View | None = None
         self._text: str | None = None
+        self._is_gone = False
         self._changed_at = 0.0
 
     def apply(self, text: str | None, *, monotonic: float) -> bool:
-        """Take in what the store holds; is there anything new to show? A text that vanished changes nothing."""
+        """Take in what the store holds; is there anything new to show? One that vanished may come back."""
+        if text is None and not self._is_gone and not self._gives_signs_of_life():
+            self._changed_at = monotonic  # silence meant nothing so far
+        self._is_gone = text is None
         if text is None or text == self._text:
             return False
         self._text = text
@@ -74,7 +79,9 @@ class Watch:
 
     def judge(self, settings: Settings, *, monotonic: float) -> State | bool:
         """Judge the silence of the task: LOST, or whether viewers see something new, namely that it stalls."""
-        if self.view is None or not _gives_signs_of_life(self.view.snapshot):
+        if self.view is None or self.view.snapshot.is_terminal:
+            return False
+        if not (self._is_gone or self._gives_signs_of_life()):
             return False
         silence = monotonic - self._changed_at
         if silence > settings.LOST_AFTER:
@@ -84,6 +91,12 @@ class Watch:
     def excuse(self, *, monotonic: float) -> None:
         """Forget how long the task has been silent."""
         self._changed_at = monotonic
+
+    def _gives_signs_of_life(self) -> bool:
+        """Does someone give signs of life of this task, so that silence means something?"""
+        if self.view is None:
+            return False
+        return self.view.snapshot.state is State.RUNNING or self.view.snapshot.beat is not None
 
     def _show(self, snapshot: Snapshot) -> bool:
         if self.view is not None and self.view.event_id == snapshot.event_id:
@@ -153,7 +166,8 @@ class Hub:
         if self._reader is None:
             self._settings = get_settings()
             wakeups.listen(self._on_change)
-            self._reader = self._loop.create_task(self._read_forever())
+            # A context of its own: nothing of the request that came first stays with it.
+            self._reader = self._loop.create_task(self._read_forever(), context=Context())
             self._tick()
 
     def _stop(self) -> None:
@@ -287,7 +301,7 @@ class Hub:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
         for viewer in list(self.viewers):
             viewer.tick()
-        self._ticker = self._loop.call_later(self._settings.KEEPALIVE / 2, self._tick)
+        self._ticker = self._loop.call_later(self._settings.KEEPALIVE / 2, self._tick, context=Context())
 
 
 def get_hub() -> Hub:
@@ -296,10 +310,6 @@ def get_hub() -> Hub:
     if (hub := _hubs.get(loop)) is None:
         hub = _hubs[loop] = Hub()
     return hub
-
-
-def _gives_signs_of_life(snapshot: Snapshot) -> bool:
-    return not snapshot.is_terminal and (snapshot.state is State.RUNNING or snapshot.beat is not None)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -11,6 +11,7 @@ import threading
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
+from contextvars import Context
 from typing import Any
 
 from django.utils.crypto import get_random_string
@@ -122,7 +123,7 @@ class LayerListener:
             self._has_new_group.set()
         self._watched[group].add(task_id)
         if self._task is None and has_layer():
-            self._task = asyncio.get_running_loop().create_task(self._listen_forever())
+            self._task = asyncio.get_running_loop().create_task(self._listen_forever(), context=Context())
 
     def discard(self, task_id: str) -> None:
         """Undo `add`."""

@@ -97,11 +97,14 @@ def make_token(task_id: str, *, max_age: float = 900) -> str:
 
 def has_token(request: HttpRequest, task_id: str) -> bool:
     """Does the request carry a token for this task that has not expired?"""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        token = request.GET.get("token", "")
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    bearer = credentials.strip() if scheme.lower() == "bearer" else ""  # it may be another app's, too
+    return any(_is_valid(token, task_id) for token in (bearer, request.GET.get("token", "")) if token)
+
+
+def _is_valid(token: str, task_id: str) -> bool:
     try:
-        signed_id, expires_at = signing.loads(token.strip(), salt=_SALT)
+        signed_id, expires_at = signing.loads(token, salt=_SALT)
     except signing.BadSignature:
         return False
     return bool(signed_id == task_id and timezone.now().timestamp() < expires_at)

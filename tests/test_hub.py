@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 
 from tasks_app import wakeups
 from tasks_app.hub import Hub, View, Watch, _hubs, get_hub
@@ -482,3 +483,24 @@ async def test_worker_that_wakes_after_it_was_declared_lost_is_shown_to_new_view
     watching.leave()
     put(report(make_running(), 50))
     assert (await watch("t1")).view.snapshot.progress == 50
+
+
+async def test_queued_task_whose_entry_vanishes_is_lost_in_the_end(clock):
+    put(Snapshot.queued("t1", "demo", now=NOW))
+    watching = await watch("t1")
+    await clock.pass_by(watching.hub, 200)
+    caches["default"].clear()
+    await clock.pass_by(watching.hub, 55)
+    assert watching.view.snapshot.state is State.QUEUED
+    await clock.pass_by(watching.hub, 15)
+    assert watching.view.snapshot.state is State.LOST
+
+
+async def test_entry_that_comes_back_in_time_is_not_lost(clock):
+    put(snapshot := Snapshot.queued("t1", "demo", now=NOW))
+    watching = await watch("t1")
+    caches["default"].clear()
+    await clock.pass_by(watching.hub, 40)
+    put(snapshot)
+    await clock.pass_by(watching.hub, 200)
+    assert watching.view.snapshot.state is State.QUEUED

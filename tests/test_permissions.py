@@ -228,3 +228,7 @@ def test_request_without_token_has_none():
 
 def test_basic_credentials_are_no_token():
     assert not has_token(make_request(authorization=f"Basic {make_token('t1')}"), "t1")
+
+
+def test_token_as_a_parameter_counts_beside_the_bearer_of_another_app():
+    assert has_token(make_request(query=f"token={make_token('t1')}", authorization="Bearer other"), "t1")

@@ -458,3 +458,11 @@ def test_result_whose_own_code_fails_is_omitted_and_the_task_ends(job):
     job.succeed(Shifting(a=1))
     assert (take(job).state, take(job).result) == ("succeeded", None)
     assert "changed during iteration" in take(job).result_omitted
+
+
+def test_meta_that_is_nested_too_deep_is_refused(job):
+    value: list = []
+    for _ in range(150):
+        value = [value]
+    with pytest.raises(ValueError, match="nested too deep"):
+        job.meta(value=value)
