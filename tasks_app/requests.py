@@ -39,10 +39,8 @@ def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]
         data = _parse_object(body)
     if unknown := data.keys() - {"task", "kwargs"}:
         raise bad_request(f"Unknown members {describe(sorted(unknown))}; allowed: ['kwargs', 'task'].")
-    name, kwargs = data.get("task"), data.get("kwargs", {})
-    if name is None:
-        name = get_settings().DEFAULT_TASK
-    if name is None:
+    name, kwargs = data.get("task", get_settings().DEFAULT_TASK), data.get("kwargs", {})
+    if name is None and "task" not in data:
         raise bad_request('Name a task: there is no DEFAULT_TASK. Example: {"task": "report"}.')
     if not isinstance(name, str):
         raise bad_request(f"'task' must be a string, not {describe(name)}.")
