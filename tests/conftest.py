@@ -7,9 +7,8 @@ from django.core.cache import caches
 
 from tasks_app.flusher import get_flusher
 from tasks_app.reporter import Progress
-from tasks_app.state import Snapshot
 from tests import jobs
-from tests.doubles import FakeTime, HandFlusher
+from tests.doubles import FakeTime, HandFlusher, begin
 from tests.waiting import wait_until
 
 
@@ -36,10 +35,12 @@ def time() -> FakeTime:
 
 
 @pytest.fixture
-def job(time: FakeTime) -> Progress:
+def flusher(time: FakeTime) -> HandFlusher:
+    """A flusher that writes when the test says so."""
+    return HandFlusher(time.clock)
+
+
+@pytest.fixture
+def job(flusher: HandFlusher) -> Progress:
     """A task that runs, and is written when the test says so."""
-    flusher = HandFlusher(time.clock)
-    reporter = Progress(Snapshot.queued("t1", "demo", now=time.now), flusher=flusher)
-    reporter.begin()
-    flusher.add(reporter)
-    return reporter
+    return begin(flusher)

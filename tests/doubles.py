@@ -11,6 +11,7 @@ from django.test import override_settings
 from tasks_app.flusher import Clock, Flusher, Reporter
 from tasks_app.reporter import Progress
 from tasks_app.state import Snapshot
+from tasks_app.store import get_store
 from tests.caches import CONTROLLED_CACHES, Controls, controls
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -114,3 +115,16 @@ async def agenerate(n: int, *, error: BaseException | None = None) -> AsyncItera
         yield number
     if error is not None:
         raise error
+
+
+def begin(flusher: Flusher, task_id: str = "t1") -> Progress:
+    """Return a task that runs, and that this flusher looks after."""
+    progress = Progress(Snapshot.queued(task_id, "demo", now=flusher.clock.now()), flusher=flusher)
+    progress.begin()
+    flusher.add(progress)
+    return progress
+
+
+def read(task_id: str = "t1") -> Snapshot | None:
+    """Return what is stored of a task."""
+    return get_store().get(task_id)

@@ -1,53 +1,15 @@
 """The write path behind the jobs: batches, signs of life, cancels, and a cache that fails."""
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tasks_app import flusher as flusher_module
 from tasks_app import wakeups
-from tasks_app.flusher import MAX_BACKOFF, Flusher
+from tasks_app.flusher import MAX_BACKOFF
 from tasks_app.reporter import Progress
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests.doubles import FakeTime, HandFlusher, controlled_cache, recorded_cache
-from tests.waiting import wait_until
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def flusher(time: FakeTime) -> HandFlusher:
-    """A flusher that writes when the test says so."""
-    return HandFlusher(time.clock)
-
-
-@pytest.fixture
-def live_flusher(monkeypatch) -> Iterator[Flusher]:
-    """A flusher with a thread of its own, which must end by itself when there is nothing left to do."""
-    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
-    before = set(threading.enumerate())
-    flusher = Flusher()
-    yield flusher
-    for reporter in list(flusher._reporters.values()):
-        reporter.succeed()
-    flusher._urgent.set()
-    wait_until(lambda: not set(threading.enumerate()) - before, "the threads of the flusher ended")
-
-
-def begin(flusher: Flusher, task_id: str = "t1") -> Progress:
-    progress = Progress(Snapshot.queued(task_id, "demo", now=flusher.clock.now()), flusher=flusher)
-    progress.begin()
-    flusher.add(progress)
-    return progress
-
-
-def read(task_id: str = "t1") -> Snapshot | None:
-    return get_store().get(task_id)
-
+from tests.doubles import begin, controlled_cache, read, recorded_cache
 
 # --- what is written, and when ---
 

@@ -17,19 +17,11 @@ from django.test import override_settings
 from tasks_app import flusher as flusher_module
 from tasks_app.conf import get_settings
 from tasks_app.flusher import Flusher
-from tasks_app.reporter import Progress
-from tasks_app.state import Snapshot
 from tasks_app.store import Store, get_store
-from tests.doubles import FakeTime, HandFlusher, controlled_cache, recorded_cache
+from tests.doubles import begin, controlled_cache, read, recorded_cache
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def flusher(time: FakeTime) -> HandFlusher:
-    """A flusher that writes when the test says so."""
-    return HandFlusher(time.clock)
 
 
 @pytest.fixture
@@ -43,17 +35,6 @@ def live_flusher(monkeypatch) -> Iterator[Flusher]:
         reporter.succeed()
     flusher._urgent.set()
     wait_until(lambda: not set(threading.enumerate()) - before, "the threads of the flusher ended")
-
-
-def begin(flusher: Flusher, task_id: str = "t1") -> Progress:
-    progress = Progress(Snapshot.queued(task_id, "demo", now=flusher.clock.now()), flusher=flusher)
-    progress.begin()
-    flusher.add(progress)
-    return progress
-
-
-def read(task_id: str = "t1") -> Snapshot | None:
-    return get_store().get(task_id)
 
 
 # --- the thread ---

@@ -1,62 +1,13 @@
 """Rate and time left."""
 
 import math
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app.pace import Pace
-from tasks_app.state import (
-    State,
-)
 
-NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=90)
-TERMINAL = [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.LOST]
-
-WIRE_FIELDS = {
-    "task_id",
-    "task",
-    "state",
-    "progress",
-    "percent",
-    "status",
-    "current",
-    "total",
-    "unit",
-    "rate",
-    "eta",
-    "stages",
-    "attempt",
-    "queue_position",
-    "created_at",
-    "started_at",
-    "updated_at",
-    "finished_at",
-    "cancel_requested",
-    "stalled",
-    "meta",
-    "result",
-    "error",
-    "seq",
-}
-
-ENDS = {
-    "succeeded": lambda snapshot: snapshot.succeeded({"n": 1}, now=LATER),
-    "failed": lambda snapshot: snapshot.failed("ValueError", "no", now=LATER),
-    "cancelled": lambda snapshot: snapshot.cancelled(now=LATER),
-    "lost": lambda snapshot: snapshot.lost(now=LATER),
-}
-
-texts = st.text(alphabet=st.characters(exclude_categories=()))  # lone surrogates, U+2028 and control characters too
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
-    max_leaves=10,
-)
-json_objects = st.dictionaries(texts, json_values, max_size=4)
 amounts = st.none() | st.integers(-(10**308), 10**308) | st.floats(allow_nan=False, allow_infinity=False)
 
 

@@ -3,23 +3,11 @@
 import asyncio
 import gc
 import threading
-from decimal import Decimal
 
 import pytest
 
 from tasks_app import TaskCancelled
 from tests.doubles import agenerate, take
-
-NO_NUMBERS = ["1", b"1", [], {}, True, False, object, 1j]
-NOT_FINITE = [
-    float("nan"),
-    float("inf"),
-    -float("inf"),
-    Decimal("NaN"),
-    Decimal("Infinity"),
-    10**400,
-    Decimal("1e400"),
-]
 
 
 def test_track_yields_the_items(job):
