@@ -260,7 +260,7 @@ class Run:
         self.task_result.errors.append(
             TaskError(
                 exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
-                traceback="".join(format_exception(error)),
+                traceback=_format_traceback(error),
             )
         )
         self._finish(TaskResultStatus.FAILED)
@@ -281,6 +281,14 @@ class Run:
 
     async def _announce_end(self) -> None:
         await _signals.task_finished.asend(self._backend, task_result=self.task_result)
+
+
+def _format_traceback(error: BaseException) -> str:
+    try:
+        return "".join(format_exception(error))
+    except Exception as failure:
+        # Before 3.13, Python's own parser may fail here when two threads use it at once (CPython issue 106905).
+        return f"{type(error).__qualname__} (its traceback can't be shown: {type(failure).__name__})"
 
 
 def _cancel_soon(loop: asyncio.AbstractEventLoop, body: "asyncio.Task[Any]") -> None:

@@ -57,3 +57,13 @@ def test_cancel_that_comes_as_a_coroutine_returns_does_not_keep_the_end_from_rec
     finally:
         signals.task_finished.disconnect(receive)
     assert get_snapshot(task_id).is_terminal
+
+
+def test_task_ends_though_its_traceback_cannot_be_shown(monkeypatch):
+    def fail(error):
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    monkeypatch.setattr("tasks_app.executor.format_exception", fail)
+    result = jobs.fail.enqueue()
+    assert wait_for_end(result.id) == "failed"
+    assert result.errors[0].traceback == "RuntimeError (its traceback can't be shown: SystemError)"
