@@ -13,8 +13,8 @@ from tests.wire_site import Site, find_errors
 #: Daphne waits a moment for its connections, but nobody's supervisor should have to kill it.
 SECONDS = 5
 
-#: On Python 3.11 the interpreter crashes in its last garbage collection, after the server's last act: Django 5.2 leaves
-#: asyncio tasks of open streams pending. A site without this app does the same once "daphne" is in its INSTALLED_APPS.
+#: On Python 3.11 the interpreter crashes in its last garbage collection, after all that the server does: Django 5.2
+#: leaves asyncio tasks of open streams pending. A site without this app does so too, with "daphne" in INSTALLED_APPS.
 CLEAN = (0,) if sys.version_info >= (3, 12) else (0, -signal.SIGSEGV)
 
 ENV = {"DJANGO_SETTINGS_MODULE": "tests.wire_settings"}
