@@ -8,7 +8,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any, cast
 
-from .encoding import normalize
+from .encoding import encode_json
 from .pace import Pace
 from .state import MAX_NAME_LENGTH, Report, Snapshot, Stage, State, percent_of
 
@@ -63,10 +63,10 @@ class Draft:
         self._begin_count()
 
     def merge(self, values: Mapping[str, Any], *, limit: int) -> None:
-        """Merge JSON values of at most `limit` bytes into `meta`."""
-        meta, text = normalize({**self.meta, **values})
-        if len(text) > limit:
-            raise ValueError(f"meta would have {len(text)!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
+        """Merge values that `normalize` gave into `meta`, which may have `limit` bytes as JSON."""
+        meta = {**self.meta, **values}
+        if (size := len(encode_json(meta))) > limit:
+            raise ValueError(f"meta would have {size!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
         self.meta = meta
 
     def apply_to(self, snapshot: Snapshot, *, is_cancelled: bool, now: datetime, monotonic: float) -> Snapshot:

