@@ -38,6 +38,7 @@ class View:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.event_id = snapshot.event_id
+        self.is_terminal = snapshot.is_terminal
 
     @cached_property
     def frame(self) -> bytes:

@@ -12,8 +12,10 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from contextvars import Context
+from functools import lru_cache
 from typing import Any
 
+from django.core.signals import setting_changed
 from django.utils.crypto import get_random_string
 
 from .conf import get_settings
@@ -37,6 +39,7 @@ MAX_BACKOFF = 30.0
 SEND_TIMEOUT = 5.0
 
 
+@lru_cache(maxsize=1)
 def has_layer() -> bool:
     """Is there a layer that connects processes? The in-memory one does not."""
     config = channel_layers.configs.get(get_settings().CHANNEL_LAYER, {}) if channel_layers is not None else {}
@@ -215,5 +218,11 @@ def _renew_sender() -> None:
     _sender = LayerSender()  # its thread did not survive the fork
 
 
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting in ("CHANNEL_LAYERS", "TASKS_APP"):
+        has_layer.cache_clear()
+
+
 _sender = LayerSender()
 os.register_at_fork(after_in_child=_renew_sender)
+setting_changed.connect(_forget, dispatch_uid="tasks_app.layers")

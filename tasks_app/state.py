@@ -148,8 +148,8 @@ class Snapshot:
 
     def begun(self, *, now: datetime) -> Self:
         """Return the snapshot of a new attempt: running, with nothing reported yet but the `meta` of earlier ones."""
-        return replace(
-            self._changed(now),
+        return self._changed(
+            now,
             state=State.RUNNING,
             status=DEFAULT_STATUS[State.RUNNING],
             attempt=self.attempt + 1,
@@ -180,25 +180,26 @@ class Snapshot:
             percent = max(percent, self.percent or 0.0)
         progress = self.progress if percent is None else max(self.progress, min(floor_percent(percent), 99))
         status = self.status if report.status is None else report.status[:MAX_STATUS_LENGTH]
-        new = replace(
-            self,
-            progress=progress,
-            percent=percent,
-            status=status,
-            current=report.current,
-            total=report.total,
-            unit=report.unit and report.unit[:MAX_NAME_LENGTH],
-            stages=report.stages,
-            meta=report.meta,
-            cancel_requested=report.cancel_requested,
-        )
-        return self if new == self else replace(new._changed(now), rate=rate, eta=eta)
+        news = {
+            "progress": progress,
+            "percent": percent,
+            "status": status,
+            "current": report.current,
+            "total": report.total,
+            "unit": report.unit and report.unit[:MAX_NAME_LENGTH],
+            "stages": report.stages,
+            "meta": report.meta,
+            "cancel_requested": report.cancel_requested,
+        }
+        if all(getattr(self, name) == value for name, value in news.items()):
+            return self
+        return self._changed(now, rate=rate, eta=eta, **news)
 
     def waiting(self, position: int | None, *, now: datetime) -> Self:
         """Return the snapshot of a queued task that is `position`th in line (1 is next)."""
         if self.state is not State.QUEUED or position == self.queue_position:
             return self
-        return replace(self._changed(now), queue_position=position)
+        return self._changed(now, queue_position=position)
 
     def beating(self) -> Self:
         """Return the snapshot with a new sign of life; viewers see no difference."""
@@ -269,14 +270,14 @@ class Snapshot:
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"not a stored snapshot: {str(text)[:80]!r}") from error
 
-    def _changed(self, now: datetime) -> Self:
-        return replace(self, seq=self.seq + 1, updated_at=now, stalled=False)
+    def _changed(self, now: datetime, **changes: Any) -> Self:
+        return replace(self, seq=self.seq + 1, updated_at=now, stalled=False, **changes)
 
     def _ended(self, state: State, now: datetime, stages: tuple[Stage, ...]) -> Self:
         """`status` stays what the task set last; where it set nothing it is the state's own."""
         is_default = self.status == DEFAULT_STATUS[self.state]
-        return replace(
-            self._changed(now),
+        return self._changed(
+            now,
             state=state,
             status=DEFAULT_STATUS[state] if is_default else self.status,
             finished_at=now,

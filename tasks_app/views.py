@@ -80,7 +80,7 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
         if view is None:
             raise _not_found(task_id)
         last_event_id = _get_last_event_id(request)
-        if view.snapshot.is_terminal and last_event_id == view.event_id:
+        if view.is_terminal and last_event_id == view.event_id:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
         unless_sent.pop_all()
     stream.show_one(last_event_id)
@@ -95,7 +95,7 @@ async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
         stream = await _open_stream(request, task_ids)
         unless_sent.callback(stream.close)
         views = await _get_visible_views(request, stream)
-        has_ended = all(view is None or view.snapshot.is_terminal for view in views)
+        has_ended = all(view is None or view.is_terminal for view in views)
         if has_ended and _get_last_event_id(request) == sse.END_ID:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
         unless_sent.pop_all()
