@@ -1,12 +1,13 @@
 """What a job has said so far, before it becomes a snapshot. Pure; whoever shares one between threads locks it."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from numbers import Real
-from typing import Any, cast
+from typing import Any
 
 from .encoding import encode_json
 from .pace import Pace
@@ -26,17 +27,6 @@ class Draft:
         self._active: str | None = None
         self._unit_pace = Pace()
         self._percent_pace = Pace()
-
-    def set(self, *, current: float | None, total: float | None, status: str | None, unit: str | None) -> None:
-        """Take over what is not None."""
-        if current is not None:
-            self.current = current
-        if total is not None:
-            self.total = total
-        if status is not None:
-            self.status = status
-        if unit is not None:
-            self.unit = unit
 
     def declare(self, stages: tuple[Stage, ...]) -> None:
         """Divide the task into stages."""
@@ -113,8 +103,8 @@ def make_stages(weights: Mapping[str, float]) -> tuple[Stage, ...]:
     return tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
 
 
-#: Whole numbers below this are the same as floats.
-_EXACT = 2**53
+#: Whole numbers of up to so many bits are the same as floats.
+EXACT_BITS = sys.float_info.mant_dig
 
 
 def check_number(name: str, value: Any) -> float:
@@ -123,9 +113,9 @@ def check_number(name: str, value: Any) -> float:
     Raises:
         TypeError, ValueError: it is not a finite number; the message calls it `name`.
     """
+    if type(value) is int and value.bit_length() <= EXACT_BITS:  # nearly always
+        return value
     kind = type(value)
-    if kind is int and -_EXACT < value < _EXACT:  # nearly always; a job may call this a million times
-        return cast(int, value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real | Decimal)):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from .conf import get_settings
-from .draft import Draft, check_number, make_stages
+from .draft import EXACT_BITS, Draft, check_number, make_stages
 from .encoding import normalize
 from .exceptions import TaskCancelled
 from .flusher import Flusher, get_flusher
@@ -58,7 +58,8 @@ class Progress:
         Raises:
             TypeError, ValueError: `current` or `total` is not a finite number.
         """
-        if current is not None:
+        # Loops call this: what is true of nearly every call is seen without a call of its own, here and at the end.
+        if current is not None and (type(current) is not int or current.bit_length() > EXACT_BITS):
             current = check_number("current", current)
         if total is not None:
             total = check_number("total", total)
@@ -66,8 +67,17 @@ class Progress:
         status = None if status is None else str(status)
         unit = None if unit is None else str(unit)
         with self._lock:
-            self.draft.set(current=current, total=total, status=status, unit=unit)
-        self._touch()
+            draft = self.draft
+            if current is not None:
+                draft.current = current
+            if total is not None:
+                draft.total = total
+            if status is not None:
+                draft.status = status
+            if unit is not None:
+                draft.unit = unit
+        if not self._is_dirty:
+            self._touch()
 
     def advance(self, n: float = 1) -> None:
         """Add `n` to `current`.

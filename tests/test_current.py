@@ -1,6 +1,7 @@
 """`progress` stands for the task of the running context, and `task_run` makes one."""
 
 import asyncio
+import pickle
 import threading
 import uuid
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from tasks_app import TaskCancelled, get_snapshot, progress, task_run
 from tasks_app.current import bind, find_reporter, get_bound, identify_owner
 from tasks_app.flusher import get_flusher
+from tasks_app.reporter import Progress
 from tests.doubles import agenerate
 
 
@@ -45,6 +47,32 @@ def test_proxy_says_where_it_stands():
     assert repr(progress) == "<progress outside a task>"
     with task_run("demo") as task:
         assert repr(progress) == f"<progress of task {task.task_id!r}>"
+
+
+def test_proxy_has_every_public_name_of_a_task():
+    assert [name for name in dir(Progress) if not name.startswith("_") and name not in dir(progress)] == []
+
+
+def test_proxy_has_no_other_names():
+    with task_run("demo"):
+        assert not hasattr(progress, "finish")
+    with pytest.raises(AttributeError, match="no attribute 'finish'"):
+        progress.finish()
+
+
+def test_copy_of_the_proxy_is_the_proxy():
+    copied = pickle.loads(pickle.dumps(progress))
+    with task_run("demo") as task:
+        assert copied.task_id == task.task_id
+
+
+def test_method_of_the_proxy_reports_to_the_task_it_was_taken_in_from_any_thread():
+    """As a library's callback does: `download(url, callback=progress.update)`."""
+    with task_run("demo") as task:
+        thread = threading.Thread(target=progress.update, kwargs={"current": 5})
+        thread.start()
+        thread.join()
+    assert get_snapshot(task.task_id).current == 5
 
 
 def test_proxy_stands_for_the_task_of_its_thread():

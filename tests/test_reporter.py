@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ import pytest
 from django.test import override_settings
 
 from tasks_app import TaskCancelled
+from tasks_app.draft import Draft
 from tasks_app.reporter import Progress
 from tasks_app.state import Snapshot
 from tests.doubles import HandFlusher, take
@@ -61,6 +63,50 @@ def test_status_that_reports_itself_does_not_stop_the_job(job):
     worker.join(5)
     assert not worker.is_alive()
     assert take(job).status == "chatty"
+
+
+class WatchedDraft(Draft):
+    """Calls `on_current` in the middle of an update: whenever `current` was set."""
+
+    on_current: Callable[[], None] | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "current" and self.on_current is not None:
+            on_current, self.on_current = self.on_current, None
+            on_current()
+
+
+def test_no_snapshot_is_taken_in_the_middle_of_an_update(job):
+    can_take = []
+
+    def try_to_take() -> None:
+        thread = threading.Thread(target=lambda: can_take.append(job._lock.acquire(blocking=False)))
+        thread.start()
+        thread.join()
+
+    job.draft = WatchedDraft({})
+    job.draft.on_current = try_to_take
+    job.update(current=1, total=2)
+    assert can_take == [False]
+
+
+def test_signal_handler_that_reports_in_the_middle_of_an_update_does_not_stop_the_job(job):
+    job.draft = WatchedDraft({})
+    job.draft.on_current = lambda: job.update(status="Interrupted")
+    worker = threading.Thread(target=job.update, kwargs={"current": 1}, daemon=True)
+    worker.start()
+    worker.join(5)
+    assert not worker.is_alive()
+    assert (take(job).current, take(job).status) == (1, "Interrupted")
+
+
+def test_first_update_after_a_snapshot_was_taken_wakes_the_flusher(job, flusher):
+    take(job)
+    flusher._changed.clear()
+    job.update(current=1)
+    assert flusher._changed.is_set()
+    assert take(job).current == 1
 
 
 @pytest.mark.parametrize(
