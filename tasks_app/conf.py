@@ -51,6 +51,8 @@ class Settings:
     MAX_TASKS_PER_STREAM: int = 100
     #: Lifetime of a stream, drawn ± 20 %; None: as long as the task lives.
     MAX_STREAM_SECONDS: float | None = None
+    #: Bytes that may wait for a reader of a stream, on a server without backpressure; see `tasks_app.asgi`.
+    MAX_WRITE_BUFFER: int = 1_048_576
     #: Bytes that a request's body may have.
     MAX_BODY: int = 65536
     #: Bytes that a task's result, or its meta, may have as JSON.
@@ -195,6 +197,7 @@ _RULES: Mapping[str, _Rule] = {
     "MAX_STREAMS": _whole(at_least=1),
     "MAX_TASKS_PER_STREAM": _whole(at_least=1),
     "MAX_STREAM_SECONDS": _optional(_number(at_least=0.01)),
+    "MAX_WRITE_BUFFER": _whole(at_least=1),
     "MAX_BODY": _whole(at_least=1),
     "RESULT_MAX_BYTES": _whole(at_least=1),
     "LOG_LINES": _whole(at_least=1),

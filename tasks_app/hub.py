@@ -33,17 +33,18 @@ class Viewer(Protocol):
 
 
 class View:
-    """One public version of a task, with its frames: made once, and the same bytes for every stream."""
+    """One public version of a task, with its frames: made once, and the same bytes for every stream.
+
+    Raises:
+        ValueError, RecursionError: the snapshot holds what is not JSON.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.event_id = snapshot.event_id
         self.is_terminal = snapshot.is_terminal
-
-    @cached_property
-    def frame(self) -> bytes:
-        """The unnamed event."""
-        return sse.encode_snapshot(self.snapshot)
+        #: The unnamed event.
+        self.frame = sse.encode_snapshot(snapshot)
 
     @cached_property
     def end_frame(self) -> bytes:
@@ -261,7 +262,7 @@ class Hub:
     def _apply_one(self, watch: Watch, text: str | None) -> None:
         try:
             has_news = watch.apply(text, monotonic=time.monotonic())
-        except ValueError:
+        except (ValueError, RecursionError):
             logger.exception("task %s: what the cache holds is no snapshot", watch.task_id)
             return
         if has_news:

@@ -34,7 +34,7 @@ class Stream:
         self.watches: list[Watch] = []
         self._hub = hub
         self._loop = asyncio.get_running_loop()
-        self._head = [sse.encode_retry(draw_around(settings.RETRY_MS, 0.5))]
+        self._head = sse.encode_retry(draw_around(settings.RETRY_MS, 0.5))
         self._sign_of_life = sse.HEARTBEAT_EVENT if uses_heartbeat_events else sse.KEEP_ALIVE
         self._expiry = self._draw_expiry(settings.MAX_STREAM_SECONDS)
         self._pending: dict[Watch, None] = {}
@@ -70,7 +70,7 @@ class Stream:
         for watch in hidden:
             del self._pending[watch]
             self._hub.unwatch(self, watch)
-            self._head.append(sse.encode_missing(watch.task_id))
+            self._head += sse.encode_missing(watch.task_id)
             self._ended["missing"] += 1
 
     def __del__(self) -> None:
@@ -101,8 +101,14 @@ class Stream:
 
     def notify(self, watch: Watch) -> None:
         """Take note that a task changed."""
-        self._pending[watch] = None
-        self._step()
+        waiter, view = self._waiter, watch.view
+        if waiter is not None and not waiter.done() and view is not None and not view.is_terminal:
+            # Whoever waits has been given all that there was before: most frames go this short way.
+            self._is_idle = self._is_overdue = False
+            waiter.set_result(view.frame)
+        else:
+            self._pending[watch] = None
+            self._step()
 
     def tick(self) -> None:
         """Take note that half a KEEPALIVE has passed: twice that without a frame, and a sign of life is due."""
@@ -150,8 +156,9 @@ class Stream:
         """Return what is to be sent now, if anything; one frame alone is the object that all streams share."""
         if self._is_done:
             return b""
-        frames = self._take_head() if self._head else []
-        size = 0
+        if self._head:
+            return self._take_head()
+        frames, size = [], 0
         while self._pending and size < CHUNK_BYTES:
             watch = next(iter(self._pending))
             del self._pending[watch]
@@ -167,9 +174,10 @@ class Stream:
             self._is_idle = self._is_overdue = False
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
-    def _take_head(self) -> list[bytes]:
+    def _take_head(self) -> bytes:
+        # A chunk of its own: the server's loop holds the last one, and the frames that follow are shared.
         release_request_thread()
-        head, self._head = self._head, []
+        head, self._head = self._head, b""
         return head
 
     def _take_view(self, watch: Watch, view: View) -> bytes:

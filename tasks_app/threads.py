@@ -1,20 +1,248 @@
-"""The thread that asgiref keeps for the sync code of each request."""
+"""The threads that run the sync code of ASGI requests."""
 
-from asgiref.sync import SyncToAsync
-from django.db import connections
+import asyncio
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
+from weakref import ref
+
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from django.db import close_old_connections, connections
+
+#: Seconds without any sync code after which the thread of a request is shared with one that waits: the former may go
+#: on for hours, or wait for the latter.
+PATIENCE = 0.05
 
 
 def release_request_thread() -> None:
     """Let go of the thread, and of the database connections open in it, that serve the running ASGI request.
 
     Django's handler keeps both until the response has ended: for a stream that is hours, for nothing. Neither is
-    waited for: the thread closes its connections and ends. Sync code that runs later gets a new one.
+    waited for: the thread closes its connections and ends. Sync code that runs later gets a new one. Where others
+    use the thread too, it stays, and connections that may be used again (CONN_MAX_AGE) stay open in it.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is None or (executor := SyncToAsync.context_to_thread_executor.get(context)) is None:
         return
-    executor.submit(connections.close_all)
-    is_lent = getattr(context, "_executor", None) is not None  # by whoever entered the context; it is theirs
-    if not is_lent:
+    if isinstance(executor, LentThread):
+        executor.release()
+    elif getattr(context, "_executor", None) is not None:  # lent by whoever entered the context
+        executor.submit(close_old_connections)
+    else:
+        executor.submit(connections.close_all)
         del SyncToAsync.context_to_thread_executor[context]
         executor.shutdown(wait=False)
+
+
+class RequestThreads:
+    """A few threads for the sync code of any number of requests.
+
+    They are daemon threads, because servers wait for the others when they stop. Each is made when it is first needed,
+    and stays: with it, its database connections live as long as CONN_MAX_AGE says. A request has its thread alone, as
+    long as there are enough; see `PATIENCE` for when there are not.
+
+    Args:
+        limit: threads at the most, at least 1.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._begin()
+        os.register_at_fork(after_in_child=partial(_begin_anew, ref(self)))
+
+    def lend(self) -> "LentThread":
+        """Return what, with `async with` around it, has the sync code of one request run in one of these threads."""
+        return LentThread(self)
+
+    def submit(self, lent: "LentThread", call: "Call") -> None:
+        """Make a call in the thread that was lent, or lend one for it."""
+        with self._lock:
+            lent.calls.append(call)
+            if (worker := lent.worker or self._find_unused()) is not None:
+                _hand_over(lent, worker)
+            elif lent not in self._waiting:
+                self._waiting[lent] = None
+                self._set_timer()
+
+    def take_back(self, lent: "LentThread") -> None:
+        """Take note that the thread is no longer lent."""
+        with self._lock:
+            if (worker := lent.worker) is not None:
+                lent.worker = None
+                worker.requests -= 1
+                self._offer(worker)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._workers: list[Worker] = []
+        self._waiting: dict[LentThread, None] = {}
+        self._timed: asyncio.AbstractEventLoop | None = None
+
+    def _find_unused(self) -> "Worker | None":
+        for worker in self._workers:
+            if worker.is_idle and not worker.requests:
+                return worker
+        if len(self._workers) < self._limit:
+            self._workers.append(Worker(self._finish))
+            return self._workers[-1]
+        return None
+
+    def _finish(self, worker: "Worker") -> None:
+        with self._lock:
+            worker.calls -= 1
+            worker.ended_at = time.monotonic()
+            self._offer(worker)
+
+    def _offer(self, worker: "Worker", *, to_share: bool = False) -> None:
+        first = next(iter(self._waiting), None)
+        if first is not None and worker.is_idle and (to_share or not worker.requests):
+            del self._waiting[first]
+            _hand_over(first, worker)
+
+    def _set_timer(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timed is not loop:  # another one may be closed by now, with its timer
+            self._timed = loop
+            loop.call_later(PATIENCE, self._share, context=Context())
+
+    def _share(self) -> None:
+        with self._lock:
+            self._timed = None
+            for worker in self._workers:
+                if time.monotonic() - worker.ended_at >= PATIENCE:
+                    self._offer(worker, to_share=True)
+            if self._waiting:
+                self._set_timer()
+
+
+class LentThread:
+    """The thread of one request, which it gets when its first sync code is to run.
+
+    It is what `run_in_executor` asks of an executor, but for the kind of future: one of asyncio, which asyncio takes
+    as it is. Around one of `concurrent.futures` it would build a chain that costs as much as the change of thread.
+    And it is not handed to `ThreadSensitiveContext(executor=...)`: with that, asyncio tasks that outlive their
+    request could run no more sync code.
+    """
+
+    __slots__ = ("__weakref__", "_context", "_threads", "calls", "has_ended", "worker")
+
+    def __init__(self, threads: RequestThreads) -> None:
+        self.worker: Worker | None = None
+        self.calls: list[Call] = []
+        self.has_ended = False
+        self._threads = threads
+        self._context = ThreadSensitiveContext()
+
+    async def __aenter__(self) -> None:
+        await self._context.__aenter__()  # type: ignore[no-untyped-call]
+        SyncToAsync.context_to_thread_executor[self._context] = self  # type: ignore[assignment]  # see above
+
+    async def __aexit__(self, *error: Any) -> None:
+        SyncToAsync.context_to_thread_executor.pop(self._context, None)
+        self.end()
+        await self._context.__aexit__(*error)  # type: ignore[no-untyped-call]
+
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> "asyncio.Future[Any]":
+        """Call a function in the thread; to be called where an event loop runs."""
+        loop = asyncio.get_running_loop()
+        call = Call(partial(function, *args), loop, loop.create_future())
+        self._threads.submit(self, call)
+        return call.future
+
+    def release(self) -> None:
+        """Give the thread back before the request has ended; its database connections are closed as at its end.
+
+        Sync code that runs later gets one anew.
+        """
+        if self.worker is not None:
+            self.submit(close_old_connections)
+            self._threads.take_back(self)
+
+    def end(self) -> None:
+        """Give the thread back for good."""
+        self.has_ended = True
+        self._threads.take_back(self)
+
+
+@dataclass(slots=True)
+class Call:
+    """A function that is called in a thread, for a future of an event loop."""
+
+    function: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+
+    def run(self, on_end: Callable[[], None]) -> None:
+        """Call the function, unless the call was cancelled; `on_end` runs before anybody can learn of the result."""
+        result, error = None, None
+        if not self.future.cancelled():
+            try:
+                result = self.function()
+            except BaseException as raised:
+                error = raised
+        on_end()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self.loop.call_soon_threadsafe(_settle, self.future, result, error)
+        del error  # its traceback holds this frame
+
+
+class Worker:
+    """A daemon thread that makes one call at a time: how many it has to make, and how many requests have it."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, on_end: "Callable[[Worker], None]") -> None:
+        self.calls = 0
+        self.requests = 0
+        self.ended_at = 0.0
+        self._queue: SimpleQueue[Call] = SimpleQueue()
+        self._on_end = partial(on_end, self)
+        name = f"tasks_app-request-{next(self._numbers)}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Does nothing run in it?"""
+        return not self.calls
+
+    def put(self, call: Call) -> None:
+        """Make a call after those that wait already."""
+        self.calls += 1
+        self._queue.put(call)
+
+    def _work(self) -> None:
+        while True:
+            self._queue.get().run(self._on_end)
+
+
+def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+    if future.done():  # it was cancelled
+        return
+    if isinstance(error, StopIteration):  # a future can't raise it
+        error = RuntimeError(f"sync code raised {error!r}")
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+def _hand_over(lent: LentThread, worker: Worker) -> None:
+    if lent.worker is None and not lent.has_ended:
+        lent.worker = worker
+        worker.requests += 1
+    for call in lent.calls:
+        worker.put(call)
+    lent.calls.clear()
+
+
+def _begin_anew(threads: "ref[RequestThreads]") -> None:
+    if (living := threads()) is not None:
+        living._begin()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
+from tasks_app import sse
 from tasks_app.hub import get_hub
 from tasks_app.state import Snapshot
 from tasks_app.stream import EventStreamResponse, Stream, draw_around
@@ -74,7 +75,7 @@ async def let_run() -> None:
 # One task
 
 
-async def test_first_chunk_is_retry_and_the_snapshot_of_now():
+async def test_first_come_retry_and_the_snapshot_of_now():
     put(report(make_running(), 42))
     stream = await open_one()
     decoder = EventDecoder()
@@ -339,12 +340,22 @@ async def test_stream_that_nobody_closes_is_let_go_of_with_its_last_reference(se
     await until(lambda: is_idle(hub), "the hub let go of everything")
 
 
-async def test_exception_inside_ends_the_stream_and_is_logged(caplog):
+async def test_text_that_is_no_snapshot_is_logged_and_leaves_the_stream_open(caplog):
     put(make_running())
     stream = await open_one()
     await read_next(stream)
     save_text("t1", report(make_running(), 10).to_json().replace('"result":null', '"result":Infinity'))
-    assert await read_rest(stream) == b""
+    await until(lambda: caplog.records, "it was logged")
+    assert caplog.records[0].getMessage() == "task t1: what the cache holds is no snapshot"
+    put(make_running().succeeded(now=NOW))
+    assert find_states(await read_events(stream)) == ["succeeded"]
+
+
+async def test_exception_inside_ends_the_stream_and_is_logged(caplog, monkeypatch):
+    monkeypatch.setattr(sse, "encode_all_ended", None)
+    put(make_running("t1").succeeded(now=NOW))
+    stream = await open_many("t1")
+    assert await read_events(stream) == []
     (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.getMessage() == "a stream failed; tasks ['t1']"
     assert record.exc_info is not None

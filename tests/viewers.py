@@ -71,9 +71,10 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 
 async def read_next(stream: AsyncIterable[bytes]) -> bytes:
-    """Return the next chunk of a stream."""
+    """Return the next chunk of a stream; before its first frames comes its head."""
     async with asyncio.timeout(DEADLINE):
-        return await anext(aiter(stream))
+        chunk = await anext(aiter(stream))
+        return chunk + await anext(aiter(stream)) if chunk.startswith(b"retry: ") else chunk
 
 
 async def read_rest(stream: AsyncIterable[bytes]) -> bytes:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests import wire
@@ -65,10 +66,22 @@ class Site:
         wait_until(lambda: self.get_snapshot(task_id)["state"] == state, f"task {task_id} is {state}")
         return self.get_snapshot(task_id)
 
+    def count_connections(self, database: Path) -> int:
+        """Return how many connections to this database file the process has open."""
+        folder = Path(f"/proc/{self.server.process.pid}/fd")
+        return sum(_is_link_to(item, database) for item in folder.iterdir())
+
     def wait_until_free(self) -> None:
         """Wait until the process holds no stream."""
         wait_until(lambda: not self.get_stats()["viewers"], f"every stream was let go of: {self.get_stats()}")
         assert self.get_stats()["watches"] == []
+
+
+def _is_link_to(link: Path, target: Path) -> bool:
+    try:
+        return link.readlink() == target
+    except FileNotFoundError:  # it was closed in the meantime
+        return False
 
 
 @contextmanager

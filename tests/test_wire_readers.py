@@ -1,0 +1,137 @@
+"""Readers that read slowly or not at all, behind Daphne: with `tasks_app.asgi.wrap()`, and without."""
+
+import re
+import time
+from collections.abc import Iterator
+from socket import socket
+
+import pytest
+
+from tests import wire
+from tests.servers import run_uvicorn
+from tests.waiting import wait_until
+from tests.wire_site import Site
+from tests.wrapped import PLAIN, open_narrow, run_wrapped
+from tests.wrapped_site import MUCH
+
+#: A flood of these frames is what a reader that does not read would have the server keep.
+FRAMES, SIZE = 400, 100_000
+
+#: What the process may grow by: snapshots and frames that are being made, and the buffer of one stream.
+GROWTH_KB = 12_000
+
+SETTINGS = {"MAX_WRITE_BUFFER": 300_000, "KEEPALIVE": 1, "RESULT_MAX_BYTES": 1_000_000}
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with run_wrapped(**SETTINGS) as site:
+        yield site
+
+
+@pytest.fixture
+def target(site) -> str:
+    """The stream of a task that floods its viewers."""
+    return f"/task-progress/{site.start('flood', frames=FRAMES, size=SIZE)}"
+
+
+def read(client: socket, *, responses: int = 1, bytes_per_second: float = 1e9) -> bytes:
+    """Read so many chunked responses, and no faster than that."""
+    begun, received, ends = time.monotonic(), bytearray(), 0
+    while ends < responses:
+        part = client.recv(16_384)
+        assert part, "the server closed the connection"
+        ends += (bytes(received[-4:]) + part).count(LAST_CHUNK)
+        received += part
+        _wait_until_due(begun + len(received) / bytes_per_second)
+    return bytes(received)
+
+
+def _wait_until_due(monotonic: float) -> None:
+    wait_until(lambda: time.monotonic() >= monotonic, "it is time to read on")
+
+
+def wait_for_cut(site: Site) -> None:
+    wait_until(lambda: "a stream was cut" in site.log, "the stream that nobody reads was cut")
+
+
+def test_reader_that_does_not_read_is_cut_and_costs_no_memory(site, target):
+    before = site.get_stats()["rss_kb"]
+    events, most = [], 0
+    with open_narrow(site, target), wire.EventStream(site.port, target) as other:
+        while (event := other.next()) is not None:
+            events.append(event)
+            if len(events) % 20 == 0:
+                most = max(most, site.get_stats()["rss_kb"])
+        wait_for_cut(site)
+        site.wait_until_free()
+    assert (events[-1].type, events[-1].json()["meta"]["number"]) == ("end", FRAMES - 1)
+    assert 0 < most - before < GROWTH_KB
+
+
+def test_cut_is_logged_once_with_the_path_and_without_the_query(site, target):
+    with open_narrow(site, f"{target}?token=secret"):
+        wait_for_cut(site)
+        site.wait_until_free()
+    (line,) = [line for line in site.server.output if "a stream was cut" in line]
+    assert "WARNING" in line
+    assert f"path '{target}'" in line
+    assert 0 < int(re.search(r"(\d+) bytes", line)[1]) - SETTINGS["MAX_WRITE_BUFFER"] < 2 * SIZE
+    assert "secret" not in line
+
+
+def test_slow_reader_gets_the_latest_and_the_end():
+    with run_wrapped(MAX_WRITE_BUFFER=4_000_000, KEEPALIVE=1, RESULT_MAX_BYTES=1_000_000) as site:
+        target = f"/task-progress/{site.start('flood', frames=FRAMES, size=SIZE)}"
+        with open_narrow(site, target, receive_buffer=65_536) as client:
+            received = read(client, bytes_per_second=2_000_000)
+    assert b"event: end" in received
+    assert received.count(b'"seq"') < FRAMES / 2
+    assert "a stream was cut" not in site.log
+
+
+def test_reader_that_pauses_for_less_than_keepalive_is_not_cut():
+    with run_wrapped(**{**SETTINGS, "KEEPALIVE": 30}) as site:
+        task_id = site.start("flood", frames=FRAMES, size=SIZE)
+        with open_narrow(site, f"/task-progress/{task_id}") as client:
+            site.wait_for(task_id, "succeeded")
+            assert b"event: end" in read(client)
+
+
+def test_stream_without_the_wrapper_is_left_alone():
+    with run_wrapped(PLAIN, **{**SETTINGS, "KEEPALIVE": 0.1}) as site:
+        task_id = site.start("flood", frames=FRAMES, size=SIZE)
+        with open_narrow(site, f"/task-progress/{task_id}") as client:
+            site.wait_for(task_id, "succeeded")
+            assert b"event: end" in read(client)
+
+
+def test_uvicorn_lets_streams_wait_by_itself():
+    with run_wrapped(run=run_uvicorn, **{**SETTINGS, "MAX_WRITE_BUFFER": 1}) as site:
+        events = site.read_all(site.start("flood", frames=50, size=1000))
+    assert (events[-1].type, events[-1].json()["meta"]["number"]) == ("end", 49)
+
+
+def test_streams_follow_each_other_on_one_connection(site):
+    task_id = site.start("flood", frames=1, size=10)
+    site.wait_for(task_id, "succeeded")
+    with open_narrow(site, *[f"/task-progress/{task_id}"] * 3) as client:
+        assert read(client, responses=3).count(b"event: end") == 3
+
+
+def test_stream_behind_a_response_that_still_waits_is_cut(site, target):
+    with open_narrow(site, "/much", target):
+        wait_for_cut(site)
+        site.wait_until_free()
+
+
+def test_response_that_is_no_stream_may_wait_longer_and_be_larger(site, target):
+    with open_narrow(site, "/much", receive_buffer=65_536) as client, open_narrow(site, target):
+        wait_for_cut(site)
+        count = 0
+        while count < MUCH:
+            part = client.recv(65_536)
+            assert part, "the server closed the connection"
+            count += len(part)
