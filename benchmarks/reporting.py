@@ -1,53 +1,44 @@
-"""What a job pays for reporting: `python -m benchmarks.reporting` prints a table of costs per step.
-
-Each figure is the least of several rounds, taken in turns in one run, and stands beside its ratio to the bare loop.
-"""
+"""What a job pays for reporting, per step of its loop: the least of several rounds, taken in turns."""
 
 import os
-import platform
 import time
-from collections.abc import Callable, Iterable
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "progress_site.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.site.settings")
 django.setup()
 
 from rich.console import Console  # noqa: E402 - apps must be ready before tasks_app is used
 from rich.progress import track as rich_track  # noqa: E402
+from tqdm import tqdm  # noqa: E402
 
 from tasks_app import progress, task_run  # noqa: E402
 
-STEPS = 200_000
-ROUNDS = 7
+from .figures import Figure  # noqa: E402
+
+STEPS, QUICK_STEPS = 200_000, 10_000
+ROUNDS, QUICK_ROUNDS = 7, 1
 
 
-def main() -> None:
-    """Measure everything and print the table."""
-    best = dict.fromkeys(CONTENDERS, float("inf"))
+def measure(*, is_quick: bool) -> Iterator[Figure]:
+    """Yield the costs of our loop and call, beside those of a bare loop and of others."""
+    steps, rounds = (QUICK_STEPS, QUICK_ROUNDS) if is_quick else (STEPS, ROUNDS)
+    costs = dict.fromkeys(LOOPS, float("inf"))
     with task_run("benchmark"):
-        for _ in range(ROUNDS):
-            for name, run in CONTENDERS.items():
-                best[name] = min(best[name], measure(run))
-    print_table(best)
+        for _ in range(rounds):
+            for name, loop in LOOPS.items():
+                costs[name] = min(costs[name], time_loop(loop, steps))
+    for mine, other in PAIRS:
+        yield Figure(f"{mine}, per step", costs[mine], "ns", other, costs[other])
 
 
-def measure(run: Callable[[], None]) -> float:
+def time_loop(loop: Callable[[int], None], steps: int) -> float:
     """Return the nanoseconds per step."""
     begun = time.perf_counter_ns()
-    run()
-    return (time.perf_counter_ns() - begun) / STEPS
-
-
-def print_table(costs: dict[str, float]) -> None:
-    """Print the costs with their ratio to the first of them, as a Markdown table."""
-    bare = next(iter(costs.values()))
-    print(f"{platform.python_implementation()} {platform.python_version()}, rich {version('rich')}, {STEPS:,} steps\n")
-    print("| | ns per step | ratio |\n|---|---|---|")
-    for name, cost in costs.items():
-        print(f"| {name} | {cost:.0f} | {cost / bare:.1f} |")
+    loop(steps)
+    return (time.perf_counter_ns() - begun) / steps
 
 
 def exhaust(iterable: Iterable[int]) -> None:
@@ -55,29 +46,45 @@ def exhaust(iterable: Iterable[int]) -> None:
         pass
 
 
-def loop_bare() -> None:
-    exhaust(range(STEPS))
+def loop_bare(steps: int) -> None:
+    exhaust(range(steps))
 
 
-def loop_tracked() -> None:
-    exhaust(progress.track(range(STEPS)))
+def loop_tracked(steps: int) -> None:
+    exhaust(progress.track(range(steps)))
 
 
-def loop_rich() -> None:
-    exhaust(rich_track(range(STEPS), console=Console(file=StringIO())))
+def loop_rich(steps: int) -> None:
+    exhaust(rich_track(range(steps), console=Console(file=StringIO())))
 
 
-def call_update() -> None:
-    for step in range(STEPS):
+def loop_tqdm(steps: int) -> None:
+    exhaust(tqdm(range(steps), file=StringIO()))
+
+
+def call_update(steps: int) -> None:
+    for step in range(steps):
         progress.update(current=step)
 
 
-CONTENDERS: dict[str, Callable[[], None]] = {
+def call_tqdm(steps: int) -> None:
+    with tqdm(total=steps, file=StringIO()) as bar:
+        for _ in range(steps):
+            bar.update()
+
+
+LOOPS: dict[str, Callable[[int], None]] = {
     "a bare loop": loop_bare,
-    "`progress.track()`": loop_tracked,
-    "`rich.progress.track()`": loop_rich,
-    "`progress.update(current=…)`": call_update,
+    "progress.track()": loop_tracked,
+    "tqdm()": loop_tqdm,
+    "rich.progress.track()": loop_rich,
+    "progress.update(current=…)": call_update,
+    "tqdm.update()": call_tqdm,
 }
 
-if __name__ == "__main__":
-    main()
+PAIRS = (
+    ("progress.track()", "a bare loop"),
+    ("progress.track()", "tqdm()"),
+    ("progress.track()", "rich.progress.track()"),
+    ("progress.update(current=…)", "tqdm.update()"),
+)

@@ -1,0 +1,112 @@
+"""The servers that are compared: each in a process of its own, asked for the same things in the same way."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from tests.servers import Server, run_daphne, run_uvicorn
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """An application on a server."""
+
+    name: str
+    run: Callable[..., AbstractContextManager[Server]]
+    application: str
+    pulse: str = "/pulse"
+    settings: str = "benchmarks.site.settings"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A contender's process while it runs."""
+
+    contender: Contender
+    server: Server
+    process: psutil.Process
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    def start_pulse(self, *, interval: float, **options: object) -> str:
+        """Start what changes every `interval` seconds; return the target of its stream."""
+        query = "&".join(f"{key}={value}" for key, value in {"interval": interval, **options}.items())
+        return str(self.post(f"{self.contender.pulse}?{query}")["stream"])
+
+    def start(self, task: str, **kwargs: object) -> str:
+        """Start a task, and return its id."""
+        return str(self.post("/start-task", {"task": task, "kwargs": kwargs})["task_id"])
+
+    def post(self, target: str, data: object = None) -> Mapping[str, object]:
+        """Post JSON, and return the JSON that comes back."""
+        body = b"" if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(self.server.url + target, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer: Mapping[str, object] = json.load(response)
+        return answer
+
+    def get(self, target: str) -> Mapping[str, object]:
+        """Return the JSON that is there."""
+        with urllib.request.urlopen(self.server.url + target, timeout=30) as response:
+            answer: Mapping[str, object] = json.load(response)
+        return answer
+
+    def get_cpu(self) -> float:
+        """Return the seconds of CPU that the process has used, as the operating system counts them."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def get_memory(self) -> int:
+        """Return the bytes of memory that the process holds."""
+        return int(self.process.memory_info().rss)
+
+    def count_threads(self) -> int:
+        """Return how many threads the process has."""
+        return int(self.process.num_threads())
+
+    def settle(self) -> None:
+        """Wait until the process has nothing to do."""
+        for _ in range(100):
+            before = self.get_cpu()
+            time.sleep(0.5)
+            if self.get_cpu() - before < 0.02:
+                return
+
+
+@contextmanager
+def run(contender: Contender, *, tasks_app: Mapping[str, object] | None = None) -> Iterator[Running]:
+    """Run a contender, with these values in TASKS_APP where it has one."""
+    env = {"DJANGO_SETTINGS_MODULE": contender.settings, "BENCHMARK_TASKS_APP": json.dumps(tasks_app or {})}
+    with contender.run(contender.application, env=env) as server:
+        yield Running(contender, server, psutil.Process(server.process.pid))
+
+
+OURS = "benchmarks.site.asgi:application"
+WRAPPED = "benchmarks.site.asgi:wrapped"
+RAW = "benchmarks.peers.raw:application"
+
+ours_on_daphne = Contender("tasks_app on Daphne", run_daphne, OURS)
+wrapped_on_daphne = Contender("tasks_app with its wrapper on Daphne", run_daphne, WRAPPED)
+naive_on_daphne = Contender("a naive Django view on Daphne", run_daphne, OURS, pulse="/naive-pulse")
+raw_on_daphne = Contender("raw ASGI on Daphne", run_daphne, RAW)
+eventstream_on_daphne = Contender(
+    "django-eventstream on Daphne",
+    run_daphne,
+    "benchmarks.peers.eventstream_asgi:application",
+    settings="benchmarks.peers.eventstream_settings",
+)
+ours_on_uvicorn = Contender("tasks_app on uvicorn", run_uvicorn, OURS)
+raw_on_uvicorn = Contender("raw ASGI on uvicorn", run_uvicorn, RAW)
+sse_starlette_on_uvicorn = Contender(
+    "sse-starlette on uvicorn", run_uvicorn, "benchmarks.peers.sse_starlette_app:application"
+)

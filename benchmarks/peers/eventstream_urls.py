@@ -1,0 +1,30 @@
+"""django-eventstream, as its documentation shows it: a channel, and events sent to it from a thread."""
+
+import time
+
+import django_eventstream.urls
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
+from django_eventstream import send_event
+
+from benchmarks.pulse import make_payload, run_job
+
+
+@csrf_exempt
+def start_pulse(request: HttpRequest) -> JsonResponse:
+    """Start a publisher."""
+    run_job(_publish, float(request.GET["interval"]))
+    return JsonResponse({"stream": "/stream/"})
+
+
+def _publish(interval: float) -> None:
+    while True:
+        send_event("pulse", "message", make_payload(), json_encode=False)
+        time.sleep(interval)
+
+
+urlpatterns = [
+    path("pulse", start_pulse),
+    path("stream/", include(django_eventstream.urls), {"channels": ["pulse"]}),
+]

@@ -1,0 +1,60 @@
+"""The least that a server can be asked to do: an ASGI application without a framework, with a queue per viewer."""
+
+import asyncio
+import json
+import time
+from urllib.parse import parse_qs
+
+from benchmarks.pulse import make_payload, run_job
+
+_viewers: set[asyncio.Queue[bytes]] = set()
+
+
+async def application(scope, receive, send) -> None:
+    """Answer `POST /pulse?interval=<s>&meta_bytes=<n>` and `GET /stream`."""
+    if scope["path"] == "/stream":
+        await _stream(receive, send)
+        return
+    query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
+    run_job(_publish, float(query["interval"]), int(query.get("meta_bytes", 0)), asyncio.get_running_loop())
+    await _start(send, b"application/json")
+    await send({"type": "http.response.body", "body": json.dumps({"stream": "/stream"}).encode()})
+
+
+async def _stream(receive, send) -> None:
+    gone = asyncio.create_task(_wait_until_gone(receive, asyncio.current_task()))
+    queue: asyncio.Queue[bytes] = asyncio.Queue()
+    _viewers.add(queue)
+    try:
+        await _start(send, b"text/event-stream")
+        await send({"type": "http.response.body", "body": _encode(), "more_body": True})
+        while True:
+            await send({"type": "http.response.body", "body": await queue.get(), "more_body": True})
+    finally:
+        _viewers.discard(queue)
+        gone.cancel()
+
+
+async def _wait_until_gone(receive, stream) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stream.cancel()
+
+
+async def _start(send, content_type: bytes) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]})
+
+
+def _encode(meta_bytes: int = 0) -> bytes:
+    return f"data: {make_payload(meta_bytes)}\n\n".encode()
+
+
+def _publish(interval: float, meta_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        loop.call_soon_threadsafe(_put, _encode(meta_bytes))
+        time.sleep(interval)
+
+
+def _put(frame: bytes) -> None:
+    for queue in _viewers:
+        queue.put_nowait(frame)

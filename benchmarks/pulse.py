@@ -1,0 +1,50 @@
+"""What every contender sends: a payload of one size with the moment at which it was made, from a job in a thread."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: As a snapshot on the wire, but for `status`.
+FIELDS = {
+    "task_id": "a" * 32,
+    "task": "benchmarks.site.tasks.pulse",
+    "state": "running",
+    "progress": 42,
+    "percent": 42.123,
+    "current": 42123,
+    "total": 100000,
+    "unit": None,
+    "rate": 20.012345678,
+    "eta": 2893.123456789,
+    "stages": [],
+    "attempt": 1,
+    "queue_position": None,
+    "created_at": "2026-01-31T12:00:00.000000+00:00",
+    "started_at": "2026-01-31T12:00:00.000000+00:00",
+    "updated_at": "2026-01-31T12:00:00.000000+00:00",
+    "finished_at": None,
+    "cancel_requested": False,
+    "stalled": False,
+    "meta": {},
+    "result": None,
+    "error": None,
+    "seq": 4242,
+}
+
+
+def tell_moment() -> str:
+    """Return the time of this machine's monotonic clock (ns), which all its processes share."""
+    return str(time.monotonic_ns())
+
+
+def make_payload(meta_bytes: int = 0) -> str:
+    """Return the JSON of a change that happens now, with so many bytes of `meta`."""
+    meta = {"filler": "0" * meta_bytes} if meta_bytes else {}
+    return json.dumps({**FIELDS, "status": tell_moment(), "meta": meta}, separators=(",", ":"))
+
+
+def run_job(target: Callable[..., None], *args: Any) -> None:
+    """Run in a thread what changes: the work that people want to see the progress of is seldom a coroutine."""
+    threading.Thread(target=target, args=args, daemon=True).start()

@@ -1,0 +1,40 @@
+"""How often the cache is asked, against the number of viewers: 10 tasks, each viewer following them all."""
+
+from collections.abc import Iterator
+
+from . import contenders
+from .contenders import Running, run
+from .figures import Figure
+from .readers import Readers
+
+TASKS, INTERVAL = 10, 2.0
+VIEWERS, QUICK_VIEWERS = (1, 100, 1000), (1, 50)
+SECONDS, QUICK_SECONDS = 20.0, 4.0
+
+
+def measure(*, is_quick: bool) -> Iterator[Figure]:
+    """Yield the cache calls a second with few and with many viewers."""
+    seconds = QUICK_SECONDS if is_quick else SECONDS
+    few, *more = QUICK_VIEWERS if is_quick else VIEWERS
+    base = measure_one(few, seconds)
+    for viewers in more:
+        calls = measure_one(viewers, seconds)
+        for method, count in calls.items():
+            name = f"{method} a second, {TASKS} tasks, {viewers:,} viewers"
+            yield Figure(name, count, "", f"{few} viewer", base[method])
+
+
+def measure_one(viewers: int, seconds: float) -> dict[str, float]:
+    """Return how often a second each method of the cache was called while so many watched."""
+    with run(contenders.ours_on_daphne) as server, Readers(server.port) as readers:
+        ids = [server.start("beat", interval=INTERVAL) for _ in range(TASKS)]
+        readers.open(["/task-progress?" + "&".join(f"task={task_id}" for task_id in ids)] * viewers)
+        readers.read_for(INTERVAL)
+        before = count_calls(server)
+        readers.read_for(seconds)
+        return {method: (count - before[method]) / seconds for method, count in count_calls(server).items()}
+
+
+def count_calls(server: Running) -> dict[str, int]:
+    """Return how often each method of the cache was called so far."""
+    return {method: int(str(count)) for method, count in server.get("/calls").items()}

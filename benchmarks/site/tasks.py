@@ -1,0 +1,46 @@
+"""The jobs that are followed."""
+
+import asyncio
+import threading
+import time
+
+from benchmarks.pulse import tell_moment
+from tasks_app import progress
+
+try:
+    from django.tasks import task
+except ImportError:  # Django 5.2
+    from django_tasks import task
+
+
+@task
+def pulse(interval: float, meta_bytes: int = 0) -> None:
+    """Change every `interval` s until cancelled, with so many bytes of `meta`, and say when."""
+    step = 0
+    while True:
+        if meta_bytes:
+            progress.meta(filler=f"{step:0{meta_bytes}}")
+        progress.update(current=step, total=1_000_000, status=tell_moment())
+        progress.raise_if_cancelled()
+        time.sleep(interval)
+        step += 1
+
+
+@task
+async def beat(interval: float) -> str:
+    """Change every `interval` s until all are told to finish; a coroutine, so that thousands can run at once."""
+    step = 0
+    while not finish.is_set():
+        progress.update(current=step, status=tell_moment())
+        await asyncio.sleep(interval)
+        step += 1
+    return "done"
+
+
+@task
+async def nothing() -> None:
+    """End at once."""
+
+
+#: Set when every `beat` shall end.
+finish = threading.Event()

@@ -1,0 +1,13 @@
+from django.urls import include, path
+
+from benchmarks.site import views
+
+urlpatterns = [
+    path("", include("tasks_app.urls")),
+    path("pulse", views.start_pulse),
+    path("finish", views.finish_beats),
+    path("calls", views.show_calls),
+    path("accept", views.accept),
+    path("naive-pulse", views.start_naive_pulse),
+    path("naive", views.stream_naively),
+]

@@ -1,0 +1,78 @@
+"""What the benchmark asks of the site, and the view that most people would write first."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+
+from benchmarks.pulse import make_payload, run_job
+from benchmarks.site.caches import calls
+from benchmarks.site.tasks import finish, pulse
+from tasks_app import astart
+
+_viewers: set[asyncio.Queue[str]] = set()
+
+_OPTIONS = {"interval": float, "meta_bytes": int}
+
+
+@csrf_exempt
+async def start_pulse(request: HttpRequest) -> JsonResponse:
+    """Start a task that changes regularly, and answer where its stream is."""
+    options = {name: type_(request.GET[name]) for name, type_ in _OPTIONS.items() if name in request.GET}
+    task_id = await astart(pulse, **options)
+    return JsonResponse({"stream": reverse("tasks_app:task-progress", args=[task_id])})
+
+
+@csrf_exempt
+async def finish_beats(request: HttpRequest) -> JsonResponse:
+    """Have the tasks that beat succeed."""
+    finish.set()
+    return JsonResponse({})
+
+
+async def show_calls(request: HttpRequest) -> JsonResponse:
+    """Answer how often the cache was asked so far."""
+    return JsonResponse(calls)
+
+
+@csrf_exempt
+async def accept(request: HttpRequest) -> JsonResponse:
+    """Do nothing, and say so as `POST /start-task` does."""
+    return JsonResponse({"task_id": "a" * 32, "state": "queued"}, status=202)
+
+
+@csrf_exempt
+async def start_naive_pulse(request: HttpRequest) -> JsonResponse:
+    """Start a publisher for the naive view."""
+    run_job(_publish, float(request.GET["interval"]), asyncio.get_running_loop())
+    return JsonResponse({"stream": "/naive"})
+
+
+async def stream_naively(request: HttpRequest) -> StreamingHttpResponse:
+    """Stream from a queue of this viewer."""
+    return StreamingHttpResponse(_generate(), content_type="text/event-stream")
+
+
+async def _generate() -> AsyncIterator[str]:
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    _viewers.add(queue)
+    try:
+        yield f"data: {make_payload()}\n\n"
+        while True:
+            yield f"data: {await queue.get()}\n\n"
+    finally:
+        _viewers.discard(queue)
+
+
+def _publish(interval: float, loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        loop.call_soon_threadsafe(_put, make_payload())
+        time.sleep(interval)
+
+
+def _put(payload: str) -> None:
+    for queue in _viewers:
+        queue.put_nowait(payload)
