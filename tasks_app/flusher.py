@@ -84,7 +84,7 @@ class Flusher:
         self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
         self._failures = 0
-        self._next_sweep = 0.0
+        self._next_flush = self._next_sweep = 0.0
 
     def add(self, reporter: Reporter) -> None:
         """Look after a task from now on, until its last snapshot was stored."""
@@ -171,29 +171,33 @@ class Flusher:
                 # This thread serves every task of the process: it must outlive the unforeseen.
                 logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures += 1
-                self._pause(MIN_BACKOFF)
+                self._urgent.wait(self._get_pause(MIN_BACKOFF))
             finally:
                 close_old_connections()
         connections.close_all()
 
     def _run_once(self, settings: Settings) -> None:
-        """Wait for news, but not beyond the next sweep, write them, and leave time for more to gather."""
+        """Wait for news, but not beyond the next sweep, leave time for more to gather, and write them."""
         has_news = any(reporter.is_sampled for reporter in list(self._reporters.values()))
         if not has_news:
             has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
+        # The pause after a write is waited for when there is something to write: one awakening, not two.
+        if (has_news or self._failures) and (pause := self._next_flush - self.clock.monotonic()) > 0:
+            self._urgent.wait(pause)
+        self._urgent.clear()
         self._changed.clear()
         self.flush()
         with self._flushed:
             self._flushed.notify_all()
-        if (monotonic := self.clock.monotonic()) >= self._next_sweep:
+        monotonic = self.clock.monotonic()
+        if has_news or self._failures:
+            self._next_flush = monotonic + self._get_pause(settings.FLUSH_INTERVAL)
+        if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
             self._sweep()
-        if has_news or self._failures:
-            self._pause(settings.FLUSH_INTERVAL)
 
-    def _pause(self, interval: float) -> None:
-        self._urgent.wait(min(interval * 2 ** min(self._failures, 16), max(interval, MAX_BACKOFF)))
-        self._urgent.clear()
+    def _get_pause(self, interval: float) -> float:
+        return min(interval * 2 ** min(self._failures, 16), max(interval, MAX_BACKOFF))
 
     def _has_work(self) -> bool:
         if not self._reporters:

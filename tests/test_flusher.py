@@ -1,7 +1,5 @@
 """The write path behind the jobs: batches, signs of life, cancels, and a cache that fails."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from tasks_app import wakeups
@@ -274,19 +272,15 @@ def test_outage_after_a_recovery_is_logged_anew(flusher, caplog):
 
 def test_pause_grows_with_the_failures_and_has_a_limit(flusher):
     pauses = []
-    flusher._urgent = SimpleNamespace(wait=pauses.append, clear=lambda: None)
     for failures in (0, 1, 2, 3, 10, 10_000):
         flusher._failures = failures
-        flusher._pause(0.1)
+        pauses.append(flusher._get_pause(0.1))
     assert pauses == [0.1, 0.2, 0.4, 0.8, MAX_BACKOFF, MAX_BACKOFF]
 
 
 def test_pause_is_never_shorter_than_flush_interval(flusher):
-    pauses = []
-    flusher._urgent = SimpleNamespace(wait=pauses.append, clear=lambda: None)
     flusher._failures = 3
-    flusher._pause(60)
-    assert pauses == [60]
+    assert flusher._get_pause(60) == 60
 
 
 # --- cancels ---
