@@ -1,15 +1,20 @@
 """What an open stream costs while nothing happens, and what it cost to open it."""
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 
 from . import contenders
-from .contenders import Contender, Running, run
+from .contenders import Contender, Running, run_together
 from .figures import Figure
 from .readers import Readers
 
-STREAMS, QUICK_STREAMS = 1000, 100
-WARM_UP = 50
+BATCH, BATCHES, QUICK_BATCHES = 100, 10, 2
+
+#: Seconds after which what a server does on connecting and leaving is done.
+SETTLE = 3.0
 
 OURS = (contenders.ours_on_daphne, contenders.wrapped_on_daphne)
 OTHERS = (contenders.naive_on_daphne, contenders.sse_starlette_on_uvicorn, contenders.raw_on_daphne)
@@ -26,34 +31,58 @@ class Cost:
 
 def measure(*, is_quick: bool) -> Iterator[Figure]:
     """Yield threads, memory and CPU of our streams beside those of others."""
-    streams = QUICK_STREAMS if is_quick else STREAMS
-    costs = {contender: measure_one(contender, streams) for contender in (*OURS, *OTHERS)}
+    batches = QUICK_BATCHES if is_quick else BATCHES
+    costs = measure_all(batches)
     for ours in OURS:
         for other in OTHERS:
-            mine, its = costs[ours], costs[other]
+            mine, its, streams = costs[ours], costs[other], batches * BATCH
             yield Figure(f"threads with {streams:,} idle streams, {ours}", mine.threads, "", str(other), its.threads)
             yield Figure(f"memory per idle stream, {ours}", mine.memory, "KB", str(other), its.memory)
             yield Figure(f"CPU per connect, {ours}", mine.cpu, "ms", str(other), its.cpu)
 
 
-def measure_one(contender: Contender, streams: int) -> Cost:
-    """Return the cost of streams, after a few were opened and closed so that all is loaded."""
-    with run(contender) as server:
-        target = server.start_pulse(interval=3600)
-        open_some(server, target)
-        memory, cpu = server.get_memory(), server.get_cpu()
-        with Readers(server.port) as readers:
-            readers.open([target] * streams)
-            server.settle()
-            return Cost(
-                threads=server.count_threads(),
-                memory=(server.get_memory() - memory) / streams / 1000,
-                cpu=(server.get_cpu() - cpu) / streams * 1000,
-            )
+def measure_all(batches: int) -> dict[Contender, Cost]:
+    """Return the cost of streams that are opened in batches, the contenders taking turns."""
+    with ExitStack() as stack:
+        servers = stack.enter_context(run_together((*OURS, *OTHERS)))
+        idle = {contender: Idle(server) for contender, server in servers.items()}
+        for streams in idle.values():
+            stack.enter_context(streams.readers)
+        for _ in range(batches):
+            for streams in idle.values():
+                streams.open()
+        return {contender: streams.get_cost() for contender, streams in idle.items()}
 
 
-def open_some(server: Running, target: str) -> None:
-    """Open a few streams, and close them."""
-    with Readers(server.port) as readers:
-        readers.open([target] * WARM_UP)
-    server.settle()
+class Idle:
+    """The streams of one contender, of which a few were opened and closed first, so that all is loaded."""
+
+    def __init__(self, server: Running) -> None:
+        self.readers = Readers(server.port)
+        self._server = server
+        self._times: list[float] = []
+        with server.measured(), Readers(server.port) as readers:
+            self._target = server.start_pulse(interval=3600)
+            readers.open([self._target] * BATCH)
+        self._settle()
+        self._memory = server.get_memory()
+
+    def open(self) -> None:
+        """Open a batch, each stream up to its first frame."""
+        with self._server.measured() as cpu:
+            self.readers.open([self._target] * BATCH)
+        self._times += cpu
+
+    def get_cost(self) -> Cost:
+        """Return the cost per stream; that of the CPU is the median of the batches."""
+        self._settle()
+        return Cost(
+            threads=self._server.count_threads(),
+            memory=(self._server.get_memory() - self._memory) / (len(self._times) * BATCH) / 1000,
+            cpu=median(self._times) / BATCH * 1000,
+        )
+
+    def _settle(self) -> None:
+        """Let the process end what it has to do; what it started for that is gone by then."""
+        with self._server.measured():
+            time.sleep(SETTLE)

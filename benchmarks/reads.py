@@ -29,6 +29,7 @@ def measure_one(viewers: int, seconds: float) -> dict[str, float]:
     with run(contenders.ours_on_daphne) as server, Readers(server.port) as readers:
         ids = [server.start("beat", interval=INTERVAL) for _ in range(TASKS)]
         readers.open(["/task-progress?" + "&".join(f"task={task_id}" for task_id in ids)] * viewers)
+        server.post("/begin")
         readers.read_for(INTERVAL)
         before = count_calls(server)
         readers.read_for(seconds)

@@ -63,12 +63,13 @@ def measure_tasks(tasks: int, seconds: float) -> Iterator[Figure]:
 
 
 def start_beats(server: Running, count: int) -> list[str]:
-    """Start tasks that change regularly, and return their ids."""
+    """Start tasks that will change regularly, and return their ids."""
     return [server.start("beat", interval=INTERVAL) for _ in range(count)]
 
 
 def watch(server: Running, readers: Readers, seconds: float, what: str, *, changes: float) -> Iterator[Figure]:
     """Yield what arrives while all are watched, and what that costs."""
+    server.post("/begin")
     before = server.get_cpu()
     frames = readers.read_for(seconds)
     cpu = server.get_cpu() - before

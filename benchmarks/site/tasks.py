@@ -28,7 +28,9 @@ def pulse(interval: float, meta_bytes: int = 0) -> None:
 
 @task
 async def beat(interval: float) -> str:
-    """Change every `interval` s until all are told to finish; a coroutine, so that thousands can run at once."""
+    """Change every `interval` s from `begin` to `finish`; a coroutine, so that thousands can run at once."""
+    while not begin.is_set():  # noqa: ASYNC110 - it is set in another thread
+        await asyncio.sleep(0.1)
     step = 0
     while not finish.is_set():
         progress.update(current=step, status=tell_moment())
@@ -42,5 +44,5 @@ async def nothing() -> None:
     """End at once."""
 
 
-#: Set when every `beat` shall end.
-finish = threading.Event()
+#: When every `beat` shall begin to change, and when to end.
+begin, finish = threading.Event(), threading.Event()

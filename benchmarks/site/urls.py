@@ -5,6 +5,7 @@ from benchmarks.site import views
 urlpatterns = [
     path("", include("tasks_app.urls")),
     path("pulse", views.start_pulse),
+    path("begin", views.begin_beats),
     path("finish", views.finish_beats),
     path("calls", views.show_calls),
     path("accept", views.accept),

@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from benchmarks.pulse import make_payload, run_job
 from benchmarks.site.caches import calls
-from benchmarks.site.tasks import finish, pulse
+from benchmarks.site.tasks import begin, finish, pulse
 from tasks_app import astart
 
 _viewers: set[asyncio.Queue[str]] = set()
@@ -24,6 +24,13 @@ async def start_pulse(request: HttpRequest) -> JsonResponse:
     options = {name: type_(request.GET[name]) for name, type_ in _OPTIONS.items() if name in request.GET}
     task_id = await astart(pulse, **options)
     return JsonResponse({"stream": reverse("tasks_app:task-progress", args=[task_id])})
+
+
+@csrf_exempt
+async def begin_beats(request: HttpRequest) -> JsonResponse:
+    """Have the tasks that beat change from now on."""
+    begin.set()
+    return JsonResponse({})
 
 
 @csrf_exempt
