@@ -122,6 +122,11 @@ def run_together(contenders: Iterable[Contender]) -> Iterator[dict[Contender, Ru
         yield servers
 
 
+def start_beats(server: Running, count: int, *, interval: float) -> list[str]:
+    """Start tasks that will change regularly, spread evenly over the interval, and return their ids."""
+    return [server.start("beat", interval=interval, offset=number * interval / count) for number in range(count)]
+
+
 OURS = "benchmarks.site.asgi:application"
 WRAPPED = "benchmarks.site.asgi:wrapped"
 RAW = "benchmarks.peers.raw:application"
@@ -130,6 +135,7 @@ ours_on_daphne = Contender("tasks_app on Daphne", run_daphne, OURS)
 wrapped_on_daphne = Contender("tasks_app with its wrapper on Daphne", run_daphne, WRAPPED)
 naive_on_daphne = Contender("a naive Django view on Daphne", run_daphne, OURS, pulse="/naive-pulse")
 raw_on_daphne = Contender("raw ASGI on Daphne", run_daphne, RAW)
+lively_on_daphne = Contender("raw ASGI with keep-alives on Daphne", run_daphne, f"{RAW}_with_keep_alives")
 eventstream_on_daphne = Contender(
     "django-eventstream on Daphne",
     run_daphne,
@@ -138,6 +144,7 @@ eventstream_on_daphne = Contender(
 )
 ours_on_uvicorn = Contender("tasks_app on uvicorn", run_uvicorn, OURS)
 raw_on_uvicorn = Contender("raw ASGI on uvicorn", run_uvicorn, RAW)
+lively_on_uvicorn = Contender("raw ASGI with keep-alives on uvicorn", run_uvicorn, f"{RAW}_with_keep_alives")
 sse_starlette_on_uvicorn = Contender(
     "sse-starlette on uvicorn", run_uvicorn, "benchmarks.peers.sse_starlette_app:application"
 )

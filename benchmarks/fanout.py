@@ -13,10 +13,13 @@ VIEWERS, INTERVAL = 300, 0.05
 WARM_UP, SECONDS = 0.3, 2.0
 ROUNDS, QUICK_ROUNDS = 10, 2
 
+ON_DAPHNE = (contenders.raw_on_daphne, contenders.lively_on_daphne, contenders.eventstream_on_daphne)
+ON_UVICORN = (contenders.raw_on_uvicorn, contenders.lively_on_uvicorn, contenders.sse_starlette_on_uvicorn)
+
 PAIRS = (
-    (contenders.ours_on_daphne, (contenders.raw_on_daphne, contenders.eventstream_on_daphne)),
-    (contenders.wrapped_on_daphne, (contenders.raw_on_daphne, contenders.eventstream_on_daphne)),
-    (contenders.ours_on_uvicorn, (contenders.raw_on_uvicorn, contenders.sse_starlette_on_uvicorn)),
+    (contenders.ours_on_daphne, ON_DAPHNE),
+    (contenders.wrapped_on_daphne, ON_DAPHNE),
+    (contenders.ours_on_uvicorn, ON_UVICORN),
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from . import contenders
-from .contenders import Running, run
+from .contenders import Running, run, start_beats
 from .figures import Figure
 from .readers import Readers
 
@@ -27,7 +27,7 @@ def measure(*, is_quick: bool) -> Iterator[Figure]:
 def measure_one(viewers: int, seconds: float) -> dict[str, float]:
     """Return how often a second each method of the cache was called while so many watched."""
     with run(contenders.ours_on_daphne) as server, Readers(server.port) as readers:
-        ids = [server.start("beat", interval=INTERVAL) for _ in range(TASKS)]
+        ids = start_beats(server, TASKS, interval=INTERVAL)
         readers.open(["/task-progress?" + "&".join(f"task={task_id}" for task_id in ids)] * viewers)
         server.post("/begin")
         readers.read_for(INTERVAL)

@@ -4,7 +4,7 @@ import resource
 from collections.abc import Iterator
 
 from . import contenders
-from .contenders import Running, run
+from .contenders import Running, run, start_beats
 from .figures import Figure
 from .readers import Readers
 
@@ -40,14 +40,16 @@ def measure_viewers(viewers: int, seconds: float) -> Iterator[Figure]:
     """Many viewers of 100 tasks, each following one."""
     what = f"{viewers:,} viewers of {TASKS} tasks at 2 Hz"
     with run(contenders.wrapped_on_daphne) as server:
-        targets = [f"/task-progress/{task_id}" for task_id in start_beats(server, TASKS)]
-        idle = server.get_memory()
+        targets = [f"/task-progress/{task_id}" for task_id in start_beats(server, TASKS, interval=INTERVAL)]
+        idle, objects = server.get_memory(), count_objects(server)
         with Readers(server.port) as readers:
             readers.open([targets[number % TASKS] for number in range(viewers)])
             yield from watch(server, readers, seconds, what, changes=viewers / INTERVAL)
             most = server.get_memory() - idle
             yield from end(server, readers, what)
         server.settle()
+        yield Figure(f"objects alive after {what}", count_objects(server), "", "before", objects)
+        # CPython keeps most of what it once had for the next to come.
         yield Figure(f"memory kept after {what}", (server.get_memory() - idle) / 1e6, "MB", "at the most", most / 1e6)
 
 
@@ -55,16 +57,16 @@ def measure_tasks(tasks: int, seconds: float) -> Iterator[Figure]:
     """Many tasks, a hundred on each stream."""
     what = f"{tasks:,} tasks at 2 Hz"
     with run(contenders.wrapped_on_daphne) as server, Readers(server.port) as readers:
-        ids = start_beats(server, tasks)
+        ids = start_beats(server, tasks, interval=INTERVAL)
         pages = [ids[first : first + PER_STREAM] for first in range(0, tasks, PER_STREAM)]
         readers.open("/task-progress?" + "&".join(f"task={task_id}" for task_id in page) for page in pages)
         yield from watch(server, readers, seconds, what, changes=tasks / INTERVAL)
         yield from end(server, readers, what)
 
 
-def start_beats(server: Running, count: int) -> list[str]:
-    """Start tasks that will change regularly, and return their ids."""
-    return [server.start("beat", interval=INTERVAL) for _ in range(count)]
+def count_objects(server: Running) -> int:
+    """Return how many objects are alive in the process."""
+    return int(str(server.get("/objects")["objects"]))
 
 
 def watch(server: Running, readers: Readers, seconds: float, what: str, *, changes: float) -> Iterator[Figure]:

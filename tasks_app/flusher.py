@@ -172,6 +172,7 @@ class Flusher:
                 logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures += 1
                 self._urgent.wait(self._get_pause(MIN_BACKOFF))
+                self._urgent.clear()
             finally:
                 close_old_connections()
         connections.close_all()
@@ -197,7 +198,8 @@ class Flusher:
             self._sweep()
 
     def _get_pause(self, interval: float) -> float:
-        return min(interval * 2 ** min(self._failures, 16), max(interval, MAX_BACKOFF))
+        factor: int = 2 ** min(self._failures, 16)
+        return min(interval * factor, max(interval, MAX_BACKOFF))
 
     def _has_work(self) -> bool:
         if not self._reporters:

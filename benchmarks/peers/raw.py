@@ -3,17 +3,32 @@
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from benchmarks.pulse import make_payload, run_job
+
+#: How a stream waits for its next frame.
+Get = Callable[[asyncio.Queue[bytes]], Awaitable[bytes]]
+
+KEEPALIVE = 15
 
 _viewers: set[asyncio.Queue[bytes]] = set()
 
 
 async def application(scope, receive, send) -> None:
     """Answer `POST /pulse?interval=<s>&meta_bytes=<n>` and `GET /stream`."""
+    await _answer(scope, receive, send, asyncio.Queue.get)
+
+
+async def application_with_keep_alives(scope, receive, send) -> None:
+    """The same, but a stream that is silent for a while sends a comment, as one behind a proxy has to."""
+    await _answer(scope, receive, send, _get_or_keep_alive)
+
+
+async def _answer(scope, receive, send, get: Get) -> None:
     if scope["path"] == "/stream":
-        await _stream(receive, send)
+        await _stream(receive, send, get)
         return
     query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
     run_job(_publish, float(query["interval"]), int(query.get("meta_bytes", 0)), asyncio.get_running_loop())
@@ -21,7 +36,7 @@ async def application(scope, receive, send) -> None:
     await send({"type": "http.response.body", "body": json.dumps({"stream": "/stream"}).encode()})
 
 
-async def _stream(receive, send) -> None:
+async def _stream(receive, send, get: Get) -> None:
     gone = asyncio.create_task(_wait_until_gone(receive, asyncio.current_task()))
     queue: asyncio.Queue[bytes] = asyncio.Queue()
     _viewers.add(queue)
@@ -29,10 +44,18 @@ async def _stream(receive, send) -> None:
         await _start(send, b"text/event-stream")
         await send({"type": "http.response.body", "body": _encode(), "more_body": True})
         while True:
-            await send({"type": "http.response.body", "body": await queue.get(), "more_body": True})
+            await send({"type": "http.response.body", "body": await get(queue), "more_body": True})
     finally:
         _viewers.discard(queue)
         gone.cancel()
+
+
+async def _get_or_keep_alive(queue: asyncio.Queue[bytes]) -> bytes:
+    try:
+        async with asyncio.timeout(KEEPALIVE):
+            return await queue.get()
+    except TimeoutError:
+        return b": keep-alive\n\n"
 
 
 async def _wait_until_gone(receive, stream) -> None:

@@ -27,14 +27,17 @@ def pulse(interval: float, meta_bytes: int = 0) -> None:
 
 
 @task
-async def beat(interval: float) -> str:
-    """Change every `interval` s from `begin` to `finish`; a coroutine, so that thousands can run at once."""
+async def beat(interval: float, offset: float) -> str:
+    """Change from `begin` to `finish`, `offset` s after every multiple of `interval` on the machine's clock.
+
+    It is a coroutine, so that thousands can run at once.
+    """
     while not begin.is_set():  # noqa: ASYNC110 - it is set in another thread
         await asyncio.sleep(0.1)
     step = 0
     while not finish.is_set():
+        await asyncio.sleep(interval - (time.monotonic() - offset) % interval)
         progress.update(current=step, status=tell_moment())
-        await asyncio.sleep(interval)
         step += 1
     return "done"
 

@@ -7,6 +7,7 @@ urlpatterns = [
     path("pulse", views.start_pulse),
     path("begin", views.begin_beats),
     path("finish", views.finish_beats),
+    path("objects", views.show_objects),
     path("calls", views.show_calls),
     path("accept", views.accept),
     path("naive-pulse", views.start_naive_pulse),

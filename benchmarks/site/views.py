@@ -1,6 +1,7 @@
 """What the benchmark asks of the site, and the view that most people would write first."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 
@@ -38,6 +39,12 @@ async def finish_beats(request: HttpRequest) -> JsonResponse:
     """Have the tasks that beat succeed."""
     finish.set()
     return JsonResponse({})
+
+
+async def show_objects(request: HttpRequest) -> JsonResponse:
+    """Answer how many objects are alive in this process."""
+    gc.collect()
+    return JsonResponse({"objects": len(gc.get_objects())})
 
 
 async def show_calls(request: HttpRequest) -> JsonResponse:
