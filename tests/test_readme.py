@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 
 def test_every_python_and_javascript_example_is_run_here_or_in_the_browser_tests():
-    assert (count_blocks("python"), count_blocks("js")) == (5, 1)
+    assert (count_blocks("python"), count_blocks("js")) == (6, 1)
 
 
 @pytest.fixture
@@ -39,12 +39,21 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + "\n" + text)
 
 
-def test_site_made_as_readme_says_runs_its_example_task_to_the_end(shop: Path):
+@pytest.fixture
+def wrapped_shop(shop: Path) -> Path:
+    """The same, in the wrapper."""
+    append(shop / "mysite" / "asgi.py", find_block("python", "wrap(get_asgi_application())"))
+    return shop
+
+
+@pytest.mark.parametrize("project", ["shop", "wrapped_shop"])
+def test_site_made_as_readme_says_runs_its_example_task_to_the_end(project: str, request: pytest.FixtureRequest):
+    shop = request.getfixturevalue(project)
     env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
     body = json.dumps({"task": "import", "kwargs": {"path": "250"}}).encode()
     with run_daphne("mysite.asgi:application", env=env, cwd=shop) as server:
-        request = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as response:
+        start = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(start, timeout=10) as response:
             progress_url = json.load(response)["progress_url"]
         with urllib.request.urlopen(server.url + progress_url, timeout=10) as stream:
             last = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")][-1]
