@@ -1,5 +1,6 @@
 """What every contender sends: a payload of one size with the moment at which it was made, from a job in a thread."""
 
+import asyncio
 import json
 import threading
 import time
@@ -45,6 +46,16 @@ def make_payload(meta_bytes: int = 0) -> str:
     return json.dumps({**FIELDS, "status": tell_moment(), "meta": meta}, separators=(",", ":"))
 
 
-def run_job(target: Callable[..., None], *args: Any) -> None:
-    """Run in a thread what changes: the work that people want to see the progress of is seldom a coroutine."""
-    threading.Thread(target=target, args=args, daemon=True).start()
+def run_job(put: Callable[[Any], None], *, interval: float, make: Callable[[], Any] = make_payload) -> None:
+    """Have `put` called in the running event loop with what `make` returns in a thread, every `interval` seconds.
+
+    In a thread, because the work that people want to see the progress of is seldom a coroutine.
+    """
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        while True:
+            loop.call_soon_threadsafe(put, make())
+            time.sleep(interval)
+
+    threading.Thread(target=work, daemon=True).start()

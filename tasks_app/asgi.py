@@ -29,7 +29,8 @@ def wrap(application: Application, *, threads: int = 16) -> Application:
 
     Daphne takes whatever it is given to send, and keeps it in memory until it is read. Here a response of the type
     `text/event-stream` waits once more than MAX_WRITE_BUFFER bytes are unsent, and its connection is dropped if its
-    reader then takes nothing for KEEPALIVE seconds. Other servers let a stream wait by themselves. This must be the
+    reader then takes nothing for KEEPALIVE seconds. Other servers let a stream wait by themselves. And what a stream
+    sends is written to the socket at once, not when the event loop comes round again. This must be the
     outermost wrapper: where another one hides the `send` of Daphne, there is no such guard, as there is none for
     HTTP/2; the logger "tasks_app" says so at debug level.
 

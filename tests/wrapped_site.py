@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.db import connection
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -111,7 +111,9 @@ async def start_what_outlives(request: HttpRequest) -> JsonResponse:
 
 
 async def _outlive() -> None:
-    await asyncio.sleep(0.2)
+    context = SyncToAsync.thread_sensitive_context.get()
+    while context in SyncToAsync.context_to_thread_executor:  # noqa: ASYNC110 - asgiref tells nobody of the end
+        await asyncio.sleep(0)
     _outlived.append(await sync_to_async(lambda: threading.current_thread().name)())
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import parse_qs
 
 from benchmarks.pulse import make_payload, run_job
@@ -31,7 +31,8 @@ async def _answer(scope, receive, send, get: Get) -> None:
         await _stream(receive, send, get)
         return
     query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
-    run_job(_publish, float(query["interval"]), int(query.get("meta_bytes", 0)), asyncio.get_running_loop())
+    make = partial(_encode, int(query.get("meta_bytes", 0)))
+    run_job(_put, interval=float(query["interval"]), make=make)
     await _start(send, b"application/json")
     await send({"type": "http.response.body", "body": json.dumps({"stream": "/stream"}).encode()})
 
@@ -70,12 +71,6 @@ async def _start(send, content_type: bytes) -> None:
 
 def _encode(meta_bytes: int = 0) -> bytes:
     return f"data: {make_payload(meta_bytes)}\n\n".encode()
-
-
-def _publish(interval: float, meta_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
-    while True:
-        loop.call_soon_threadsafe(_put, _encode(meta_bytes))
-        time.sleep(interval)
 
 
 def _put(frame: bytes) -> None:

@@ -1,7 +1,6 @@
 """FastAPI with sse-starlette, as its documentation shows it: a generator per viewer."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -16,7 +15,7 @@ _viewers: set[asyncio.Queue[str]] = set()
 @application.post("/pulse")
 async def start_pulse(interval: float) -> dict[str, str]:
     """Start a publisher."""
-    run_job(_publish, interval, asyncio.get_running_loop())
+    run_job(_put, interval=interval)
     return {"stream": "/stream"}
 
 
@@ -35,12 +34,6 @@ async def _generate() -> AsyncIterator[dict[str, str]]:
             yield {"data": await queue.get()}
     finally:
         _viewers.discard(queue)
-
-
-def _publish(interval: float, loop: asyncio.AbstractEventLoop) -> None:
-    while True:
-        loop.call_soon_threadsafe(_put, make_payload())
-        time.sleep(interval)
 
 
 def _put(payload: str) -> None:

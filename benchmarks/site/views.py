@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import time
 from collections.abc import AsyncIterator
 
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
@@ -61,7 +60,7 @@ async def accept(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 async def start_naive_pulse(request: HttpRequest) -> JsonResponse:
     """Start a publisher for the naive view."""
-    run_job(_publish, float(request.GET["interval"]), asyncio.get_running_loop())
+    run_job(_put, interval=float(request.GET["interval"]))
     return JsonResponse({"stream": "/naive"})
 
 
@@ -79,12 +78,6 @@ async def _generate() -> AsyncIterator[str]:
             yield f"data: {await queue.get()}\n\n"
     finally:
         _viewers.discard(queue)
-
-
-def _publish(interval: float, loop: asyncio.AbstractEventLoop) -> None:
-    while True:
-        loop.call_soon_threadsafe(_put, make_payload())
-        time.sleep(interval)
 
 
 def _put(payload: str) -> None:
