@@ -37,6 +37,8 @@ class Settings:
     STALLED_AFTER: float = 15
     #: Silence after which a task is declared lost.
     LOST_AFTER: float = 60
+    #: What becomes of a job that runs on although it was declared lost: "continue", unseen, or "cancel".
+    ON_LOST: str = "continue"
     #: Longest silence on an open stream.
     KEEPALIVE: float = 15
     #: Milliseconds an EventSource waits before it reconnects; drawn ± 50 % for each connection.
@@ -166,6 +168,10 @@ def _whole(*, at_least: int) -> _Rule:
     )
 
 
+def _choice(*allowed: str) -> _Rule:
+    return _Rule(lambda value: value in allowed, f"one of {allowed!r}")
+
+
 def _optional(rule: _Rule) -> _Rule:
     return _Rule(lambda value: value is None or rule.accepts(value), f"None or {rule.wanted}")
 
@@ -190,6 +196,7 @@ _RULES: Mapping[str, _Rule] = {
     "HEARTBEAT": _number(at_least=0.01),
     "STALLED_AFTER": _number(at_least=0.01),
     "LOST_AFTER": _number(at_least=0.01),
+    "ON_LOST": _choice("continue", "cancel"),
     "KEEPALIVE": _number(at_least=0.01),
     "RETRY_MS": _whole(at_least=1),
     "RETENTION": _number(at_least=1),

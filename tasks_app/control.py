@@ -5,6 +5,7 @@ from asgiref.sync import sync_to_async
 from .current import find_reporter
 from .exceptions import TaskAlreadyEnded, TaskNotFound
 from .flusher import get_flusher
+from .observer import observe
 from .state import Snapshot
 from .store import get_store
 
@@ -12,12 +13,15 @@ from .store import get_store
 def get_snapshot(task_id: str) -> Snapshot:
     """Return what is known of a task, with all that was reported in this process before the call.
 
+    Who asks again and again sees, as those who stream it do, that a task is `stalled` or lost.
+
     Raises:
         TaskNotFound: no task with this id is known.
+        StoreUnavailable: the cache did not take that the task is lost.
     """
     if find_reporter(task_id) is not None:
         get_flusher().flush()
-    snapshot = get_store().get(task_id)
+    snapshot = observe(task_id)
     if snapshot is None:
         raise TaskNotFound(f"no task {task_id!r} is known")
     return snapshot

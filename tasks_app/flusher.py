@@ -15,8 +15,9 @@ from django.db import close_old_connections, connections
 
 from . import layers, wakeups
 from .conf import Settings, get_settings
+from .ends import Ends
 from .signals import SignalSender
-from .state import Snapshot
+from .state import Snapshot, State
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")
@@ -64,8 +65,16 @@ class Reporter(Protocol):
     def mark_written(self, snapshot: Snapshot) -> bool:
         """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
 
+    @property
+    def is_overdue(self) -> bool:
+        """Was nothing of it stored for so long that viewers may have taken it for lost?"""
+
     def request_cancel(self) -> None:
         """Tell the job to stop."""
+
+
+#: A task, and what is to be written of it.
+Taken = tuple[Reporter, Snapshot]
 
 
 class Flusher:
@@ -77,6 +86,7 @@ class Flusher:
         #: Called every SWEEP_INTERVAL while there are tasks; they must not block.
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
+        self._ends = Ends()
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flushed = threading.Condition()
@@ -90,6 +100,7 @@ class Flusher:
         """Look after a task from now on, until its last snapshot was stored."""
         with self._lock:
             self._reporters[reporter.task_id] = reporter
+            self._ends.forget(reporter.task_id)
             self._changed.set()
             if self._thread is None:
                 self._prepare_for_exit()
@@ -128,8 +139,9 @@ class Flusher:
         self.signals.start()
         layers.start()
 
-    def _write(self, taken: Sequence[tuple[Reporter, Snapshot]]) -> bool:
+    def _write(self, taken: Sequence[Taken]) -> bool:
         try:
+            taken = self._drop_lost(taken)
             refused = get_store().save([snapshot for _, snapshot in taken])
         except Exception:
             # Whatever a cache backend raises: nothing is lost, the reporters still hold it.
@@ -142,7 +154,26 @@ class Flusher:
             self._failures = 0
         return not refused
 
-    def _finish(self, written: Sequence[tuple[Reporter, Snapshot]]) -> None:
+    def _drop_lost(self, taken: Sequence[Taken]) -> Sequence[Taken]:
+        """Leave out the tasks that were taken for lost while nothing could be written, and report them no more."""
+        overdue = {reporter.task_id: snapshot for reporter, snapshot in taken if reporter.is_overdue}
+        texts = get_store().read(overdue)
+        lost = {task_id for task_id, text in texts.items() if _is_superseded(overdue[task_id], text)}
+        for task_id in lost:
+            self._drop(self._reporters.pop(task_id))
+        return [item for item in taken if item[0].task_id not in lost]
+
+    def _drop(self, reporter: Reporter) -> None:
+        is_stopped = get_settings().ON_LOST == "cancel" and not reporter.has_ended
+        logger.warning(
+            "task %s was taken for lost while this process could not report it; viewers see no more of it, and %s",
+            reporter.task_id,
+            "it is asked to stop" if is_stopped else "it goes on",
+        )
+        if is_stopped:
+            reporter.request_cancel()
+
+    def _finish(self, written: Sequence[Taken]) -> None:
         news = [snapshot for reporter, snapshot in written if reporter.mark_written(snapshot)]
         wakeups.publish([snapshot.task_id for snapshot in news])
         for snapshot in news:
@@ -150,6 +181,7 @@ class Flusher:
         for _, snapshot in written:
             if snapshot.is_terminal:  # last: a process that waits for its tasks ends when they are gone from here
                 self._reporters.pop(snapshot.task_id, None)
+                self._ends.keep(snapshot, monotonic=self.clock.monotonic())
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         # An outage of an hour is one message with the traceback and a line now and then, not thousands.
@@ -199,13 +231,14 @@ class Flusher:
 
     def _get_pause(self, interval: float) -> float:
         factor: int = 2 ** min(self._failures, 16)
-        return min(interval * factor, max(interval, MAX_BACKOFF))
+        # Whoever looks on takes a task that is silent for much longer than HEARTBEAT for dead.
+        return min(interval * factor, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
 
     def _has_work(self) -> bool:
-        if not self._reporters:
+        if not (self._reporters or self._ends):
             self._changed.wait(IDLE_SECONDS)
         with self._lock:
-            if not self._reporters:
+            if not (self._reporters or self._ends):
                 self._thread = None
             return self._thread is not None
 
@@ -214,6 +247,7 @@ class Flusher:
             _run_chore(chore)
         waiting = {item.task_id: item for item in list(self._reporters.values()) if item.awaits_cancel}
         try:
+            self._ends.restore(monotonic=self.clock.monotonic())
             cancelled = get_store().find_cancelled(waiting)
         except Exception:
             self._note_failure(sorted(waiting))
@@ -246,6 +280,16 @@ def _take(reporter: Reporter) -> Snapshot | None:
     except Exception:
         logger.exception("task %s: what it reported can't be taken over", reporter.task_id)
         return None
+
+
+def _is_superseded(snapshot: Snapshot, text: str) -> bool:
+    """Was this attempt given up: the task declared lost, or begun anew elsewhere?"""
+    try:
+        stored = Snapshot.from_json(text)
+    except ValueError:
+        logger.exception("task %s: what the cache holds is no snapshot; it is written anew", snapshot.task_id)
+        return False
+    return stored.attempt > snapshot.attempt or (stored.state is State.LOST and stored.attempt == snapshot.attempt)
 
 
 def _run_chore(chore: Callable[[], None]) -> None:

@@ -5,16 +5,16 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from contextvars import Context
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Protocol
 from weakref import WeakSet
 
 from . import sse, wakeups
-from .conf import Settings, get_settings
-from .exceptions import StoreUnavailable
+from .conf import get_settings
 from .layers import LayerListener
-from .state import Snapshot, State
+from .observer import declare_lost
+from .silence import Silence
+from .state import Snapshot
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")
@@ -64,41 +64,18 @@ class Watch:
         self.task_id = task_id
         self.viewers: WeakSet[Viewer] = WeakSet()
         self.view: View | None = None
-        self._text: str | None = None
-        self._is_gone = False
-        self._changed_at = 0.0
+        self.silence = Silence()
 
     def apply(self, text: str | None, *, monotonic: float) -> bool:
-        """Take in what the store holds; is there anything new to show? One that vanished may come back."""
-        if text is None and not self._is_gone and not self._gives_signs_of_life():
-            self._changed_at = monotonic  # silence meant nothing so far
-        self._is_gone = text is None
-        if text is None or text == self._text:
+        """Take in what the store holds; is there anything new to show?"""
+        if not self.silence.hear(text, monotonic=monotonic):
             return False
-        self._text = text
-        self._changed_at = monotonic
-        return self._show(Snapshot.from_json(text))
+        assert self.silence.snapshot is not None
+        return self._show(self.silence.snapshot)
 
-    def judge(self, settings: Settings, *, monotonic: float) -> State | bool:
-        """Judge the silence of the task: LOST, or whether viewers see something new, namely that it stalls."""
-        if self.view is None or self.view.snapshot.is_terminal:
-            return False
-        if not (self._is_gone or self._gives_signs_of_life()):
-            return False
-        silence = monotonic - self._changed_at
-        if silence > settings.LOST_AFTER:
-            return State.LOST
-        return silence > settings.STALLED_AFTER and self._show(self.view.snapshot.as_stalled())
-
-    def excuse(self, *, monotonic: float) -> None:
-        """Forget how long the task has been silent."""
-        self._changed_at = monotonic
-
-    def _gives_signs_of_life(self) -> bool:
-        """Does someone give signs of life of this task, so that silence means something?"""
-        if self.view is None:
-            return False
-        return self.view.snapshot.state is State.RUNNING or self.view.snapshot.beat is not None
+    def stall(self) -> bool:
+        """Show the task as one that gives no sign of life; is that news?"""
+        return self.view is not None and self._show(self.view.snapshot.as_stalled())
 
     def _show(self, snapshot: Snapshot) -> bool:
         if self.view is not None and self.view.event_id == snapshot.event_id:
@@ -279,25 +256,20 @@ class Hub:
         self._judged_at = monotonic
         for watch in self._watches.values():
             if was_blind:
-                watch.excuse(monotonic=monotonic)
-            verdict = watch.judge(settings, monotonic=monotonic)
-            if verdict is State.LOST:
+                watch.silence.forget(monotonic=monotonic)
+            silence = watch.silence.measure(monotonic=monotonic)
+            if silence > settings.LOST_AFTER:
                 lost.append(watch)
-            elif verdict:
+            elif silence > settings.STALLED_AFTER and watch.stall():
                 self._notify(watch)
         if lost:
             await self._declare_lost(lost)
 
     async def _declare_lost(self, watches: Sequence[Watch]) -> None:
-        """The one write of a reader: nobody else is left to do it."""
-        now = datetime.now(UTC)
-        snapshots = [watch.view.snapshot.lost(now=now) for watch in watches if watch.view is not None]
-        logger.warning("no sign of life any more from tasks %s", [snapshot.task_id for snapshot in snapshots])
-        if refused := await get_store().asave(snapshots):
-            raise StoreUnavailable(f"the cache did not take {sorted(refused)!r}")
-        for watch, snapshot in zip(watches, snapshots, strict=True):
+        snapshots = [watch.silence.snapshot for watch in watches if watch.silence.snapshot is not None]
+        lost = await get_store().arun(declare_lost, snapshots)
+        for watch, snapshot in zip(watches, lost, strict=True):
             self._apply_one(watch, snapshot.to_json())
-        wakeups.publish([snapshot.task_id for snapshot in snapshots])
 
     def _tick(self) -> None:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""

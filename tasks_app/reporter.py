@@ -32,7 +32,7 @@ class Progress:
         self._snapshot = snapshot
         self.draft = Draft(snapshot.meta)
         self._written = snapshot if is_stored else None
-        self._next_beat = self._flusher.clock.monotonic() + get_settings().HEARTBEAT
+        self._note_sign_of_life()
         #: Did someone ask this task to stop?
         self.is_cancelled = False
         self._is_dirty = False
@@ -182,6 +182,10 @@ class Progress:
     def has_ended(self) -> bool:
         return self._snapshot.is_terminal
 
+    @property
+    def is_overdue(self) -> bool:
+        return self._flusher.clock.monotonic() > self._overdue_at
+
     def begin(self) -> None:
         """The job starts now: a new attempt."""
         with self._lock:
@@ -259,8 +263,13 @@ class Progress:
         """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
         is_news = self._written is None or self._written.seq != snapshot.seq
         self._written = snapshot
-        self._next_beat = self._flusher.clock.monotonic() + get_settings().HEARTBEAT
+        self._note_sign_of_life()
         return is_news
+
+    def _note_sign_of_life(self) -> None:
+        settings, monotonic = get_settings(), self._flusher.clock.monotonic()
+        self._next_beat = monotonic + settings.HEARTBEAT
+        self._overdue_at = monotonic + settings.STALLED_AFTER
 
     def _touch(self) -> None:
         if not self._is_dirty:

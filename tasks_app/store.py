@@ -38,8 +38,8 @@ class Store:
 
     def __init__(self, cache: BaseCache) -> None:
         self._cache = cache
-        #: In-memory caches answer in microseconds: calling them in place is cheaper than a thread.
-        self._is_local = isinstance(cache, LocMemCache | DummyCache)
+        #: Is it this process' own memory? That answers in microseconds: calling it in place is cheaper than a thread.
+        self.is_local = isinstance(cache, LocMemCache | DummyCache)
 
     def add(self, snapshot: Snapshot) -> bool:
         """Store the first snapshot of a task; False if the id is taken, which changes nothing."""
@@ -101,12 +101,6 @@ class Store:
     async def aread(self, task_ids: Iterable[str]) -> dict[str, str]:
         return await self.arun(self.read, task_ids)
 
-    async def aget(self, task_id: str) -> Snapshot | None:
-        return await self.arun(self.get, task_id)
-
-    async def asave(self, snapshots: Iterable[Snapshot]) -> set[str]:
-        return await self.arun(self.save, snapshots)
-
     async def aclaim(self, name: str, text: str) -> str | None:
         return await self.arun(self.claim, name, text)
 
@@ -118,7 +112,7 @@ class Store:
 
     async def arun(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function that uses this store, without blocking the event loop."""
-        if self._is_local:
+        if self.is_local:
             return function(*args)
         call = partial(_without_connections, partial(function, *args))
         return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)

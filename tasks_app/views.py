@@ -22,6 +22,7 @@ from .control import acancel
 from .encoding import encode_json
 from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull, describe
 from .hub import View, get_hub
+from .observer import aobserve
 from .permissions import ask, get_user_key, has_token, load_user, make_token
 from .problems import Endpoint, Problem, answers_problems, bad_request, unavailable
 from .registry import astart_named
@@ -249,7 +250,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
     with _store_access():
-        snapshot = await get_store().aget(task_id)
+        snapshot = await aobserve(task_id)
     if snapshot is None or not await _can_view(request, snapshot):
         raise _not_found(task_id)
     return snapshot

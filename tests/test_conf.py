@@ -21,6 +21,7 @@ DEFAULTS = {
     "HEARTBEAT": 5,
     "STALLED_AFTER": 15,
     "LOST_AFTER": 60,
+    "ON_LOST": "continue",
     "KEEPALIVE": 15,
     "RETRY_MS": 2000,
     "RETENTION": 3600,
@@ -58,6 +59,10 @@ WHOLE_NUMBERS = [
 TEXTS = ["POLICY", "CACHE", "CHANNEL_LAYER"]
 
 BAD_VALUES = [
+    ("ON_LOST", None),
+    ("ON_LOST", True),
+    ("ON_LOST", []),
+    ("ON_LOST", "stop"),
     *((key, value) for key in NUMBERS for value in (0, -1, "1", True, float("nan"), float("inf"))),
     *((key, value) for key in WHOLE_NUMBERS for value in (0, -1, 1.5, "1", True, None)),
     *((key, value) for key in TEXTS for value in ("", 1, None)),
@@ -78,6 +83,7 @@ GOOD_VALUES = [
     {"RETENTION": 1, "ACTIVE_TTL": 6},
     {"MAX_STREAM_SECONDS": 0.5},
     {"EXPOSE_ERRORS": True},
+    {"ON_LOST": "cancel"},
     {"EXPOSE_ERRORS": None},
     {"FLUSH_INTERVAL": 0.05, "HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 0.3},
     {"STARTABLE": MappingProxyType({"add": "tests.jobs.add"}), "DEFAULT_TASK": "add"},

@@ -154,7 +154,8 @@ async def test_heartbeats_tell_viewers_nothing(cache):
     put(snapshot.beating())
     put(snapshot.beating().beating())
     await until(
-        lambda: watching.watches[0]._text == snapshot.beating().beating().to_json(), "the last heartbeat was read"
+        lambda: watching.watches[0].silence._text == snapshot.beating().beating().to_json(),
+        "the last heartbeat was read",
     )
     assert (watching.seen, watching.view) == ([], shown)
 

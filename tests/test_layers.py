@@ -14,6 +14,7 @@ LAYERS = {
     "state": 0,
     "encoding": 0,
     "pace": 0,
+    "silence": 0,
     "sse": 0,
     "signals": 0,
     "compat": 0,
@@ -24,7 +25,9 @@ LAYERS = {
     "store": 1,
     "layers": 1,
     "wakeups": 1,
+    "observer": 2,
     "hub": 2,
+    "ends": 2,
     "flusher": 2,
     "reporter": 3,
     "current": 3,
@@ -49,7 +52,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "state", "pace", "sse", "draft", "tracking"}
+PURE = {"encoding", "state", "pace", "silence", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

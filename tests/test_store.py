@@ -152,8 +152,7 @@ def test_claim_may_have_any_name(store, name):
 
 
 async def test_async_twins_do_the_same(store):
-    await store.asave([make_snapshot()])
-    assert await store.aget("t1") == make_snapshot()
+    await store.arun(store.save, [make_snapshot()])
     assert await store.aread(["t1", "t2"]) == {"t1": make_snapshot().to_json()}
     await store.arun(store.request_cancel, "t1")
     assert await store.arun(store.find_cancelled, ["t1"]) == {"t1"}
@@ -171,9 +170,10 @@ async def test_only_a_local_cache_is_called_in_the_event_loop(store):
 
 
 async def test_async_reads_at_once_do_not_disturb_each_other(store):
-    await store.asave([make_snapshot(f"t{number}") for number in range(20)])
-    found = await asyncio.gather(*(store.aget(f"t{number}") for number in range(20)))
-    assert [snapshot.task_id for snapshot in found] == [f"t{number}" for number in range(20)]
+    texts = {f"t{number}": make_snapshot(f"t{number}").to_json() for number in range(20)}
+    await store.arun(store.save, [make_snapshot(task_id) for task_id in texts])
+    found = await asyncio.gather(*(store.aread([task_id]) for task_id in texts))
+    assert found == [{task_id: text} for task_id, text in texts.items()]
 
 
 # --- ids ---

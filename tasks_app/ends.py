@@ -1,0 +1,55 @@
+"""The last snapshots of tasks that have just ended: nobody would write them again, should the cache lose them."""
+
+from . import wakeups
+from .conf import get_settings
+from .exceptions import StoreUnavailable
+from .state import Snapshot
+from .store import get_store
+
+#: Tasks that are looked for in one round trip: a last snapshot may be large.
+BATCH = 100
+
+
+class Ends:
+    """Sees to it that viewers can learn of an end although the cache server was killed and has started empty."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, tuple[float, Snapshot]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._due)
+
+    def keep(self, snapshot: Snapshot, *, monotonic: float) -> None:
+        """Keep the last snapshot of a task, and look once more whether the cache has it: after HEARTBEAT.
+
+        A cache in the memory of this process loses nothing by itself.
+        """
+        if not get_store().is_local:
+            settings = get_settings()
+            until = monotonic + min(settings.HEARTBEAT, settings.RETENTION / 2)
+            self._due[snapshot.task_id] = until, snapshot
+
+    def forget(self, task_id: str) -> None:
+        """The task begins anew."""
+        self._due.pop(task_id, None)
+
+    def restore(self, *, monotonic: float) -> None:
+        """Store again what is due and the cache has lost; what was written in its place meanwhile stays.
+
+        Raises:
+            StoreUnavailable: the cache did not take some of it; that is kept.
+            Exception: whatever the cache raised; nothing is let go.
+        """
+        due = [snapshot for until, snapshot in list(self._due.values()) if until <= monotonic]
+        for start in range(0, len(due), BATCH):
+            self._restore({snapshot.task_id: snapshot for snapshot in due[start : start + BATCH]})
+
+    def _restore(self, snapshots: dict[str, Snapshot]) -> None:
+        store = get_store()
+        lost = [snapshots[task_id] for task_id in snapshots.keys() - store.read(snapshots).keys()]
+        refused = store.save(lost)
+        for task_id in snapshots.keys() - refused:
+            self.forget(task_id)
+        wakeups.publish([snapshot.task_id for snapshot in lost])
+        if refused:
+            raise StoreUnavailable(f"the cache did not take the ends of {sorted(refused)!r}")

@@ -1,0 +1,136 @@
+"""The end of a task outlives a cache server that loses all it has."""
+
+import pytest
+
+from tasks_app import wakeups
+from tasks_app.flusher import Flusher
+from tasks_app.store import get_store
+from tests.doubles import begin, read
+
+
+@pytest.fixture
+def shared_cache(settings, tmp_path):
+    """A cache that is not this process' own; as a server that was killed does, it can lose all it has."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
+    }
+    return get_store()._cache
+
+
+def end(flusher, task_id="t1"):
+    begin(flusher, task_id).succeed(42)
+    flusher.flush()
+
+
+def test_end_that_the_cache_lost_is_stored_again_after_heartbeat(flusher, time, shared_cache):
+    end(flusher)
+    shared_cache.clear()
+    time.move(5)
+    flusher._sweep()
+    assert (read().state, read().result) == ("succeeded", 42)
+
+
+def test_end_that_is_stored_again_is_published(flusher, time, shared_cache):
+    end(flusher)
+    shared_cache.clear()
+    heard = []
+    wakeups.listen(heard.append)
+    try:
+        time.move(5)
+        flusher._sweep()
+    finally:
+        wakeups.ignore(heard.append)
+    assert heard == [["t1"]]
+
+
+def test_end_is_not_looked_for_before_heartbeat(flusher, time, shared_cache):
+    end(flusher)
+    shared_cache.clear()
+    time.move(4.9)
+    flusher._sweep()
+    assert read() is None
+
+
+def test_end_is_looked_for_once(flusher, time, shared_cache):
+    end(flusher)
+    time.move(5)
+    flusher._sweep()
+    shared_cache.clear()
+    time.move(5)
+    flusher._sweep()
+    assert (read(), bool(flusher._ends)) == (None, False)
+
+
+def test_end_is_looked_for_until_the_cache_answers(flusher, time, shared_cache, monkeypatch, caplog):
+    end(flusher)
+    shared_cache.clear()
+    time.move(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(shared_cache), "get_many", fail)
+        flusher._sweep()
+    assert "the cache failed" in caplog.text
+    flusher._sweep()
+    assert read().state == "succeeded"
+
+
+def fail(*args, **kwargs):
+    raise ConnectionError("the cache is down")
+
+
+def test_end_that_the_cache_refuses_is_tried_again(flusher, time, shared_cache, monkeypatch, caplog):
+    end(flusher)
+    shared_cache.clear()
+    time.move(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(shared_cache), "set_many", lambda self, data, timeout: list(data))
+        flusher._sweep()
+    assert "the cache did not take the ends of ['t1']" in caplog.text
+    flusher._sweep()
+    assert read().state == "succeeded"
+
+
+def test_task_that_began_anew_elsewhere_is_not_written_over(flusher, time, shared_cache):
+    end(flusher)
+    get_store().save([read().begun(now=time.now)])
+    time.move(5)
+    flusher._sweep()
+    assert read().state == "running"
+
+
+def test_task_that_began_anew_here_is_not_written_over(time, shared_cache):
+    flusher = Flusher(time.clock)
+    begin(flusher).succeed()
+    flusher.drain(10)
+    again = begin(flusher)
+    flusher.flush()
+    shared_cache.clear()
+    time.move(5)
+    flusher.flush()
+    flusher._sweep()
+    assert read().state == "running"
+    again.succeed()
+    assert flusher.drain(10)
+
+
+def test_many_ends_are_looked_for_a_hundred_at_a_time(flusher, time, shared_cache, monkeypatch):
+    for number in range(250):
+        begin(flusher, f"t{number}").succeed()
+    flusher.flush()
+    sizes = []
+    monkeypatch.setattr(type(get_store()), "read", lambda self, ids: sizes.append(len(ids)) or dict.fromkeys(ids, ""))
+    time.move(5)
+    flusher._sweep()
+    assert sizes == [100, 100, 50]
+
+
+def test_ends_in_a_cache_of_this_process_are_not_kept(flusher):
+    end(flusher)
+    assert not flusher._ends
+
+
+def test_end_is_looked_for_before_its_retention_is_over(flusher, time, shared_cache, settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 2}
+    end(flusher)
+    time.move(1)
+    flusher._sweep()
+    assert not flusher._ends

@@ -1,0 +1,134 @@
+"""A process that was cut off for so long that its task was declared lost finds out, and holds its peace."""
+
+from tasks_app.reporter import Progress
+from tasks_app.state import Snapshot
+from tasks_app.store import get_store
+from tests.doubles import begin, controlled_cache, read, recorded_cache
+
+
+def lose(flusher, time, *, store_as=lambda snapshot, now: snapshot.lost(now=now)):
+    """Return a task that others take for lost, after a pause in which it could not be written."""
+    progress = begin(flusher)
+    flusher.flush()
+    get_store().save([store_as(read(), time.now)])
+    time.move(60)
+    return progress
+
+
+def test_task_that_was_declared_lost_is_written_no_more(flusher, time):
+    progress = lose(flusher, time)
+    progress.update(current=1, total=4)
+    assert flusher.flush()
+    assert (read().state, flusher.find("t1")) == ("lost", None)
+
+
+def test_end_of_a_task_that_was_declared_lost_is_not_written(flusher, time):
+    progress = lose(flusher, time)
+    progress.succeed(1)
+    flusher.flush()
+    assert (read().state, read().result, flusher.find("t1")) == ("lost", None, None)
+
+
+def test_task_that_was_declared_lost_takes_no_other_along(flusher, time):
+    lose(flusher, time)
+    begin(flusher, "t2")
+    flusher.flush()
+    assert (read("t2").state, flusher.find("t2") is None) == ("running", False)
+
+
+def test_task_that_was_declared_lost_is_logged_with_its_id(flusher, time, caplog):
+    lose(flusher, time)
+    flusher.flush()
+    flusher.flush()
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert ("task t1 was taken for lost" in message, message.endswith("it goes on")) == (True, True)
+
+
+def test_job_whose_task_was_declared_lost_goes_on_by_default(flusher, time):
+    progress = lose(flusher, time)
+    flusher.flush()
+    progress.update(current=2, total=4)
+    assert (progress.cancelled, list(progress.track([1, 2]))) == (False, [1, 2])
+
+
+def test_job_whose_task_was_declared_lost_is_cancelled_where_on_lost_says_so(flusher, time, settings, caplog):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ON_LOST": "cancel"}
+    progress = lose(flusher, time)
+    told = []
+    progress.on_cancel = lambda: told.append("stop")
+    flusher.flush()
+    assert (progress.cancelled, told) == (True, ["stop"])
+    assert caplog.records[-1].getMessage().endswith("it is asked to stop")
+
+
+def test_job_that_has_ended_is_not_cancelled(flusher, time, settings, caplog):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ON_LOST": "cancel"}
+    progress = lose(flusher, time)
+    progress.succeed()
+    flusher.flush()
+    assert (progress.cancelled, caplog.records[-1].getMessage().endswith("it goes on")) == (False, True)
+
+
+def test_attempt_that_was_begun_anew_elsewhere_is_written_no_more(flusher, time):
+    lose(flusher, time, store_as=lambda snapshot, now: snapshot.begun(now=now))
+    flusher.flush()
+    assert (read().attempt, flusher.find("t1")) == (2, None)
+
+
+def test_attempt_after_one_that_was_lost_is_written(flusher, time):
+    first = Snapshot.queued("t1", "demo", now=time.now).begun(now=time.now).lost(now=time.now)
+    get_store().add(first)
+    second = Progress(first, flusher=flusher)
+    second.begin()
+    flusher.add(second)
+    time.move(60)
+    flusher.flush()
+    assert (read().state, read().attempt) == ("running", 2)
+
+
+def test_task_that_was_merely_late_is_written(flusher, time):
+    progress = begin(flusher)
+    flusher.flush()
+    time.move(60)
+    progress.update(current=1, total=4)
+    flusher.flush()
+    assert (read().state, read().progress) == ("running", 25)
+
+
+def test_task_that_vanished_meanwhile_is_written(flusher, time):
+    begin(flusher)
+    flusher.flush()
+    get_store()._cache.clear()
+    time.move(60)
+    flusher.flush()
+    assert read().state == "running"
+
+
+def test_garbage_that_was_stored_meanwhile_is_written_over(flusher, time, caplog):
+    begin(flusher)
+    flusher.flush()
+    get_store()._cache.set("tasks_app:task:t1", "garbage")
+    time.move(60)
+    flusher.flush()
+    assert read().state == "running"
+    assert "task t1" in caplog.text
+
+
+def test_task_is_not_written_after_a_pause_as_long_as_nobody_can_tell_whether_it_is_lost(flusher, time):
+    lose(flusher, time)
+    with controlled_cache("get_many") as controls:
+        assert not flusher.flush()
+        assert flusher.find("t1") is not None
+        controls.repair()
+        flusher.flush()
+        assert (read().state, flusher.find("t1")) == ("lost", None)
+
+
+def test_task_that_is_written_in_time_is_not_read(flusher, time):
+    progress = begin(flusher)
+    with recorded_cache() as calls:
+        flusher.flush()
+        time.move(15)
+        progress.update(current=1)
+        flusher.flush()
+        assert [method for method, _, _ in calls] == ["set_many", "set_many"]

@@ -1,0 +1,226 @@
+"""Who asks for a task again and again learns that it is silent, as those who stream it do."""
+
+import logging
+import threading
+
+import pytest
+from django.test import AsyncClient
+
+from tasks_app import TaskAlreadyEnded, cancel, get_snapshot, wakeups
+from tasks_app import observer as observer_module
+from tasks_app.exceptions import StoreUnavailable
+from tasks_app.observer import Observer, aobserve, observe
+from tasks_app.state import Snapshot, State
+from tasks_app.store import get_store
+from tests.caches import CONTROLLED_CACHES, CacheDown, controls
+from tests.viewers import NOW, make_running, put, report, save_text
+
+LOGGER = "tasks_app"
+
+
+class Watch:
+    """The clock by which silence is judged; it moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Watch:
+    """The clock of an observer that has seen nothing yet."""
+    clock = Watch()
+    monkeypatch.setattr(observer_module, "time", clock)
+    monkeypatch.setattr(observer_module, "_observer", Observer())
+    return clock
+
+
+def look_every(clock: Watch, seconds: float, *, times: int, task_id: str = "t1") -> Snapshot | None:
+    """Look at a task now and then; return what was seen last."""
+    for _ in range(times):
+        seen = observe(task_id)
+        clock.now += seconds
+    return seen
+
+
+def test_silent_task_is_stalled_after_stalled_after(clock):
+    put(make_running())
+    assert look_every(clock, 5, times=4).stalled is False
+    assert observe("t1") == make_running().as_stalled()
+
+
+def test_silent_task_is_lost_after_lost_after(clock):
+    put(make_running())
+    assert look_every(clock, 5, times=13).state is State.RUNNING
+    assert observe("t1").state is State.LOST
+
+
+def test_task_that_gives_signs_of_life_is_never_stalled(clock):
+    snapshot = make_running()
+    for _ in range(30):
+        put(snapshot := snapshot.beating())
+        assert observe("t1").stalled is False
+        clock.now += 5
+
+
+def test_task_that_stalled_and_gives_a_sign_of_life_stalls_no_more(clock):
+    put(make_running())
+    look_every(clock, 5, times=5)
+    put(make_running().beating())
+    assert observe("t1").stalled is False
+
+
+def test_one_look_after_a_long_time_tells_nothing(clock):
+    put(make_running())
+    assert look_every(clock, 10_000, times=1).stalled is False
+    assert observe("t1").stalled is False
+
+
+def test_looks_far_apart_add_up(clock):
+    put(make_running())
+    states = [look_every(clock, 3600, times=1) for _ in range(6)]
+    assert [snapshot.stalled for snapshot in states] == [False, False, True, True, True, False]
+    assert states[-1].state is State.LOST
+
+
+def test_lost_task_is_stored_as_lost(clock):
+    put(make_running())
+    lost = look_every(clock, 5, times=14)
+    assert get_store().read(["t1"]) == {"t1": lost.to_json()}
+
+
+def test_those_who_stream_a_lost_task_are_told(clock):
+    put(make_running())
+    heard: list[list[str]] = []
+    wakeups.listen(heard.append)
+    try:
+        look_every(clock, 5, times=14)
+    finally:
+        wakeups.ignore(heard.append)
+    assert heard == [["t1"]]
+
+
+def test_lost_task_is_logged_with_its_id(clock, caplog):
+    put(make_running())
+    with caplog.at_level(logging.WARNING, LOGGER):
+        look_every(clock, 5, times=20)
+    assert [record.getMessage() for record in caplog.records] == ["no sign of life any more from tasks ['t1']"]
+
+
+def test_lost_task_that_can_not_be_stored_is_not_shown_as_lost(clock, settings):
+    settings.CACHES = CONTROLLED_CACHES
+    controls.reset()
+    put(make_running())
+    look_every(clock, 5, times=13)
+    controls.break_down("set_many")
+    try:
+        with pytest.raises(CacheDown):
+            observe("t1")
+    finally:
+        controls.reset()
+    assert observe("t1").state is State.LOST
+
+
+def test_lost_task_that_the_cache_refuses_is_not_shown_as_lost(clock, monkeypatch):
+    put(make_running())
+    look_every(clock, 5, times=13)
+    monkeypatch.setattr(type(get_store()), "save", lambda self, snapshots: {"t1"})
+    with pytest.raises(StoreUnavailable, match="'t1'"):
+        observe("t1")
+
+
+def test_queued_task_that_nobody_beats_for_is_never_stalled(clock):
+    put(Snapshot.queued("t1", "demo", now=NOW))
+    assert look_every(clock, 5, times=50) == Snapshot.queued("t1", "demo", now=NOW)
+
+
+def test_task_that_vanished_is_not_known(clock):
+    put(make_running())
+    look_every(clock, 5, times=2)
+    get_store()._cache.clear()
+    assert observe("t1") is None
+
+
+def test_task_that_comes_back_is_judged_anew(clock):
+    put(make_running())
+    look_every(clock, 5, times=10)
+    get_store()._cache.clear()
+    observe("t1")
+    put(make_running())
+    assert observe("t1").stalled is False
+
+
+@pytest.mark.parametrize("text", ["garbage", "null", "[]"])
+def test_garbage_in_the_cache_is_an_error_each_time(clock, text):
+    save_text("t1", text)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not a stored snapshot"):
+            observe("t1")
+
+
+def test_ended_task_is_not_remembered(clock):
+    put(make_running())
+    observe("t1")
+    put(make_running().succeeded(now=NOW))
+    observe("t1")
+    assert not observer_module._observer._seen
+
+
+def test_task_that_was_not_asked_for_the_longest_is_forgotten_first(clock, monkeypatch):
+    monkeypatch.setattr(observer_module, "_observer", Observer(limit=2))
+    for task_id in ("t1", "t2", "t3"):
+        put(make_running(task_id))
+    for task_id in ("t1", "t2", "t1", "t3"):
+        observe(task_id)
+    assert list(observer_module._observer._seen) == ["t1", "t3"]
+
+
+def test_many_threads_may_look_at_once(clock):
+    put(report(make_running(), 50))
+    seen: list[Snapshot | None] = []
+    threads = [threading.Thread(target=lambda: seen.append(observe("t1"))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert seen == [report(make_running(), 50)] * 20
+
+
+async def test_async_twin_does_the_same(clock):
+    put(make_running())
+    assert await aobserve("t1") == make_running()
+    assert await aobserve("t2") is None
+
+
+def test_get_snapshot_tells_of_the_silence(clock):
+    put(make_running())
+    look_every(clock, 5, times=4)
+    assert get_snapshot("t1").stalled is True
+
+
+def test_task_that_turns_out_to_be_lost_can_not_be_cancelled(clock):
+    put(make_running())
+    look_every(clock, 5, times=13)
+    with pytest.raises(TaskAlreadyEnded, match="lost"):
+        cancel("t1")
+
+
+async def test_polling_client_sees_stalled_and_then_lost(clock):
+    put(make_running())
+    client, seen = AsyncClient(), []
+    for _ in range(14):
+        seen.append((await client.get("/tasks/t1")).json())
+        clock.now += 5
+    assert [data["stalled"] for data in seen] == [False] * 4 + [True] * 9 + [False]
+    assert [data["state"] for data in seen[-2:]] == ["running", "lost"]
+
+
+async def test_polling_client_gets_another_etag_when_the_task_stalls(clock):
+    put(make_running())
+    client, etags = AsyncClient(), []
+    for _ in range(5):
+        etags.append((await client.get("/tasks/t1"))["ETag"])
+        clock.now += 5
+    assert etags == ['"2"'] * 4 + ['"2-stalled"']

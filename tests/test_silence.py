@@ -1,0 +1,94 @@
+"""What the silence of a task means, measured by the clock of whoever looks on."""
+
+import pytest
+
+from tasks_app.silence import Silence
+from tasks_app.state import Snapshot
+from tests.viewers import NOW, make_running
+
+
+def hear(snapshot: Snapshot | None, silence: Silence, *, monotonic: float) -> bool:
+    return silence.hear(None if snapshot is None else snapshot.to_json(), monotonic=monotonic)
+
+
+def make_silence(snapshot: Snapshot, *, monotonic: float = 100) -> Silence:
+    """Return the silence of a task that was seen at this moment."""
+    silence = Silence()
+    hear(snapshot, silence, monotonic=monotonic)
+    return silence
+
+
+def test_new_version_is_heard():
+    silence = Silence()
+    assert hear(make_running(), silence, monotonic=1) is True
+    assert silence.snapshot == make_running()
+
+
+def test_same_version_is_no_news():
+    silence = make_silence(make_running())
+    assert hear(make_running(), silence, monotonic=101) is False
+
+
+def test_silence_lasts_from_the_last_change():
+    silence = make_silence(make_running())
+    hear(make_running(), silence, monotonic=105)
+    assert silence.measure(monotonic=107) == 7
+
+
+def test_sign_of_life_ends_the_silence():
+    silence = make_silence(make_running())
+    hear(make_running().beating(), silence, monotonic=105)
+    assert silence.measure(monotonic=107) == 2
+
+
+def test_task_that_vanished_is_silent_still():
+    silence = make_silence(make_running())
+    assert hear(None, silence, monotonic=105) is False
+    assert (silence.measure(monotonic=107), silence.snapshot) == (7, make_running())
+
+
+def test_queued_task_that_nobody_beats_for_is_not_silent():
+    silence = make_silence(Snapshot.queued("t1", "demo", now=NOW))
+    assert silence.measure(monotonic=1e6) == 0
+
+
+def test_queued_task_that_beats_is_silent_when_it_stops():
+    silence = make_silence(Snapshot.queued("t1", "demo", now=NOW, beat=1))
+    assert silence.measure(monotonic=107) == 7
+
+
+def test_queued_task_that_nobody_beats_for_is_silent_from_when_it_vanished():
+    silence = make_silence(Snapshot.queued("t1", "demo", now=NOW))
+    hear(None, silence, monotonic=200)
+    hear(None, silence, monotonic=205)
+    assert silence.measure(monotonic=207) == 7
+
+
+def test_ended_task_is_not_silent():
+    silence = make_silence(make_running().succeeded(now=NOW))
+    assert silence.measure(monotonic=1e6) == 0
+
+
+def test_task_that_was_never_seen_is_not_silent():
+    silence = Silence()
+    hear(None, silence, monotonic=100)
+    assert silence.measure(monotonic=1e6) == 0
+
+
+def test_time_in_which_nobody_looked_is_left_out():
+    silence = make_silence(make_running())
+    silence.forgive(4)
+    assert silence.measure(monotonic=107) == 3
+
+
+def test_silence_that_is_forgotten_is_counted_anew():
+    silence = make_silence(make_running())
+    silence.forget(monotonic=105)
+    assert silence.measure(monotonic=107) == 2
+
+
+def test_garbage_is_refused_once():
+    silence = make_silence(make_running())
+    with pytest.raises(ValueError, match="garbage"):
+        silence.hear("garbage", monotonic=101)
+    assert silence.hear("garbage", monotonic=102) is False
