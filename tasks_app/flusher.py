@@ -72,6 +72,9 @@ class Reporter(Protocol):
     def request_cancel(self) -> None:
         """Tell the job to stop."""
 
+    def end_lost(self) -> None:
+        """End the task as lost, unless it has ended."""
+
 
 #: A task, and what is to be written of it.
 Taken = tuple[Reporter, Snapshot]
@@ -127,6 +130,11 @@ class Flusher:
                 if (snapshot := _take(reporter)) is not None
             ]
             return not taken or self._write(taken)
+
+    def end_all(self) -> None:
+        """End as lost what still runs: the process ends, and viewers need not wait for LOST_AFTER to learn of it."""
+        for reporter in list(self._reporters.values()):
+            reporter.end_lost()
 
     def drain(self, timeout: float) -> bool:
         """Wait until the last snapshot of every ended task is stored, `timeout` seconds at most; is it?"""
@@ -263,6 +271,7 @@ def get_flusher() -> Flusher:
 
 def _drain_at_exit() -> None:
     """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same."""
+    get_flusher().end_all()
     if get_flusher().drain(EXIT_SECONDS):
         layers.drain(EXIT_SECONDS)
         get_flusher().signals.drain(EXIT_SECONDS)

@@ -222,6 +222,10 @@ class Progress:
         """The job stopped because it was asked to, or never began."""
         self._end(lambda snapshot, now: snapshot.cancelled(now=now))
 
+    def end_lost(self) -> None:
+        """The job is gone, and nobody knows how far it came."""
+        self._end(lambda snapshot, now: snapshot.lost(now=now))
+
     def request_cancel(self) -> None:
         """Tell the job to stop: by the flag that it looks at, and by `on_cancel`."""
         with self._lock:

@@ -115,6 +115,14 @@ def test_unstored_tasks_are_not_published(flusher):
     assert heard == []
 
 
+def test_all_that_has_not_ended_can_be_ended_as_lost(flusher):
+    begin(flusher, "t1").succeed()
+    begin(flusher, "t2").update(current=1, total=4)
+    flusher.end_all()
+    flusher.flush()
+    assert [(read(name).state, read(name).progress) for name in ("t1", "t2")] == [("succeeded", 100), ("lost", 25)]
+
+
 # --- signs of life ---
 
 

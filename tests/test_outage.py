@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.servers import ROOT, find_free_port, run_daphne
 from tests.waiting import wait_until
 from tests.wire import EventStream
 from tests.wire_site import Site
+
+LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
 
 #: So short that a test need not wait, and in the proportions of the defaults.
 QUICK = {"SWEEP_INTERVAL": 0.2, "HEARTBEAT": 0.5, "STALLED_AFTER": 1.5, "LOST_AFTER": 4, "KEEPALIVE": 1}
@@ -57,33 +60,32 @@ def valkey() -> Iterator[Valkey]:
     server.stop()
 
 
-def make_env(valkey: Valkey, **tasks_app: Any) -> dict[str, str]:
+def make_env(valkey: Valkey, *, layer: str = LAYERS[0], **tasks_app: Any) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "tests.shared_wire_settings",
         "VALKEY_URL": valkey.url,
+        "LAYER": layer,
         "WIRE_TASKS_APP": json.dumps({**QUICK, **tasks_app}),
     }
 
 
 @contextmanager
-def run_sites(valkey: Valkey, count: int, **tasks_app: Any) -> Iterator[list[Site]]:
+def run_sites(valkey: Valkey, number: int, **options: Any) -> Iterator[list[Site]]:
     """Run web processes that share a Valkey server; at the end none may hold a stream."""
     with ExitStack() as stack:
-        env = make_env(valkey, **tasks_app)
-        sites = [Site(stack.enter_context(run_daphne(env=env))) for _ in range(count)]
+        env = make_env(valkey, **options)
+        sites = [Site(stack.enter_context(run_daphne(env=env))) for _ in range(number)]
         yield sites
         for site in sites:
             site.wait_until_free()
 
 
-def open_streams(
-    sites: list[Site], task_ids: list[str], count: int, stack: ExitStack
-) -> list[tuple[str, EventStream]]:
-    """Open `count` streams for each task, at all of the sites in turn, and read the first event of each."""
+def open_streams(sites: list[Site], task_ids: list[str], each: int, stack: ExitStack) -> list[tuple[str, EventStream]]:
+    """Open `each` streams for each task, at all of the sites in turn, and read the first event of each."""
     streams = [
         (task_id, stack.enter_context(sites[number % len(sites)].open(task_id)))
         for task_id in task_ids
-        for number in range(count)
+        for number in range(each)
     ]
     for _, stream in streams:
         assert stream.next() is not None
@@ -154,6 +156,24 @@ def test_snapshot_is_back_after_the_whole_cache_was_flushed(valkey: Valkey):
             assert read_end(stream) == ("succeeded", 1)
 
 
+@pytest.mark.parametrize("layer", LAYERS)
+def test_wake_ups_come_again_after_the_death_of_the_layer(valkey: Valkey, layer: str):
+    with run_sites(valkey, 2, layer=layer, SWEEP_INTERVAL=300, KEEPALIVE=0.2) as sites:
+        task_id = sites[0].start_puppet("p")
+        with sites[1].open(task_id, query="?heartbeat=event") as stream:
+            sites[0].order("p", status="before")
+            stream.read_status("before")
+            valkey.kill()
+            valkey.start()
+            # One that is sent before the listener is back is lost: the sweep is there for that.
+            reports = (sites[0].order("p", status=f"after {number}") for number in count())
+            while next(reports) is None and (event := stream.next()) is not None and event.type == "heartbeat":
+                pass
+            assert event is not None
+            assert event.json()["status"].startswith("after")
+            sites[0].order_return("p")
+
+
 @contextmanager
 def run_worker(valkey: Valkey, **tasks_app: Any) -> "Iterator[subprocess.Popen[str]]":
     """Run a job whose steps are written to its standard input; it prints its id."""
@@ -208,6 +228,16 @@ def test_tasks_of_a_web_process_that_is_killed_are_lost_for_those_of_another(val
         with site.open(task_id) as stream:
             server.process.kill()
             assert find_verdicts(stream) == [("running", False), ("running", True), ("lost", False)]
+
+
+def test_tasks_of_a_web_process_that_is_stopped_are_lost_at_once(valkey: Valkey):
+    with run_sites(valkey, 1, STALLED_AFTER=100, LOST_AFTER=200) as (site,):
+        with run_daphne(env=make_env(valkey)) as server:
+            task_id = Site(server).start_puppet("p")
+            stream = site.open(task_id)
+            stream.read_until(lambda event: event.json()["state"] == "running")
+        with stream:
+            assert find_verdicts(stream) == [("lost", False)]
 
 
 @pytest.mark.parametrize(("on_lost", "outcome"), [("continue", "it goes on"), ("cancel", "it is asked to stop")])
