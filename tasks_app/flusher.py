@@ -5,15 +5,13 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from django.db import close_old_connections, connections
 
 from . import layers, wakeups
+from .clock import Clock
 from .conf import Settings, get_settings
 from .ends import Ends
 from .signals import SignalSender
@@ -28,18 +26,6 @@ EXIT_SECONDS = 5.0
 
 #: The shortest and the longest pause after something failed, in seconds.
 MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Where times come from: `now` for what people read, `monotonic` (s) for what is measured."""
-
-    now: Callable[[], datetime] = _utc_now
-    monotonic: Callable[[], float] = time.monotonic
 
 
 class Reporter(Protocol):

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
-from tasks_app.flusher import Clock, Flusher, Reporter
+from tasks_app.clock import Clock
+from tasks_app.flusher import Flusher, Reporter
 from tasks_app.reporter import Progress
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store

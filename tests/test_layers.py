@@ -13,6 +13,7 @@ LAYERS = {
     "exceptions": 0,
     "state": 0,
     "encoding": 0,
+    "clock": 0,
     "pace": 0,
     "silence": 0,
     "sse": 0,
