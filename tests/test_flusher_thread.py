@@ -204,7 +204,18 @@ def test_drain_gives_up_when_the_cache_stays_away(live_flusher):
     wait_until(lambda: live_flusher.find("t1") is None, "the end was written later")
 
 
+def test_thread_stays_until_the_last_end_was_looked_for(live_flusher, settings, tmp_path):
+    settings.CACHES = {"default": {"BACKEND": FILE_CACHE, "LOCATION": str(tmp_path)}}
+    settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.05, "HEARTBEAT": 0.3}
+    begin(live_flusher).succeed()
+    assert live_flusher.drain(10)
+    get_store()._cache.clear()
+    wait_until(lambda: read(), "the end was stored again")
+
+
 # --- whole processes ---
+
+FILE_CACHE = "django.core.cache.backends.filebased.FileBasedCache"
 
 SETUP = """
     import os, sys, threading
@@ -218,7 +229,6 @@ SETUP = """
     django.setup()
     from tasks_app import progress, task_ended, task_run
 """
-FILE_CACHE = "django.core.cache.backends.filebased.FileBasedCache"
 
 
 def run_script(script: str, backend: str, location: Path) -> "subprocess.CompletedProcess[str]":
