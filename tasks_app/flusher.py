@@ -11,9 +11,11 @@ from typing import Protocol
 from django.db import close_old_connections, connections
 
 from . import layers, wakeups
+from .arrivals import Arrivals
 from .clock import Clock
 from .conf import Settings, get_settings
 from .ends import Ends
+from .failures import Failures
 from .signals import SignalSender
 from .state import Snapshot, State
 from .store import get_store
@@ -75,6 +77,7 @@ class Flusher:
         #: Called every SWEEP_INTERVAL while there are tasks; they must not block.
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
+        self._arrivals = Arrivals()
         self._ends = Ends()
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
@@ -82,7 +85,7 @@ class Flusher:
         self._changed = threading.Event()
         self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
-        self._failures = 0
+        self._failures = Failures()
         self._next_flush = self._next_sweep = 0.0
 
     def add(self, reporter: Reporter) -> None:
@@ -90,12 +93,13 @@ class Flusher:
         with self._lock:
             self._reporters[reporter.task_id] = reporter
             self._ends.forget(reporter.task_id)
-            self._changed.set()
-            if self._thread is None:
-                self._prepare_for_exit()
-                thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
-                thread.start()
-                self._thread = thread
+            self._start()
+
+    def announce(self, snapshot: Snapshot) -> None:
+        """Have a new task listed among the recent ones."""
+        with self._lock:
+            self._arrivals.add(snapshot)
+            self._start()
 
     def find(self, task_id: str) -> Reporter | None:
         """Return the reporter of a task that runs, or waits, in this process."""
@@ -128,6 +132,14 @@ class Flusher:
         with self._flushed:
             return self._flushed.wait_for(lambda: not self._find_unwritten_ends(), timeout)
 
+    def _start(self) -> None:
+        self._changed.set()
+        if self._thread is None:
+            self._prepare_for_exit()
+            thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
+            thread.start()
+            self._thread = thread
+
     def _prepare_for_exit(self) -> None:
         """Python 3.12 starts no thread any more once the process ends, just when the last news are to be told."""
         self.signals.start()
@@ -145,7 +157,7 @@ class Flusher:
         if refused:
             self._note_failure(sorted(refused))
         else:
-            self._failures = 0
+            self._failures.clear()
         return not refused
 
     def _drop_lost(self, taken: Sequence[Taken]) -> Sequence[Taken]:
@@ -178,10 +190,8 @@ class Flusher:
                 self._ends.keep(snapshot, monotonic=self.clock.monotonic())
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
-        # An outage of an hour is one message with the traceback and a line now and then, not thousands.
-        self._failures += 1
-        if self._failures & (self._failures - 1) == 0:
-            count, error = self._failures, sys.exc_info()[1]
+        if self._failures.note():
+            count, error = self._failures.count, sys.exc_info()[1]
             logger.error(
                 "the cache failed (%s in a row); it is tried again; tasks %s", count, task_ids, exc_info=error
             )
@@ -196,7 +206,7 @@ class Flusher:
             except Exception:
                 # This thread serves every task of the process: it must outlive the unforeseen.
                 logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
-                self._failures += 1
+                self._failures.note()
                 self._urgent.wait(self._get_pause(MIN_BACKOFF))
                 self._urgent.clear()
             finally:
@@ -224,15 +234,14 @@ class Flusher:
             self._sweep()
 
     def _get_pause(self, interval: float) -> float:
-        factor: int = 2 ** min(self._failures, 16)
         # Whoever looks on takes a task that is silent for much longer than HEARTBEAT for dead.
-        return min(interval * factor, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
+        return self._failures.get_pause(interval, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
 
     def _has_work(self) -> bool:
-        if not (self._reporters or self._ends):
+        if not (self._reporters or self._arrivals or self._ends):
             self._changed.wait(IDLE_SECONDS)
         with self._lock:
-            if not (self._reporters or self._ends):
+            if not (self._reporters or self._arrivals or self._ends):
                 self._thread = None
             return self._thread is not None
 
@@ -241,6 +250,7 @@ class Flusher:
             _run_chore(chore)
         waiting = {item.task_id: item for item in list(self._reporters.values()) if item.awaits_cancel}
         try:
+            self._arrivals.list_all()
             self._ends.restore(monotonic=self.clock.monotonic())
             cancelled = get_store().find_cancelled(waiting)
         except Exception:

@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from . import sse, wakeups
 from .conf import get_settings
+from .failures import Failures
 from .layers import LayerListener
 from .observer import declare_lost
 from .silence import Silence
@@ -98,7 +99,7 @@ class Hub:
         self._batch: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._layer = LayerListener(self._mark_stale)
-        self._failures = 0
+        self._failures = Failures()
         self._judged_at = time.monotonic()
         self._reader: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -199,7 +200,7 @@ class Hub:
         self._wake.clear()
 
     def _get_backoff(self) -> float:
-        return min(0.1 * 2 ** min(self._failures, 10), MAX_BACKOFF) if self._failures else 0
+        return self._failures.get_pause(0.1, MAX_BACKOFF) if self._failures else 0
 
     async def _read(self, *, is_sweep: bool) -> None:
         task_ids, batch = self._stale, self._batch
@@ -215,7 +216,7 @@ class Hub:
         except Exception as error:
             self._fail(error, task_ids, batch)
         else:
-            self._failures = 0
+            self._failures.clear()
             if not is_sweep:
                 self._read_since_sweep |= task_ids
             if batch is not None:
@@ -223,9 +224,9 @@ class Hub:
 
     def _fail(self, error: Exception, task_ids: set[str], batch: "asyncio.Future[None] | None") -> None:
         """Whatever a cache raises: streams stay open, and the tasks are read again."""
-        self._failures += 1
-        if self._failures & (self._failures - 1) == 0:
-            logger.error("reading tasks failed (%s in a row): %s", self._failures, sorted(task_ids), exc_info=error)
+        if self._failures.note():
+            count = self._failures.count
+            logger.error("reading tasks failed (%s in a row): %s", count, sorted(task_ids), exc_info=error)
         self._mark_stale(task_ids)
         if batch is not None:
             batch.set_exception(error)

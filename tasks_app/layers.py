@@ -19,6 +19,7 @@ from django.core.signals import setting_changed
 from django.utils.crypto import get_random_string
 
 from .conf import get_settings
+from .failures import Failures
 from .pool import LoopThread
 
 try:
@@ -62,7 +63,7 @@ class LayerSender:
         self._pending: set[str] = set()
         self._is_idle = threading.Event()
         self._is_idle.set()
-        self._failures = 0
+        self._failures = Failures()
 
     def start(self) -> None:
         """Start the loop, if there is a layer to send to."""
@@ -102,12 +103,11 @@ class LayerSender:
                 for group, ids in by_group.items():
                     message = {"type": "tasks_app.changed", "origin": self.origin, "task_ids": ids}
                     await get_layer().group_send(group, message)
-            self._failures = 0
+            self._failures.clear()
         except Exception:
             # Whatever a layer raises: the sweep of the readers makes up for it.
-            self._failures += 1
-            if self._failures & (self._failures - 1) == 0:
-                logger.warning("wake-ups could not be sent (%s in a row)", self._failures, exc_info=True)
+            if self._failures.note():
+                logger.warning("wake-ups could not be sent (%s in a row)", self._failures.count, exc_info=True)
 
 
 class LayerListener:
@@ -142,7 +142,7 @@ class LayerListener:
             self._task = None
 
     async def _listen_forever(self) -> None:
-        failures = 0
+        failures = Failures()
         while True:
             began = asyncio.get_running_loop().time()
             try:
@@ -150,10 +150,10 @@ class LayerListener:
             except Exception:
                 # One reader per loop, begun anew whatever a layer raises; meanwhile the sweep goes on.
                 if asyncio.get_running_loop().time() - began > MAX_BACKOFF:
-                    failures = 0
-                logger.warning("listening for wake-ups failed; it is tried again", exc_info=failures == 0)
-                failures += 1
-                await asyncio.sleep(min(0.1 * 2 ** min(failures, 10), MAX_BACKOFF))
+                    failures.clear()
+                if failures.note():
+                    logger.warning("listening for wake-ups failed (%s in a row)", failures.count, exc_info=True)
+                await asyncio.sleep(failures.get_pause(0.1, MAX_BACKOFF))
 
     async def _listen(self, layer: Any) -> None:
         channel = await layer.new_channel("tasks_app")

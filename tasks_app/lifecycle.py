@@ -85,7 +85,9 @@ def queue(task_result: "TaskResult[Any, Any]", *, beat: int | None = None) -> tu
     try:
         store = get_store()
         # A worker of another process may have been faster: then the task is known already.
-        if not store.add(snapshot) and store.get(snapshot.task_id) is None:
+        if store.add(snapshot):
+            get_flusher().announce(snapshot)
+        elif store.get(snapshot.task_id) is None:
             raise StoreUnavailable(f"the cache did not take task {snapshot.task_id!r}")
     except Exception as error:
         start.error = error
@@ -125,9 +127,9 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     if find_reporter(task_result.id) is not None:
         return
     flusher = get_flusher()
-    snapshot = _load(task_result.id) or Snapshot.queued(
-        task_result.id, task_result.task.module_path, now=flusher.clock.now()
-    )
+    if (snapshot := _load(task_result.id)) is None:
+        snapshot = Snapshot.queued(task_result.id, task_result.task.module_path, now=flusher.clock.now())
+        flusher.announce(snapshot)
     reporter = Progress(snapshot, flusher=flusher)
     reporter.begin()
     flusher.add(reporter)

@@ -27,22 +27,33 @@ def observe(task_id: str) -> Snapshot | None:
     One look tells nothing: who asks once gets the task as it was stored last.
 
     Raises:
+        ValueError: what is stored of it is no snapshot.
         StoreUnavailable: it was to be declared lost, which the cache refused.
         Exception: whatever the cache raised.
     """
-    text = get_store().read([task_id]).get(task_id)
-    settings = get_settings()
-    seen = _observer.look(task_id, text, patience=settings.STALLED_AFTER, monotonic=time.monotonic())
-    if seen is None or seen.silence <= settings.STALLED_AFTER:
-        return seen and seen.snapshot
-    if seen.silence <= settings.LOST_AFTER:
-        return seen.snapshot.as_stalled()
-    return declare_lost([seen.snapshot])[0]
+    sight = _look(task_id, get_store().read([task_id]).get(task_id))
+    return None if sight is None else _judge([sight])[0]
+
+
+def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
+    """Do what `observe` does for several tasks at once, in this order, and leave out those of which nothing is known.
+
+    Raises:
+        StoreUnavailable: one was to be declared lost, which the cache refused.
+        Exception: whatever the cache raised.
+    """
+    texts = get_store().read(task_ids)
+    return _judge([sight for task_id in task_ids if (sight := _try_to_look(task_id, texts.get(task_id))) is not None])
 
 
 async def aobserve(task_id: str) -> Snapshot | None:
     """Do what `observe` does, from async code."""
     return await get_store().arun(observe, task_id)
+
+
+async def aobserve_many(task_ids: Sequence[str]) -> list[Snapshot]:
+    """Do what `observe_many` does, from async code."""
+    return await get_store().arun(observe_many, task_ids)
 
 
 def declare_lost(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
@@ -64,11 +75,34 @@ def declare_lost(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     return lost
 
 
+def _look(task_id: str, text: str | None) -> "Sight | None":
+    return _observer.look(task_id, text, patience=get_settings().STALLED_AFTER, monotonic=time.monotonic())
+
+
+def _try_to_look(task_id: str, text: str | None) -> "Sight | None":
+    try:
+        return _look(task_id, text)
+    except ValueError:
+        logger.exception("task %s: what the cache holds is no snapshot", task_id)
+        return None
+
+
+def _judge(sights: Sequence["Sight"]) -> list[Snapshot]:
+    settings = get_settings()
+    silent = [sight.snapshot for sight in sights if sight.silence > settings.LOST_AFTER]
+    lost = {snapshot.task_id: snapshot for snapshot in declare_lost(silent)} if silent else {}
+    return [lost.get(sight.snapshot.task_id) or sight.show(settings.STALLED_AFTER) for sight in sights]
+
+
 class Sight(NamedTuple):
     """A task, and for how many seconds it has been silent."""
 
     snapshot: Snapshot
     silence: float
+
+    def show(self, stalled_after: float) -> Snapshot:
+        """Return what a viewer sees."""
+        return self.snapshot.as_stalled() if self.silence > stalled_after else self.snapshot
 
 
 class Observer:

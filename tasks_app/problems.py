@@ -1,6 +1,8 @@
 """Errors over HTTP, as RFC 9457 has them: `application/problem+json`."""
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +10,10 @@ from typing import Any
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
+
+from .exceptions import TaskAlreadyEnded, TaskNotFound
+
+logger = logging.getLogger("tasks_app")
 
 Endpoint = Callable[..., Awaitable[HttpResponseBase]]
 
@@ -62,3 +68,15 @@ def bad_request(detail: str) -> Problem:
 def unavailable(detail: str) -> Problem:
     """Return the answer to what may succeed later."""
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))
+
+
+@contextmanager
+def store_access() -> Iterator[None]:
+    """Answer 503 for whatever a cache backend raises."""
+    try:
+        yield
+    except (Problem, TaskNotFound, TaskAlreadyEnded):
+        raise
+    except Exception as error:
+        logger.exception("the cache that holds the state of tasks failed")
+        raise unavailable("The state of tasks can't be reached at the moment.") from error

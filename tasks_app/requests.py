@@ -17,6 +17,9 @@ from .problems import Problem, bad_request
 
 MAX_KEY_LENGTH = 255
 
+#: How many tasks a list has, unless the request says otherwise, and at the most.
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+
 
 def read_body(request: HttpRequest) -> bytes:
     """Return the body, of at most MAX_BODY bytes."""
@@ -82,6 +85,14 @@ def parse_task_ids(request: HttpRequest) -> list[str]:
     if len(task_ids) > limit:
         raise bad_request(f"{len(task_ids)!r} tasks were named; at most {limit!r} are allowed on one stream.")
     return task_ids
+
+
+def parse_limit(request: HttpRequest) -> int:
+    """Return how many tasks a list may have."""
+    text = request.GET.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT):
+        raise bad_request(f"'limit' is {describe(text)}; it must be a whole number from 1 to {MAX_LIMIT!r}.")
+    return int(text)
 
 
 def parse_heartbeat(request: HttpRequest) -> bool:

@@ -5,7 +5,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 #: An id is a part of URLs and of cache keys: printable ASCII without a slash (memcached forbids spaces).
 _TASK_ID = re.compile(r"[!-.0-~]{1,128}")
+
+#: How many tasks can be listed, the latest ones.
+RECENT_TASKS = 1000
 
 #: How long a repeat with the same Idempotency-Key answers the same task, and how long an unfinished start blocks it.
 IDEMPOTENCY_TTL = 24 * 3600
@@ -65,6 +68,36 @@ class Store:
         """Return the snapshot of a task, or None."""
         text = self.read([task_id]).get(task_id)
         return None if text is None else Snapshot.from_json(text)
+
+    def list_as_recent(self, snapshots: Sequence[Snapshot]) -> None:
+        """Put tasks on the list of the latest RECENT_TASKS.
+
+        Each gets the next of so many places. Redis, Memcached and the in-memory cache count exactly; on others, two
+        tasks that two processes start in the same moment may get the same place, and one of them is not listed.
+
+        Raises:
+            StoreUnavailable: the cache refused some of them.
+        """
+        last = self._count_recent(len(snapshots))
+        places = range(last - len(snapshots) + 1, last + 1)
+        entries = {
+            _recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
+            for place, snapshot in zip(places, snapshots, strict=True)
+        }
+        if refused := self._cache.set_many(entries, _seconds(get_settings().ACTIVE_TTL)):
+            raise StoreUnavailable(f"the cache did not take {sorted(refused)!r}")
+
+    def _count_recent(self, number: int) -> int:
+        try:
+            return int(self._cache.incr(_RECENT_COUNT, number))
+        except ValueError:  # there is no such key yet
+            self._cache.add(_RECENT_COUNT, 0, None)
+            return int(self._cache.incr(_RECENT_COUNT, number))
+
+    def find_recent(self) -> list[str]:
+        """Return the ids of the tasks that are on that list, the newest first."""
+        entries = self._cache.get_many(map(_recent_key, range(RECENT_TASKS)))
+        return list(dict.fromkeys(task_id for _, task_id in sorted(entries.values(), reverse=True)))
 
     def request_cancel(self, task_id: str) -> None:
         """Leave word that the task shall stop; its worker looks for it."""
@@ -150,6 +183,13 @@ def _without_connections(function: Callable[[], T]) -> T:
 
 def _task_key(task_id: str) -> str:
     return f"tasks_app:task:{task_id}"
+
+
+_RECENT_COUNT = "tasks_app:recent"
+
+
+def _recent_key(place: int) -> str:
+    return f"tasks_app:recent:{place}"
 
 
 def _cancel_key(task_id: str) -> str:

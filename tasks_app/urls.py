@@ -10,6 +10,7 @@ urlpatterns = [
     path("start-task", views.start_task, name="start-task"),
     path("task-progress", views.stream_tasks, name="tasks-progress"),
     path("task-progress/<str:task_id>", views.stream_task, name="task-progress"),
+    path("tasks", views.list_tasks, name="tasks"),
     path("tasks/<str:task_id>", views.show_task, name="task"),
     path("tasks/<str:task_id>/cancel", views.cancel_task, name="task-cancel"),
 ]

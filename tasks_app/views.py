@@ -1,11 +1,7 @@
 """The endpoints. Each is async, and none holds a thread while it waits."""
 
-import asyncio
-import hashlib
-import json
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -22,19 +18,23 @@ from .control import acancel
 from .encoding import encode_json
 from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull, describe
 from .hub import View, get_hub
-from .observer import aobserve
+from .idempotency import answer_once
+from .observer import aobserve, aobserve_many
 from .permissions import ask, get_user_key, has_token, load_user, make_token
-from .problems import Endpoint, Problem, answers_problems, bad_request, unavailable
+from .problems import Endpoint, Problem, answers_problems, bad_request, store_access, unavailable
 from .registry import astart_named
-from .requests import check_csrf, parse_heartbeat, parse_idempotency_key, parse_start, parse_task_ids, read_body
+from .requests import (
+    MAX_LIMIT,
+    check_csrf,
+    parse_heartbeat,
+    parse_limit,
+    parse_start,
+    parse_task_ids,
+    read_body,
+)
 from .state import Snapshot, State
 from .store import get_store
 from .stream import STREAM_HEADERS, EventStreamResponse, Stream
-
-logger = logging.getLogger("tasks_app")
-
-#: What goes on although its client may have left; event loops hold their tasks only weakly.
-_unfinished: set[asyncio.Task[Any]] = set()
 
 
 def endpoint(*methods: str) -> Callable[[Endpoint], Callable[..., Any]]:
@@ -66,7 +66,7 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     name, kwargs = parse_start(request, body)
     check_csrf(request)
     await _check_can_start(request, name)
-    answer = await _start_once(request, name, kwargs, body)
+    answer = await answer_once(request, body, lambda: _start(request, name, kwargs))
     answer["token"] = make_token(answer["task_id"])
     return _json_response(answer, status=HTTPStatus.ACCEPTED, headers={"Location": answer["status_url"]})
 
@@ -113,6 +113,16 @@ async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     return get_conditional_response(request, etag=etag, response=response) or response
 
 
+@endpoint("GET", "HEAD")
+async def list_tasks(request: HttpRequest) -> HttpResponse:
+    """Answer the snapshots of recent tasks that the caller may see, the newest first."""
+    if not await ask("can_list", request):
+        raise _refusal(request, "You may not list tasks.")
+    limit = parse_limit(request)
+    tasks = [snapshot.to_wire() async for snapshot in _find_visible(request, limit)]
+    return _json_response({"tasks": tasks}, headers={"Cache-Control": "private, no-cache"})
+
+
 @endpoint("POST")
 async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     """Ask a task to stop."""
@@ -121,7 +131,7 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     if not await ask("can_cancel", request, snapshot):
         raise _refusal(request, "You may not cancel this task.")
     try:
-        with _store_access():
+        with store_access():
             await acancel(task_id)
     except TaskNotFound as error:
         raise _not_found(task_id) from error
@@ -141,49 +151,6 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
     if names and not allowed:
         raise _refusal(request, "You may not start this task.")
     raise bad_request(f"Unknown task {describe(name)}; allowed: {allowed!r}.")
-
-
-async def _start_once(request: HttpRequest, name: str, kwargs: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    """Start the task, or find the one that the same Idempotency-Key has started in the last 24 hours."""
-    if (key := parse_idempotency_key(request)) is None:
-        return await _start(request, name, kwargs)
-    claim = encode_json([get_user_key(request), key])
-    record = {"body": hashlib.sha256(body).hexdigest()}
-    with _store_access():
-        held = await get_store().aclaim(claim, encode_json(record))
-    if held is not None:
-        return _recall(json.loads(held), record)
-    # A client that leaves now must not leave a task behind of which its key knows nothing.
-    work = asyncio.ensure_future(_start_and_record(request, name, kwargs, claim, record))
-    _unfinished.add(work)
-    work.add_done_callback(_unfinished.discard)
-    return await asyncio.shield(work)
-
-
-async def _start_and_record(
-    request: HttpRequest, name: str, kwargs: Mapping[str, Any], claim: str, record: dict[str, Any]
-) -> dict[str, Any]:
-    try:
-        answer = await _start(request, name, kwargs)
-    except Exception:
-        with _store_access():
-            await get_store().arelease(claim)
-        raise
-    try:
-        await get_store().afulfil(claim, encode_json(record | {"answer": answer}))
-    except Exception:
-        # The task is on its way: to say otherwise would start it a second time.
-        logger.exception("task %s: its Idempotency-Key could not be recorded", answer["task_id"])
-    return answer
-
-
-def _recall(held: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    if held["body"] != record["body"]:
-        raise Problem(HTTPStatus.CONFLICT, "This Idempotency-Key was used with another body.")
-    if "answer" not in held:
-        raise Problem(HTTPStatus.CONFLICT, "The first request with this Idempotency-Key is not done.", Retry_After="1")
-    answer: dict[str, Any] = held["answer"]
-    return answer
 
 
 async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +187,7 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
     uses_heartbeat_events = parse_heartbeat(request)
     if (open_streams := len(get_hub().viewers)) >= get_settings().MAX_STREAMS:
         raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
-    with _store_access():
+    with store_access():
         return await Stream.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
 
 
@@ -249,27 +216,29 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
-    with _store_access():
+    with store_access():
         snapshot = await aobserve(task_id)
     if snapshot is None or not await _can_view(request, snapshot):
         raise _not_found(task_id)
     return snapshot
 
 
+async def _find_visible(request: HttpRequest, limit: int) -> AsyncIterator[Snapshot]:
+    """Yield at most `limit` of the recent tasks that the caller may see, the newest first."""
+    with store_access():
+        task_ids = await get_store().arun(get_store().find_recent)
+    while task_ids and limit:
+        batch, task_ids = task_ids[:MAX_LIMIT], task_ids[MAX_LIMIT:]
+        with store_access():
+            snapshots = await aobserve_many(batch)
+        visible = [snapshot for snapshot in snapshots if await ask("can_view", request, snapshot)][:limit]
+        limit -= len(visible)
+        for snapshot in visible:
+            yield snapshot
+
+
 async def _can_view(request: HttpRequest, snapshot: Snapshot) -> bool:
     return has_token(request, snapshot.task_id) or await ask("can_view", request, snapshot)
-
-
-@contextmanager
-def _store_access() -> Iterator[None]:
-    """Answer 503 for whatever a cache backend raises."""
-    try:
-        yield
-    except (Problem, TaskNotFound, TaskAlreadyEnded):
-        raise
-    except Exception as error:
-        logger.exception("the cache that holds the state of tasks failed")
-        raise unavailable("The state of tasks can't be reached at the moment.") from error
 
 
 def _json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:

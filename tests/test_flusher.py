@@ -281,19 +281,19 @@ def test_outage_after_a_recovery_is_logged_anew(flusher, caplog):
 def test_pause_grows_with_the_failures_and_has_a_limit(flusher):
     pauses = []
     for failures in (0, 1, 2, 3, 10, 10_000):
-        flusher._failures = failures
+        flusher._failures.count = failures
         pauses.append(flusher._get_pause(0.1))
     assert pauses == [0.1, 0.2, 0.4, 0.8, MAX_BACKOFF, MAX_BACKOFF]
 
 
 def test_pause_is_never_longer_than_heartbeat(flusher, settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "HEARTBEAT": 2}
-    flusher._failures = 100
+    flusher._failures.count = 100
     assert flusher._get_pause(0.1) == 2
 
 
 def test_pause_is_never_shorter_than_flush_interval(flusher):
-    flusher._failures = 3
+    flusher._failures.count = 3
     assert flusher._get_pause(60) == 60
 
 

@@ -136,7 +136,7 @@ def test_thread_outlives_an_outage_and_loses_nothing(live_flusher):
         for progress in tasks:
             progress.update(current=1, total=2)
             progress.succeed(progress.task_id)
-        wait_until(lambda: live_flusher._failures >= 2, "the cache failed twice")
+        wait_until(lambda: live_flusher._failures.count >= 2, "the cache failed twice")
         controls.repair()
         assert live_flusher.drain(10)
         assert [read(progress.task_id).result for progress in tasks] == [progress.task_id for progress in tasks]

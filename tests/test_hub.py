@@ -238,7 +238,7 @@ async def test_lasting_failure_is_logged_ever_less_often(cache, caplog):
     watching.hub._get_backoff = lambda: 0
     cache.break_down("get_many")
     wakeups.publish(["t1"])
-    await until(lambda: watching.hub._failures > 20, "reading failed many times")
+    await until(lambda: watching.hub._failures.count > 20, "reading failed many times")
     cache.repair()
     said = [record.args[0] for record in caplog.records if record.msg.startswith("reading tasks failed")]
     assert said[:5] == [1, 2, 4, 8, 16]
@@ -247,7 +247,7 @@ async def test_lasting_failure_is_logged_ever_less_often(cache, caplog):
 async def test_pause_between_failed_reads_grows_and_is_bounded(cache):
     hub = get_hub()
     pauses = []
-    for hub._failures in (0, 1, 2, 3, 50):
+    for hub._failures.count in (0, 1, 2, 3, 50):
         pauses.append(hub._get_backoff())
     assert pauses == [0, 0.2, 0.4, 0.8, 5.0]
 
@@ -450,7 +450,7 @@ async def test_outage_longer_than_lost_after_is_no_silence_of_the_task(cache, cl
     watching = await watch("t1")
     watching.hub._get_backoff = lambda: 0
     cache.break_down("get_many")
-    await until(lambda: watching.hub._failures > 3, "reading failed")
+    await until(lambda: watching.hub._failures.count > 3, "reading failed")
     clock.now += 61
     cache.repair()
     await clock.pass_by(watching.hub, 5)

@@ -13,6 +13,7 @@ LAYERS = {
     "exceptions": 0,
     "state": 0,
     "encoding": 0,
+    "failures": 0,
     "clock": 0,
     "pace": 0,
     "silence": 0,
@@ -28,6 +29,7 @@ LAYERS = {
     "wakeups": 1,
     "observer": 2,
     "hub": 2,
+    "arrivals": 2,
     "ends": 2,
     "flusher": 2,
     "reporter": 3,
@@ -42,6 +44,7 @@ LAYERS = {
     "registry": 4,
     "problems": 4,
     "requests": 5,
+    "idempotency": 5,
     "views": 5,
     "urls": 5,
     "checks": 5,
@@ -53,7 +56,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "state", "pace", "silence", "sse", "draft", "tracking"}
+PURE = {"encoding", "failures", "state", "pace", "silence", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

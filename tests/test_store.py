@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,8 @@ from django.test import override_settings
 
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.state import Snapshot
-from tasks_app.store import Store, get_store, is_task_id
-from tests.caches import CacheDown
+from tasks_app.store import RECENT_TASKS, Store, get_store, is_task_id
+from tests.caches import CONTROLLED_CACHES, CacheDown, ControlledCache, controls
 from tests.doubles import controlled_cache, recorded_cache
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -174,6 +174,59 @@ async def test_async_reads_at_once_do_not_disturb_each_other(store):
     await store.arun(store.save, [make_snapshot(task_id) for task_id in texts])
     found = await asyncio.gather(*(store.aread([task_id]) for task_id in texts))
     assert found == [{task_id: text} for task_id, text in texts.items()]
+
+
+# --- recent tasks ---
+
+
+def make_at(number: int) -> Snapshot:
+    return make_snapshot(f"t{number}", created_at=NOW + timedelta(seconds=number))
+
+
+def test_recent_tasks_are_listed_newest_first(store):
+    store.list_as_recent([make_at(2)])
+    store.list_as_recent([make_at(1), make_at(3)])
+    assert store.find_recent() == ["t3", "t2", "t1"]
+
+
+def test_no_task_is_no_recent_task(store):
+    assert store.find_recent() == []
+
+
+def test_task_that_is_listed_twice_is_found_once(store):
+    store.list_as_recent([make_at(1)])
+    store.list_as_recent([make_at(1), make_at(2)])
+    assert store.find_recent() == ["t2", "t1"]
+
+
+def test_only_the_latest_tasks_stay_on_the_list(settings):
+    settings.CACHES = CONTROLLED_CACHES
+    controls.reset()
+    store = get_store()
+    for number in range(0, RECENT_TASKS + 50, 50):
+        store.list_as_recent([make_at(number + offset) for offset in range(50)])
+    found = store.find_recent()
+    assert (len(found), found[0], found[-1]) == (RECENT_TASKS, f"t{RECENT_TASKS + 49}", "t50")
+
+
+def test_list_is_read_in_one_round_trip_and_written_in_two():
+    with recorded_cache() as calls:
+        store = get_store()
+        store.list_as_recent([make_at(1)])
+        calls.clear()
+        store.list_as_recent([make_at(2), make_at(3)])
+        assert [method for method, _, _ in calls if method != "get"] == ["set_many"]
+        calls.clear()
+        store.find_recent()
+        assert [method for method, _, _ in calls] == ["get_many"]
+
+
+def test_task_that_the_cache_does_not_list_is_named(settings, monkeypatch):
+    settings.CACHES = CONTROLLED_CACHES
+    controls.reset()
+    monkeypatch.setattr(ControlledCache, "set_many", lambda self, data, timeout: list(data))
+    with pytest.raises(StoreUnavailable, match="tasks_app:recent:1"):
+        get_store().list_as_recent([make_at(1)])
 
 
 # --- ids ---
