@@ -67,6 +67,13 @@ def run_runserver(
         yield server
 
 
+@contextmanager
+def run_command(command: list[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
+    """Run any other command, which need not listen."""
+    with _run(command, env, cwd) as server:
+        yield server
+
+
 def find_free_port() -> int:
     """Return a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
