@@ -147,9 +147,14 @@ class Flusher:
         wakeups.publish([snapshot.task_id for snapshot in news])
         for snapshot in news:
             self.signals.send(snapshot)
-        for _, snapshot in written:
+        for reporter, snapshot in written:
             if snapshot.is_terminal:  # last: a process that waits for its tasks ends when they are gone from here
-                self._reporters.pop(snapshot.task_id, None)
+                self._forget(reporter)
+
+    def _forget(self, reporter: Reporter) -> None:
+        with self._lock:
+            if self._reporters.get(reporter.task_id) is reporter:  # else the task has begun once more
+                del self._reporters[reporter.task_id]
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         # An outage of an hour is one message with the traceback and a line now and then, not thousands.

@@ -1,4 +1,4 @@
-"""A task for a worker process, which does step by step what a test writes into a file, and the view that enqueues it."""
+"""Tasks for a worker process, one of which does what a test writes into a file, and the view that enqueues them."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A host project whose tasks wait in a database for `manage.py db_worker`; what a test must vary is in the environment."""
+"""A host project whose tasks wait in a database for `db_worker`; what a test must vary is in the environment."""
 
 import json
 import os
