@@ -50,21 +50,26 @@ def withdraw(task_id: str) -> bool:
     model = get_model()
     if model is None or not _is_uuid(task_id):
         return False
-    waiting = model.objects.using(get_alias()).filter(pk=task_id, status=compat.TaskResultStatus.READY)
-    taken = waiting.update(
-        status=compat.TaskResultStatus.FAILED,
-        finished_at=timezone.now(),
-        exception_class_path=f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}",
-        traceback=f"{TaskCancelled.__name__}: the task was cancelled before it began\n",
-    )
+    alias = get_alias()
+    with transaction.atomic(using=alias):  # a failure must not spoil the transaction of whoever cancels
+        taken = (
+            model.objects.using(alias)
+            .filter(pk=task_id, status=compat.TaskResultStatus.READY)
+            .update(
+                status=compat.TaskResultStatus.FAILED,
+                finished_at=timezone.now(),
+                exception_class_path=f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}",
+                traceback=f"{TaskCancelled.__name__}: the task was cancelled before it began\n",
+            )
+        )
     return bool(taken)
 
 
 def announce_end(task_id: str) -> None:
     """Send the `task_finished` of a task that was taken back; what a receiver raises, Django logs."""
     row = get_model().objects.using(get_alias()).get(pk=task_id)
-    signals = import_string(f"{_APP}.compat.task_finished")
-    signals.send_robust(type(row.task.get_backend()), task_result=row.task_result)
+    task_finished = import_string(f"{_APP}.compat.task_finished")
+    task_finished.send_robust(type(row.task.get_backend()), task_result=row.task_result)
 
 
 def _is_uuid(text: str) -> bool:

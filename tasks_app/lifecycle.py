@@ -204,7 +204,10 @@ def _end_withdrawn(snapshot: Snapshot) -> None:
     reporter = Progress(snapshot, is_stored=True)
     get_flusher().add(reporter)
     reporter.end_cancelled()
-    database.announce_end(snapshot.task_id)
+    try:
+        database.announce_end(snapshot.task_id)
+    except Exception:  # importing the task runs its module: anything may come out
+        logger.exception("task %s: its end could not be announced", snapshot.task_id)
 
 
 def _end_unstarted(task_id: str, row: Any) -> None:

@@ -1,10 +1,10 @@
 """Tasks for a worker process, one of which does what a test writes into a file, and the view that enqueues them."""
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from tasks_app import progress, start
 from tests.jobs import task
 
+#: How long a puppet waits between two looks at its file, in seconds.
 PAUSE = 0.01
 
 
@@ -33,13 +34,14 @@ def puppet(orders: str) -> Any:
 
 def read_orders(path: Path) -> Iterator[dict[str, Any]]:
     """Yield each line of a file, also those that are written later, as JSON."""
+    pause = Event()
     with path.open() as file:
         while True:
             progress.raise_if_cancelled()
             if line := file.readline():
                 yield json.loads(line)
             else:
-                time.sleep(PAUSE)
+                pause.wait(PAUSE)
 
 
 @task

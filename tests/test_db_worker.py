@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -98,13 +98,18 @@ def test_task_that_raises_ends_as_failed(site, queue, orders, task_id):
     assert end["error"] == {"type": "RuntimeError", "message": "The task failed."}
 
 
-def test_task_that_the_worker_can_not_import_ends_as_failed(site, queue, task_id):
+def remove_code(site: Site, task_id: str) -> None:
+    """Have the task be one that was deleted from the code since it was enqueued."""
     code = (
         "import django; django.setup()\n"
         "from django_tasks_db.models import DBTaskResult\n"
         f"DBTaskResult.objects.filter(pk={task_id!r}).update(task_path='tests.db_jobs.gone')"
     )
     run_python("-c", code, env=site.env)
+
+
+def test_task_that_the_worker_can_not_import_ends_as_failed(site, queue, task_id):
+    remove_code(site, task_id)
     with site.open(task_id) as stream, site.run_worker("--queue-name", queue):
         end = read_end(stream)
     assert (end["state"], end["error"]["type"], end["attempt"]) == ("failed", "ImportError", 0)
@@ -175,6 +180,26 @@ def test_receivers_learn_of_a_task_that_was_taken_back(site, task_id):
         f"cancel({task_id!r})"
     )
     assert run_python("-c", code, env=site.env).split() == [task_id, "FAILED"]
+
+
+def test_queued_task_that_can_not_be_imported_any_more_is_taken_back_too(site, task_id):
+    remove_code(site, task_id)
+    site.cancel(task_id)
+    assert site.wait_for(task_id, "cancelled")["attempt"] == 0
+
+
+def test_cancel_in_a_transaction_that_is_rolled_back_takes_nothing_back(site, task_id):
+    script = f"""
+        import django; django.setup()
+        from django.db import transaction
+        from tasks_app import cancel
+        with transaction.atomic():
+            cancel("{task_id}")
+            transaction.set_rollback(True)
+    """
+    run_script(script, site)
+    assert site.query(task_id)["status"] == "READY"
+    assert site.get(task_id).json()["state"] == "queued"
 
 
 def test_cancel_that_finds_the_task_claimed_stops_it_at_its_first_check(site, queue, orders, task_id):
@@ -315,6 +340,14 @@ def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(tmp_path, queue):
 # --- outages ---
 
 
+def test_task_whose_owner_can_not_be_stored_is_refused_whole(tmp_path):
+    with run_site(tmp_path, f"redis://127.0.0.1:{find_free_port()}") as site:
+        response = wire.post_json(site.port, "/start-task", {"task": "add", "kwargs": {"a": 1}})
+        assert response.status == 503, response
+        code = "from django_tasks_db.models import DBTaskResult; print(DBTaskResult.objects.count())"
+        assert run_python("-c", f"import django; django.setup()\n{code}", env=site.env).split() == ["0"]
+
+
 def test_worker_lives_through_an_outage_of_the_cache_and_tells_the_end_afterwards(tmp_path, queue):
     port = find_free_port()
     with run_site(tmp_path, f"redis://127.0.0.1:{port}") as site:
@@ -329,3 +362,38 @@ def test_worker_lives_through_an_outage_of_the_cache_and_tells_the_end_afterward
                 wait_until(lambda: site.get(task_id).status == 200, "it is stored again", deadline=DEADLINE)
                 assert site.wait_for(task_id, "succeeded")["result"] == "done"
                 assert worker.process.poll() is None
+
+
+def test_stream_that_was_open_through_an_outage_gets_the_end(tmp_path, queue):
+    port = find_free_port()
+    with run_site(tmp_path, f"redis://127.0.0.1:{port}", SWEEP_INTERVAL=0.2) as site:
+        orders = site.make_orders(queue)
+        with ExitStack() as stack:
+            valkey = stack.enter_context(ValkeyServer(port=port))
+            task_id = enqueue_puppet(site, queue, orders)
+            stack.enter_context(site.run_worker("--queue-name", queue))
+            stream = stack.enter_context(site.open(task_id))
+            orders.give(current=1, total=4, status="one")
+            stream.read_status("one")
+            valkey.stop()
+            orders.give_return("done")
+            wait_until(lambda: site.query(task_id)["status"] == "SUCCESSFUL", "it succeeded", deadline=DEADLINE)
+            valkey.start()
+            assert read_end(stream)["result"] == "done"
+
+
+def test_worker_that_ends_with_its_task_waits_for_the_cache_to_take_the_end(tmp_path, queue):
+    port = find_free_port()
+    with (
+        run_site(tmp_path, f"redis://127.0.0.1:{port}", SWEEP_INTERVAL=0.2) as site,
+        ValkeyServer(port=port) as valkey,
+    ):
+        orders = site.make_orders(queue)
+        task_id = enqueue_puppet(site, queue, orders)
+        with run_puppet(site, queue, orders, task_id, "--batch") as worker:
+            valkey.stop()
+            orders.give_return("done")
+            wait_until(lambda: "exiting gracefully" in "".join(worker.output), "it is to exit", deadline=DEADLINE)
+            valkey.start()
+            assert wait_for_exit(worker) == 0
+            assert site.wait_for(task_id, "succeeded")["result"] == "done"

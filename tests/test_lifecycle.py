@@ -3,11 +3,23 @@
 from collections.abc import Iterator
 from threading import Thread
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from django.db import OperationalError
 from django.test import override_settings
 
-from tasks_app import StoreUnavailable, TaskCancelled, compat, get_snapshot, lifecycle, progress, start, task_run
+from tasks_app import (
+    StoreUnavailable,
+    TaskCancelled,
+    compat,
+    database,
+    get_snapshot,
+    lifecycle,
+    progress,
+    start,
+    task_run,
+)
 from tasks_app.current import find_reporter, get_bound
 from tasks_app.flusher import get_flusher
 from tasks_app.reporter import Progress
@@ -223,6 +235,13 @@ def test_receivers_listen_to_every_framework():
     for signals in compat.signal_modules():
         for signal in (signals.task_enqueued, signals.task_started, signals.task_finished):
             assert signal.has_listeners()
+
+
+def test_database_that_fails_a_cancel_is_logged(caplog, monkeypatch):
+    monkeypatch.setattr(database, "withdraw", Mock(side_effect=OperationalError("gone")))
+    lifecycle.withdraw(Snapshot.queued("t1", "demo", now=get_flusher().clock.now()))
+    assert "task t1: it could not be taken back" in caplog.text
+    assert find_reporter("t1") is None
 
 
 # --- signals that come more than once ---

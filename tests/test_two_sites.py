@@ -84,9 +84,10 @@ async def test_no_viewer_misses_the_end_when_both_processes_are_restarted_in_tur
         tasks = [worker.stdout.readline().strip() for worker in workers]
         for worker in workers:
             report(worker, current=1, total=4, status="one")
-        async with open_session() as session, asyncio.timeout(150):
-            viewers = [Viewer(f"{proxy.url}/task-progress/{tasks[n % 4]}") for n in range(VIEWERS)]
-            following = asyncio.gather(*(viewer.follow(session) for viewer in viewers))
+        viewers = [Viewer(f"{proxy.url}/task-progress/{tasks[number % 4]}") for number in range(VIEWERS)]
+        async with open_session() as session, asyncio.timeout(150), asyncio.TaskGroup() as following:
+            for viewer in viewers:
+                following.create_task(viewer.follow(session))
             await wait_for(viewers, lambda viewer: viewer.seen, "every viewer sees its task")
             await restart(one, workers[0])
             await restart(other, workers[1])
@@ -96,7 +97,6 @@ async def test_no_viewer_misses_the_end_when_both_processes_are_restarted_in_tur
             await wait_for(still_waiting, lambda viewer: "two" in viewer.seen, "every viewer is back")
             end(workers[2])
             end(workers[3])
-            await following
         assert [viewer.seen[-1] for viewer in viewers] == ["succeeded"] * VIEWERS
         # Half of the viewers had a task that outlived both processes, and so came back at least once.
         assert len(proxy.read_requests()) >= VIEWERS * 3 / 2
