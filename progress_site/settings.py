@@ -1,12 +1,13 @@
 """Settings of the demo site. Everything a deployment must change is read from the environment."""
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+
+from .profiles import make_profile
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -34,24 +35,20 @@ def read_size(name: str, default: int) -> int:
     return int(text)
 
 
-def read_url(name: str, *, package: str) -> str | None:
-    """Return the URL that an environment variable holds, if any; what uses it needs `package`."""
-    url = os.environ.get(name, "").strip()
-    if url and find_spec(package) is None:
-        raise ImproperlyConfigured(f"{name} is set, and needs a package: pip install {package.replace('_', '-')}")
-    return url or None
-
-
-def read_secret_key(name: str, *, is_debug: bool) -> str:
-    """Return the secret key; a new one for each process while debugging."""
-    key = os.environ.get(name) or (get_random_secret_key() if is_debug else None)
+def read_secret_key(name: str, *, may_be_random: bool) -> str:
+    """Return the secret key; if it may be, a new one for each process where there is none."""
+    key = os.environ.get(name) or (get_random_secret_key() if may_be_random else None)
     if key is None:
-        raise ImproperlyConfigured(f"Set {name}: without DJANGO_DEBUG the site needs a secret key of its own.")
+        raise ImproperlyConfigured(
+            f"Set {name}: without DJANGO_DEBUG the site needs a secret key of its own, "
+            "and with any DJANGO_PROFILE but embedded its processes need the same one."
+        )
     return key
 
 
+PROFILE = make_profile(os.environ.get("DJANGO_PROFILE", ""), os.environ.get("DJANGO_REDIS_URL", ""))
 DEBUG = read_flag("DJANGO_DEBUG", True)
-SECRET_KEY = read_secret_key("DJANGO_SECRET_KEY", is_debug=DEBUG)
+SECRET_KEY = read_secret_key("DJANGO_SECRET_KEY", may_be_random=DEBUG and not PROFILE.is_shared)
 ALLOWED_HOSTS = read_list("DJANGO_ALLOWED_HOSTS")  # while debugging, localhost needs no mention
 CSRF_TRUSTED_ORIGINS = read_list("DJANGO_CSRF_TRUSTED_ORIGINS")
 
@@ -73,6 +70,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "tasks_app",
     "progress_site",
+    *PROFILE.apps,
 ]
 
 MIDDLEWARE = [
@@ -103,14 +101,16 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("DJANGO_DATABASE") or BASE_DIR / "db.sqlite3",
-        # Imports write for seconds while pages read: wait for the lock, and take it at the start of a transaction.
-        "OPTIONS": {"timeout": 60, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
-    }
+DATABASE = Path(os.environ.get("DJANGO_DATABASE") or BASE_DIR / "db.sqlite3")
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    # Imports write for seconds while pages read: wait for the lock, and take it at the start of a transaction.
+    "OPTIONS": {"timeout": 60, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"},
 }
+DATABASES = {"default": {**SQLITE, "NAME": DATABASE}}
+if PROFILE.needs_cache_database:
+    DATABASES["cache"] = {**SQLITE, "NAME": DATABASE.with_suffix(".cache.sqlite3")}
+    DATABASE_ROUTERS = ["progress_site.routers.CacheRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The default task runs before any migration, whatever cookies a browser has: sessions need no table, and a session of
@@ -119,35 +119,12 @@ SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 AUTHENTICATION_BACKENDS = ["progress_site.accounts.AccountBackend"]
 
 # The state of tasks has a cache of its own: nothing else of the site can push it out, or clear it.
-if cache_url := read_url("DJANGO_CACHE_URL", package="redis"):
-    TASKS_CACHE = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url}
-else:
-    TASKS_CACHE = {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "tasks",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "tasks": TASKS_CACHE,
+    "tasks": PROFILE.cache,
 }
-
-# Other processes see a change at once through a channel layer, else at their next sweep.
-if channel_layer_url := read_url("DJANGO_CHANNEL_LAYER_URL", package="channels_redis"):
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            # redis-py 8 gives up on a blocking read after 5 s unless it is told not to.
-            "CONFIG": {"hosts": [{"address": channel_layer_url, "socket_timeout": None}]},
-        }
-    }
-
-TASKS = {
-    "default": {
-        "BACKEND": "tasks_app.backends.InProcessBackend",
-        "OPTIONS": {"max_workers": 64},  # the demo's tasks mostly sleep
-    }
-}
+CHANNEL_LAYERS = PROFILE.channel_layers
+TASKS = {"default": PROFILE.tasks}
 TASKS_APP = {
     "CACHE": "tasks",
     "STARTABLE": {"simulate": "progress_site.tasks.simulate"},

@@ -22,6 +22,9 @@ Messages = Iterator[checks.CheckMessage]
 CULLING_CACHES = (LocMemCache, FileBasedCache, DatabaseCache)
 ENOUGH_ENTRIES = 10_000
 
+#: Backends whose tasks run in the process that enqueues them, or never.
+LOCAL_BACKENDS = {"InProcessBackend", "ImmediateBackend", "DummyBackend"}
+
 #: What a policy is asked.
 QUESTIONS = ("can_start", "can_view", "can_cancel", "can_list")
 
@@ -106,13 +109,17 @@ def _check_startable(name: str) -> Messages:
             id="tasks_app.E003",
         )
         return
-    backend = task.get_backend()
-    if type(backend).__name__ == "ImmediateBackend":
-        yield checks.Warning(
-            f"Task {name!r} runs on {type(backend).__module__}.ImmediateBackend: starting it waits for its end.",
-            hint=f"Set TASKS[{task.backend!r}]['BACKEND'] to 'tasks_app.backends.InProcessBackend'.",
-            id="tasks_app.W004",
-        )
+    backend = type(task.get_backend())
+    for kind, problem, number in (
+        ("ImmediateBackend", "starting it waits for its end", 4),
+        ("DummyBackend", "it never runs, and is shown as queued", 5),
+    ):
+        if backend.__name__ == kind:
+            yield checks.Warning(
+                f"Task {name!r} runs on {backend.__module__}.{kind}: {problem}.",
+                hint=f"Set TASKS[{task.backend!r}]['BACKEND'] to 'tasks_app.backends.InProcessBackend'.",
+                id=f"tasks_app.W{number:03}",
+            )
 
 
 def _check_policy(path: str) -> Messages:
@@ -152,6 +159,26 @@ def _check_cache(alias: str) -> Messages:
             hint=f"Give it OPTIONS {{'MAX_ENTRIES': {ENOUGH_ENTRIES!r}}} or more, or give the tasks a cache alone.",
             id="tasks_app.W001",
         )
+    if isinstance(cache, LocMemCache) and (remote := _find_remote_backends()):
+        yield checks.Warning(
+            f"CACHES[{alias!r}] is a LocMemCache, which other processes do not see, and the tasks of TASKS {remote!r} "
+            "run in other processes: nobody could follow them.",
+            hint="Use Redis or Valkey, or the database cache.",
+            id="tasks_app.W006",
+        )
+
+
+def _find_remote_backends() -> list[str]:
+    """Return the aliases of TASKS whose tasks do not run in the process that enqueues them."""
+    remote = []
+    for alias, options in getattr(django_settings, "TASKS", {}).items():
+        try:
+            backend = import_string(options["BACKEND"])
+        except (ImportError, KeyError):  # the framework tells of that
+            continue
+        if LOCAL_BACKENDS.isdisjoint(base.__name__ for base in backend.__mro__):
+            remote.append(alias)
+    return remote
 
 
 def _check_asgi() -> Messages:

@@ -1,12 +1,14 @@
 """Looking at a task, and asking it to stop, from Python."""
 
 from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 
+from . import lifecycle
 from .current import find_reporter
 from .exceptions import TaskAlreadyEnded, TaskNotFound
 from .flusher import get_flusher
 from .observer import observe
-from .state import Snapshot
+from .state import Snapshot, State
 from .store import get_store
 
 
@@ -35,8 +37,8 @@ async def aget_snapshot(task_id: str) -> Snapshot:
 def cancel(task_id: str) -> None:
     """Ask a task to stop.
 
-    A task that waits in this process is taken back, a coroutine is cancelled; sync code stops at its next step of
-    `progress.track()` or call of `progress.raise_if_cancelled()`.
+    A task that waits in this process, or in a database, is taken back, a coroutine is cancelled; sync code stops at
+    its next step of `progress.track()` or call of `progress.raise_if_cancelled()`.
 
     Raises:
         TaskNotFound: no task with this id is known.
@@ -48,8 +50,17 @@ def cancel(task_id: str) -> None:
     get_store().request_cancel(task_id)
     if (reporter := find_reporter(task_id)) is not None:
         reporter.request_cancel()
+    elif snapshot.state is State.QUEUED:
+        lifecycle.withdraw(snapshot)
 
 
 async def acancel(task_id: str) -> None:
     """Do what `cancel` does, from async code."""
-    await sync_to_async(cancel, thread_sensitive=False)(task_id)
+    await sync_to_async(_cancel_in_thread, thread_sensitive=False)(task_id)
+
+
+def _cancel_in_thread(task_id: str) -> None:
+    try:
+        cancel(task_id)
+    finally:
+        close_old_connections()

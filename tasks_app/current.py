@@ -81,7 +81,7 @@ class task_run:  # noqa: N801 - used like a function
         snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=self._owner)
         self._progress = progress = Progress(snapshot, flusher=flusher)
         progress.begin()
-        flusher.announce(snapshot)
+        flusher.enlist(snapshot)
         flusher.add(progress)
         progress.outer = bind(progress)
         return progress

@@ -95,7 +95,7 @@ class Flusher:
             self._ends.forget(reporter.task_id)
             self._start()
 
-    def announce(self, snapshot: Snapshot) -> None:
+    def enlist(self, snapshot: Snapshot) -> None:
         """Have a new task listed among the recent ones."""
         with self._lock:
             self._arrivals.add(snapshot)
@@ -184,10 +184,15 @@ class Flusher:
         wakeups.publish([snapshot.task_id for snapshot in news])
         for snapshot in news:
             self.signals.send(snapshot)
-        for _, snapshot in written:
+        for reporter, snapshot in written:
             if snapshot.is_terminal:  # last: a process that waits for its tasks ends when they are gone from here
-                self._reporters.pop(snapshot.task_id, None)
+                self._forget(reporter)
                 self._ends.keep(snapshot, monotonic=self.clock.monotonic())
+
+    def _forget(self, reporter: Reporter) -> None:
+        with self._lock:
+            if self._reporters.get(reporter.task_id) is reporter:  # else the task has begun once more
+                del self._reporters[reporter.task_id]
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():

@@ -3,14 +3,15 @@
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from . import compat, lifecycle
+from . import compat, database, lifecycle
 from .conf import get_settings
 from .current import identify_owner
 from .exceptions import InvalidArguments, UnknownTask, describe
@@ -19,6 +20,8 @@ from .exceptions import InvalidArguments, UnknownTask, describe
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     """Enqueue a task with an owner, and return its id once its first snapshot is stored.
 
+    On the database backend, a task started inside a transaction is known once that commits, and not at all otherwise.
+
     Args:
         task: a task made by `@task`.
         owner: who may see it: a user, a user's primary key, or None for whoever knows the id.
@@ -26,18 +29,16 @@ def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
 
     Raises:
         TypeError: `task` is not a task.
-        StoreUnavailable: the cache can't be reached. With the in-process backend the task will not run then; another
-            backend has taken it already.
+        StoreUnavailable: the cache can't be reached. With the in-process and the database backend the task will not
+            run then; another backend has taken it already.
         TaskQueueFull: the in-process queue is full.
     """
-    with lifecycle.starting(None, identify_owner(owner)):
-        return str(_check_task(task).enqueue(*args, **kwargs).id)
+    return _enqueue(_check_task(task), args, kwargs, owner=identify_owner(owner))
 
 
 async def astart(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     """Do what `start` does, from async code."""
-    with lifecycle.starting(None, identify_owner(owner)):
-        return str((await _check_task(task).aenqueue(*args, **kwargs)).id)
+    return await _aenqueue(_check_task(task), args, kwargs, owner=identify_owner(owner))
 
 
 async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | None) -> str:
@@ -49,8 +50,7 @@ async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | Non
     """
     task = resolve(name)
     check_arguments(task, kwargs)
-    with lifecycle.starting(name, owner):
-        return str((await task.aenqueue(**kwargs)).id)
+    return await _aenqueue(task, (), kwargs, name=name, owner=owner)
 
 
 def resolve(name: str) -> Any:
@@ -88,6 +88,23 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
     for name, item in parameters.items():
         if item.default is item.empty and item.kind not in variadic and name not in kwargs:
             raise InvalidArguments(f"missing argument {name!r}")
+
+
+def _enqueue(
+    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
+) -> str:
+    # No worker sees the task before its owner is known; where that can't be stored, the task never was.
+    with database.hold_back(task), lifecycle.starting(name, owner):
+        return str(task.enqueue(*args, **kwargs).id)
+
+
+async def _aenqueue(
+    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
+) -> str:
+    if database.keeps(task):  # a transaction belongs to one thread
+        return await sync_to_async(_enqueue)(task, args, kwargs, name=name, owner=owner)
+    with lifecycle.starting(name, owner):
+        return str((await task.aenqueue(*args, **kwargs)).id)
 
 
 def _check_task(task: Any) -> Any:

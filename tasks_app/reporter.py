@@ -171,6 +171,11 @@ class Progress:
     # What follows is for executors and the flusher.
 
     @property
+    def snapshot(self) -> Snapshot:
+        """What is known of the task, but for what the job has said since the last `take`."""
+        return self._snapshot
+
+    @property
     def is_sampled(self) -> bool:
         return self._is_tracking or self._is_dirty
 

@@ -44,9 +44,25 @@ class Store:
         #: Is it this process' own memory? That answers in microseconds: calling it in place is cheaper than a thread.
         self.is_local = isinstance(cache, LocMemCache | DummyCache)
 
-    def add(self, snapshot: Snapshot) -> bool:
-        """Store the first snapshot of a task; False if the id is taken, which changes nothing."""
-        return bool(self._cache.add(_task_key(snapshot.task_id), snapshot.to_json(), _time_to_live(snapshot)))
+    def add(self, snapshot: Snapshot, *, delay: float = 0) -> bool:
+        """Store the first snapshot of a task that begins in `delay` seconds at the earliest.
+
+        False if the id is taken, which changes nothing.
+        """
+        ttl = _time_to_live(snapshot) + _seconds(delay)
+        return bool(self._cache.add(_task_key(snapshot.task_id), snapshot.to_json(), ttl))
+
+    def announce(self, snapshot: Snapshot, *, delay: float = 0) -> None:
+        """Keep the first snapshot of a task for whoever runs it; viewers do not see it."""
+        ttl = _time_to_live(snapshot) + _seconds(delay)
+        self._cache.set(_announcement_key(snapshot.task_id), snapshot.to_json(), ttl)
+
+    def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
+        """Return what whoever runs a task must know: what is stored or announced of it; was it asked to stop?"""
+        task, announcement, cancel = _task_key(task_id), _announcement_key(task_id), _cancel_key(task_id)
+        found = self._cache.get_many([task, announcement, cancel])
+        text = found.get(task) or found.get(announcement)
+        return (None if text is None else Snapshot.from_json(text)), cancel in found
 
     def save(self, snapshots: Iterable[Snapshot]) -> set[str]:
         """Store the snapshots, in one round trip where the cache can do that; return the ids of those it refused."""
@@ -190,6 +206,10 @@ _RECENT_COUNT = "tasks_app:recent"
 
 def _recent_key(place: int) -> str:
     return f"tasks_app:recent:{place}"
+
+
+def _announcement_key(task_id: str) -> str:
+    return f"tasks_app:announced:{task_id}"
 
 
 def _cancel_key(task_id: str) -> str:

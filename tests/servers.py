@@ -36,10 +36,14 @@ class Server:
 
 @contextmanager
 def run_daphne(
-    application: str = "tests.asgi:application", *, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    application: str = "tests.asgi:application",
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    port: int = 0,
 ) -> Iterator[Server]:
-    """Run `daphne <application>`, with `env` on top of the environment, in the folder `cwd`."""
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", "0", application]
+    """Run `daphne <application>`, with `env` on top of the environment, in the folder `cwd`; port 0 is any."""
+    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), application]
     with _run_on_any_port(command, env, cwd) as server:
         yield server
 
@@ -64,6 +68,13 @@ def run_runserver(
     with _run([sys.executable, "manage.py", "runserver", *options, address], env, cwd) as server:
         server.url = f"http://{address}"
         wait_until(lambda: is_answering(server.url), f"runserver answers; it printed {server.output}")
+        yield server
+
+
+@contextmanager
+def run_command(command: list[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
+    """Run any other command, which need not listen."""
+    with _run(command, env, cwd) as server:
         yield server
 
 

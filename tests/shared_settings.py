@@ -1,5 +1,6 @@
 """The test project on a Valkey server that processes share; it sweeps so rarely that only wake-ups can be in time."""
 
+import json
 import os
 
 from tests.settings import *  # noqa: F403
@@ -15,4 +16,8 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [{"address": _URL, "socket_timeout": None}]},
     }
 }
-TASKS_APP = TASKS_APP | {"SWEEP_INTERVAL": float(os.environ.get("SWEEP_INTERVAL", "300"))}
+TASKS_APP = {
+    **TASKS_APP,
+    "SWEEP_INTERVAL": float(os.environ.get("SWEEP_INTERVAL", "300")),
+    **json.loads(os.environ.get("SHARED_TASKS_APP", "{}")),
+}

@@ -7,6 +7,7 @@ import pytest
 from django.core import checks
 
 from tasks_app import compat
+from tasks_app.backends import InProcessBackend
 from tasks_app.checks import check_cache, check_policy, check_server, check_settings, check_tasks
 from tasks_app.permissions import Policy
 from tests import jobs
@@ -15,6 +16,7 @@ LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 FILE = "django.core.cache.backends.filebased.FileBasedCache"
 DATABASE = "django.core.cache.backends.db.DatabaseCache"
 IMMEDIATE = f"{compat.BaseTaskBackend.__module__.removesuffix('.base')}.immediate.ImmediateBackend"
+DUMMY = IMMEDIATE.replace("immediate.Immediate", "dummy.Dummy")
 
 
 class NotAPolicy:
@@ -26,6 +28,17 @@ class NotAPolicy:
 class GreedyPolicy(Policy):
     def __init__(self, needed: object) -> None:
         pass
+
+
+class RemoteBackend(compat.BaseTaskBackend):
+    """One whose tasks run elsewhere."""
+
+    def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
+        raise NotImplementedError
+
+
+class OwnBackend(InProcessBackend):
+    """One of a project's own."""
 
 
 def run() -> dict[str, checks.CheckMessage]:
@@ -143,12 +156,13 @@ def test_django_without_tasks_is_an_error(monkeypatch):
     )
 
 
-def test_startable_task_on_the_immediate_backend_is_warned_of(settings, configure):
-    settings.TASKS = {"default": {"BACKEND": IMMEDIATE}}
+@pytest.mark.parametrize(("backend", "number"), [(IMMEDIATE, "W004"), (DUMMY, "W005")])
+def test_startable_task_on_a_backend_for_tests_is_warned_of(settings, configure, backend, number):
+    settings.TASKS = {"default": {"BACKEND": backend}}
     configure(STARTABLE={"add": "tests.jobs.add"}, DEFAULT_TASK=None)
     found = run()
-    assert found.keys() == {"W004"}
-    assert "tasks_app.backends.InProcessBackend" in found["W004"].hint
+    assert found.keys() == {number}
+    assert "tasks_app.backends.InProcessBackend" in found[number].hint
 
 
 def test_immediate_backend_without_startable_tasks_is_fine(settings, configure):
@@ -202,6 +216,30 @@ def test_cache_that_culls_is_warned_of(settings, backend, location, options):
         True,
         True,
     )
+
+
+def test_memory_of_one_process_is_warned_of_where_tasks_run_in_others(settings):
+    settings.TASKS = {**settings.TASKS, "far": {"BACKEND": "tests.test_checks.RemoteBackend"}}
+    found = run()
+    assert found.keys() == {"W006"}
+    assert "TASKS ['far']" in found["W006"].msg
+
+
+def test_shared_cache_is_fine_where_tasks_run_in_other_processes(settings, tmp_path):
+    settings.TASKS = {**settings.TASKS, "far": {"BACKEND": "tests.test_checks.RemoteBackend"}}
+    settings.CACHES = {"default": {"BACKEND": FILE, "LOCATION": str(tmp_path), "OPTIONS": {"MAX_ENTRIES": 10_000}}}
+    assert run() == {}
+
+
+def test_backend_made_of_ours_needs_no_shared_cache(settings):
+    settings.TASKS = {"default": {"BACKEND": "tests.test_checks.OwnBackend"}}
+    assert run() == {}
+
+
+@pytest.mark.parametrize("options", [{"BACKEND": "no.such.Backend"}, {}])
+def test_backend_that_can_not_be_imported_is_for_others_to_tell(settings, options):
+    settings.TASKS = {**settings.TASKS, "broken": options}
+    assert [message.id for message in check_cache(None)] == []
 
 
 def test_cache_with_room_is_fine(settings):

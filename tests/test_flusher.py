@@ -80,6 +80,21 @@ def test_last_snapshot_is_written_and_the_task_let_go(flusher):
     assert flusher.find("t1") is None
 
 
+def test_task_that_begins_again_while_its_end_is_written_is_kept(flusher):
+    begin(flusher).succeed()
+    next_attempt = Progress(Snapshot.queued("t1", "demo", now=flusher.clock.now()), flusher=flusher)
+
+    def begin_again(task_ids):
+        flusher.add(next_attempt)
+
+    wakeups.listen(begin_again)
+    try:
+        flusher.flush()
+    finally:
+        wakeups.ignore(begin_again)
+    assert flusher.find("t1") is next_attempt
+
+
 def test_report_after_the_end_changes_nothing(flusher):
     progress = begin(flusher)
     progress.update(current=1, total=4)

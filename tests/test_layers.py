@@ -36,6 +36,8 @@ LAYERS = {
     "current": 3,
     "stream": 3,
     "control": 4,
+    "beginning": 4,
+    "database": 4,
     "lifecycle": 4,
     "executor": 4,
     "backends": 4,

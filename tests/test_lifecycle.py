@@ -1,12 +1,25 @@
 """Tasks of `django.tasks` are tracked, however they were enqueued, and on whatever backend."""
 
 from collections.abc import Iterator
+from threading import Thread
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from django.db import OperationalError
 from django.test import override_settings
 
-from tasks_app import StoreUnavailable, TaskCancelled, compat, get_snapshot, lifecycle, progress, start, task_run
+from tasks_app import (
+    StoreUnavailable,
+    TaskCancelled,
+    compat,
+    database,
+    get_snapshot,
+    lifecycle,
+    progress,
+    start,
+    task_run,
+)
 from tasks_app.current import find_reporter, get_bound
 from tasks_app.flusher import get_flusher
 from tasks_app.reporter import Progress
@@ -91,6 +104,11 @@ def test_task_on_another_backend_is_tracked():
     assert (snapshot.task_id, snapshot.task) == (result.id, "tests.jobs.count")
     assert (snapshot.state, snapshot.progress, snapshot.result) == ("succeeded", 100, {"counted": 5})
     assert (snapshot.current, snapshot.unit, snapshot.status, snapshot.attempt) == (5, "steps", "Counting", 1)
+
+
+def test_task_on_the_dummy_backend_is_shown_as_queued(settings):
+    settings.TASKS = {**settings.TASKS, "dummy": {"BACKEND": IMMEDIATE.replace("immediate.Immediate", "dummy.Dummy")}}
+    assert get_snapshot(jobs.add.using(backend="dummy").enqueue(1).id).state == "queued"
 
 
 @pytest.mark.usefixtures("immediate")
@@ -217,6 +235,52 @@ def test_receivers_listen_to_every_framework():
     for signals in compat.signal_modules():
         for signal in (signals.task_enqueued, signals.task_started, signals.task_finished):
             assert signal.has_listeners()
+
+
+def test_database_that_fails_a_cancel_is_logged(caplog, monkeypatch):
+    monkeypatch.setattr(database, "withdraw", Mock(side_effect=OperationalError("gone")))
+    lifecycle.withdraw(Snapshot.queued("t1", "demo", now=get_flusher().clock.now()))
+    assert "task t1: it could not be taken back" in caplog.text
+    assert find_reporter("t1") is None
+
+
+# --- signals that come more than once ---
+
+
+def make_result(task_id: str = "t1", **values: object) -> SimpleNamespace:
+    return SimpleNamespace(id=task_id, task=SimpleNamespace(module_path="tests.work"), errors=[], **values)
+
+
+def test_signal_that_comes_twice_is_one_attempt():
+    result = make_result(return_value=None)
+    for _ in range(2):
+        lifecycle.on_started(task_result=result)
+    lifecycle.on_finished(task_result=result)
+    assert get_snapshot("t1").attempt == 1
+
+
+def test_task_that_begins_again_before_its_end_is_stored_is_reported_again():
+    with controlled_cache("set_many") as controls:
+        lifecycle.on_started(task_result=make_result())
+        lifecycle.on_finished(task_result=make_result(return_value="first"))
+        lifecycle.on_started(task_result=make_result())
+        assert progress.task_id == "t1"
+        progress.update(status="again")
+        controls.repair()
+        assert get_snapshot("t1").status == "again"
+        lifecycle.on_finished(task_result=make_result(return_value="second"))
+        assert get_flusher().drain(10)
+        snapshot = get_snapshot("t1")
+    assert (snapshot.attempt, snapshot.result) == (2, "second")
+
+
+def test_task_that_begins_again_although_nobody_told_of_its_end_is_reported_again():
+    Thread(target=lifecycle.on_started, kwargs={"task_result": make_result()}).start()
+    wait_until(lambda: find_reporter("t1"), "the first attempt began")
+    lifecycle.on_started(task_result=make_result())
+    assert progress.task_id == "t1"
+    lifecycle.on_finished(task_result=make_result(return_value=None))
+    assert get_snapshot("t1").attempt == 2
 
 
 # --- backends that tell of a failure when the exception is gone ---

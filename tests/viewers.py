@@ -65,9 +65,9 @@ def save_text(task_id: str, text: object) -> None:
     get_store().save([Impostor.queued(task_id, "demo", now=NOW)])
 
 
-async def until(condition: Callable[[], object], what: str) -> None:
+async def until(condition: Callable[[], object], what: str, *, deadline: float = DEADLINE) -> None:
     """Do what `wait_until` does while the event loop goes on."""
-    await asyncio.to_thread(wait_until, condition, what)
+    await asyncio.to_thread(wait_until, condition, what, deadline=deadline)
 
 
 async def read_next(stream: AsyncIterable[bytes]) -> bytes:

