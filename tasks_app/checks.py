@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from . import compat
 from .conf import Settings, find_mistakes, get_settings
 from .registry import resolve
+from .runners import get_runner
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -102,17 +103,14 @@ def _check_startable(name: str) -> Messages:
         # Importing a module runs it: anything may come out.
         yield checks.Error(
             f"TASKS_APP['STARTABLE'][{name!r}] is {path!r}, which is not a task: {type(error).__name__}: {error}.",
-            hint="Give the dotted path of a function decorated with @task.",
+            hint="Give the dotted path of a function decorated with @task, or, if 'tasks_app.contrib.celery' is in "
+            "INSTALLED_APPS, of a Celery task.",
             id="tasks_app.E003",
         )
         return
-    backend = task.get_backend()
-    if type(backend).__name__ == "ImmediateBackend":
-        yield checks.Warning(
-            f"Task {name!r} runs on {type(backend).__module__}.ImmediateBackend: starting it waits for its end.",
-            hint=f"Set TASKS[{task.backend!r}]['BACKEND'] to 'tasks_app.backends.InProcessBackend'.",
-            id="tasks_app.W004",
-        )
+    if (blocker := get_runner(task).find_blocker(task)) is not None:
+        reason, cure = blocker
+        yield checks.Warning(f"Task {name!r} {reason}: starting it waits for its end.", hint=cure, id="tasks_app.W004")
 
 
 def _check_policy(path: str) -> Messages:

@@ -5,6 +5,7 @@ from asgiref.sync import sync_to_async
 from .current import find_reporter
 from .exceptions import TaskAlreadyEnded, TaskNotFound
 from .flusher import get_flusher
+from .runners import find_runner
 from .state import Snapshot
 from .store import get_store
 
@@ -31,8 +32,8 @@ async def aget_snapshot(task_id: str) -> Snapshot:
 def cancel(task_id: str) -> None:
     """Ask a task to stop.
 
-    A task that waits in this process is taken back, a coroutine is cancelled; sync code stops at its next step of
-    `progress.track()` or call of `progress.raise_if_cancelled()`.
+    A task that waits in this process, or for a Celery worker, is taken back; a coroutine is cancelled; sync code stops
+    at its next step of `progress.track()` or call of `progress.raise_if_cancelled()`.
 
     Raises:
         TaskNotFound: no task with this id is known.
@@ -44,6 +45,8 @@ def cancel(task_id: str) -> None:
     get_store().request_cancel(task_id)
     if (reporter := find_reporter(task_id)) is not None:
         reporter.request_cancel()
+    if (runner := find_runner(snapshot.runner)) is not None:
+        runner.withdraw(task_id)
 
 
 async def acancel(task_id: str) -> None:

@@ -158,7 +158,7 @@ class Run:
 
     def queue(self) -> None:
         """Make the task known; one for which this raises will not run."""
-        snapshot, is_stored = lifecycle.queue(self.task_result, beat=1)
+        snapshot, is_stored = lifecycle.queue(self.task_id, self.task_result.task.module_path, beat=1)
         self.progress = Progress(snapshot, is_stored=is_stored)
         self.progress.on_cancel = self._withdraw
         get_flusher().add(self.progress)

@@ -56,7 +56,11 @@ class Reporter(Protocol):
 
     @property
     def has_ended(self) -> bool:
-        """Is its state terminal?"""
+        """Has it nothing more to say?"""
+
+    @property
+    def is_settled(self) -> bool:
+        """Is its last word stored, too?"""
 
     def take(self) -> Snapshot | None:
         """Return the snapshot to write, or None if the one written last still holds."""
@@ -96,6 +100,12 @@ class Flusher:
                 thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
                 thread.start()
                 self._thread = thread
+
+    def remove(self, reporter: Reporter) -> None:
+        """Look after a task no longer; harmless if another reporter has taken its place."""
+        with self._lock:
+            if self._reporters.get(reporter.task_id) is reporter:
+                del self._reporters[reporter.task_id]
 
     def find(self, task_id: str) -> Reporter | None:
         """Return the reporter of a task that runs, or waits, in this process."""
@@ -147,9 +157,9 @@ class Flusher:
         wakeups.publish([snapshot.task_id for snapshot in news])
         for snapshot in news:
             self.signals.send(snapshot)
-        for _, snapshot in written:
-            if snapshot.is_terminal:  # last: a process that waits for its tasks ends when they are gone from here
-                self._reporters.pop(snapshot.task_id, None)
+        for reporter, _ in written:
+            if reporter.is_settled:  # last: a process that waits for its tasks ends when they are gone from here
+                self.remove(reporter)
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         # An outage of an hour is one message with the traceback and a line now and then, not thousands.
@@ -227,7 +237,7 @@ def get_flusher() -> Flusher:
     return _flusher
 
 
-def _drain_at_exit() -> None:
+def drain_process() -> None:
     """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same."""
     if get_flusher().drain(EXIT_SECONDS):
         layers.drain(EXIT_SECONDS)
@@ -257,4 +267,4 @@ def _run_chore(chore: Callable[[], None]) -> None:
 
 _flusher = Flusher()
 os.register_at_fork(after_in_child=_renew_flusher)
-atexit.register(_drain_at_exit)
+atexit.register(drain_process)

@@ -31,7 +31,7 @@ class Start:
 
     name: str | None
     owner: str | None
-    is_taken: bool = False
+    snapshot: Snapshot | None = None
     error: Exception | None = None
 
 
@@ -63,37 +63,76 @@ def connect() -> None:
         signals.task_finished.connect(on_finished, dispatch_uid="tasks_app")
 
 
-def queue(task_result: "TaskResult[Any, Any]", *, beat: int | None = None) -> tuple[Snapshot, bool]:
-    """Make the first snapshot of an enqueued task, and return it and whether it could be stored.
+def queue(task_id: str, task: str, *, runner: str | None = None, beat: int | None = None) -> tuple[Snapshot, bool]:
+    """Make the first snapshot of a task that is enqueued, and return it and whether it could be stored.
 
-    With a `beat`, this process gives signs of life while the task waits.
+    Where the task is known already, since a worker was faster or it was enqueued before, that snapshot is returned.
+
+    Args:
+        task: its name, unless `starting` gives it another.
+        runner: the name of the framework that can take it back.
+        beat: 1 if this process gives signs of life while the task waits.
 
     Raises:
         StoreUnavailable: the cache failed, and whoever enqueues it wants to know; else that is logged.
     """
     start = _start.get()
-    if start is None or start.is_taken:  # enqueued by a task that was started, and runs, in this context
+    if start is None or start.snapshot is not None:  # enqueued by a task that was started, and runs, in this context
         start = Start(None, None)
-    start.is_taken = True
-    snapshot = Snapshot.queued(
-        task_result.id,
-        start.name or task_result.task.module_path,
-        now=get_flusher().clock.now(),
-        owner=start.owner,
-        beat=beat,
-    )
+    now = get_flusher().clock.now()
+    snapshot = Snapshot.queued(task_id, start.name or task, now=now, owner=start.owner, runner=runner, beat=beat)
+    start.snapshot = snapshot
     try:
-        store = get_store()
-        # A worker of another process may have been faster: then the task is known already.
-        if not store.add(snapshot) and store.get(snapshot.task_id) is None:
-            raise StoreUnavailable(f"the cache did not take task {snapshot.task_id!r}")
+        return _add(snapshot), True
     except Exception as error:
         start.error = error
         if start is _start.get():
             raise StoreUnavailable("the state of the new task could not be stored") from error
-        logger.exception("task %s: its first snapshot could not be stored", snapshot.task_id)
+        logger.exception("task %s: its first snapshot could not be stored", task_id)
         return snapshot, False
-    return snapshot, True
+
+
+def find_queued(task_id: str) -> Snapshot | None:
+    """Return the snapshot that `queue` has made of this task, if it is the one that is started in this context."""
+    start = _start.get()
+    if start is None or start.snapshot is None or start.snapshot.task_id != task_id:
+        return None
+    return start.snapshot
+
+
+def load(task_id: str) -> Snapshot | None:
+    """Return what is stored of a task, or None, also where that could not be read."""
+    try:
+        return get_store().get(task_id)
+    except Exception:
+        logger.exception("task %s: its snapshot could not be read; it is made anew", task_id)
+        return None
+
+
+def begin(snapshot: Snapshot) -> Progress:
+    """Report a task from this process from now on, and make it the one that `progress` stands for."""
+    flusher = get_flusher()
+    reporter = Progress(snapshot, flusher=flusher)
+    reporter.begin()
+    flusher.add(reporter)
+    reporter.outer = bind(reporter)
+    return reporter
+
+
+def leave(reporter: Progress) -> None:
+    """Undo what `begin` has bound."""
+    if get_bound() is reporter:
+        bind(reporter.outer)
+
+
+def _add(snapshot: Snapshot) -> Snapshot:
+    store = get_store()
+    if store.add(snapshot):
+        return snapshot
+    known = store.get(snapshot.task_id)
+    if known is None:
+        raise StoreUnavailable(f"the cache did not take task {snapshot.task_id!r}")
+    return known
 
 
 Receiver = Callable[..., None]
@@ -116,7 +155,7 @@ def _never_raise(receiver: Receiver) -> Receiver:
 def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Store the first snapshot, unless the backend is ours, which has done it already."""
     if find_reporter(task_result.id) is None:
-        queue(task_result)
+        queue(task_result.id, task_result.task.module_path)
 
 
 @_never_raise
@@ -124,14 +163,10 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Report the task from this process, and make it the one that `progress` stands for."""
     if find_reporter(task_result.id) is not None:
         return
-    flusher = get_flusher()
-    snapshot = _load(task_result.id) or Snapshot.queued(
-        task_result.id, task_result.task.module_path, now=flusher.clock.now()
+    begin(
+        load(task_result.id)
+        or Snapshot.queued(task_result.id, task_result.task.module_path, now=get_flusher().clock.now())
     )
-    reporter = Progress(snapshot, flusher=flusher)
-    reporter.begin()
-    flusher.add(reporter)
-    reporter.outer = bind(reporter)
 
 
 @_never_raise
@@ -140,22 +175,13 @@ def on_finished(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     reporter = find_reporter(task_result.id)
     if reporter is None:
         return
-    if get_bound() is reporter:
-        bind(reporter.outer)
+    leave(reporter)
     if reporter.has_ended:
         return
     if task_result.errors:
         _report_failure(reporter, task_result)
     else:
         reporter.succeed(task_result.return_value)
-
-
-def _load(task_id: str) -> Snapshot | None:
-    try:
-        return get_store().get(task_id)
-    except Exception:
-        logger.exception("task %s: its snapshot could not be read; it is made anew", task_id)
-        return None
 
 
 def _report_failure(reporter: Progress, task_result: "TaskResult[Any, Any]") -> None:

@@ -144,6 +144,7 @@ def _get_executor() -> DaemonExecutor:
 
 
 os.register_at_fork(after_in_child=_get_executor.cache_clear)  # its threads did not survive
+os.register_at_fork(after_in_child=get_store.cache_clear)  # nor may two processes share a connection
 
 
 def _without_connections(function: Callable[[], T]) -> T:

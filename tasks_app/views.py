@@ -20,7 +20,15 @@ from . import sse
 from .conf import get_settings
 from .control import acancel
 from .encoding import encode_json
-from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull, describe
+from .exceptions import (
+    BrokerUnavailable,
+    InvalidArguments,
+    StoreUnavailable,
+    TaskAlreadyEnded,
+    TaskNotFound,
+    TaskQueueFull,
+    describe,
+)
 from .hub import View, get_hub
 from .permissions import ask, get_user_key, has_token, load_user, make_token
 from .problems import Endpoint, Problem, answers_problems, bad_request, unavailable
@@ -192,6 +200,8 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
         raise bad_request(f"Task {name!r}: {error}.") from error
     except TaskQueueFull as error:
         raise unavailable(f"No more tasks can be queued: {error}.") from error
+    except BrokerUnavailable as error:
+        raise unavailable("No task can be queued at the moment.") from error
     except StoreUnavailable as error:
         raise unavailable("The state of tasks can't be stored at the moment.") from error
     return {

@@ -30,6 +30,7 @@ LAYERS = {
     "current": 3,
     "stream": 3,
     "control": 4,
+    "runners": 4,
     "lifecycle": 4,
     "executor": 4,
     "backends": 4,
