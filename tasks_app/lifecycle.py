@@ -119,6 +119,20 @@ def begin(snapshot: Snapshot) -> Progress:
     return reporter
 
 
+def adopt(snapshot: Snapshot) -> Progress:
+    """Look after a task that no process reports, so as to say the last word on it."""
+    reporter = Progress(snapshot, flusher=get_flusher(), is_stored=True)
+    get_flusher().add(reporter)
+    return reporter
+
+
+def pass_on(reporter: Progress) -> None:
+    """Hand a job back, and be done with it before anybody else can begin it: what comes later would be overwritten."""
+    reporter.hand_back()
+    get_flusher().flush()
+    get_flusher().remove(reporter)
+
+
 def leave(reporter: Progress) -> None:
     """Undo what `begin` has bound."""
     if get_bound() is reporter:
