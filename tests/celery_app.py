@@ -12,8 +12,8 @@ from tasks_app import progress, start
 
 app = Celery("tests")
 app.conf.update(
-    broker_url=os.environ.get("VALKEY_URL"),
-    result_backend=os.environ.get("VALKEY_URL"),
+    broker_url=os.environ.get("BROKER_URL"),
+    result_backend=os.environ.get("BROKER_URL"),
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,
     worker_enable_remote_control=True,
@@ -24,15 +24,9 @@ app.conf.update(
 DEADLINE = 30
 
 
-def say(task_id: str, word: str = "go", *, url: str) -> None:
-    """Let a job go on."""
-    with Redis.from_url(url) as client:
-        client.rpush(f"word:{task_id}", word)
-
-
 def hear(task_id: str, timeout: float = DEADLINE) -> str | None:
     """Wait for the next word of the test."""
-    with Redis.from_url(os.environ["VALKEY_URL"]) as client:
+    with Redis.from_url(os.environ["BROKER_URL"]) as client:
         heard = client.blpop([f"word:{task_id}"], timeout=timeout)
     return None if heard is None else heard[1].decode()
 
@@ -90,6 +84,15 @@ def run_until_cancelled(self: Any) -> None:
 def ignore_cancel(self: Any) -> str:
     progress.update(current=1, total=2, status="Deaf")
     return str(hear(self.request.id))
+
+
+@app.task(bind=True)
+def chatter(self: Any) -> None:
+    """Report as much as it can, until it is killed."""
+    step = 0
+    while hear(self.request.id, timeout=0.01) is None:
+        step += 1
+        progress.update(current=step, total=1_000_000, status="Chattering")
 
 
 @app.task

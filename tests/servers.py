@@ -67,6 +67,16 @@ def run_runserver(
         yield server
 
 
+@contextmanager
+def run_celery(*options: str, env: Mapping[str, str]) -> Iterator[Server]:
+    """Run a worker of `tests.celery_app`, as root too, which Celery warns of."""
+    command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.celery_app", "worker"]
+    command += ["--loglevel=INFO", "--without-mingle", "--without-gossip", *options]
+    with _run(command, env, ROOT) as server:
+        wait_until(lambda: any(" ready." in line for line in server.output), "the worker is ready", deadline=30)
+        yield server
+
+
 def find_free_port() -> int:
     """Return a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
