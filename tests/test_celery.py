@@ -124,6 +124,15 @@ def test_task_that_replaces_itself_ends_with_what_takes_its_place(by: str, resul
     )
 
 
+def test_task_that_celery_revokes_before_the_worker_gets_it_is_cancelled(site: CelerySite):
+    blockers = [start(jobs.ignore_cancel) for _ in range(4)]  # two of them wait, in the worker
+    task_id = start(jobs.add, 1)
+    jobs.app.control.revoke(task_id)
+    for blocker in blockers:
+        site.say(blocker)
+    assert wait_for_end(task_id).state == "cancelled"
+
+
 def test_cancel_stops_a_running_task_which_is_not_retried(site: CelerySite):
     task_id = start(jobs.run_until_cancelled)
     wait_for_status(task_id, "Working")

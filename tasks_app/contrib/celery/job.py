@@ -12,9 +12,10 @@ from ...current import find_reporter
 from ...exceptions import TaskCancelled
 from ...flusher import drain_process, get_flusher
 from ...reporter import Progress
+from ...state import Snapshot
 from ...store import get_store
 from . import orphans
-from .mirror import fail, find_own, is_mirrored, logger, make_anew, never_raise
+from .mirror import fail, find_own, is_mirrored, logger, never_raise, read_header
 
 
 class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
@@ -26,10 +27,7 @@ def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
     """Report the task from this process, and make it the one that `progress` stands for."""
     if not is_mirrored(task.name):
         return
-    # A quick retry may come back to this process before the flusher has written what the attempt before said.
-    before = find_reporter(task_id)
-    snapshot = lifecycle.load(task_id) if before is None else before.snapshot
-    reporter = lifecycle.begin(snapshot or make_anew(task_id, task.name, task.request))
+    reporter = lifecycle.begin(_find_latest(task_id, task))
     reporter.cancel_error = JobCancelled
     _heed_cancel(reporter)
 
@@ -54,7 +52,7 @@ def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None
 def on_retry(*, request: Any, reason: Any = None, **kwargs: Any) -> None:
     """Hand the task back; where a message was sent, `on_publish` has done it before."""
     if (reporter := find_own(request.id)) is not None:
-        lifecycle.pass_on(reporter)
+        reporter.hand_back()
     elif reason is None:  # the worker has killed the task's process, since it lost the broker, which will send it anew
         orphans.hand_back(request.id)
 
@@ -84,6 +82,14 @@ def on_shutdown(**kwargs: Any) -> None:
     """Write what is not written yet: in a child of a prefork pool, Python calls nothing at exit."""
     orphans.drain()
     drain_process()
+
+
+def _find_latest(task_id: str, task: Any) -> Snapshot:
+    """Return what is known of a task; a quick retry may be back here before the attempt before it was written."""
+    before = find_reporter(task_id)
+    known = lifecycle.load(task_id) if before is None else before.snapshot
+    told = read_header(task_id, task.name, task.request)
+    return told if known is None or told.seq > known.seq else known
 
 
 def _heed_cancel(reporter: Progress) -> None:

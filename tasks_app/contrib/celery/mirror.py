@@ -32,17 +32,20 @@ def is_mirrored(name: str) -> bool:
     return not name.startswith("celery.") or name == "celery.accumulate"
 
 
-def make_header(snapshot: Snapshot) -> dict[str, str | None]:
-    """Return what the worker must know to make the snapshot anew."""
-    return {"task": snapshot.task, "owner": snapshot.owner}
+def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, str | None]:
+    """Return what the worker must know to make the snapshot anew, all of it if it could not be stored."""
+    header = {"task": snapshot.task, "owner": snapshot.owner}
+    return header if is_stored else {**header, "snapshot": snapshot.to_json()}
 
 
-def make_anew(task_id: str, name: str, request: Any) -> Snapshot:
-    """Return the snapshot of a task of which the cache knows nothing, from its message."""
+def read_header(task_id: str, name: str, request: Any) -> Snapshot:
+    """Return what the message itself says of a task."""
     told = request.get(HEADER) or {}
+    if (text := told.get("snapshot")) is not None:
+        return Snapshot.from_json(text)
     now = get_flusher().clock.now()
     snapshot = Snapshot.queued(task_id, told.get("task") or name, now=now, owner=told.get("owner"), runner=RUNNER)
-    return replace(snapshot, attempt=request.retries or 0)
+    return replace(snapshot, attempt=request.retries or 0, seq=0)
 
 
 def find_own(task_id: str) -> Progress | None:

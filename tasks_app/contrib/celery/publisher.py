@@ -18,9 +18,9 @@ def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
     if "id" not in headers or not is_mirrored(headers["task"]):  # messages of protocol 1 have no such headers
         return
     bound = get_bound()
-    if bound is not None and _continues(bound, headers):
-        lifecycle.pass_on(bound)
-    headers[HEADER] = make_header(_find_or_queue(bound, headers))
+    is_stored = bound is None or not _continues(bound, headers) or lifecycle.pass_on(bound)
+    snapshot = _find_or_queue(bound, headers)
+    headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
 
 
 def _continues(bound: Progress, headers: Mapping[str, Any]) -> bool:
