@@ -58,7 +58,10 @@ class CeleryTasks:
             lifecycle.adopt(snapshot).end_cancelled()
             get_flusher().flush()
         try:
-            current_app.control.revoke(task_id)
+            with current_app.pool.acquire(block=True) as connection:
+                # By default it tries for seconds, and whoever cancels would wait.
+                connection.ensure_connection(max_retries=1, interval_start=0)
+                current_app.control.revoke(task_id, connection=connection)
         except Exception:
             logger.exception("task %s: the workers could not be told that it was cancelled", task_id)
 
