@@ -156,6 +156,17 @@ TASKS_APP = {
     "RESULT_MAX_BYTES": 512 * 1024,  # room for the reasons why 1,000 rows of an import were skipped
 }
 
+IMPORT_TASK = "progress_site.tasks.import_csv"
+
+if os.environ.get("DJANGO_PROFILE") == "celery":
+    CELERY_BROKER_URL = read_url("DJANGO_BROKER_URL", package="celery") or cache_url
+    if CELERY_BROKER_URL is None:
+        raise ImproperlyConfigured("DJANGO_PROFILE is 'celery': set DJANGO_CACHE_URL, or DJANGO_BROKER_URL too.")
+    CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+    INSTALLED_APPS.append("tasks_app.contrib.celery")
+    TASKS_APP["STARTABLE"] = {"simulate": "progress_site.celery_tasks.simulate"}
+    IMPORT_TASK = "progress_site.celery_tasks.import_csv"
+
 # Uploads wait here for their import; the folder is not served.
 MEDIA_ROOT = Path(os.environ.get("DJANGO_MEDIA_ROOT") or BASE_DIR / "media")
 FILE_UPLOAD_PERMISSIONS = 0o600

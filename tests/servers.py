@@ -68,9 +68,9 @@ def run_runserver(
 
 
 @contextmanager
-def run_celery(*options: str, env: Mapping[str, str]) -> Iterator[Server]:
-    """Run a worker of `tests.celery_app`, as root too, which Celery warns of."""
-    command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.celery_app", "worker"]
+def run_celery(*options: str, env: Mapping[str, str], app: str = "tests.celery_app") -> Iterator[Server]:
+    """Run a worker of a Celery app, as root too, which Celery warns of."""
+    command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"]
     command += ["--loglevel=INFO", "--without-mingle", "--without-gossip", *options]
     with _run(command, env, ROOT) as server:
         wait_until(lambda: any(" ready." in line for line in server.output), "the worker is ready", deadline=30)
