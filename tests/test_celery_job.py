@@ -11,12 +11,13 @@ from celery.exceptions import Reject
 from django.test import override_settings
 
 from tasks_app import Progress, Snapshot, State, cancel, get_snapshot, progress, start, task_run
-from tasks_app.contrib.celery import job, mirror, orphans, publisher, receivers
+from tasks_app.contrib.celery import job, mirror, orphans, publisher
 from tasks_app.current import find_reporter
 from tasks_app.flusher import get_flusher
 from tasks_app.store import get_store
 from tests import celery_app as jobs
 from tests.caches import controls
+from tests.celery_site import followed_celery
 from tests.doubles import controlled_cache
 from tests.test_celery_start import NOW
 from tests.waiting import wait_until
@@ -25,9 +26,9 @@ from tests.waiting import wait_until
 @pytest.fixture(scope="module", autouse=True)
 def _eager() -> Iterator[None]:
     """Celery runs tasks where they are started."""
-    receivers.connect()
     jobs.app.conf.task_always_eager = True
-    yield
+    with followed_celery():
+        yield
     jobs.app.conf.task_always_eager = False
 
 
