@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from tasks_app import Progress, Snapshot, State, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
+from tasks_app.contrib.celery.runner import CeleryTasks
 from tasks_app.current import find_reporter
 from tasks_app.flusher import get_flusher
 from tasks_app.store import get_store
@@ -126,6 +127,29 @@ def test_task_that_was_cancelled_before_it_begins_is_never_shown_as_running(peek
     peek.task.apply(task_id="t1")
     assert wait_for_end("t1").state == "cancelled"
     assert seen[0][1] is True
+
+
+def test_task_that_is_cancelled_while_it_begins_ends_as_cancelled_for_all(peek):
+    peek.look = lambda: progress.cancelled
+    with controlled_cache() as controls:
+        get_store().add(Snapshot.queued("t1", "peek", now=NOW, runner="celery"))
+        controls.after_read = lambda: cancel("t1")  # when the worker has read that the task is queued
+        assert peek.task.apply(task_id="t1").result is True
+        wait_until(lambda: find_reporter("t1") is None, "all was written")
+        assert get_store().get("t1").state == "cancelled"
+
+
+def test_cancel_that_finds_the_task_running_leaves_its_end_to_the_task(peek):
+    def look() -> None:
+        get_store().request_cancel("t1")
+        CeleryTasks().withdraw("t1")
+        seen.append(get_store().get("t1").state)
+
+    seen: list[str] = []
+    peek.look = look
+    peek.task.apply(task_id="t1")
+    assert seen == ["running"]
+    assert wait_for_end("t1").state == "succeeded"
 
 
 def test_running_task_is_stored_before_its_body_begins(peek):

@@ -96,7 +96,7 @@ def _heed_cancel(reporter: Progress) -> None:
     """End a task at once that was cancelled before it began.
 
     It is written before the flag is read here, while `cancel` sets the flag before it reads the task: at least one of
-    the two sees the other, so that no task is shown as cancelled and then as running.
+    the two sees the other, so that no task ends as cancelled for its viewers and goes on for its worker.
     """
     if not get_flusher().flush():
         return
