@@ -68,11 +68,13 @@ def run_runserver(
 
 
 @contextmanager
-def run_celery(*options: str, env: Mapping[str, str], app: str = "tests.celery_app") -> Iterator[Server]:
+def run_celery(
+    *options: str, env: Mapping[str, str], app: str = "tests.celery_app", cwd: Path = ROOT
+) -> Iterator[Server]:
     """Run a worker of a Celery app, as root too, which Celery warns of."""
     command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"]
     command += ["--loglevel=INFO", "--without-mingle", "--without-gossip", *options]
-    with _run(command, env, ROOT) as server:
+    with _run(command, env, cwd) as server:
         wait_until(lambda: any(" ready." in line for line in server.output), "the worker is ready", deadline=30)
         yield server
 

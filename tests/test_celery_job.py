@@ -12,7 +12,6 @@ from django.test import override_settings
 
 from tasks_app import Progress, Snapshot, State, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
-from tasks_app.contrib.celery.runner import CeleryTasks
 from tasks_app.current import find_reporter
 from tasks_app.flusher import get_flusher
 from tasks_app.store import get_store
@@ -137,19 +136,6 @@ def test_task_that_is_cancelled_while_it_begins_ends_as_cancelled_for_all(peek):
         assert peek.task.apply(task_id="t1").result is True
         wait_until(lambda: find_reporter("t1") is None, "all was written")
         assert get_store().get("t1").state == "cancelled"
-
-
-def test_cancel_that_finds_the_task_running_leaves_its_end_to_the_task(peek):
-    def look() -> None:
-        get_store().request_cancel("t1")
-        CeleryTasks().withdraw("t1")
-        seen.append(get_store().get("t1").state)
-
-    seen: list[str] = []
-    peek.look = look
-    peek.task.apply(task_id="t1")
-    assert seen == ["running"]
-    assert wait_for_end("t1").state == "succeeded"
 
 
 def test_running_task_is_stored_before_its_body_begins(peek):
