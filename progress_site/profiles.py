@@ -1,7 +1,7 @@
 """How the demo site is spread over processes and machines: what each value of DJANGO_PROFILE stands for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,10 +15,13 @@ Options = dict[str, Any]
 class Profile:
     """What of the settings depends on it: TASKS, the cache of the tasks, CHANNEL_LAYERS and apps to install.
 
-    `is_shared`: do several processes serve the site? `needs_cache_database`: is the cache a table?
+    `jobs`: the module that has the tasks; `broker_url`: where Celery's wait. `is_shared`: do several processes serve
+    the site? `needs_cache_database`: is the cache a table?
     """
 
     tasks: Options
+    jobs: str = "progress_site.tasks"
+    broker_url: str | None = None
     cache: Options
     channel_layers: Options = field(default_factory=dict)
     apps: tuple[str, ...] = ()
@@ -50,6 +53,18 @@ def _make_redis(redis_url: str) -> Profile:
     return Profile(tasks=_IN_PROCESS, cache=_make_cache(redis_url), channel_layers=_make_layers(redis_url))
 
 
+def _make_celery(redis_url: str) -> Profile:
+    if not redis_url:
+        raise ImproperlyConfigured("DJANGO_PROFILE=celery needs DJANGO_REDIS_URL, such as redis://localhost:6379.")
+    _require("celery")
+    return replace(
+        _make_redis(redis_url),
+        jobs="progress_site.celery_tasks",
+        broker_url=redis_url,
+        apps=("tasks_app.contrib.celery",),
+    )
+
+
 def _make_database(redis_url: str) -> Profile:
     _require("django_tasks_db")
     tasks = {"BACKEND": "django_tasks_db.DatabaseBackend"}
@@ -64,6 +79,7 @@ PROFILES: Mapping[str, Callable[[str], Profile]] = {
     "embedded": _make_embedded,
     "redis": _make_redis,
     "database": _make_database,
+    "celery": _make_celery,
 }
 
 _IN_PROCESS: Options = {

@@ -127,11 +127,15 @@ CHANNEL_LAYERS = PROFILE.channel_layers
 TASKS = {"default": PROFILE.tasks}
 TASKS_APP = {
     "CACHE": "tasks",
-    "STARTABLE": {"simulate": "progress_site.tasks.simulate"},
+    "STARTABLE": {"simulate": f"{PROFILE.jobs}.simulate"},
     "DEFAULT_TASK": "simulate",
     "ALLOW_ANONYMOUS_START": True,
     "RESULT_MAX_BYTES": 512 * 1024,  # room for the reasons why 1,000 rows of an import were skipped
 }
+
+IMPORT_TASK = f"{PROFILE.jobs}.import_csv"
+CELERY_BROKER_URL = os.environ.get("DJANGO_BROKER_URL", "").strip() or PROFILE.broker_url
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 # Uploads wait here for their import; the folder is not served.
 MEDIA_ROOT = Path(os.environ.get("DJANGO_MEDIA_ROOT") or BASE_DIR / "media")

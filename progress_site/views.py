@@ -11,14 +11,17 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
+from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
-from tasks_app import StoreUnavailable, TaskQueueFull, start
+from tasks_app import BrokerUnavailable, StoreUnavailable, TaskQueueFull, start
 
 from . import uploads
 from .rows import COLUMNS, InvalidFile, check_head
-from .tasks import import_csv
+
+#: A task of the framework that the settings have chosen.
+import_csv: Any = import_string(settings.IMPORT_TASK)
 
 #: Read of a file before it is taken in, to say at once what would make the whole import fail.
 HEAD_BYTES = 64 * 1024
@@ -99,7 +102,7 @@ def _start_import(request: HttpRequest, upload: UploadedFile) -> str:
         return start(import_csv, name, owner=request.user if request.user.is_authenticated else None)
     except BaseException as error:
         uploads.delete(name)
-        if isinstance(error, TaskQueueFull | StoreUnavailable):
+        if isinstance(error, BrokerUnavailable | StoreUnavailable | TaskQueueFull):
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "No import can start now; try again later.") from error
         raise
 
@@ -111,7 +114,7 @@ def _answer_started(request: HttpRequest, task_id: str) -> HttpResponse:
     status_url = reverse("tasks_app:task", args=[task_id])
     answer = {
         "task_id": task_id,
-        "task": import_csv.module_path,
+        "task": settings.IMPORT_TASK,
         "state": "queued",
         "progress_url": reverse("tasks_app:task-progress", args=[task_id]),
         "status_url": status_url,

@@ -3,6 +3,7 @@
 from .control import acancel, aget_snapshot, cancel, get_snapshot
 from .current import progress, task_run
 from .exceptions import (
+    BrokerUnavailable,
     InvalidArguments,
     StoreUnavailable,
     TaskAlreadyEnded,
@@ -20,6 +21,7 @@ from .state import Snapshot, Stage, State
 __version__ = "0.1.0"
 
 __all__ = [
+    "BrokerUnavailable",
     "InvalidArguments",
     "Progress",
     "Snapshot",

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from . import compat
 from .conf import Settings, find_mistakes, get_settings
 from .registry import resolve
+from .runners import get_runner
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -105,21 +106,13 @@ def _check_startable(name: str) -> Messages:
         # Importing a module runs it: anything may come out.
         yield checks.Error(
             f"TASKS_APP['STARTABLE'][{name!r}] is {path!r}, which is not a task: {type(error).__name__}: {error}.",
-            hint="Give the dotted path of a function decorated with @task.",
+            hint="Give the dotted path of a function decorated with @task, or, if 'tasks_app.contrib.celery' is in "
+            "INSTALLED_APPS, of a Celery task.",
             id="tasks_app.E003",
         )
         return
-    backend = type(task.get_backend())
-    for kind, problem, number in (
-        ("ImmediateBackend", "starting it waits for its end", 4),
-        ("DummyBackend", "it never runs, and is shown as queued", 5),
-    ):
-        if backend.__name__ == kind:
-            yield checks.Warning(
-                f"Task {name!r} runs on {backend.__module__}.{kind}: {problem}.",
-                hint=f"Set TASKS[{task.backend!r}]['BACKEND'] to 'tasks_app.backends.InProcessBackend'.",
-                id=f"tasks_app.W{number:03}",
-            )
+    if (flaw := get_runner(task).find_flaw(task)) is not None:
+        yield checks.Warning(f"Task {name!r} {flaw.what}.", hint=flaw.cure, id=f"tasks_app.{flaw.id}")
 
 
 def _check_policy(path: str) -> Messages:

@@ -3,12 +3,13 @@
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+
+from .lazy import Lazy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Mistake:
     is_unknown_key: bool = False
 
 
-@lru_cache(maxsize=1)
+@Lazy
 def get_settings() -> Settings:
     """Return the settings in force.
 

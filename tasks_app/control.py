@@ -3,12 +3,12 @@
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
-from . import lifecycle
 from .current import find_reporter
 from .exceptions import TaskAlreadyEnded, TaskNotFound
 from .flusher import get_flusher
 from .observer import observe
-from .state import Snapshot, State
+from .runners import find_runner
+from .state import Snapshot
 from .store import get_store
 
 
@@ -37,8 +37,8 @@ async def aget_snapshot(task_id: str) -> Snapshot:
 def cancel(task_id: str) -> None:
     """Ask a task to stop.
 
-    A task that waits in this process, or in a database, is taken back, a coroutine is cancelled; sync code stops at
-    its next step of `progress.track()` or call of `progress.raise_if_cancelled()`.
+    A task that waits in this process, in a database or for a Celery worker is taken back; a coroutine is cancelled;
+    sync code stops at its next step of `progress.track()` or call of `progress.raise_if_cancelled()`.
 
     Raises:
         TaskNotFound: no task with this id is known.
@@ -50,8 +50,8 @@ def cancel(task_id: str) -> None:
     get_store().request_cancel(task_id)
     if (reporter := find_reporter(task_id)) is not None:
         reporter.request_cancel()
-    elif snapshot.state is State.QUEUED:
-        lifecycle.withdraw(snapshot)
+    if (runner := find_runner(snapshot.runner)) is not None:
+        runner.withdraw(task_id)
 
 
 async def acancel(task_id: str) -> None:

@@ -1,6 +1,5 @@
 """Tasks that wait in a database, for the `db_worker` of django-tasks-db: held back until a commit, and taken back."""
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -31,11 +30,6 @@ def get_alias() -> str:
 def keeps(task: Any) -> bool:
     """Does this task, once enqueued, wait in a database?"""
     return get_model() is not None and isinstance(task.get_backend(), import_string(f"{_APP}.DatabaseBackend"))
-
-
-def hold_back(task: Any) -> AbstractContextManager[Any]:
-    """Have no worker see a task that this block enqueues before the block ends; if it raises, the task never was."""
-    return transaction.atomic(using=get_alias()) if keeps(task) else nullcontext()
 
 
 def find_transaction(task_result: "TaskResult[Any, Any]") -> str | None:

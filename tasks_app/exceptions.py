@@ -39,5 +39,9 @@ class InvalidArguments(ValueError):
     """The arguments do not fit the signature of the task."""
 
 
+class BrokerUnavailable(Exception):
+    """The broker that carries Celery's tasks can't be reached; nothing was enqueued."""
+
+
 class StoreUnavailable(Exception):
     """The cache that holds the state of tasks can't be reached."""

@@ -14,13 +14,14 @@ from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from . import compat, lifecycle
+from . import compat
 from .compat import TaskContext, TaskError, TaskResult, TaskResultStatus
 from .conf import get_settings
 from .current import bind
 from .exceptions import TaskCancelled, TaskQueueFull
 from .flusher import get_flusher
 from .pool import LoopThread, ThreadPool
+from .queueing import queue
 from .reporter import Progress
 from .threads import release_request_thread
 
@@ -158,7 +159,8 @@ class Run:
 
     def queue(self) -> None:
         """Make the task known; one for which this raises will not run."""
-        snapshot, is_stored = lifecycle.queue(self.task_result, beat=1)
+        path, delay = self.task_result.task.module_path, max(self.get_delay(), 0.0)
+        snapshot, is_stored = queue(self.task_id, path, beat=1, delay=delay)
         self.progress = Progress(snapshot, is_stored=is_stored)
         self.progress.on_cancel = self._withdraw
         get_flusher().add(self.progress)

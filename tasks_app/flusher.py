@@ -45,7 +45,11 @@ class Reporter(Protocol):
 
     @property
     def has_ended(self) -> bool:
-        """Is its state terminal?"""
+        """Has it nothing more to say?"""
+
+    @property
+    def is_settled(self) -> bool:
+        """Is its last word stored, too?"""
 
     def take(self) -> Snapshot | None:
         """Return the snapshot to write, or None if the one written last still holds."""
@@ -100,6 +104,12 @@ class Flusher:
         with self._lock:
             self._arrivals.add(snapshot)
             self._start()
+
+    def remove(self, reporter: Reporter) -> None:
+        """Look after a task no longer; harmless if another reporter has taken its place."""
+        with self._lock:
+            if self._reporters.get(reporter.task_id) is reporter:
+                del self._reporters[reporter.task_id]
 
     def find(self, task_id: str) -> Reporter | None:
         """Return the reporter of a task that runs, or waits, in this process."""
@@ -185,14 +195,9 @@ class Flusher:
         for snapshot in news:
             self.signals.send(snapshot)
         for reporter, snapshot in written:
-            if snapshot.is_terminal:  # last: a process that waits for its tasks ends when they are gone from here
-                self._forget(reporter)
+            if reporter.is_settled:  # last: a process that waits for its tasks ends when they are gone from here
+                self.remove(reporter)
                 self._ends.keep(snapshot, monotonic=self.clock.monotonic())
-
-    def _forget(self, reporter: Reporter) -> None:
-        with self._lock:
-            if self._reporters.get(reporter.task_id) is reporter:  # else the task has begun once more
-                del self._reporters[reporter.task_id]
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():
@@ -270,7 +275,7 @@ def get_flusher() -> Flusher:
     return _flusher
 
 
-def _drain_at_exit() -> None:
+def drain_process() -> None:
     """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same."""
     get_flusher().end_all()
     if get_flusher().drain(EXIT_SECONDS):
@@ -311,4 +316,4 @@ def _run_chore(chore: Callable[[], None]) -> None:
 
 _flusher = Flusher()
 os.register_at_fork(after_in_child=_renew_flusher)
-atexit.register(_drain_at_exit)
+atexit.register(drain_process)

@@ -12,7 +12,6 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from contextvars import Context
-from functools import lru_cache
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -20,6 +19,7 @@ from django.utils.crypto import get_random_string
 
 from .conf import get_settings
 from .failures import Failures
+from .lazy import Lazy
 from .pool import LoopThread
 
 try:
@@ -40,7 +40,7 @@ MAX_BACKOFF = 30.0
 SEND_TIMEOUT = 5.0
 
 
-@lru_cache(maxsize=1)
+@Lazy
 def has_layer() -> bool:
     """Is there a layer that connects processes? The in-memory one does not."""
     config = channel_layers.configs.get(get_settings().CHANNEL_LAYER, {}) if channel_layers is not None else {}

@@ -11,10 +11,11 @@ from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from . import compat, database, lifecycle
 from .conf import get_settings
 from .current import identify_owner
 from .exceptions import InvalidArguments, UnknownTask, describe
+from .queueing import starting
+from .runners import get_runner
 
 
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
@@ -23,22 +24,24 @@ def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     On the database backend, a task started inside a transaction is known once that commits, and not at all otherwise.
 
     Args:
-        task: a task made by `@task`.
+        task: a task made by `@task`; with `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
+            carries options such as `queue` or `countdown`.
         owner: who may see it: a user, a user's primary key, or None for whoever knows the id.
         args, kwargs: what the task is called with.
 
     Raises:
         TypeError: `task` is not a task.
-        StoreUnavailable: the cache can't be reached. With the in-process and the database backend the task will not
-            run then; another backend has taken it already.
+        StoreUnavailable: the cache can't be reached. With the in-process and the database backend and with Celery the
+            task will not run then; another backend has taken it already.
         TaskQueueFull: the in-process queue is full.
+        BrokerUnavailable: Celery's broker can't be reached.
     """
-    return _enqueue(_check_task(task), args, kwargs, owner=identify_owner(owner))
+    return _enqueue(task, args, kwargs, owner=identify_owner(owner))
 
 
 async def astart(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     """Do what `start` does, from async code."""
-    return await _aenqueue(_check_task(task), args, kwargs, owner=identify_owner(owner))
+    return await _aenqueue(task, args, kwargs, owner=identify_owner(owner))
 
 
 async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | None) -> str:
@@ -72,13 +75,13 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
     Raises:
         InvalidArguments: they do not; the message names the argument.
     """
-    parameters = _get_parameters(task)
+    parameters, takes_context = _get_parameters(task)
     takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters.values())
     named = {
         name: item for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
     }
     # A task's methods pass these themselves: `enqueue(self=…)` is a TypeError even where `**kwargs` takes anything.
-    reserved = ("self", "context") if task.takes_context else ("self",)
+    reserved = ("self", "context") if takes_context else ("self",)
     for name, value in kwargs.items():
         if name in reserved or not (takes_any or name in named):
             raise InvalidArguments(f"unexpected argument {describe(name)}; allowed: {sorted(named)!r}")
@@ -93,40 +96,40 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
 def _enqueue(
     task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
 ) -> str:
+    runner = get_runner(task)
     # No worker sees the task before its owner is known; where that can't be stored, the task never was.
-    with database.hold_back(task), lifecycle.starting(name, owner):
-        return str(task.enqueue(*args, **kwargs).id)
+    with runner.hold_back(), starting(name, owner):
+        return runner.enqueue(task, args, kwargs)
 
 
 async def _aenqueue(
     task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
 ) -> str:
-    if database.keeps(task):  # a transaction belongs to one thread
+    runner = get_runner(task)
+    if runner.is_threaded:
         return await sync_to_async(_enqueue)(task, args, kwargs, name=name, owner=owner)
-    with lifecycle.starting(name, owner):
-        return str((await task.aenqueue(*args, **kwargs)).id)
-
-
-def _check_task(task: Any) -> Any:
-    if not isinstance(task, compat.task_classes()):
-        raise TypeError(f"a task made by @task is needed, not {task!r}")
-    return task
+    with starting(name, owner):
+        return await runner.aenqueue(task, args, kwargs)
 
 
 @cache
 def _import_task(path: str) -> Any:
-    return _check_task(import_string(path))
+    task = import_string(path)
+    get_runner(task).unwrap(task)
+    return task
 
 
-def _get_parameters(task: Any) -> dict[str, inspect.Parameter]:
-    parameters = dict(inspect.signature(task.func).parameters)
-    if task.takes_context:
+def _get_parameters(task: Any) -> tuple[dict[str, inspect.Parameter], bool]:
+    function, takes_context = get_runner(task).unwrap(task)
+    parameters = dict(inspect.signature(function).parameters)
+    if takes_context:
         del parameters[next(iter(parameters))]
     try:
-        hints = typing.get_type_hints(task.func)
+        hints = typing.get_type_hints(function)
     except NameError:  # names that are imported for type checkers only
         hints = {}
-    return {name: item.replace(annotation=hints.get(name, item.empty)) for name, item in parameters.items()}
+    named = {name: item.replace(annotation=hints.get(name, item.empty)) for name, item in parameters.items()}
+    return named, takes_context
 
 
 #: What a JSON value may be for a parameter annotated so; for any other annotation, anything.

@@ -35,6 +35,9 @@ class Progress:
         self._note_sign_of_life()
         #: Did someone ask this task to stop?
         self.is_cancelled = False
+        #: What the job is stopped by; a framework may need to know it by a class of its own.
+        self.cancel_error: type[TaskCancelled] = TaskCancelled
+        self._is_handed_back = False
         self._is_dirty = False
         self._is_tracking = False
         self._loop_total: float | None = None
@@ -166,7 +169,7 @@ class Progress:
     def raise_if_cancelled(self) -> None:
         """Raise `TaskCancelled` if someone asked this task to stop."""
         if self.is_cancelled:
-            raise TaskCancelled(f"task {self.task_id} was asked to stop")
+            raise self.cancel_error(f"task {self.task_id} was asked to stop")
 
     # What follows is for executors and the flusher.
 
@@ -181,11 +184,17 @@ class Progress:
 
     @property
     def awaits_cancel(self) -> bool:
-        return not self.is_cancelled and not self._snapshot.is_terminal
+        return not self.is_cancelled and not self.has_ended
 
     @property
     def has_ended(self) -> bool:
-        return self._snapshot.is_terminal
+        """Was the last word said here: an end, or that the job was handed back?"""
+        return self._snapshot.is_terminal or self._is_handed_back
+
+    @property
+    def is_settled(self) -> bool:
+        """Was the last word stored, too?"""
+        return self.has_ended and self._written is self._snapshot
 
     @property
     def is_overdue(self) -> bool:
@@ -223,18 +232,32 @@ class Progress:
         shown = message if get_settings().exposes_errors else None
         self._end(lambda snapshot, now: snapshot.failed(kind, shown, now=now))
 
-    def end_cancelled(self) -> None:
-        """The job stopped because it was asked to, or never began."""
-        self._end(lambda snapshot, now: snapshot.cancelled(now=now))
+    def fail_openly(self, kind: str, message: str) -> None:
+        """The job failed for a reason that every viewer may know."""
+        self._end(lambda snapshot, now: snapshot.failed(kind, message, now=now))
+
+    def end_cancelled(self, status: str | None = None) -> None:
+        """The job stopped because it was asked to, or for the reason `status`, or never began."""
+        self._end(lambda snapshot, now: snapshot.cancelled(now=now, status=status))
 
     def end_lost(self) -> None:
-        """The job is gone, and nobody knows how far it came."""
+        """The process that ran the job is gone."""
         self._end(lambda snapshot, now: snapshot.lost(now=now))
+
+    def hand_back(self) -> None:
+        """The job will be begun anew, wherever that is; from here nothing more is reported."""
+        with self._lock:
+            if self.has_ended:
+                return
+            self._absorb()
+            self._snapshot = self._snapshot.requeued(now=self._flusher.clock.now())
+            self._is_handed_back = True
+        self._flusher.wake(urgently=True)
 
     def request_cancel(self) -> None:
         """Tell the job to stop: by the flag that it looks at, and by `on_cancel`."""
         with self._lock:
-            if self.is_cancelled or self._snapshot.is_terminal:
+            if self.is_cancelled or self.has_ended:
                 return
             self.is_cancelled = True
         self._touch()
@@ -263,7 +286,7 @@ class Progress:
         with self._lock:
             self._absorb()
             if self._snapshot is self._written:
-                if self._flusher.clock.monotonic() < self._next_beat:
+                if self.has_ended or self._flusher.clock.monotonic() < self._next_beat:
                     return None
                 self._snapshot = self._snapshot.beating()
             return self._snapshot
@@ -287,13 +310,15 @@ class Progress:
 
     def _end(self, change: Callable[[Snapshot, datetime], Snapshot]) -> None:
         with self._lock:
+            if self._is_handed_back:
+                return
             self._absorb()
             self._snapshot = change(self._snapshot, self._flusher.clock.now())
         self._flusher.wake(urgently=True)
 
     def _absorb(self) -> None:
         """Bring the snapshot up to what the job has said; the caller holds the lock."""
-        if not (self._is_dirty or self._is_tracking) or self._snapshot.is_terminal:
+        if not (self._is_dirty or self._is_tracking) or self.has_ended:
             return
         self._is_dirty = False
         clock = self._flusher.clock

@@ -95,8 +95,9 @@ class Report:
 class Snapshot:
     """Everything known of a task at one moment; each change is a method that returns the new snapshot.
 
-    The fields are those of the wire, and two that never leave the servers: `owner`, who may see the task, and
-    `beat`, the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing).
+    The fields are those of the wire, and three that never leave the servers: `owner`, who may see the task; `beat`,
+    the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing); and `runner`,
+    the name of the framework that can take the task back while it waits (None: the process that reports it).
     """
 
     task_id: str
@@ -126,14 +127,12 @@ class Snapshot:
     seq: int = 1
     owner: str | None = None
     beat: int | None = None
+    runner: str | None = None
 
     @classmethod
-    def queued(
-        cls, task_id: str, task: str, *, now: datetime, owner: str | None = None, beat: int | None = None
-    ) -> Self:
-        """Return the first snapshot of a task; with a `beat`, someone gives signs of life while it waits."""
-        name = task[:MAX_TASK_LENGTH]
-        return cls(task_id=task_id, task=name, created_at=now, updated_at=now, owner=owner, beat=beat)
+    def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
+        """Return the first snapshot of a task, with its private fields; `attempt` is how often it was begun before."""
+        return cls(task_id=task_id, task=task[:MAX_TASK_LENGTH], created_at=now, updated_at=now, **private)
 
     @property
     def is_terminal(self) -> bool:
@@ -195,6 +194,20 @@ class Snapshot:
             return self
         return self._changed(now, rate=rate, eta=eta, **news)
 
+    def requeued(self, *, now: datetime) -> Self:
+        """Return the snapshot of a task that waits to be begun anew; what it reported stays until then."""
+        if self.is_terminal:
+            return self
+        return self._changed(
+            now,
+            state=State.QUEUED,
+            status=DEFAULT_STATUS[State.QUEUED],
+            beat=None,
+            rate=None,
+            eta=None,
+            stages=self._stopped_stages(State.QUEUED),
+        )
+
     def waiting(self, position: int | None, *, now: datetime) -> Self:
         """Return the snapshot of a queued task that is `position`th in line (1 is next)."""
         if self.state is not State.QUEUED or position == self.queue_position:
@@ -227,12 +240,14 @@ class Snapshot:
         shown = (message or "The task failed.")[:MAX_MESSAGE_LENGTH]
         return replace(ended, error={"type": kind, "message": shown})
 
-    def cancelled(self, *, now: datetime) -> Self:
-        """Return the end of a task that stopped because it was asked to."""
+    def cancelled(self, *, now: datetime, status: str | None = None) -> Self:
+        """Return the end of a task that stopped because it was asked to, or for the reason `status`."""
         if self.is_terminal:
             return self
         ended = self._ended(State.CANCELLED, now, self._stopped_stages(State.CANCELLED))
-        return replace(ended, cancel_requested=True)
+        if status is None:
+            return replace(ended, cancel_requested=True)
+        return replace(ended, status=status) if ended.status == DEFAULT_STATUS[State.CANCELLED] else ended
 
     def lost(self, *, now: datetime) -> Self:
         """Return the end of a task whose worker is gone."""
@@ -251,8 +266,8 @@ class Snapshot:
         return data
 
     def to_json(self) -> str:
-        """Return the text that is stored: what viewers see, and the two private fields."""
-        return encode_json(self.to_wire() | {"owner": self.owner, "beat": self.beat})
+        """Return the text that is stored: what viewers see, and the private fields."""
+        return encode_json(self.to_wire() | {name: getattr(self, name) for name in _PRIVATE_FIELDS})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -293,9 +308,10 @@ class Snapshot:
 
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
 _TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
+_PRIVATE_FIELDS = ("owner", "beat", "runner")
 _FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")
 _WIRE_FIELDS = _FIRST_FIELDS + tuple(
-    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, "owner", "beat")
+    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS)
 )
 
 

@@ -17,6 +17,7 @@ from django.db import close_old_connections
 
 from .conf import get_settings
 from .exceptions import StoreUnavailable
+from .lazy import Lazy
 from .pool import DaemonExecutor
 from .state import Snapshot
 
@@ -167,7 +168,7 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
 
 
-@lru_cache(maxsize=1)
+@Lazy
 def get_store() -> Store:
     """Return the store of this process.
 

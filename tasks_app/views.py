@@ -16,7 +16,15 @@ from . import sse
 from .conf import get_settings
 from .control import acancel
 from .encoding import encode_json
-from .exceptions import InvalidArguments, StoreUnavailable, TaskAlreadyEnded, TaskNotFound, TaskQueueFull, describe
+from .exceptions import (
+    BrokerUnavailable,
+    InvalidArguments,
+    StoreUnavailable,
+    TaskAlreadyEnded,
+    TaskNotFound,
+    TaskQueueFull,
+    describe,
+)
 from .hub import View, get_hub
 from .idempotency import answer_once
 from .observer import aobserve, aobserve_many
@@ -160,6 +168,8 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
         raise bad_request(f"Task {name!r}: {error}.") from error
     except TaskQueueFull as error:
         raise unavailable(f"No more tasks can be queued: {error}.") from error
+    except BrokerUnavailable as error:
+        raise unavailable("No task can be queued at the moment.") from error
     except StoreUnavailable as error:
         raise unavailable("The state of tasks can't be stored at the moment.") from error
     return {

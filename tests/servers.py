@@ -78,6 +78,18 @@ def run_command(command: list[str], *, env: Mapping[str, str] | None = None, cwd
         yield server
 
 
+@contextmanager
+def run_celery(
+    *options: str, env: Mapping[str, str], app: str = "tests.celery_app", cwd: Path = ROOT
+) -> Iterator[Server]:
+    """Run a worker of a Celery app, as root too, which Celery warns of."""
+    command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"]
+    command += ["--loglevel=INFO", "--without-mingle", "--without-gossip", *options]
+    with run_command(command, env=env, cwd=cwd) as server:
+        wait_until(lambda: any(" ready." in line for line in server.output), "the worker is ready", deadline=30)
+        yield server
+
+
 def find_free_port() -> int:
     """Return a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

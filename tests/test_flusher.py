@@ -95,6 +95,35 @@ def test_task_that_begins_again_while_its_end_is_written_is_kept(flusher):
     assert flusher.find("t1") is next_attempt
 
 
+def test_job_that_is_handed_back_is_written_as_queued_and_let_go(flusher):
+    progress = begin(flusher)
+    progress.update(current=1, total=4)
+    progress.hand_back()
+    flusher.flush()
+    assert (read().state, read().progress) == ("queued", 25)
+    assert flusher.find("t1") is None
+
+
+def test_job_that_is_handed_back_and_stored_is_not_written_again(flusher, time):
+    progress = begin(flusher)
+    progress.hand_back()
+    flusher.flush()
+    flusher.add(progress)
+    time.move(3600)
+    with recorded_cache() as calls:
+        flusher.flush()
+        assert calls == []
+    flusher.remove(progress)
+
+
+def test_attempt_that_has_taken_over_is_not_let_go_with_the_one_before(flusher):
+    before = begin(flusher)
+    before.hand_back()
+    after = begin(flusher)
+    flusher.remove(before)
+    assert flusher.find("t1") is after
+
+
 def test_report_after_the_end_changes_nothing(flusher):
     progress = begin(flusher)
     progress.update(current=1, total=4)

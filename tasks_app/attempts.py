@@ -1,0 +1,133 @@
+"""One attempt of a task, in the process that runs it or that has the last word on it."""
+
+import logging
+from dataclasses import replace
+
+from .current import bind, get_bound
+from .flusher import get_flusher
+from .reporter import Progress
+from .state import Snapshot
+from .store import get_store
+
+logger = logging.getLogger("tasks_app")
+
+
+def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
+    """Begin an attempt of a task in this process, and return its reporter.
+
+    Args:
+        anew: the task as it is without what is stored of it; that is used where it is newer.
+        before: the reporter of the last attempt, if that is still here.
+    """
+    reporter = _make_reporter(anew) if before is None else _follow(before, anew)
+    reporter.begin()
+    get_flusher().add(reporter)
+    return reporter
+
+
+def enter(reporter: Progress) -> None:
+    """Make a task the one that `progress` stands for in this context."""
+    reporter.outer = bind(reporter)
+
+
+def leave(task_id: str) -> None:
+    """Undo `enter`."""
+    bound = get_bound()
+    if bound is not None and bound.task_id == task_id:
+        bind(bound.outer)
+
+
+def adopt(snapshot: Snapshot) -> Progress:
+    """Look after a task that no process reports, so as to say the last word on it."""
+    reporter = Progress(snapshot, is_stored=True)
+    get_flusher().add(reporter)
+    return reporter
+
+
+def pass_on(reporter: Progress) -> bool:
+    """Hand a job back, and be done with it before anybody else can begin it; could that be stored?
+
+    It is not tried again: what was written late would replace what the next attempt has written.
+    """
+    reporter.hand_back()
+    is_stored = get_flusher().flush()
+    get_flusher().remove(reporter)
+    return is_stored
+
+
+class Unread(Progress):
+    """A task whose stored snapshot could not be read when it began; it is read before another is written over it.
+
+    Args:
+        snapshot: what this attempt begins with.
+        anew: what the first attempt began with that could not read it.
+    """
+
+    def __init__(self, snapshot: Snapshot, anew: Snapshot) -> None:
+        super().__init__(snapshot)
+        self.is_read = False
+        self.anew = anew
+
+    def take(self) -> Snapshot | None:
+        """Return the snapshot to write; none while the one that is stored can't be read."""
+        if not self.is_read and not self._read():
+            return None
+        return super().take()
+
+    def _read(self) -> bool:
+        try:
+            stored, _ = _load(self.task_id)
+        except Exception as error:  # whatever a cache backend raises; that it failed was logged when the task began
+            logger.debug("task %s: its snapshot still can't be read: %s", self.task_id, error)
+            return False
+        with self._lock:
+            self.is_read = True
+            if stored is not None and stored.seq >= self.anew.seq:
+                self._snapshot = _continue(stored, self.anew, self._snapshot)
+        return True
+
+
+def _follow(before: Progress, anew: Snapshot) -> Progress:
+    latest = _choose(before.snapshot, anew)
+    if isinstance(before, Unread) and not before.is_read and latest is before.snapshot:
+        return Unread(latest, before.anew)
+    return Progress(latest)
+
+
+def _make_reporter(anew: Snapshot) -> Progress:
+    try:
+        stored, is_cancelled = _load(anew.task_id)
+    except Exception:
+        logger.exception("task %s: its snapshot could not be read; that is tried again", anew.task_id)
+        return Unread(anew, anew)
+    if stored is None:
+        get_flusher().enlist(anew)
+    reporter = Progress(_choose(stored, anew))
+    if is_cancelled:
+        reporter.request_cancel()
+    return reporter
+
+
+def _load(task_id: str) -> tuple[Snapshot | None, bool]:
+    try:
+        return get_store().load(task_id)
+    except ValueError:
+        logger.exception("task %s: what is stored of it is no snapshot; it is made anew", task_id)
+        return None, False
+
+
+def _choose(stored: Snapshot | None, anew: Snapshot) -> Snapshot:
+    return anew if stored is None or stored.seq < anew.seq else stored
+
+
+def _continue(stored: Snapshot, anew: Snapshot, now: Snapshot) -> Snapshot:
+    """Return `now`, which has come of `anew` without knowing what is stored of the task, as what comes after that."""
+    return replace(
+        now,
+        task=stored.task,
+        owner=stored.owner,
+        runner=stored.runner,
+        created_at=stored.created_at,
+        attempt=stored.attempt + now.attempt - anew.attempt,
+        seq=stored.seq + now.seq,
+    )

@@ -1,0 +1,84 @@
+"""What the receivers of every process share."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+
+from ...current import find_reporter, get_bound
+from ...flusher import get_flusher
+from ...reporter import Progress
+from ...state import Snapshot
+
+logger = logging.getLogger("tasks_app")
+
+#: The name under which Celery is known to `runners`.
+RUNNER = "celery"
+
+#: The message header that carries what only the publisher knows, in case the cache loses it.
+HEADER = "tasks_app"
+
+Receiver = Callable[..., None]
+
+
+def is_mirrored(name: str) -> bool:
+    """Is this a task of the project, and none of those by which Celery runs itself, such as `celery.chord_unlock`?
+
+    One of these runs under the id of a task that has replaced itself by a group.
+    """
+    return not name.startswith("celery.") or name == "celery.accumulate"
+
+
+def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, str | None]:
+    """Return what the worker must know to make the snapshot anew, all of it if it could not be stored."""
+    header = {"task": snapshot.task, "owner": snapshot.owner}
+    return header if is_stored else {**header, "snapshot": snapshot.to_json()}
+
+
+def read_header(task_id: str, name: str, request: Any) -> Snapshot:
+    """Return what the message itself says of a task."""
+    told = request.get(HEADER) or {}
+    if (text := told.get("snapshot")) is not None:
+        return Snapshot.from_json(text)
+    now = get_flusher().clock.now()
+    snapshot = Snapshot.queued(task_id, told.get("task") or name, now=now, owner=told.get("owner"), runner=RUNNER)
+    return replace(snapshot, attempt=request.retries or 0, seq=0)
+
+
+def find_own(task_id: str) -> Progress | None:
+    """Return the reporter of a task that runs in this thread, or else in this process."""
+    bound = get_bound()
+    return bound if bound is not None and bound.task_id == task_id else find_reporter(task_id)
+
+
+def fail(reporter: Progress, error: BaseException) -> None:
+    """Report that a task raised `error`; viewers may know of a time limit, while other messages are the task's own."""
+    if isinstance(error, SoftTimeLimitExceeded):
+        reporter.fail_openly("SoftTimeLimitExceeded", "It took longer than its soft time limit.")
+    elif isinstance(error, TimeLimitExceeded):
+        limit = f" of {error.args[0]} s" if error.args else ""
+        reporter.fail_openly("TimeLimitExceeded", f"It took longer than its time limit{limit}.")
+    else:
+        reporter.fail(error)
+
+
+def never_raise(receiver: Receiver) -> Receiver:
+    """Log what a receiver did not foresee, with the task; Celery would log it, too, but not say of which task."""
+
+    @wraps(receiver)
+    def guarded(**kwargs: Any) -> None:
+        try:
+            receiver(**kwargs)
+        except Exception:
+            logger.exception("task %s: %s failed", _identify(**kwargs), receiver.__name__)
+
+    return guarded
+
+
+def _identify(
+    *, task_id: str | None = None, id: str | None = None, headers: Any = None, request: Any = None, **kwargs: Any
+) -> str:
+    return str(task_id or id or (headers or {}).get("id") or getattr(request, "id", None) or "(of unknown id)")

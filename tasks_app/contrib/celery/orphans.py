@@ -1,0 +1,145 @@
+"""In the main process of a worker: the end of tasks that never began, or whose process has died."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent import futures
+from functools import lru_cache
+from typing import Any
+from weakref import WeakValueDictionary
+
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from django.db import close_old_connections
+
+from ...attempts import adopt
+from ...flusher import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF
+from ...pool import DaemonExecutor
+from ...reporter import Progress
+from ...state import Snapshot, State
+from ...store import get_store
+from . import mirror
+from .mirror import is_mirrored, logger, never_raise
+
+#: How long a process that was told to die may take until it is thought to go on.
+DEATH_SECONDS = 5.0
+
+#: The requests that this worker holds; they know the processes that run them.
+_requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
+_unfinished: set["futures.Future[None]"] = set()
+
+
+@never_raise
+def on_received(*, request: Any, **kwargs: Any) -> None:
+    """Remember the request."""
+    if is_mirrored(request.type):
+        _requests[request.id] = request
+
+
+@never_raise
+def on_revoked(*, request: Any, terminated: bool, expired: bool, **kwargs: Any) -> None:
+    """Report that the task will not begin, or that its process is being killed."""
+    status = "Expired before it began" if expired else None
+    _end_soon(request.id, lambda reporter: reporter.end_cancelled(status))
+
+
+@never_raise
+def on_unknown(*, id: str, **kwargs: Any) -> None:
+    """Report that the worker which got the task does not have it."""
+    _end_soon(id, lambda reporter: reporter.fail_openly("NotRegistered", "The worker does not know this task."))
+
+
+@never_raise
+def on_rejected(*, message: Any, **kwargs: Any) -> None:
+    """Report that the worker could not read the message."""
+    if (task_id := (message.headers or {}).get("id")) is not None:
+        _end_soon(
+            task_id, lambda reporter: reporter.fail_openly("InvalidTaskError", "The worker can't read the message.")
+        )
+
+
+def fail(task_id: str, error: BaseException) -> None:
+    """Report a task as failed that ran in a process which was killed, or is gone; or one that could not begin."""
+    if isinstance(error, WorkerLostError):
+        _end_soon(task_id, Progress.end_lost)
+    elif isinstance(error, TimeLimitExceeded):
+        _end_soon(task_id, lambda reporter: mirror.fail(reporter, error))
+    else:  # what began in another process is reported there
+        _end_soon(task_id, lambda reporter: mirror.fail(reporter, error), only_in=State.QUEUED)
+
+
+def hand_back(task_id: str) -> None:
+    """Report that a task whose process was killed waits to be begun anew."""
+    _end_soon(task_id, Progress.hand_back, only_in=State.RUNNING)
+
+
+def drain() -> None:
+    """Wait until all is reported, some seconds at most."""
+    futures.wait(list(_unfinished), EXIT_SECONDS)
+
+
+def _end_soon(task_id: str, end: Callable[[Progress], None], *, only_in: State | None = None) -> None:
+    """Say the last word on a task, in a thread: the worker's main loop must not wait for the cache."""
+    pid = getattr(_requests.get(task_id), "worker_pid", None)
+    future = _get_executor().submit(_end, task_id, pid, end, only_in)
+    _unfinished.add(future)
+    future.add_done_callback(_unfinished.discard)
+
+
+def _end(task_id: str, pid: int | None, end: Callable[[Progress], None], only_in: State | None) -> None:
+    try:
+        if not _await_death(pid):
+            logger.warning("task %s: process %s, which was told to die, goes on and reports it", task_id, pid)
+            return
+        snapshot = _load(task_id)
+        if snapshot is not None and not snapshot.is_terminal and only_in in (None, snapshot.state):
+            end(adopt(snapshot))
+    except Exception:
+        logger.exception("task %s: its end could not be reported", task_id)
+    finally:
+        close_old_connections()
+
+
+def _await_death(pid: int | None) -> bool:
+    """Wait until the process that ran a task is gone: it may write until then."""
+    pause, deadline = threading.Event(), time.monotonic() + DEATH_SECONDS
+    while pid is not None and pid != os.getpid() and _is_alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        pause.wait(0.01)
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    """Does this child process live? Until Celery's pool takes note of its end, for seconds, it is a zombie."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
+def _load(task_id: str) -> Snapshot | None:
+    """Return what is stored of a task, when the cache can say it."""
+    pause, failures = threading.Event(), 0
+    while True:
+        try:
+            return get_store().get(task_id)
+        except Exception:
+            if failures == 0:
+                logger.exception("task %s: its snapshot could not be read; it is tried again", task_id)
+            pause.wait(min(MIN_BACKOFF * 2**failures, MAX_BACKOFF))
+            failures = min(failures + 1, 16)
+
+
+@lru_cache(maxsize=1)
+def _get_executor() -> DaemonExecutor:
+    return DaemonExecutor(max_workers=4, name="tasks_app-celery")
+
+
+def _renew() -> None:
+    _get_executor.cache_clear()
+    _requests.clear()
+    _unfinished.clear()
+
+
+os.register_at_fork(after_in_child=_renew)  # its threads did not survive

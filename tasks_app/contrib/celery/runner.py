@@ -1,0 +1,90 @@
+"""Starting Celery tasks, and taking back those that have not begun."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from celery import Task, current_app
+from celery.canvas import Signature
+from celery.utils import uuid
+from kombu.exceptions import OperationalError
+
+from ...attempts import adopt
+from ...current import find_reporter
+from ...exceptions import BrokerUnavailable
+from ...flusher import get_flusher
+from ...queueing import queue
+from ...runners import Flaw
+from ...state import State
+from ...store import get_store
+from .mirror import RUNNER, logger
+
+
+class CeleryTasks:
+    """Celery, as `runners` knows it."""
+
+    name = RUNNER
+    wanted = "a Celery task"
+    is_threaded = False
+
+    def takes(self, task: object) -> bool:
+        return isinstance(task, Task) or _is_signature(task)
+
+    def unwrap(self, task: Any) -> tuple[Callable[..., Any], bool]:
+        if _is_signature(task):
+            raise TypeError(f"a Celery task is needed, not the signature {task!r}")
+        return task.run, False
+
+    def hold_back(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        task_id: str = (task.id if _is_signature(task) else None) or uuid()
+        queue(task_id, task.task if _is_signature(task) else task.name, runner=self.name)
+        try:
+            task.apply_async(tuple(args), dict(kwargs), task_id=task_id)
+        except OperationalError as error:
+            _fail_unsent(task_id, error)
+            raise BrokerUnavailable("the broker can't be reached") from error
+        except Exception as error:
+            _fail_unsent(task_id, error)
+            raise
+        return task_id
+
+    async def aenqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        return await sync_to_async(self.enqueue, thread_sensitive=False)(task, args, kwargs)
+
+    def withdraw(self, task_id: str) -> None:
+        """Show a task that waits as cancelled at once, and have the workers drop it when they get it.
+
+        A worker that begins it at the same moment sees that it was cancelled; so this is no second writer.
+        """
+        snapshot = get_store().get(task_id)
+        if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
+            adopt(snapshot).end_cancelled()
+            get_flusher().flush()
+        try:
+            with current_app.pool.acquire(block=True) as connection:
+                # By default it tries for seconds, and whoever cancels would wait.
+                connection.ensure_connection(max_retries=1, interval_start=0)
+                current_app.control.revoke(task_id, connection=connection)
+        except Exception:
+            logger.exception("task %s: the workers could not be told that it was cancelled", task_id)
+
+    def find_flaw(self, task: Any) -> Flaw | None:
+        if not task.app.conf.task_always_eager:
+            return None
+        what = "runs where it is started, since Celery's 'task_always_eager' is set: starting it waits for its end"
+        return Flaw("W004", what, "Unset it.")
+
+
+def _is_signature(task: object) -> bool:
+    return type(task) is Signature  # chains, groups and chords are more than one task
+
+
+def _fail_unsent(task_id: str, error: Exception) -> None:
+    """End a task that was not sent; one that was run at once, in place of being sent, has ended by itself."""
+    snapshot = get_store().get(task_id)
+    if snapshot is not None and snapshot.attempt == 0 and find_reporter(task_id) is None:
+        adopt(snapshot).fail(error)

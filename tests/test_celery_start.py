@@ -1,0 +1,256 @@
+"""Starting and cancelling Celery tasks from a site: what goes to the broker, and what fails how. No worker runs."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from celery import chain
+from django.test import AsyncClient, override_settings
+from redis import Redis
+
+from tasks_app import (
+    BrokerUnavailable,
+    InvalidArguments,
+    StoreUnavailable,
+    TaskNotFound,
+    astart,
+    cancel,
+    get_snapshot,
+    start,
+)
+from tasks_app.checks import check_tasks
+from tasks_app.contrib.celery import checks, publisher
+from tasks_app.registry import astart_named, check_arguments
+from tasks_app.state import Snapshot
+from tasks_app.store import get_store
+from tests import celery_app as jobs
+from tests.celery_site import CelerySite, disconnect, run_celery_site
+from tests.doubles import controlled_cache
+from tests.settings import TASKS_APP
+from tests.waiting import wait_until
+
+STARTABLE = {
+    "add": "tests.celery_app.add",
+    "count": "tests.celery_app.count",
+    "signed": "tests.test_celery_start.SIGNED",
+}
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+SIGNED = jobs.add.s(1)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[CelerySite]:
+    with run_celery_site() as site:
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue(site: CelerySite) -> None:
+    with Redis.from_url(site.broker_url) as client:
+        client.flushdb()
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Celery runs tasks where they are started."""
+    jobs.app.conf.task_always_eager = True
+    yield
+    jobs.app.conf.task_always_eager = False
+
+
+@pytest.fixture
+def no_broker() -> Iterator[None]:
+    """Nobody listens where the broker should be."""
+    url, jobs.app.conf.broker_url = jobs.app.conf.broker_url, "redis://127.0.0.1:1/0"
+    disconnect()
+    yield
+    jobs.app.conf.broker_url = url
+    disconnect()
+
+
+def read_messages(site: CelerySite) -> list[dict[str, Any]]:
+    """Return the messages in the queue, the latest first."""
+    with Redis.from_url(site.broker_url) as client:
+        return [json.loads(text) for text in client.lrange("celery", 0, -1)]
+
+
+# --- what is sent ---
+
+
+def test_task_is_known_and_sent_when_start_returns(site: CelerySite):
+    task_id = start(jobs.add, 1, b=2, owner=7)
+    queued = get_snapshot(task_id)
+    assert (queued.task, queued.state, queued.owner, queued.attempt) == ("tests.celery_app.add", "queued", "7", 0)
+    (message,) = read_messages(site)
+    assert message["headers"]["id"] == task_id
+    assert json.loads(base64.b64decode(message["body"]))[:2] == [[1], {"b": 2}]
+
+
+async def test_task_is_known_and_sent_when_astart_returns(site: CelerySite):
+    task_id = await astart(jobs.add, 1, owner=7)
+    assert (await asyncio.to_thread(get_snapshot, task_id)).owner == "7"
+    assert (await asyncio.to_thread(site.count_messages)) == 1
+
+
+async def test_message_carries_name_and_owner_as_started(site: CelerySite):
+    with override_settings(TASKS_APP=TASKS_APP | {"STARTABLE": STARTABLE}):
+        task_id = await astart_named("add", {"a": 1}, owner="7")
+    (message,) = await asyncio.to_thread(read_messages, site)
+    assert message["headers"]["tasks_app"] == {"task": "add", "owner": "7"}
+    assert (await asyncio.to_thread(get_snapshot, task_id)).task == "add"
+
+
+def test_signature_is_started_with_its_options_and_arguments(site: CelerySite):
+    task_id = start(jobs.add.s(2).set(countdown=3600), 1, owner=7)
+    (message,) = read_messages(site)
+    assert (message["headers"]["id"], message["headers"]["eta"] is None) == (task_id, False)
+    assert json.loads(base64.b64decode(message["body"]))[0] == [1, 2]
+    assert get_snapshot(task_id).owner == "7"
+
+
+def test_signature_keeps_the_id_that_it_has():
+    signature = jobs.add.s(1).set(task_id="mine")
+    assert start(signature) == "mine"
+    assert get_snapshot("mine").state == "queued"
+
+
+@pytest.mark.parametrize("what", [chain(jobs.add.s(1), jobs.add.s(2)), jobs.add.run, "tests.celery_app.add"])
+def test_what_is_not_one_task_is_refused(what: Any):
+    with pytest.raises(TypeError, match=r"a task made by @task or a Celery task is needed, not "):
+        start(what)
+
+
+def test_task_that_celery_runs_itself_with_is_not_tracked():
+    result = jobs.app.send_task("celery.backend_cleanup")
+    with pytest.raises(TaskNotFound):
+        get_snapshot(result.id)
+
+
+def test_task_that_is_sent_again_changes_nothing():
+    task_id = start(jobs.add, 1, owner=7)
+    before = get_snapshot(task_id)
+    jobs.add.apply_async((1,), task_id=task_id)
+    assert get_snapshot(task_id) == before
+
+
+def test_message_of_the_old_protocol_is_left_as_it_is():
+    headers: dict[str, Any] = {}
+    publisher.on_publish(headers=headers, body={"id": "t1"})
+    assert headers == {}
+
+
+# --- by name ---
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({}, "missing argument 'a'"),
+        ({"a": 1, "c": 2}, r"unexpected argument 'c'; allowed: \['a', 'b'\]"),
+        ({"a": "1"}, "argument 'a' must be int, not '1'"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(kwargs: dict[str, Any], message: str):
+    with pytest.raises(InvalidArguments, match=message):
+        check_arguments(jobs.add, kwargs)
+
+
+def test_self_of_a_bound_task_is_no_argument():
+    check_arguments(jobs.count, {"n": 3})
+    with pytest.raises(InvalidArguments, match="unexpected argument 'self'"):
+        check_arguments(jobs.count, {"self": 1})
+
+
+def test_arguments_of_a_task_with_autoretry_are_checked():
+    with pytest.raises(InvalidArguments, match="unexpected argument 'n'"):
+        check_arguments(jobs.run_until_cancelled, {"n": 1})
+
+
+@override_settings(TASKS_APP=TASKS_APP | {"STARTABLE": STARTABLE})
+def test_signature_in_startable_is_a_check_error():
+    (error,) = check_tasks(None)
+    assert (error.id, "'signed'" in error.msg, "not the signature" in error.msg) == ("tasks_app.E003", True, True)
+
+
+@pytest.mark.usefixtures("eager")
+@override_settings(TASKS_APP=TASKS_APP | {"STARTABLE": {"add": "tests.celery_app.add"}, "DEFAULT_TASK": "add"})
+def test_eager_celery_is_a_check_warning():
+    (warning,) = check_tasks(None)
+    assert (warning.id, "task_always_eager" in warning.msg) == ("tasks_app.W004", True)
+
+
+# --- outages ---
+
+
+def test_task_is_not_sent_when_its_snapshot_can_not_be_stored(site: CelerySite):
+    with controlled_cache("add"), pytest.raises(StoreUnavailable, match="could not be stored"):
+        start(jobs.add, 1)
+    assert site.count_messages() == 0
+
+
+def test_task_that_user_code_sends_does_not_notice_that_the_cache_is_down(site: CelerySite, caplog):
+    with controlled_cache("add", "get_many"):
+        task_id = jobs.add.delay(1).id
+    assert f"task {task_id}: its first snapshot could not be stored" in caplog.text
+    (message,) = read_messages(site)
+    assert message["headers"]["tasks_app"] == {"task": "tests.celery_app.add", "owner": None}
+
+
+@pytest.mark.usefixtures("no_broker")
+def test_start_says_that_the_broker_is_down_and_leaves_no_task_waiting():
+    with pytest.raises(BrokerUnavailable):
+        start(jobs.add.s(1).set(task_id="t1"))
+    wait_until(lambda: get_snapshot("t1").is_terminal, "the task that was not sent has ended")
+    assert (get_snapshot("t1").state, get_snapshot("t1").attempt) == ("failed", 0)
+
+
+@pytest.mark.usefixtures("no_broker")
+@override_settings(TASKS_APP=TASKS_APP | {"STARTABLE": STARTABLE})
+async def test_start_over_http_answers_503_when_the_broker_is_down():
+    body = {"task": "add", "kwargs": {"a": 1}}
+    response = await AsyncClient().post("/start-task", json.dumps(body), content_type="application/json")
+    assert (response.status_code, response.json()["detail"]) == (503, "No task can be queued at the moment.")
+    assert "Retry-After" in response.headers
+
+
+def test_arguments_that_celery_refuses_leave_no_task_waiting():
+    with pytest.raises(TypeError):
+        start(jobs.add.s().set(task_id="t1"))
+    wait_until(lambda: get_snapshot("t1").state == "failed", "the task that was not sent has ended")
+
+
+@pytest.mark.usefixtures("no_broker")
+def test_cancel_of_what_waits_is_shown_although_the_broker_is_down(caplog):
+    get_store().add(Snapshot.queued("t1", "add", now=NOW, runner="celery"))
+    cancel("t1")
+    assert get_snapshot("t1").state == "cancelled"
+    assert "task t1: the workers could not be told that it was cancelled" in caplog.text
+
+
+def test_cancel_of_what_runs_leaves_its_end_to_the_worker():
+    get_store().add(Snapshot.queued("t1", "add", now=NOW, runner="celery").begun(now=NOW))
+    cancel("t1")
+    assert get_snapshot("t1").state == "running"
+    assert get_store().find_cancelled(["t1"]) == {"t1"}
+
+
+# --- checks ---
+
+
+def test_celery_that_is_not_installed_is_a_check_error(monkeypatch):
+    assert checks.check_celery(None) == []
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    (error,) = checks.check_celery(None)
+    assert (error.id, error.hint) == ("tasks_app.E010", "Run 'pip install celery'.")
+
+
+def test_cache_that_workers_can_not_share_is_a_check_warning():
+    assert checks.check_shared_cache(None) == []
+    local = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    with override_settings(CACHES=local):
+        (warning,) = checks.check_shared_cache(None)
+    assert (warning.id, "LocMemCache" in warning.msg) == ("tasks_app.W006", True)

@@ -1,0 +1,77 @@
+"""What is made from the settings is made once, and never of settings that are no longer in force."""
+
+import os
+import threading
+
+from tasks_app.lazy import Lazy
+
+
+def test_it_is_made_once():
+    made = []
+
+    @Lazy
+    def make() -> object:
+        made.append(object())
+        return made[-1]
+
+    assert make() is make()
+    assert len(made) == 1
+
+
+def test_it_is_made_anew_after_it_was_cleared():
+    make = Lazy(object)
+    before = make()
+    make.cache_clear()
+    assert make() is not before
+
+
+def test_it_has_the_name_and_the_docstring_of_the_function():
+    def make() -> int:
+        """Return one."""
+        return 1
+
+    assert (Lazy(make).__name__, Lazy(make).__doc__) == ("make", "Return one.")
+
+
+def test_thread_that_is_making_it_while_it_is_cleared_leaves_nothing_old_behind():
+    setting, is_making, may_go_on = ["old"], threading.Event(), threading.Event()
+
+    @Lazy
+    def make() -> str:
+        value = setting[0]
+        is_making.set()
+        may_go_on.wait(10)
+        return value
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    is_making.wait(10)
+    setting[0] = "new"
+    clearer = threading.Thread(target=make.cache_clear)
+    clearer.start()
+    may_go_on.set()
+    for thread in (maker, clearer):
+        thread.join(10)
+    assert make() == "new"
+
+
+def test_forked_child_makes_its_own_even_if_a_thread_was_making_it():
+    is_making, may_go_on = threading.Event(), threading.Event()
+
+    @Lazy
+    def make() -> int:
+        if threading.current_thread() is not threading.main_thread():
+            is_making.set()
+            may_go_on.wait(10)
+        return os.getpid()
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    is_making.wait(10)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if make() == os.getpid() else 1)
+    _, status = os.waitpid(child, 0)
+    may_go_on.set()
+    maker.join(10)
+    assert os.waitstatus_to_exitcode(status) == 0
