@@ -9,7 +9,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,10 +36,14 @@ class Server:
 
 @contextmanager
 def run_daphne(
-    application: str = "tests.asgi:application", *, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    application: str = "tests.asgi:application",
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Run `daphne <application>`, with `env` on top of the environment, in the folder `cwd`."""
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", "0", application]
+    """Run `daphne <options> <application>`, with `env` on top of the environment, in the folder `cwd`."""
+    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", "0", *options, application]
     with _run_on_any_port(command, env, cwd) as server:
         yield server
 

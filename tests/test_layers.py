@@ -19,6 +19,7 @@ LAYERS = {
     "compat": 0,
     "threads": 0,
     "batching": 0,
+    "guard": 0,
     "draft": 0,
     "tracking": 0,
     "pool": 0,
