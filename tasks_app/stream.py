@@ -80,9 +80,18 @@ class Stream:
         return self
 
     def __anext__(self) -> "asyncio.Future[bytes]":
-        """Return a future of the next chunk: awaiting one costs a frame less than a coroutine around it would."""
-        if self._waiter is not None and self._waiter.cancelled():
-            self.close()
+        """Return a future of the next chunk: awaiting one costs a frame less than a coroutine around it would.
+
+        Who cancels the wait for it has had enough: the stream ends.
+
+        Raises:
+            RuntimeError: somebody else waits for it already.
+        """
+        if self._waiter is not None:
+            if not self._waiter.done():
+                raise RuntimeError("another reader waits for the next chunk of this stream")
+            if self._waiter.cancelled():
+                self.close()
         self._waiter = waiter = self._loop.create_future()
         self._step()
         return waiter
@@ -96,8 +105,8 @@ class Stream:
         self._is_done = True
         try:
             self._loop.call_soon_threadsafe(self._detach)
-        except RuntimeError:  # the loop is closed
-            self._detach()
+        except RuntimeError:  # the loop is closed, and nobody can be told of the end any more
+            self._leave()
 
     def notify(self, watch: Watch) -> None:
         """Take note that a task changed."""
@@ -130,10 +139,13 @@ class Stream:
         return self._loop.call_later(lifetime * random.uniform(0.8, 1.2), _expire, ref(self))
 
     def _detach(self) -> None:
+        self._leave()
+        self._step()
+
+    def _leave(self) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         self._hub.leave(self, self.watches)
-        self._step()
 
     def _step(self) -> None:
         """Give whoever waits the next chunk, or the end; while there is neither, or nobody waits, do nothing."""
