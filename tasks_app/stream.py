@@ -88,12 +88,11 @@ class Stream:
             RuntimeError: somebody else waits for it already.
         """
         if self._waiter is not None:
-            if not self._waiter.done():
-                raise RuntimeError("another reader waits for the next chunk of this stream")
-            if self._waiter.cancelled():
-                self.close()
+            self._check_waiter(self._waiter)
         self._waiter = waiter = self._loop.create_future()
-        self._step()
+        # Most frames are waited for: then there is nothing to give, which is seen without a call.
+        if self._pending or self._head or self._is_done or self._is_overdue or self._is_many:
+            self._step()
         return waiter
 
     async def aclose(self) -> None:
@@ -114,6 +113,7 @@ class Stream:
         if waiter is not None and not waiter.done() and view is not None and not view.is_terminal:
             # Whoever waits has been given all that there was before: most frames go this short way.
             self._is_idle = self._is_overdue = False
+            self._waiter = None
             waiter.set_result(view.frame)
         else:
             self._pending[watch] = None
@@ -131,6 +131,12 @@ class Stream:
         """End at the next step; the client comes back."""
         self._is_done = True
         self._step()
+
+    def _check_waiter(self, waiter: "asyncio.Future[bytes]") -> None:
+        if not waiter.done():
+            raise RuntimeError("another reader waits for the next chunk of this stream")
+        if waiter.cancelled():
+            self.close()
 
     def _draw_expiry(self, lifetime: float | None) -> asyncio.TimerHandle | None:
         if lifetime is None:
@@ -155,6 +161,7 @@ class Stream:
         # An exception that leaves the iterator makes Daphne keep the connection open for ever.
         try:
             if chunk := self._take():
+                self._waiter = None
                 waiter.set_result(chunk)
                 return
         except Exception:
