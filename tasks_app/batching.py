@@ -71,8 +71,13 @@ def _batch(handler: Handler) -> Handler:
     run = list(_find_run(handler))
     last = run[-1] if run else _unwrap(handler)
     if (inner := _get(last, "get_response")) is not None:
-        last.get_response = _batch(inner)
-    return convert_exception_to_response(_Batch(run).handle) if len(run) > 1 else handler
+        vars(last)["get_response"] = _batch(inner)
+    return convert_exception_to_response(_Batch(run).handle) if _count_changes(run) > 2 else handler
+
+
+def _count_changes(run: list[Any]) -> int:
+    """Return how often Django changes threads and back for these, which a batch does twice."""
+    return sum(hasattr(middleware, f"process_{what}") for middleware in run for what in ("request", "response"))
 
 
 def _find_run(handler: Handler) -> Iterator[Any]:

@@ -201,6 +201,7 @@ CHAINS = [
     (Setting, A, B),
     (A, Setting, B),
     (OnlyIn, OnlyOut, Neither),
+    (OnlyIn, Neither, OnlyOut, OnlyIn),
     (A, Unused, B),
     (A, B, OnlyAsync, A, C),
     (OnlyAsync, A, B, C),
@@ -251,6 +252,7 @@ def changes(monkeypatch) -> list[str]:
     ("middleware", "batches"),
     [
         ((A, B, C), 1),
+        ((OnlyIn, A), 1),
         ((A, B, OnlyAsync, A, B), 2),
         ((OnlyAsync, A, B, C), 1),
         ((A, B, OwnAsyncCall, C, A), 3),  # its own `__call__` changes twice, too
@@ -261,6 +263,14 @@ async def test_batch_changes_threads_twice(settings, changes, middleware, batche
     batch_middleware(handler)
     await respond(handler, "/async")
     assert len([name for name in changes if name != "note"]) == 2 * batches
+
+
+@pytest.mark.parametrize("middleware", [(), (A,), (OnlyIn, OnlyOut), (Neither, OnlyOut, Neither)])
+def test_middleware_that_changes_threads_twice_or_less_is_left_alone(settings, middleware):
+    handler = make_handler(settings, *middleware)
+    before = handler._middleware_chain
+    batch_middleware(handler)
+    assert handler._middleware_chain is before
 
 
 async def test_cancelled_request_is_not_taken_for_one_that_was_answered(settings):
