@@ -1,11 +1,13 @@
 """The servers that are compared: each in a process of its own, asked for the same things in the same way."""
 
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -86,6 +88,11 @@ class Running:
     def get_memory(self) -> int:
         """Return the bytes of memory that the process holds."""
         return int(self.process.memory_info().rss)
+
+    def get_peak_memory(self) -> int:
+        """Return the bytes of memory that the process has held at the most."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
     def count_threads(self) -> int:
         """Return how many threads the process has."""

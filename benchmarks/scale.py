@@ -45,12 +45,12 @@ def measure_viewers(viewers: int, seconds: float) -> Iterator[Figure]:
         with Readers(server.port) as readers:
             readers.open([targets[number % TASKS] for number in range(viewers)])
             yield from watch(server, readers, seconds, what, changes=viewers / INTERVAL)
-            most = server.get_memory() - idle
             yield from end(server, readers, what)
         server.settle()
         yield Figure(f"objects alive after {what}", count_objects(server), "", "before", objects)
         # CPython keeps most of what it once had for the next to come.
-        yield Figure(f"memory kept after {what}", (server.get_memory() - idle) / 1e6, "MB", "at the most", most / 1e6)
+        kept, most = server.get_memory() - idle, server.get_peak_memory() - idle
+        yield Figure(f"memory kept after {what}", kept / 1e6, "MB", "at the most", most / 1e6)
 
 
 def measure_tasks(tasks: int, seconds: float) -> Iterator[Figure]:

@@ -18,8 +18,22 @@ from .state import Snapshot
 class CurrentProgress:
     """The proxy behind `progress`: whatever public name it is asked for, the task that runs in this context answers.
 
-    The names are properties, set below: through `__getattr__`, `update` would take up to twice as long.
+    The names are properties, set below: through `__getattr__`, `update` would take up to twice as long. A unit test
+    may put a double in place of any of them (`mock.patch.object`, `monkeypatch.setattr`), for every task.
     """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(getattr(CurrentProgress, name, None), property):
+            raise AttributeError(f"progress has no {name!r}")
+        vars(self)[name] = value  # mock looks there for what it has to put back
+        if _is_own(name, value):  # pytest puts back what it had read, which is of the task of then
+            delattr(self, name)
+        else:
+            setattr(CurrentProgress, name, property(lambda proxy: value))
+
+    def __delattr__(self, name: str) -> None:
+        del vars(self)[name]
+        setattr(CurrentProgress, name, _forward(name))
 
     def __repr__(self) -> str:
         task = _bound.get()
@@ -141,6 +155,11 @@ def identify_owner(owner: object) -> str | None:
 
 def _forward(name: str) -> property:
     return property(lambda proxy: getattr(_bound.get() or _NULL, name))
+
+
+def _is_own(name: str, value: object) -> bool:
+    """Is it what `progress` gave under this name, now or in another context?"""
+    return isinstance(getattr(value, "__self__", None), Progress) or value == getattr(_bound.get() or _NULL, name)
 
 
 _bound: ContextVar[Progress | None] = ContextVar("tasks_app_progress", default=None)

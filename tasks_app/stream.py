@@ -80,11 +80,19 @@ class Stream:
         return self
 
     def __anext__(self) -> "asyncio.Future[bytes]":
-        """Return a future of the next chunk: awaiting one costs a frame less than a coroutine around it would."""
-        if self._waiter is not None and self._waiter.cancelled():
-            self.close()
+        """Return a future of the next chunk: awaiting one costs a frame less than a coroutine around it would.
+
+        Who cancels the wait for it has had enough: the stream ends.
+
+        Raises:
+            RuntimeError: somebody else waits for it already.
+        """
+        if self._waiter is not None:
+            self._check_waiter(self._waiter)
         self._waiter = waiter = self._loop.create_future()
-        self._step()
+        # Most frames are waited for: then there is nothing to give, which is seen without a call.
+        if self._pending or self._head or self._is_done or self._is_overdue or self._is_many:
+            self._step()
         return waiter
 
     async def aclose(self) -> None:
@@ -96,8 +104,8 @@ class Stream:
         self._is_done = True
         try:
             self._loop.call_soon_threadsafe(self._detach)
-        except RuntimeError:  # the loop is closed
-            self._detach()
+        except RuntimeError:  # the loop is closed, and nobody can be told of the end any more
+            self._leave()
 
     def notify(self, watch: Watch) -> None:
         """Take note that a task changed."""
@@ -105,6 +113,7 @@ class Stream:
         if waiter is not None and not waiter.done() and view is not None and not view.is_terminal:
             # Whoever waits has been given all that there was before: most frames go this short way.
             self._is_idle = self._is_overdue = False
+            self._waiter = None
             waiter.set_result(view.frame)
         else:
             self._pending[watch] = None
@@ -123,6 +132,12 @@ class Stream:
         self._is_done = True
         self._step()
 
+    def _check_waiter(self, waiter: "asyncio.Future[bytes]") -> None:
+        if not waiter.done():
+            raise RuntimeError("another reader waits for the next chunk of this stream")
+        if waiter.cancelled():
+            self.close()
+
     def _draw_expiry(self, lifetime: float | None) -> asyncio.TimerHandle | None:
         if lifetime is None:
             return None
@@ -130,10 +145,13 @@ class Stream:
         return self._loop.call_later(lifetime * random.uniform(0.8, 1.2), _expire, ref(self))
 
     def _detach(self) -> None:
+        self._leave()
+        self._step()
+
+    def _leave(self) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         self._hub.leave(self, self.watches)
-        self._step()
 
     def _step(self) -> None:
         """Give whoever waits the next chunk, or the end; while there is neither, or nobody waits, do nothing."""
@@ -143,6 +161,7 @@ class Stream:
         # An exception that leaves the iterator makes Daphne keep the connection open for ever.
         try:
             if chunk := self._take():
+                self._waiter = None
                 waiter.set_result(chunk)
                 return
         except Exception:

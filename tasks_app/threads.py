@@ -75,6 +75,8 @@ class RequestThreads:
     def take_back(self, lent: "LentThread") -> None:
         """Take note that the thread is no longer lent."""
         with self._lock:
+            if all(call.future.cancelled() for call in lent.calls):
+                self._waiting.pop(lent, None)
             if (worker := lent.worker) is not None:
                 lent.worker = None
                 worker.requests -= 1

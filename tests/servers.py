@@ -9,7 +9,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,9 +41,10 @@ def run_daphne(
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
     port: int = 0,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Run `daphne <application>`, with `env` on top of the environment, in the folder `cwd`; port 0 is any."""
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), application]
+    """Run `daphne <options> <application>`, with `env` on top of the environment, in `cwd`; port 0 is any."""
+    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), *options, application]
     with _run_on_any_port(command, env, cwd) as server:
         yield server
 

@@ -317,6 +317,35 @@ async def test_cancelled_request_that_waits_for_a_thread_leaves_nothing_behind(g
     assert threads._workers[0].requests == 0
 
 
+async def test_requests_that_gave_up_keep_nobody_waiting_in_line(gate):
+    threads = RequestThreads(1)
+    first = Request(threads)
+    await first.get_thread()
+    for _ in range(3):
+        cancelled = Request(threads)
+        cancelled.start(sync_to_async(gate.block)())
+        await cancelled.let_start()
+        cancelled.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled.task
+    assert list(threads._waiting) == []
+    await first.end()
+
+
+async def test_call_of_a_task_that_waits_when_its_request_ends_is_made(gate):
+    threads = RequestThreads(1)
+    blocked = Request(threads)
+    blocked.start(sync_to_async(gate.block)())
+    await gate.wait_entered()
+    async with threads.lend():
+        task = asyncio.create_task(sync_to_async(threading.current_thread)())
+        await blocked.let_start()
+    gate.open()
+    assert (await asyncio.wait_for(task, 10)).name.startswith("tasks_app-request-")
+    await blocked.answer()
+    await blocked.end()
+
+
 async def test_sync_code_that_raises_what_no_future_can_is_told_so():
     async with RequestThreads(1).lend():
         with pytest.raises(RuntimeError, match="StopIteration"):

@@ -4,7 +4,9 @@ import asyncio
 import pickle
 import threading
 import uuid
+from collections.abc import Iterator
 from types import SimpleNamespace
+from unittest.mock import Mock, call, patch
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -73,6 +75,59 @@ def test_method_of_the_proxy_reports_to_the_task_it_was_taken_in_from_any_thread
         thread.start()
         thread.join()
     assert get_snapshot(task.task_id).current == 5
+
+
+@pytest.fixture
+def patched() -> Iterator[None]:
+    """Whatever a test puts in place of a name of the proxy, it is gone afterwards."""
+    yield
+    assert vars(progress) == {}
+    with task_run("demo") as task:
+        progress.update(current=7)
+        assert (progress.update, progress.cancelled) == (task.update, False)
+
+
+@pytest.mark.usefixtures("patched")
+@pytest.mark.parametrize("options", [{}, {"autospec": True}, {"new": Mock()}], ids=str)
+def test_double_stands_for_a_method_inside_and_outside_of_tasks(options):
+    with patch.object(progress, "update", **options) as update:
+        progress.update(current=1)
+        with task_run("demo") as task:
+            progress.update(current=2)
+    assert update.call_args_list == [call(current=1), call(current=2)]
+    assert get_snapshot(task.task_id).current is None
+
+
+@pytest.mark.usefixtures("patched")
+def test_double_in_place_of_a_double_gives_way_to_it():
+    with patch.object(progress, "update") as outer:
+        with patch.object(progress, "update"):
+            progress.update(current=1)
+        progress.update(current=2)
+    outer.assert_called_once_with(current=2)
+
+
+@pytest.mark.usefixtures("patched")
+def test_monkeypatch_puts_back_a_method_that_it_read_in_a_task():
+    called = []
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        with task_run("demo"):
+            monkeypatch.setattr(progress, "update", lambda **values: called.append(values))
+        progress.update(current=1)
+    assert called == [{"current": 1}]
+
+
+@pytest.mark.usefixtures("patched")
+def test_cancel_can_be_feigned():
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(progress, "cancelled", True)
+        assert progress.cancelled is True
+    assert progress.cancelled is False
+
+
+def test_name_that_the_proxy_does_not_have_is_not_set():
+    with pytest.raises(AttributeError, match="no 'updaet'"):
+        progress.updaet = print
 
 
 def test_proxy_stands_for_the_task_of_its_thread():

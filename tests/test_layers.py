@@ -22,6 +22,8 @@ LAYERS = {
     "signals": 0,
     "compat": 0,
     "threads": 0,
+    "batching": 0,
+    "guard": 0,
     "draft": 0,
     "tracking": 0,
     "pool": 0,

@@ -361,6 +361,33 @@ async def test_exception_inside_ends_the_stream_and_is_logged(caplog, monkeypatc
     assert record.exc_info is not None
 
 
+def test_close_after_its_loop_was_closed_is_harmless_to_one_who_waits():
+    async def open_and_wait() -> Stream:
+        put(make_running())
+        stream = await open_one()
+        await read_next(stream)
+        asyncio.ensure_future(asyncio.shield(anext(stream)))  # noqa: RUF006 - the loop ends before it does
+        await let_run()
+        return stream
+
+    stream = asyncio.run(open_and_wait())
+    stream.close()
+
+
+async def test_second_reader_is_refused_and_the_first_goes_on_reading():
+    put(make_running())
+    stream = await open_one()
+    await read_next(stream)
+    reading = asyncio.ensure_future(read_next(stream))
+    await let_run()
+    with pytest.raises(RuntimeError, match="another"):
+        await anext(stream)
+    put(report(make_running(), 10))
+    (event,) = decode(await reading)
+    assert event.json()["progress"] == 10
+    stream.close()
+
+
 def test_close_after_its_loop_was_closed_is_harmless():
     put(make_running())
 

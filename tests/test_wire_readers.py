@@ -3,12 +3,14 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from socket import socket
 
 import pytest
 
 from tests import wire
-from tests.servers import run_uvicorn
+from tests.servers import run_daphne, run_uvicorn
 from tests.waiting import wait_until
 from tests.wire_site import Site
 from tests.wrapped import PLAIN, open_narrow, run_wrapped
@@ -47,6 +49,14 @@ def read(client: socket, *, responses: int = 1, bytes_per_second: float = 1e9) -
         received += part
         _wait_until_due(begun + len(received) / bytes_per_second)
     return bytes(received)
+
+
+def read_slowly(client: socket, *, bytes_per_second: float, seconds: float) -> None:
+    """Read for so long, a little at a time."""
+    begun, received = time.monotonic(), 0
+    while received < bytes_per_second * seconds:
+        received += len(client.recv(4096))
+        _wait_until_due(begun + received / bytes_per_second)
 
 
 def _wait_until_due(monotonic: float) -> None:
@@ -98,6 +108,49 @@ def test_reader_that_pauses_for_less_than_keepalive_is_not_cut():
         with open_narrow(site, f"/task-progress/{task_id}") as client:
             site.wait_for(task_id, "succeeded")
             assert b"event: end" in read(client)
+
+
+def test_reader_that_reads_a_little_all_the_time_is_not_cut(site, target):
+    with open_narrow(site, target, receive_buffer=16_384) as client:
+        # For several KEEPALIVEs, and less than the kernel must be rid of before it takes more from the server.
+        read_slowly(client, bytes_per_second=60_000, seconds=5)
+        assert "a stream was cut" not in site.log
+        assert b"event: end" in read(client)
+
+
+def run_patient() -> AbstractContextManager[Site]:
+    """Run the site so that much may wait."""
+    return run_wrapped(**{**SETTINGS, "MAX_WRITE_BUFFER": 30_000_000})
+
+
+@contextmanager
+def leave_rest(site: Site) -> Iterator[socket]:
+    """Open a stream that ends while most of it waits for its reader, on a connection that ends with it."""
+    task_id = site.start("flood", frames=150, size=SIZE)
+    target = f"/task-progress/{task_id}"
+    with open_narrow(site, target, receive_buffer=16_384, headers=[("Connection", "close")]) as client:
+        site.wait_for(task_id, "succeeded")
+        site.wait_until_free()
+        yield client
+
+
+def test_rest_of_a_stream_that_nobody_reads_is_dropped():
+    with run_patient() as site, leave_rest(site):
+        wait_for_cut(site)
+
+
+def test_rest_of_a_stream_is_kept_for_a_slow_reader():
+    with run_patient() as site, leave_rest(site) as client:
+        read_slowly(client, bytes_per_second=60_000, seconds=4)
+        assert b"event: end" in read(client)
+        assert "a stream was cut" not in site.log
+
+
+def test_stream_that_daphne_times_out_is_let_go_of():
+    with run_wrapped(run=partial(run_daphne, options=["-t", "1"])) as site:
+        with site.open(site.start_puppet("late")) as stream:
+            assert stream.read_all()
+        site.order_return("late")
 
 
 def test_stream_without_the_wrapper_is_left_alone():

@@ -33,11 +33,13 @@ def run_wrapped(
 
 
 @contextmanager
-def open_narrow(site: Site, *targets: str, receive_buffer: int = 4096) -> Iterator[socket.socket]:
+def open_narrow(
+    site: Site, *targets: str, receive_buffer: int = 4096, headers: wire.Headers | None = None
+) -> Iterator[socket.socket]:
     """Ask for all targets at once on a socket whose receive buffer is small, and read nothing."""
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         client.settimeout(wire.DEADLINE)
         client.connect(("127.0.0.1", site.port))
-        client.sendall(b"".join(wire.encode_request("GET", target) for target in targets))
+        client.sendall(b"".join(wire.encode_request("GET", target, headers) for target in targets))
         yield client

@@ -18,9 +18,10 @@ def pulse(interval: float, meta_bytes: int = 0) -> None:
     """Change every `interval` s until cancelled, with so many bytes of `meta`, and say when."""
     step = 0
     while True:
-        if meta_bytes:
-            progress.meta(filler=f"{step:0{meta_bytes}}")
-        progress.update(current=step, total=1_000_000, status=tell_moment())
+        if meta_bytes:  # one change all the same
+            progress.meta(filler=f"{step:0{meta_bytes}}", status=tell_moment())
+        else:
+            progress.update(current=step, total=1_000_000, status=tell_moment())
         progress.raise_if_cancelled()
         time.sleep(interval)
         step += 1
