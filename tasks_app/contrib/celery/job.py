@@ -44,7 +44,7 @@ def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None
     """Report the failure; if the task ran in another process, it has died, or could not even begin."""
     if (reporter := find_own(task_id)) is not None:
         fail(reporter, exception)
-    elif not isinstance(exception, Reject):  # the process that raised it has reported it
+    else:
         orphans.fail(task_id, exception)
 
 

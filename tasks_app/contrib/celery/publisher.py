@@ -42,7 +42,6 @@ def _find_or_queue(bound: Progress | None, headers: Mapping[str, Any]) -> Snapsh
         return started
     snapshot, _ = lifecycle.queue(task_id, headers["task"], runner=RUNNER)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
-        lifecycle.pass_on(
-            lifecycle.adopt(snapshot)
-        )  # the worker itself sends it anew: the process that ran it is dead
+        # The worker itself sends it anew, since the process that ran it is dead.
+        lifecycle.pass_on(lifecycle.adopt(snapshot))
     return snapshot

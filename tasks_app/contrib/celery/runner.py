@@ -78,5 +78,5 @@ def _is_signature(task: object) -> bool:
 def _fail_unsent(task_id: str, error: Exception) -> None:
     """End a task that was not sent; one that was run at once, in place of being sent, has ended by itself."""
     snapshot = lifecycle.load(task_id)
-    if snapshot is not None and snapshot.attempt == 0 and find_reporter(task_id) is None:
+    if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
         lifecycle.adopt(snapshot).fail(error)
