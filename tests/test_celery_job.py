@@ -15,7 +15,6 @@ from django.test import override_settings
 from tasks_app import Progress, Snapshot, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
 from tasks_app.current import find_reporter
-from tasks_app.flusher import get_flusher
 from tasks_app.store import get_store
 from tests import celery_app as jobs
 from tests.caches import controls
@@ -215,6 +214,16 @@ def test_retry_that_could_not_be_sent_is_a_failure(peek):
     assert wait_for_end("t1").error["type"] == "Reject"
 
 
+def test_task_that_has_ended_and_is_then_rejected_keeps_its_end(peek):
+    def look() -> None:
+        raise Reject("too late", requeue=False)
+
+    peek.look = look
+    get_store().request_cancel("t1")
+    peek.task.apply(task_id="t1")
+    assert wait_for_end("t1").state == "cancelled"
+
+
 # --- caches that fail ---
 
 
@@ -228,10 +237,10 @@ def test_task_runs_without_a_cache_and_is_shown_when_it_is_back(caplog):
     assert f"task {result.id}: its snapshot could not be read; it is made anew" in caplog.text
 
 
-def test_child_process_that_ends_waits_for_its_last_snapshot():
+def test_child_process_that_ends_waits_for_its_last_snapshot(caplog):
     with controlled_cache("set_many"):
         jobs.add.apply((1,), task_id="t1")
-        wait_until(lambda: get_flusher()._failures, "the cache has failed")
+        wait_until(lambda: "the cache failed" in caplog.text, "the cache has failed")
         controls.repair()
         signals.worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
         assert get_store().get("t1").state == "succeeded"

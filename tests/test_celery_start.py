@@ -259,4 +259,4 @@ def test_cache_that_workers_can_not_share_is_a_check_warning():
     local = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     with override_settings(CACHES=local):
         (warning,) = checks.check_shared_cache(None)
-    assert (warning.id, "LocMemCache" in warning.msg) == ("tasks_app.W005", True)
+    assert (warning.id, "LocMemCache" in warning.msg) == ("tasks_app.W007", True)

@@ -45,6 +45,6 @@ def check_shared_cache(app_configs: object, **kwargs: object) -> list[checks.Che
         checks.Warning(
             f"CACHES[{alias!r}] is a LocMemCache, of one process alone: nobody else sees what Celery workers report.",
             hint="Use a cache that processes share: Redis or Valkey.",
-            id="tasks_app.W005",
+            id="tasks_app.W007",
         )
     ]

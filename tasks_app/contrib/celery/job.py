@@ -12,7 +12,7 @@ from ...current import find_reporter
 from ...exceptions import TaskCancelled
 from ...flusher import drain_process, get_flusher
 from ...reporter import Progress
-from ...state import Snapshot
+from ...state import Snapshot, State
 from ...store import get_store
 from . import orphans
 from .mirror import fail, find_own, is_mirrored, logger, never_raise, read_header
@@ -129,7 +129,7 @@ def _end_rejected(reporter: Progress, error: Any) -> None:
     if error.requeue:
         lifecycle.pass_on(reporter)
         return
-    if reporter.has_ended:  # its retry could not be sent
+    if reporter.snapshot.state is State.QUEUED:  # its retry could not be sent
         reporter = lifecycle.adopt(reporter.snapshot)
     reporter.fail(error)
 
