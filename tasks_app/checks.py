@@ -54,26 +54,26 @@ def check_tasks(app_configs: object, **kwargs: object) -> list[checks.CheckMessa
                 id="tasks_app.E004",
             )
         ]
-    settings = _get_valid_settings()
+    settings = get_valid_settings()
     startable = [] if settings is None else [item for name in settings.STARTABLE for item in _check_startable(name)]
     return [*startable, *compat.check_backends()]
 
 
 def check_policy(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Can the policy be asked?"""
-    settings = _get_valid_settings()
+    settings = get_valid_settings()
     return [] if settings is None else list(_check_policy(settings.POLICY))
 
 
 def check_cache(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Does the cache keep what it is given?"""
-    settings = _get_valid_settings()
+    settings = get_valid_settings()
     return [] if settings is None else list(_check_cache(settings.CACHE))
 
 
 def check_channel_layer(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Is there the channel layer that was asked for? Without one named "default", sweeps do."""
-    settings = _get_valid_settings()
+    settings = get_valid_settings()
     layers = getattr(django_settings, "CHANNEL_LAYERS", {})
     if settings is None or settings.CHANNEL_LAYER in ("default", *layers):
         return []
@@ -91,7 +91,7 @@ def check_server(app_configs: object, **kwargs: object) -> list[checks.CheckMess
     return [*_check_asgi(), *_check_gzip()]
 
 
-def _get_valid_settings() -> Settings | None:
+def get_valid_settings() -> Settings | None:
     """Return the settings, or None where `check_settings` has reported why there are none."""
     if any(find_mistakes(getattr(django_settings, "TASKS_APP", {}))):
         return None

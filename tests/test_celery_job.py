@@ -1,6 +1,8 @@
 """What the receivers of Celery's signals do in the process that runs a task, one moment at a time."""
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +12,9 @@ from celery.app.task import Context
 from celery.exceptions import Reject
 from django.test import override_settings
 
-from tasks_app import Progress, Snapshot, State, cancel, get_snapshot, progress, start, task_run
+from tasks_app import Progress, Snapshot, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
 from tasks_app.current import find_reporter
-from tasks_app.flusher import get_flusher
 from tasks_app.store import get_store
 from tests import celery_app as jobs
 from tests.caches import controls
@@ -93,6 +94,14 @@ def test_progress_is_that_of_the_outer_task_when_an_inner_one_has_ended(peek):
         inner = peek.task.apply()
         assert repr(progress) == f"<progress of task {outer.task_id!r}>"
     assert inner.result == f"<progress of task {inner.id!r}>"
+    assert repr(progress) == "<progress outside a task>"
+
+
+def test_task_that_leaves_the_process_it_is_started_in_has_failed(peek):
+    peek.look = sys.exit
+    with pytest.raises(SystemExit):
+        peek.task.apply(task_id="t1")
+    assert wait_for_end("t1").error["type"] == "SystemExit"
     assert repr(progress) == "<progress outside a task>"
 
 
@@ -181,9 +190,18 @@ def test_retry_that_can_not_be_stored_takes_what_is_known_with_it(peek):
     with controlled_cache("set_many"):
         peek.task.apply(task_id="t1")
     assert find_reporter("t1") is None
-    request = Context(headers)
-    told = mirror.read_header("t1", "tests.peek", request)
+    task = SimpleNamespace(name="tests.peek", request=Context(headers))
+    told = job._find_latest("t1", task)
     assert (told.state, told.attempt, told.progress) == ("queued", 1, 30)
+    get_store().save([replace(told, seq=told.seq - 1)])
+    assert job._find_latest("t1", task) == told
+    get_store().save([newer := replace(told, seq=told.seq + 1)])
+    assert job._find_latest("t1", task) == newer
+
+
+def test_message_alone_tells_which_attempt_it_is():
+    told = mirror.read_header("t1", "demo", Context({"retries": 2, "tasks_app": {"task": "a-name", "owner": "7"}}))
+    assert (told.task, told.owner, told.begun(now=NOW).attempt, told.runner) == ("a-name", "7", 3, "celery")
 
 
 def test_retry_that_could_not_be_sent_is_a_failure(peek):
@@ -194,6 +212,16 @@ def test_retry_that_could_not_be_sent_is_a_failure(peek):
     peek.look = look
     peek.task.apply(task_id="t1")
     assert wait_for_end("t1").error["type"] == "Reject"
+
+
+def test_task_that_has_ended_and_is_then_rejected_keeps_its_end(peek):
+    def look() -> None:
+        raise Reject("too late", requeue=False)
+
+    peek.look = look
+    get_store().request_cancel("t1")
+    peek.task.apply(task_id="t1")
+    assert wait_for_end("t1").state == "cancelled"
 
 
 # --- caches that fail ---
@@ -209,10 +237,10 @@ def test_task_runs_without_a_cache_and_is_shown_when_it_is_back(caplog):
     assert f"task {result.id}: its snapshot could not be read; that is tried again" in caplog.text
 
 
-def test_child_process_that_ends_waits_for_its_last_snapshot():
+def test_child_process_that_ends_waits_for_its_last_snapshot(caplog):
     with controlled_cache("set_many"):
         jobs.add.apply((1,), task_id="t1")
-        wait_until(lambda: get_flusher()._failures, "the cache has failed")
+        wait_until(lambda: "the cache failed" in caplog.text, "the cache has failed")
         controls.repair()
         signals.worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
         assert get_store().get("t1").state == "succeeded"
@@ -232,72 +260,14 @@ def test_receiver_logs_what_it_did_not_foresee(receiver, arguments, caplog):
     assert f"task t1: {receiver.__name__} failed" in caplog.text
 
 
-# --- the main process of a worker ---
-
-
-@pytest.fixture
-def orphan() -> Snapshot:
-    """A task that runs, according to the cache, in a process that is gone."""
-    snapshot = Snapshot.queued("t1", "demo", now=NOW, owner="7", runner="celery").begun(now=NOW)
-    get_store().add(snapshot)
-    return snapshot
-
-
-def test_end_of_an_orphan_is_said_when_the_cache_is_back(caplog):
-    with controlled_cache() as controls:
-        get_store().add(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))
-        controls.break_down()
-        orphans.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
-        wait_until(lambda: "its snapshot could not be read; it is tried again" in caplog.text, "the cache was asked")
-        controls.repair()
-        assert wait_for_end("t1").state == "cancelled"
-
-
-def test_orphan_that_has_ended_keeps_its_end(orphan):
-    get_store().save([orphan.succeeded(now=NOW)])
-    orphans.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
-    orphans.drain()
-    assert get_store().get("t1").state == "succeeded"
-
-
-def test_failure_of_what_runs_elsewhere_is_left_to_that_process(orphan):
-    orphans.fail("t1", RuntimeError())
-    orphans.drain()
-    assert get_store().get("t1").state == "running"
-
-
-def test_failure_of_what_could_not_begin_is_told(orphan):
-    get_store().save([orphan.requeued(now=NOW)])
-    orphans.fail("t1", RuntimeError())
-    assert wait_for_end("t1").error["type"] == "RuntimeError"
-
-
-def test_task_that_the_worker_took_back_from_a_killed_process_waits_to_be_begun_anew(orphan):
-    job.on_retry(request=SimpleNamespace(id="t1"))
-    wait_until(lambda: get_store().get("t1").state is State.QUEUED, "the task waits")
-    wait_until(lambda: find_reporter("t1") is None, "nobody reports it here any more")
-
-
-def test_task_that_a_worker_sends_anew_for_a_dead_process_is_queued_before(orphan):
-    headers: dict[str, Any] = {"id": "t1", "task": "demo", "retries": 1}
-    publisher.on_publish(headers=headers)
-    assert get_store().get("t1").state == "queued"
-    assert headers["tasks_app"] == {"task": "demo", "owner": "7"}
-
-
-def test_message_that_the_worker_can_not_read_is_the_end_of_its_task(orphan):
-    orphans.on_rejected(message=SimpleNamespace(headers={"id": "t1"}), exc=None)
-    assert wait_for_end("t1").error["type"] == "InvalidTaskError"
-
-
 @override_settings(TASKS_APP={"EXPOSE_ERRORS": False})
 def test_message_of_an_exception_is_hidden_where_errors_are_not_exposed():
     ended = wait_for_end(start(jobs.fail, "a secret"))
     assert "a secret" not in ended.to_json()
 
 
-def test_reporter_that_has_handed_its_job_back_says_nothing_more(orphan):
-    reporter = Progress(orphan)
+def test_reporter_that_has_handed_its_job_back_says_nothing_more():
+    reporter = Progress(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))
     reporter.hand_back()
     handed_back = reporter.snapshot
     reporter.update(current=1, total=2)

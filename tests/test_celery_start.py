@@ -248,9 +248,15 @@ def test_celery_that_is_not_installed_is_a_check_error(monkeypatch):
     assert (error.id, error.hint) == ("tasks_app.E010", "Run 'pip install celery'.")
 
 
+@pytest.mark.parametrize("mistaken", [{"NO_SUCH_KEY": 1}, {"CACHE": "no-such-alias"}])
+def test_check_of_the_cache_leaves_mistaken_settings_to_other_checks(mistaken):
+    with override_settings(TASKS_APP=mistaken):
+        assert checks.check_shared_cache(None) == []
+
+
 def test_cache_that_workers_can_not_share_is_a_check_warning():
     assert checks.check_shared_cache(None) == []
     local = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     with override_settings(CACHES=local):
         (warning,) = checks.check_shared_cache(None)
-    assert (warning.id, "LocMemCache" in warning.msg) == ("tasks_app.W006", True)
+    assert (warning.id, "LocMemCache" in warning.msg) == ("tasks_app.W007", True)

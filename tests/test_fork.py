@@ -10,6 +10,7 @@ SCRIPT = """
 import os, django
 django.setup()
 from tasks_app import get_snapshot
+from tasks_app.store import get_store
 from tests import jobs
 from tests.waiting import wait_until
 
@@ -19,9 +20,10 @@ def run() -> bool:
     return get_snapshot(task_id).state == "succeeded"
 
 assert run()
+store = get_store()
 child = os.fork()
 if child == 0:
-    os._exit(0 if run() else 1)
+    os._exit(0 if run() and get_store() is not store else 1)  # two processes must not share a connection
 assert os.waitpid(child, 0)[1] == 0
 assert run()
 """

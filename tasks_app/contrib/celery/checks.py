@@ -6,7 +6,7 @@ from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 
-from ...conf import get_settings
+from ...checks import get_valid_settings
 
 
 def register() -> None:
@@ -35,13 +35,16 @@ def check_celery(app_configs: object, **kwargs: object) -> list[checks.CheckMess
 
 def check_shared_cache(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Does this process see what workers write?"""
-    alias = get_settings().CACHE
-    if alias not in caches.settings or not isinstance(caches[alias], LocMemCache):  # E005 says the former
+    settings = get_valid_settings()
+    if settings is None or settings.CACHE not in caches.settings:  # other checks say so
+        return []
+    alias = settings.CACHE
+    if not isinstance(caches[alias], LocMemCache):
         return []
     return [
         checks.Warning(
             f"CACHES[{alias!r}] is a LocMemCache, of one process alone: nobody else sees what Celery workers report.",
             hint="Use a cache that processes share: Redis or Valkey.",
-            id="tasks_app.W006",
+            id="tasks_app.W007",
         )
     ]

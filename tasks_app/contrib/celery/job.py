@@ -12,6 +12,7 @@ from ...current import find_reporter
 from ...exceptions import TaskCancelled
 from ...flusher import drain_process, get_flusher
 from ...reporter import Progress
+from ...state import State
 from ...store import get_store
 from . import orphans
 from .mirror import fail, find_own, is_mirrored, logger, never_raise, read_header
@@ -44,7 +45,7 @@ def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None
     """Report the failure; if the task ran in another process, it has died, or could not even begin."""
     if (reporter := find_own(task_id)) is not None:
         fail(reporter, exception)
-    elif not isinstance(exception, Reject):  # the process that raised it has reported it
+    else:
         orphans.fail(task_id, exception)
 
 
@@ -121,7 +122,7 @@ def _end_rejected(reporter: Progress, error: Any) -> None:
     if error.requeue:
         attempts.pass_on(reporter)
         return
-    if reporter.has_ended:  # its retry could not be sent
+    if reporter.snapshot.state is State.QUEUED:  # its retry could not be sent
         reporter = attempts.adopt(reporter.snapshot)
     reporter.fail(error)
 

@@ -112,6 +112,8 @@ def _await_death(pid: int | None) -> bool:
 
 def _is_alive(pid: int) -> bool:
     """Does this child process live? Until Celery's pool takes note of its end, for seconds, it is a zombie."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return False
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:

@@ -43,5 +43,6 @@ def _find_or_queue(bound: Progress | None, headers: Mapping[str, Any]) -> Snapsh
         return started
     snapshot, _ = queue(task_id, headers["task"], runner=RUNNER)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
-        pass_on(adopt(snapshot))  # the worker itself sends it anew: the process that ran it is dead
+        # The worker itself sends it anew, since the process that ran it is dead.
+        pass_on(adopt(snapshot))
     return snapshot

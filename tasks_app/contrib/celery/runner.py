@@ -85,6 +85,10 @@ def _is_signature(task: object) -> bool:
 
 def _fail_unsent(task_id: str, error: Exception) -> None:
     """End a task that was not sent; one that was run at once, in place of being sent, has ended by itself."""
-    snapshot = get_store().get(task_id)
-    if snapshot is not None and snapshot.attempt == 0 and find_reporter(task_id) is None:
+    try:
+        snapshot = get_store().get(task_id)
+    except Exception:
+        logger.exception("task %s: it was not sent, and that could not be stored", task_id)
+        return
+    if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
         adopt(snapshot).fail(error)

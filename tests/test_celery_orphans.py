@@ -1,0 +1,124 @@
+"""How the main process of a worker ends the tasks whose process has died, or that never began."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.exceptions import Retry
+
+from tasks_app import Snapshot, State
+from tasks_app.contrib.celery import job, orphans, publisher
+from tasks_app.current import find_reporter
+from tasks_app.flusher import get_flusher
+from tasks_app.state import Report
+from tasks_app.store import get_store
+from tests.celery_site import wait_for_end
+from tests.doubles import controlled_cache
+from tests.test_celery_start import NOW
+from tests.waiting import wait_until
+
+
+class SimpleRequest:
+    """What a worker knows of a task in its hands, which process 1 runs."""
+
+    type = "demo"
+    worker_pid = 1
+
+    def __init__(self, task_id: str) -> None:
+        self.id = task_id
+
+
+def write_all() -> None:
+    """Wait until all is said of orphans, and stored."""
+    orphans.drain()
+    get_flusher().flush()
+
+
+@pytest.fixture
+def orphan() -> Snapshot:
+    """A task that runs, according to the cache, in a process that is gone."""
+    snapshot = Snapshot.queued("t1", "demo", now=NOW, owner="7", runner="celery").begun(now=NOW)
+    get_store().add(snapshot)
+    return snapshot
+
+
+def test_end_of_an_orphan_is_said_when_the_cache_is_back(caplog):
+    with controlled_cache() as controls:
+        get_store().add(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))
+        controls.break_down()
+        orphans.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
+        wait_until(lambda: "its snapshot could not be read; it is tried again" in caplog.text, "the cache was asked")
+        controls.repair()
+        assert wait_for_end("t1").state == "cancelled"
+
+
+def test_orphan_that_has_ended_keeps_its_end(orphan):
+    get_store().save([orphan.succeeded(now=NOW)])
+    orphans.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
+    write_all()
+    assert get_store().get("t1").state == "succeeded"
+
+
+def test_failure_of_what_runs_elsewhere_is_left_to_that_process(orphan):
+    orphans.fail("t1", RuntimeError())
+    write_all()
+    assert get_store().get("t1").state == "running"
+
+
+def test_failure_of_what_could_not_begin_is_told(orphan):
+    get_store().save([orphan.requeued(now=NOW)])
+    orphans.fail("t1", RuntimeError())
+    assert wait_for_end("t1").error["type"] == "RuntimeError"
+
+
+def test_end_of_a_killed_process_is_said_after_its_last_word(orphan, monkeypatch):
+    def look(pid: int) -> bool:
+        """The process writes once more, and is dead the second time that someone looks."""
+        is_first = not looked
+        looked.append(pid)
+        if is_first:
+            get_store().save([orphan.reported(Report(current=3, total=10), now=NOW)])
+        return is_first
+
+    looked: list[int] = []
+    request = SimpleRequest("t1")
+    orphans.on_received(request=request)
+    monkeypatch.setattr(orphans, "_is_alive", look)
+    orphans.on_revoked(request=request, terminated=True, expired=False)
+    ended = wait_for_end("t1")
+    assert (ended.state, ended.progress, looked) == ("cancelled", 30, [1, 1])
+
+
+def test_process_that_outlives_its_end_is_left_the_last_word(orphan, monkeypatch, caplog):
+    request = SimpleRequest("t1")
+    orphans.on_received(request=request)
+    monkeypatch.setattr(orphans, "DEATH_SECONDS", 0)
+    monkeypatch.setattr(orphans, "_is_alive", lambda pid: True)
+    orphans.on_revoked(request=request, terminated=True, expired=False)
+    write_all()
+    assert get_store().get("t1").state == "running"
+    assert "task t1: process 1, which was told to die, goes on and reports it" in caplog.text
+
+
+def test_retry_whose_message_was_sent_is_left_to_the_next_attempt(orphan):
+    job.on_retry(request=SimpleNamespace(id="t1"), reason=Retry())
+    write_all()
+    assert get_store().get("t1").state == "running"
+
+
+def test_task_that_the_worker_took_back_from_a_killed_process_waits_to_be_begun_anew(orphan):
+    job.on_retry(request=SimpleNamespace(id="t1"))
+    wait_until(lambda: get_store().get("t1").state is State.QUEUED, "the task waits")
+    wait_until(lambda: find_reporter("t1") is None, "nobody reports it here any more")
+
+
+def test_task_that_a_worker_sends_anew_for_a_dead_process_is_queued_before(orphan):
+    headers: dict[str, Any] = {"id": "t1", "task": "demo", "retries": 1}
+    publisher.on_publish(headers=headers)
+    assert get_store().get("t1").state == "queued"
+    assert headers["tasks_app"] == {"task": "demo", "owner": "7"}
+
+
+def test_message_that_the_worker_can_not_read_is_the_end_of_its_task(orphan):
+    orphans.on_rejected(message=SimpleNamespace(headers={"id": "t1"}), exc=None)
+    assert wait_for_end("t1").error["type"] == "InvalidTaskError"
