@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _APP = "django_tasks_db"
 
+#: Beside "args" and "kwargs", which are all that the backend reads.
+_LABEL = "tasks_app"
+
 
 def get_model() -> Any:
     """Return the model of tasks in a database, or None where django-tasks-db is not an installed app."""
@@ -37,6 +40,20 @@ def find_transaction(task_result: "TaskResult[Any, Any]") -> str | None:
     row = getattr(task_result, "db_result", None)
     alias: str | None = None if row is None else row._state.db
     return alias if alias is not None and transaction.get_connection(alias).in_atomic_block else None
+
+
+def label(task_result: "TaskResult[Any, Any]", name: str, owner: str | None) -> None:
+    """Keep a name and an owner with the arguments of a task: they last as long as the task does."""
+    row = task_result.db_result  # type: ignore[attr-defined]  # only results of this backend have it
+    row.args_kwargs = {**row.args_kwargs, _LABEL: {"name": name, "owner": owner}}
+    row.save(update_fields=["args_kwargs"])
+
+
+def read_label(task_result: "TaskResult[Any, Any]") -> tuple[str | None, str | None]:
+    """Return the name and the owner that were kept with a task; None where there are none."""
+    row = getattr(task_result, "db_result", None)
+    kept = {} if row is None else row.args_kwargs.get(_LABEL, {})
+    return kept.get("name"), kept.get("owner")
 
 
 def withdraw(task_id: str) -> bool:

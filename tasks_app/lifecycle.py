@@ -5,7 +5,7 @@ import re
 import sys
 from asyncio import CancelledError
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.signals import post_save
@@ -63,6 +63,7 @@ def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
             runner=get_runner(task_result.task).name,
             delay=_get_delay(task_result),
             database=database.find_transaction(task_result),
+            keep=partial(database.label, task_result),
         )
 
 
@@ -72,7 +73,8 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     task_id, bound = task_result.id, get_bound()
     if bound is not None and bound.task_id == task_id and not bound.has_ended:
         return  # our own backend has begun it already, or the signal came twice
-    anew = Snapshot.queued(task_id, task_result.task.module_path, now=get_flusher().clock.now())
+    name, owner = database.read_label(task_result)
+    anew = Snapshot.queued(task_id, name or task_result.task.module_path, now=get_flusher().clock.now(), owner=owner)
     attempts.enter(attempts.begin(anew, find_reporter(task_id)))
 
 

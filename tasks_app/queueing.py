@@ -1,7 +1,7 @@
 """A task is enqueued: its first snapshot, with the owner and the name that `start()` gives it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,9 @@ from .state import Snapshot
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")
+
+#: What keeps the name and the owner of a task with it.
+Keep = Callable[[str, str | None], None]
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ def queue(
     beat: int | None = None,
     delay: float = 0,
     database: str | None = None,
+    keep: Keep | None = None,
 ) -> tuple[Snapshot, bool]:
     """Make the first snapshot of a task that is enqueued, and return it and whether it could be stored.
 
@@ -67,6 +71,8 @@ def queue(
         delay: seconds until it may begin.
         database: the alias of a database whose open transaction holds the task: it is stored at the commit, since
             after a rollback it never was.
+        keep: what keeps the name and the owner that `starting` gives with the task itself, in that transaction: a
+            worker may be faster than what is called at the commit, and must know them even if the cache is emptied.
 
     Raises:
         StoreUnavailable: the cache failed, and whoever enqueues it wants to know; else that is logged.
@@ -80,7 +86,7 @@ def queue(
     try:
         if database is None:
             return _add(snapshot, delay), True
-        _add_at_commit(snapshot, delay, database, is_announced=start is _start.get())
+        _add_at_commit(snapshot, delay, database, keep if start is _start.get() else None)
     except Exception as error:
         start.error = error
         if start is _start.get():
@@ -109,9 +115,10 @@ def _add(snapshot: Snapshot, delay: float) -> Snapshot:
     return known
 
 
-def _add_at_commit(snapshot: Snapshot, delay: float, database: str, *, is_announced: bool) -> None:
-    if is_announced:  # a worker may be faster than the commit's callback, and must know the owner
-        get_store().announce(snapshot, delay=delay)
+def _add_at_commit(snapshot: Snapshot, delay: float, database: str, keep: Keep | None) -> None:
+    if keep is not None:
+        get_store().get(snapshot.task_id)  # whoever starts it is told now that the cache can't be reached
+        keep(snapshot.task, snapshot.owner)
     transaction.on_commit(partial(_add_late, snapshot, delay), using=database)
 
 

@@ -53,17 +53,11 @@ class Store:
         ttl = _time_to_live(snapshot) + _seconds(delay)
         return bool(self._cache.add(_task_key(snapshot.task_id), snapshot.to_json(), ttl))
 
-    def announce(self, snapshot: Snapshot, *, delay: float = 0) -> None:
-        """Keep the first snapshot of a task for whoever runs it; viewers do not see it."""
-        ttl = _time_to_live(snapshot) + _seconds(delay)
-        self._cache.set(_announcement_key(snapshot.task_id), snapshot.to_json(), ttl)
-
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
-        """Return what whoever runs a task must know: what is stored or announced of it; was it asked to stop?"""
-        task, announcement, cancel = _task_key(task_id), _announcement_key(task_id), _cancel_key(task_id)
-        found = self._cache.get_many([task, announcement, cancel])
-        text = found.get(task) or found.get(announcement)
-        return (None if text is None else Snapshot.from_json(text)), cancel in found
+        """Return what is stored of a task that begins; was it asked to stop?"""
+        task, cancel = _task_key(task_id), _cancel_key(task_id)
+        found = self._cache.get_many([task, cancel])
+        return (Snapshot.from_json(found[task]) if task in found else None), cancel in found
 
     def save(self, snapshots: Iterable[Snapshot]) -> set[str]:
         """Store the snapshots, in one round trip where the cache can do that; return the ids of those it refused."""
@@ -207,10 +201,6 @@ _RECENT_COUNT = "tasks_app:recent"
 
 def _recent_key(place: int) -> str:
     return f"tasks_app:recent:{place}"
-
-
-def _announcement_key(task_id: str) -> str:
-    return f"tasks_app:announced:{task_id}"
 
 
 def _cancel_key(task_id: str) -> str:

@@ -46,7 +46,9 @@ class Site:
         return Orders(self.folder / f"{name}.orders")
 
     def open(self, task_id: str) -> wire.EventStream:
-        return wire.EventStream(self.port, f"/task-progress/{task_id}")
+        stream = wire.EventStream(self.port, f"/task-progress/{task_id}")
+        stream.socket.settimeout(DEADLINE)  # a worker must start first
+        return stream
 
     def cancel(self, task_id: str) -> None:
         assert wire.send(self.port, "POST", f"/tasks/{task_id}/cancel").status == 202

@@ -38,11 +38,6 @@ def test_task_of_which_nothing_is_known_is_named_by_its_function():
     assert (snapshot.task, snapshot.owner, snapshot.attempt) == ("shop.tasks.work", None, 1)
 
 
-def test_task_whose_commit_is_not_yet_known_goes_on_from_its_announcement():
-    get_store().announce(Snapshot.queued("t1", "import", now=NOW, owner="7"))
-    assert end(begin(make_anew())).owner == "7"
-
-
 def test_task_that_was_cancelled_before_stops_at_its_first_check():
     add_queued()
     get_store().request_cancel("t1")

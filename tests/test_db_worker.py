@@ -249,6 +249,24 @@ def test_worker_that_is_faster_than_the_commit_callback_knows_the_owner(site):
         assert run_script(script, site) == ["7", "running"]
 
 
+def test_owner_of_a_waiting_task_outlives_an_empty_cache(site):
+    script = """
+        import django; django.setup()
+        from django.core.cache import cache
+        from django_tasks_db.compat import task_started
+        from django_tasks_db.models import DBTaskResult
+        from tasks_app import get_snapshot, start
+        from tests.jobs import add
+
+        task_id = start(add, 1, owner="7")
+        cache.clear()
+        task_started.send(DBTaskResult, task_result=DBTaskResult.objects.get().task_result)
+        print(get_snapshot(task_id).owner)
+    """
+    with empty_queue(site):
+        assert run_script(script, site) == ["7"]
+
+
 def test_no_worker_sees_a_started_task_before_its_owner_is_stored(site):
     script = """
         import threading
@@ -289,6 +307,32 @@ def empty_queue(site: Site) -> Iterator[None]:
 def run_script(script: str, site: Site) -> list[str]:
     """Run a script of the project, and return the words it prints."""
     return run_python("-c", re.sub("^ {8}", "", script, flags=re.MULTILINE), env=site.env).split()
+
+
+def test_start_that_fails_in_a_transaction_leaves_the_rest_of_that(site):
+    script = f"""
+        import django; django.setup()
+        from django.db import transaction
+        from django.test import override_settings
+        from django_tasks_db.models import DBTaskResult
+        from tasks_app import StoreUnavailable, start
+        from tests.jobs import add
+
+        down = {{"default": {{
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:{find_free_port()}",
+        }}}}
+        with transaction.atomic():
+            kept = start(add, 1)
+            with override_settings(CACHES=down):
+                try:
+                    start(add, 2)
+                except StoreUnavailable as error:
+                    print(type(error).__name__)
+        print(*DBTaskResult.objects.values_list("args_kwargs__args", flat=True))
+    """
+    with empty_queue(site):
+        assert run_script(script, site) == ["StoreUnavailable", "[1]"]
 
 
 # --- workers that end ---

@@ -81,18 +81,6 @@ def test_runner_of_a_task_is_told_what_is_stored_and_of_a_cancel(store):
     assert store.load("t1") == (make_snapshot(), True)
 
 
-def test_announced_task_is_known_to_its_runner_alone(store):
-    store.announce(make_snapshot())
-    assert store.load("t1") == (make_snapshot(), False)
-    assert store.get("t1") is None
-
-
-def test_stored_snapshot_counts_more_than_the_announced_one(store):
-    store.announce(make_snapshot())
-    store.add(make_snapshot(seq=7))
-    assert store.load("t1")[0].seq == 7
-
-
 def test_added_snapshot_is_read_back(store):
     assert store.add(make_snapshot())
     assert store.get("t1") == make_snapshot()
@@ -325,8 +313,7 @@ def test_ended_task_is_kept_for_retention_and_an_active_one_for_active_ttl():
 def test_task_that_begins_later_is_kept_until_then_and_for_active_ttl():
     with recorded_cache() as calls:
         get_store().add(make_snapshot("added"), delay=1000.5)
-        get_store().announce(make_snapshot("announced"), delay=1000.5)
-        assert find_timeouts(calls) == {"added": 1100, "announced": 1100}
+        assert find_timeouts(calls) == {"added": 1100}
 
 
 @override_settings(TASKS_APP={"RETENTION": 1.2, "ACTIVE_TTL": 5.5})
