@@ -2,13 +2,14 @@
 
 import argparse
 
-from . import fanout, idle, latency, reads, reporting, scale, starts, stuck
+from . import fanout, idle, latency, reads, reporting, scale, starts, stuck, workers
 from .figures import describe_machine, print_table
 
 PARTS = {
     "fanout": fanout,
     "idle": idle,
     "latency": latency,
+    "workers": workers,
     "starts": starts,
     "reads": reads,
     "reporting": reporting,

@@ -108,10 +108,12 @@ class Running:
 
 
 @contextmanager
-def run(contender: Contender, *, tasks_app: Mapping[str, object] | None = None) -> Iterator[Running]:
-    """Run a contender, with these values in TASKS_APP where it has one."""
-    env = {"DJANGO_SETTINGS_MODULE": contender.settings, "BENCHMARK_TASKS_APP": json.dumps(tasks_app or {})}
-    with contender.run(contender.application, env=env) as server:
+def run(
+    contender: Contender, *, tasks_app: Mapping[str, object] | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Run a contender, with these values in TASKS_APP where it has one, and with `env` in the environment."""
+    own = {"DJANGO_SETTINGS_MODULE": contender.settings, "BENCHMARK_TASKS_APP": json.dumps(tasks_app or {})}
+    with contender.run(contender.application, env={**own, **(env or {})}) as server:
         yield Running(contender, server, psutil.Process(server.process.pid))
 
 

@@ -43,4 +43,15 @@ def describe_machine() -> str:
     return ", ".join([python, f"{os.cpu_count()} cores", platform.machine(), *packages])
 
 
-PACKAGES = ("django", "daphne", "uvicorn", "uvloop", "sse-starlette", "django-eventstream", "tqdm", "rich")
+PACKAGES = (
+    "django",
+    "daphne",
+    "uvicorn",
+    "uvloop",
+    "sse-starlette",
+    "django-eventstream",
+    "tqdm",
+    "rich",
+    "celery",
+    "celery-progress",
+)
