@@ -11,6 +11,7 @@ from .exceptions import (
     TaskQueueFull,
     UnknownTask,
 )
+from .handlers import LogHandler
 from .permissions import make_token
 from .registry import astart, start
 from .reporter import Progress
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "InvalidArguments",
+    "LogHandler",
     "Progress",
     "Snapshot",
     "Stage",

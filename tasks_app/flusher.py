@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -59,11 +59,15 @@ class Reporter(Protocol):
     def has_ended(self) -> bool:
         """Is its state terminal?"""
 
+    @property
+    def pages(self) -> Mapping[int, str]:
+        """The pages of its log to write with the snapshot that was taken, by their slot."""
+
     def take(self) -> Snapshot | None:
         """Return the snapshot to write, or None if the one written last still holds."""
 
     def mark_written(self, snapshot: Snapshot) -> bool:
-        """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
+        """Take note that `snapshot`, with `pages`, was stored; is there anything in it that viewers did not know?"""
 
     @property
     def is_overdue(self) -> bool:
@@ -150,7 +154,8 @@ class Flusher:
     def _write(self, taken: Sequence[Taken]) -> bool:
         try:
             taken = self._drop_lost(taken)
-            refused = get_store().save([snapshot for _, snapshot in taken])
+            pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
+            refused = get_store().save([snapshot for _, snapshot in taken], pages)
         except Exception:
             # Whatever a cache backend raises: nothing is lost, the reporters still hold it.
             self._note_failure([snapshot.task_id for _, snapshot in taken])
@@ -182,8 +187,9 @@ class Flusher:
             reporter.request_cancel()
 
     def _finish(self, written: Sequence[Taken]) -> None:
+        have_logged = [reporter.task_id for reporter, _ in written if reporter.pages]
         news = [snapshot for reporter, snapshot in written if reporter.mark_written(snapshot)]
-        wakeups.publish([snapshot.task_id for snapshot in news])
+        wakeups.publish(list(dict.fromkeys([*(snapshot.task_id for snapshot in news), *have_logged])))
         for snapshot in news:
             self.signals.send(snapshot)
         for _, snapshot in written:

@@ -95,8 +95,9 @@ class Report:
 class Snapshot:
     """Everything known of a task at one moment; each change is a method that returns the new snapshot.
 
-    The fields are those of the wire, and two that never leave the servers: `owner`, who may see the task, and
-    `beat`, the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing).
+    The fields are those of the wire, and three that never leave the servers: `owner`, who may see the task, `beat`,
+    the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing), and `logged`,
+    the offset after the last line of its log.
     """
 
     task_id: str
@@ -126,6 +127,7 @@ class Snapshot:
     seq: int = 1
     owner: str | None = None
     beat: int | None = None
+    logged: int = 0
 
     @classmethod
     def queued(
@@ -205,6 +207,10 @@ class Snapshot:
         """Return the snapshot with a new sign of life; viewers see no difference."""
         return replace(self, beat=(self.beat or 0) + 1)
 
+    def having_logged(self, logged: int) -> Self:
+        """Return the snapshot of a task whose log goes up to there; viewers of snapshots see no difference."""
+        return self if logged == self.logged else replace(self, logged=logged)
+
     def as_stalled(self) -> Self:
         """Return what a viewer sees of a task that has given no sign of life for a while."""
         return replace(self, stalled=True)
@@ -251,8 +257,8 @@ class Snapshot:
         return data
 
     def to_json(self) -> str:
-        """Return the text that is stored: what viewers see, and the two private fields."""
-        return encode_json(self.to_wire() | {"owner": self.owner, "beat": self.beat})
+        """Return the text that is stored: what viewers see, and the private fields."""
+        return encode_json(self.to_wire() | {name: getattr(self, name) for name in _PRIVATE_FIELDS})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -293,9 +299,10 @@ class Snapshot:
 
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
 _TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
+_PRIVATE_FIELDS = ("owner", "beat", "logged")
 _FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")
 _WIRE_FIELDS = _FIRST_FIELDS + tuple(
-    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, "owner", "beat")
+    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS)
 )
 
 

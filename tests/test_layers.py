@@ -15,6 +15,7 @@ LAYERS = {
     "encoding": 0,
     "pace": 0,
     "silence": 0,
+    "log": 0,
     "sse": 0,
     "signals": 0,
     "compat": 0,
@@ -26,12 +27,16 @@ LAYERS = {
     "layers": 1,
     "wakeups": 1,
     "observer": 2,
+    "watch": 2,
+    "logreader": 2,
     "hub": 2,
     "ends": 2,
     "flusher": 2,
     "reporter": 3,
     "current": 3,
     "stream": 3,
+    "logstream": 3,
+    "handlers": 3,
     "control": 4,
     "lifecycle": 4,
     "executor": 4,
@@ -52,7 +57,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "state", "pace", "silence", "sse", "draft", "tracking"}
+PURE = {"encoding", "state", "pace", "silence", "log", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

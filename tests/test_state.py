@@ -386,7 +386,7 @@ def test_wire_names_why_a_result_was_omitted():
 
 @pytest.mark.parametrize("snapshot", [make_queued(owner="7"), make_running(), make_running().succeeded(now=NOW)])
 def test_private_fields_are_not_on_the_wire(snapshot):
-    assert not {"owner", "beat"} & set(snapshot.to_wire())
+    assert not {"owner", "beat", "logged"} & set(snapshot.to_wire())
 
 
 def test_wire_times_are_rfc_3339_in_utc():

@@ -359,7 +359,7 @@ async def test_snapshot_is_that_of_the_stream(client):
 
 async def test_snapshot_keeps_what_is_private(client):
     put(make_running("t1", owner=None))
-    assert not {"owner", "beat"} & (await client.get("/tasks/t1")).json().keys()
+    assert not {"owner", "beat", "logged"} & (await client.get("/tasks/t1")).json().keys()
 
 
 @pytest.mark.parametrize("condition", ['"2"', 'W/"2"', '"1", "2"', "*"])
