@@ -72,10 +72,12 @@ class Journal:
             return self._logged
         for _ in range(len(self._waiting)):  # what comes meanwhile has its turn later
             if len(self._lines) == PAGE_LINES:
-                self._encode_page()
                 self._start, self._lines = self._start + PAGE_LINES, []
             self._lines.append(self._waiting.popleft())
-        self._encode_page()
+            if len(self._lines) == PAGE_LINES:
+                self._encode_page()
+        if len(self._lines) < PAGE_LINES:
+            self._encode_page()
         self._logged = self._start + len(self._lines)
         return self._logged
 
@@ -144,7 +146,7 @@ class Log:
         found = self._floor = max(logged - self._limit, 0)
         for number in self._find_numbers(logged):
             page = pages.get(get_slot(number, limit=self._limit))
-            if page is not None and page.offset == number * PAGE_LINES:
+            if page is not None and page.lines and page.offset == number * PAGE_LINES:
                 self._pages[number] = Page(page.offset, page.lines[: logged - page.offset])
                 found = self._pages[number].end
         self._pages = {number: page for number, page in self._pages.items() if page.end > self._floor}

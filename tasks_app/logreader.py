@@ -30,13 +30,13 @@ class LogReader:
     """Knows who looks at which log; the hub has it read them after the snapshots, which say how far each goes."""
 
     def __init__(self) -> None:
-        self._watches: set[Watch] = set()
+        self._watches: dict[Watch, None] = {}
 
     def follow(self, viewer: Viewer, watch: Watch) -> None:
         """Have the log of a task read from now on."""
         if watch.log is None:
             watch.log = Log(watch.task_id, limit=get_settings().LOG_LINES)
-            self._watches.add(watch)
+            self._watches[watch] = None
         watch.log_viewers.add(viewer)
 
     def leave(self, viewer: Viewer, watch: Watch) -> None:
@@ -44,7 +44,7 @@ class LogReader:
         watch.log_viewers.discard(viewer)
         if not watch.log_viewers:
             watch.log = None
-            self._watches.discard(watch)
+            self._watches.pop(watch, None)
 
     async def read(self, notify: Callable[[Watch, Iterable[Viewer]], None]) -> None:
         """Read what is new, and tell those who look at it.

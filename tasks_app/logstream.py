@@ -15,9 +15,9 @@ from .hub import Hub
 from .stream import Stream
 from .watch import View, Watch
 
-#: Digits of an offset that a client names; no task logs more lines.
+#: What clients say they were sent last. These parts are sent back to them, so nothing else may be in there.
 _OFFSET = "[0-9]{1,15}"
-_ID_OF_ONE = re.compile(rf"([0-9]*(?:-[a-z]+)?)\.({_OFFSET})")
+_ID_OF_ONE = re.compile(rf"([0-9]{{0,15}}(?:-[a-z]{{1,10}})?)(?:\.({_OFFSET}))?")
 _ID_OF_MANY = re.compile(rf"([0-9a-f]+)((?:\.{_OFFSET})+)")
 
 
@@ -94,9 +94,8 @@ class LogStream(Stream):
 
 def parse_place(event_id: str | None) -> Place:
     """Return what the last id of a stream of one task says; one of a stream without log says nothing of lines."""
-    if match := _ID_OF_ONE.fullmatch(event_id or ""):
-        return Place(match[1], int(match[2]))
-    return Place(event_id or "")
+    match = _ID_OF_ONE.fullmatch(event_id or "")
+    return Place(match[1], int(match[2] or 0)) if match else Place()
 
 
 def parse_places(event_id: str | None, task_ids: Sequence[str]) -> list[Place]:
