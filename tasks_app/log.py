@@ -24,7 +24,7 @@ MAX_LEVEL_LENGTH = 20
 EVENT_BYTES = 32768
 
 #: Events that are kept for other viewers of the same lines.
-MAX_SHARED = 16
+MAX_SHARED = 32
 
 #: Seconds after which a page that was not found is given up: a reader may be faster than the writer's other server.
 PATIENCE = 1.0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tasks_app.log import (
     EVENT_BYTES,
     MAX_LINE_LENGTH,
+    MAX_SHARED,
     PAGE_LINES,
     PATIENCE,
     Journal,
@@ -259,7 +260,7 @@ def test_events_that_are_shared_are_bounded():
     show(log, journal)
     for cursor in range(1000):
         log.encode_from(cursor)
-    assert len(log._shared) <= 16
+    assert len(log._shared) <= MAX_SHARED
 
 
 def test_event_goes_on_at_the_cursor():
