@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .conf import get_settings
@@ -22,14 +22,24 @@ class LogHandler(logging.Handler):
         if task is None or record.name.partition(".")[0] == "tasks_app":
             return
         try:
-            shown = record if get_settings().exposes_errors else _without_errors(record)
+            shown = _without_errors(record) if _has_errors(record) and not get_settings().exposes_errors else record
             task.log(self.format(shown), record.levelname)
         except Exception:
             self.handleError(record)
 
 
+def _has_errors(record: logging.LogRecord) -> bool:
+    if record.exc_info or record.exc_text or record.stack_info:
+        return True
+    return any(isinstance(value, BaseException) for value in (record.msg, *_get_args(record)))
+
+
+def _get_args(record: logging.LogRecord) -> Iterable[object]:
+    return record.args.values() if isinstance(record.args, Mapping) else record.args or ()
+
+
 def _without_errors(record: logging.LogRecord) -> logging.LogRecord:
-    shown = copy.copy(record)
+    shown = copy.copy(record)  # other handlers get the same record
     shown.exc_info = shown.exc_text = shown.stack_info = None
     shown.msg = _hide(record.msg)
     if isinstance(record.args, Mapping):

@@ -62,9 +62,9 @@ class Journal:
 
     def append(self, text: str, level: str, *, now: datetime) -> None:
         """Log each line of `text`; in any thread, and without a lock."""
-        head = {"t": format_time(now), "level": level}
+        head = f'{{"t":{encode_json(format_time(now))},"level":{encode_json(level)},"text":'
         for line in (text.splitlines() or [""])[-self._limit :]:
-            self._waiting.append(encode_json(head | {"text": _shorten(line)}))
+            self._waiting.append(f"{head}{encode_json(_shorten(line))}}}")
 
     def absorb(self) -> int:
         """Put what waits into pages; return the offset after the last line."""
