@@ -76,8 +76,7 @@ class Journal:
             self._lines.append(self._waiting.popleft())
             if len(self._lines) == PAGE_LINES:
                 self._encode_page()
-        if len(self._lines) < PAGE_LINES:
-            self._encode_page()
+        self._encode_page()
         self._logged = self._start + len(self._lines)
         return self._logged
 

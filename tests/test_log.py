@@ -263,6 +263,15 @@ def test_events_that_are_shared_are_bounded():
     assert len(log._shared) <= MAX_SHARED
 
 
+def test_one_who_comes_later_gets_more_lines_in_one_event():
+    journal, log = Journal(0, limit=LIMIT), Log("t1", limit=LIMIT)
+    for number in range(3):
+        log_numbers(journal, number)
+        journal.absorb()
+        show(log, journal)
+        assert len(read_events(log)) == 1
+
+
 def test_event_goes_on_at_the_cursor():
     journal, log = Journal(0, limit=LIMIT), Log("t1", limit=LIMIT)
     log_numbers(journal, *range(5))
