@@ -49,7 +49,10 @@ def load(rows: Iterable[Row | BadRow]) -> dict[str, Any]:
             Customer.objects.bulk_create([Customer(**row._asdict()) for row in good])
             imported += len(good)
             skipped += len(bad)
-            errors += [row._asdict() for row in bad[: MAX_ERRORS - len(errors)]]
+            bad = bad[: MAX_ERRORS - len(errors)]
+            for row in bad:
+                progress.log(f"Line {row.line}: {row.reason}", level="warning")
+            errors += [row._asdict() for row in bad]
     return {"imported": imported, "skipped": skipped, "errors": errors}
 
 

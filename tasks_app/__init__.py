@@ -12,6 +12,7 @@ from .exceptions import (
     TaskQueueFull,
     UnknownTask,
 )
+from .handlers import LogHandler
 from .permissions import make_token
 from .registry import astart, start
 from .reporter import Progress
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BrokerUnavailable",
     "InvalidArguments",
+    "LogHandler",
     "Progress",
     "Snapshot",
     "Stage",

@@ -38,9 +38,10 @@ def leave(task_id: str) -> None:
 
 
 def adopt(snapshot: Snapshot) -> Progress:
-    """Look after a task that no process reports, so as to say the last word on it."""
+    """Look after a task that no process reports, so as to say the last word on it, unless that was said before."""
     reporter = Progress(snapshot, is_stored=True)
-    get_flusher().add(reporter)
+    if not snapshot.is_terminal:
+        get_flusher().add(reporter)
     return reporter
 
 
@@ -84,6 +85,7 @@ class Unread(Progress):
             self.is_read = True
             if stored is not None and stored.seq >= self.anew.seq:
                 self._snapshot = _continue(stored, self.anew, self._snapshot)
+                self._journal.follow(stored.logged)
         return True
 
 

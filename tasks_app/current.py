@@ -66,6 +66,9 @@ class NullProgress(Progress):
     def meta(self, **values: Any) -> None:
         pass
 
+    def log(self, text: object, level: str = "info") -> None:
+        pass
+
 
 class task_run:  # noqa: N801 - used like a function
     """Track any code as a task: `with task_run("nightly-import") as progress:`, or `async with`.

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from django.db import close_old_connections, connections
@@ -51,11 +51,15 @@ class Reporter(Protocol):
     def is_settled(self) -> bool:
         """Is its last word stored, too?"""
 
+    @property
+    def pages(self) -> Mapping[int, str]:
+        """The pages of its log to write with the snapshot that was taken, by their slot."""
+
     def take(self) -> Snapshot | None:
         """Return the snapshot to write, or None if the one written last still holds."""
 
     def mark_written(self, snapshot: Snapshot) -> bool:
-        """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
+        """Take note that `snapshot`, with `pages`, was stored; is there anything in it that viewers did not know?"""
 
     @property
     def is_overdue(self) -> bool:
@@ -158,7 +162,8 @@ class Flusher:
     def _write(self, taken: Sequence[Taken]) -> bool:
         try:
             taken = self._drop_lost(taken)
-            refused = get_store().save([snapshot for _, snapshot in taken])
+            pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
+            refused = get_store().save([snapshot for _, snapshot in taken], pages)
         except Exception:
             # Whatever a cache backend raises: nothing is lost, the reporters still hold it.
             self._note_failure([snapshot.task_id for _, snapshot in taken])
@@ -190,14 +195,16 @@ class Flusher:
             reporter.request_cancel()
 
     def _finish(self, written: Sequence[Taken]) -> None:
+        have_logged = [reporter.task_id for reporter, _ in written if reporter.pages]
         news = [snapshot for reporter, snapshot in written if reporter.mark_written(snapshot)]
-        wakeups.publish([snapshot.task_id for snapshot in news])
+        wakeups.publish(list(dict.fromkeys([*(snapshot.task_id for snapshot in news), *have_logged])))
         for snapshot in news:
             self.signals.send(snapshot)
         for reporter, snapshot in written:
             if reporter.is_settled:  # last: a process that waits for its tasks ends when they are gone from here
                 self.remove(reporter)
-                self._ends.keep(snapshot, monotonic=self.clock.monotonic())
+                if snapshot.is_terminal:
+                    self._ends.keep(snapshot, monotonic=self.clock.monotonic())
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():

@@ -5,84 +5,20 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from contextvars import Context
-from functools import cached_property
-from typing import Protocol
 from weakref import WeakSet
 
-from . import sse, wakeups
+from . import wakeups
 from .conf import get_settings
 from .failures import Failures
 from .layers import LayerListener
+from .logreader import LogReader
 from .observer import declare_lost
-from .silence import Silence
-from .state import Snapshot
 from .store import get_store
+from .watch import Viewer, Watch
 
 logger = logging.getLogger("tasks_app")
 
 MAX_BACKOFF = 5.0
-
-
-class Viewer(Protocol):
-    """What the hub must know of an open stream."""
-
-    def notify(self, watch: "Watch") -> None:
-        """Take note that a task changed."""
-
-    def tick(self) -> None:
-        """Take note that half a KEEPALIVE has passed."""
-
-
-class View:
-    """One public version of a task, with its frames: made once, and the same bytes for every stream.
-
-    Raises:
-        ValueError, RecursionError: the snapshot holds what is not JSON.
-    """
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.event_id = snapshot.event_id
-        self.is_terminal = snapshot.is_terminal
-        #: The unnamed event.
-        self.frame = sse.encode_snapshot(snapshot)
-
-    @cached_property
-    def end_frame(self) -> bytes:
-        """The event that ends a stream."""
-        return sse.encode_end(self.snapshot)
-
-    @cached_property
-    def last_frames(self) -> bytes:
-        """Both, for the streams that are told of the end."""
-        return self.frame + self.end_frame
-
-
-class Watch:
-    """A task that someone of this process looks at; `view` is None as long as no such task is known."""
-
-    def __init__(self, task_id: str) -> None:
-        self.task_id = task_id
-        self.viewers: WeakSet[Viewer] = WeakSet()
-        self.view: View | None = None
-        self.silence = Silence()
-
-    def apply(self, text: str | None, *, monotonic: float) -> bool:
-        """Take in what the store holds; is there anything new to show?"""
-        if not self.silence.hear(text, monotonic=monotonic):
-            return False
-        assert self.silence.snapshot is not None
-        return self._show(self.silence.snapshot)
-
-    def stall(self) -> bool:
-        """Show the task as one that gives no sign of life; is that news?"""
-        return self.view is not None and self._show(self.view.snapshot.as_stalled())
-
-    def _show(self, snapshot: Snapshot) -> bool:
-        if self.view is not None and self.view.event_id == snapshot.event_id:
-            return False
-        self.view = View(snapshot)
-        return True
 
 
 class Hub:
@@ -99,6 +35,7 @@ class Hub:
         self._batch: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._layer = LayerListener(self._mark_stale)
+        self._logs = LogReader()
         self._failures = Failures()
         self._judged_at = time.monotonic()
         self._reader: asyncio.Task[None] | None = None
@@ -124,6 +61,11 @@ class Hub:
             raise
         return watches
 
+    def follow_log(self, viewer: Viewer, watch: Watch) -> None:
+        """Have `viewer` notified of what a task that it watches logs, too; `watch.log` is there from now on."""
+        self._logs.follow(viewer, watch)
+        self._wake.set()
+
     def leave(self, viewer: Viewer, watches: Iterable[Watch]) -> None:
         """Undo `watch`; harmless if it was undone before."""
         self.viewers.discard(viewer)
@@ -132,6 +74,7 @@ class Hub:
 
     def unwatch(self, viewer: Viewer, watch: Watch) -> None:
         """Stop notifying `viewer` of one task."""
+        self._logs.leave(viewer, watch)
         watch.viewers.discard(viewer)
         if not watch.viewers and self._watches.get(watch.task_id) is watch:
             del self._watches[watch.task_id]
@@ -211,6 +154,9 @@ class Hub:
         try:
             texts = await get_store().aread(task_ids) if task_ids else {}
             self._apply(task_ids, texts)
+            if batch is not None:
+                batch.set_result(None)
+            await self._logs.read(self._notify)
             if is_sweep:
                 await self._judge_silence()
         except Exception as error:
@@ -219,8 +165,6 @@ class Hub:
             self._failures.clear()
             if not is_sweep:
                 self._read_since_sweep |= task_ids
-            if batch is not None:
-                batch.set_result(None)
 
     def _fail(self, error: Exception, task_ids: set[str], batch: "asyncio.Future[None] | None") -> None:
         """Whatever a cache raises: streams stay open, and the tasks are read again."""
@@ -228,7 +172,8 @@ class Hub:
             count = self._failures.count
             logger.error("reading tasks failed (%s in a row): %s", count, sorted(task_ids), exc_info=error)
         self._mark_stale(task_ids)
-        if batch is not None:
+        self._wake.set()  # a log may be all that is to be read again
+        if batch is not None and not batch.done():
             batch.set_exception(error)
             batch.exception()  # those who wait for it may be gone
 
@@ -244,10 +189,10 @@ class Hub:
             logger.exception("task %s: what the cache holds is no snapshot", watch.task_id)
             return
         if has_news:
-            self._notify(watch)
+            self._notify(watch, watch.viewers)
 
-    def _notify(self, watch: Watch) -> None:
-        for viewer in list(watch.viewers):
+    def _notify(self, watch: Watch, viewers: Iterable[Viewer]) -> None:
+        for viewer in list(viewers):
             viewer.notify(watch)
 
     async def _judge_silence(self) -> None:
@@ -262,7 +207,7 @@ class Hub:
             if silence > settings.LOST_AFTER:
                 lost.append(watch)
             elif silence > settings.STALLED_AFTER and watch.stall():
-                self._notify(watch)
+                self._notify(watch, watch.viewers)
         if lost:
             await self._declare_lost(lost)
 

@@ -12,6 +12,7 @@ from .draft import EXACT_BITS, Draft, check_number, make_stages
 from .encoding import normalize
 from .exceptions import TaskCancelled
 from .flusher import Flusher, get_flusher
+from .log import Journal, check_level
 from .state import Snapshot, State
 from .tracking import Tracked
 
@@ -31,6 +32,7 @@ class Progress:
         self._lock = threading.RLock()  # a signal handler of the job may report, too
         self._snapshot = snapshot
         self.draft = Draft(snapshot.meta)
+        self._journal = Journal(snapshot.logged, limit=get_settings().LOG_LINES)
         self._written = snapshot if is_stored else None
         self._note_sign_of_life()
         #: Did someone ask this task to stop?
@@ -161,6 +163,19 @@ class Progress:
             self.draft.merge(admitted, limit=get_settings().RESULT_MAX_BYTES)
         self._touch()
 
+    def log(self, text: object, level: str = "info") -> None:
+        """Append to the log of this task, which whoever may see the task may read; each line of `text` is one.
+
+        Args:
+            text: what a person reads; shown up to 1000 characters a line.
+            level: such as "info" or "error"; up to 20 characters, in lower case.
+
+        Raises:
+            TypeError, ValueError: `level` is not a text, or an empty one.
+        """
+        self._journal.append(str(text), check_level(level), now=self._flusher.clock.now())
+        self._touch()
+
     @property
     def cancelled(self) -> bool:
         """Did someone ask this task to stop?"""
@@ -199,6 +214,10 @@ class Progress:
     @property
     def is_overdue(self) -> bool:
         return self._flusher.clock.monotonic() > self._overdue_at
+
+    @property
+    def pages(self) -> Mapping[int, str]:
+        return self._journal.pages
 
     def begin(self) -> None:
         """The job starts now: a new attempt."""
@@ -285,6 +304,7 @@ class Progress:
         """Return the snapshot to write, or None if the one written last still holds."""
         with self._lock:
             self._absorb()
+            self._snapshot = self._snapshot.having_logged(self._journal.absorb())
             if self._snapshot is self._written:
                 if self.has_ended or self._flusher.clock.monotonic() < self._next_beat:
                     return None
@@ -295,6 +315,7 @@ class Progress:
         """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
         is_news = self._written is None or self._written.seq != snapshot.seq
         self._written = snapshot
+        self._journal.pages.clear()
         self._note_sign_of_life()
         return is_news
 

@@ -103,6 +103,14 @@ def parse_heartbeat(request: HttpRequest) -> bool:
     return heartbeat == "event"
 
 
+def parse_logs(request: HttpRequest) -> bool:
+    """Return whether the client wants the log, too."""
+    logs = request.GET.get("logs", "0")
+    if logs not in ("0", "1"):
+        raise bad_request(f"'logs' is {describe(logs)}; allowed: '0', '1'.")
+    return logs == "1"
+
+
 def parse_idempotency_key(request: HttpRequest) -> str | None:
     """Return the key that makes a repeat of this request answer the same."""
     key = request.headers.get("Idempotency-Key")

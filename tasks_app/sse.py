@@ -3,7 +3,7 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .encoding import encode_json
@@ -40,6 +40,17 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
 def encode_end(snapshot: Snapshot) -> bytes:
     """Return the event that ends the stream of one task: its terminal snapshot again."""
     return encode_event(snapshot.to_wire(), event="end", event_id=snapshot.event_id)
+
+
+def encode_id(event_id: str) -> bytes:
+    """Return the line that gives the event after it an id, which must be ASCII without line ends."""
+    return f"id: {event_id}\n".encode("ascii")
+
+
+def encode_log(task_id: str, offset: int, lines: Iterable[bytes]) -> bytes:
+    """Return the event, without an id, that carries lines of a log; each of `lines` is ASCII JSON."""
+    head = f'event: log\ndata: {{"task_id":{encode_json(task_id)},"offset":{offset},"lines":['
+    return b"%s%s]}\n\n" % (head.encode("ascii"), b",".join(lines))
 
 
 def encode_missing(task_id: str) -> bytes:

@@ -95,9 +95,10 @@ class Report:
 class Snapshot:
     """Everything known of a task at one moment; each change is a method that returns the new snapshot.
 
-    The fields are those of the wire, and three that never leave the servers: `owner`, who may see the task; `beat`,
-    the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing); and `runner`,
-    the name of the framework that can take the task back while it waits (None: the process that reports it).
+    The fields are those of the wire, and four that never leave the servers: `owner`, who may see the task; `beat`,
+    the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing); `runner`, the
+    name of the framework that can take the task back while it waits (None: the process that reports it); and
+    `logged`, the offset after the last line of its log.
     """
 
     task_id: str
@@ -128,6 +129,7 @@ class Snapshot:
     owner: str | None = None
     beat: int | None = None
     runner: str | None = None
+    logged: int = 0
 
     @classmethod
     def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
@@ -217,6 +219,10 @@ class Snapshot:
     def beating(self) -> Self:
         """Return the snapshot with a new sign of life; viewers see no difference."""
         return replace(self, beat=(self.beat or 0) + 1)
+
+    def having_logged(self, logged: int) -> Self:
+        """Return the snapshot of a task whose log goes up to there; viewers of snapshots see no difference."""
+        return self if logged == self.logged else replace(self, logged=logged)
 
     def as_stalled(self) -> Self:
         """Return what a viewer sees of a task that has given no sign of life for a while."""
@@ -308,7 +314,7 @@ class Snapshot:
 
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
 _TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
-_PRIVATE_FIELDS = ("owner", "beat", "runner")
+_PRIVATE_FIELDS = ("owner", "beat", "runner", "logged")
 _FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")
 _WIRE_FIELDS = _FIRST_FIELDS + tuple(
     item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS)

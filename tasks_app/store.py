@@ -5,7 +5,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ CLAIM_TTL = 60
 
 
 class Store:
-    """Snapshots, cancel requests and idempotency keys over one cache; methods `ax` are the async twins of `x`.
+    """Snapshots, logs, cancel requests and idempotency keys over one cache; methods `ax` are the async twins of `x`.
 
     Whatever the cache raises passes through: only the caller knows whether to retry, to log or to answer 503.
     """
@@ -59,10 +59,19 @@ class Store:
         found = self._cache.get_many([task, cancel])
         return (Snapshot.from_json(found[task]) if task in found else None), cancel in found
 
-    def save(self, snapshots: Iterable[Snapshot]) -> set[str]:
-        """Store the snapshots, in one round trip where the cache can do that; return the ids of those it refused."""
+    def save(self, snapshots: Iterable[Snapshot], pages: Mapping[str, Mapping[int, str]] | None = None) -> set[str]:
+        """Store the snapshots, in one round trip where the cache can do that; return the ids of those it refused.
+
+        Args:
+            pages: what is to be stored of the tasks' logs, by slot, before the snapshots that count these lines.
+        """
         ids: dict[str, str] = {}
         by_ttl: dict[int, dict[str, str]] = {}
+        for task_id, texts in (pages or {}).items():
+            for slot, text in texts.items():
+                key = _page_key(task_id, slot)
+                ids[key] = task_id
+                by_ttl.setdefault(_page_time_to_live(), {})[key] = text
         for snapshot in snapshots:
             key = _task_key(snapshot.task_id)
             ids[key] = snapshot.task_id
@@ -73,6 +82,11 @@ class Store:
     def read(self, task_ids: Iterable[str]) -> dict[str, str]:
         """Return the stored text of each task that has one, in one round trip where the cache can do that."""
         keys = {_task_key(task_id): task_id for task_id in task_ids if is_task_id(task_id)}
+        return {keys[key]: text for key, text in self._cache.get_many(keys).items()} if keys else {}
+
+    def read_pages(self, slots: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """Return what is stored of the logs of tasks, each page by the task and the slot."""
+        keys = {_page_key(task_id, slot): (task_id, slot) for task_id, slot in slots}
         return {keys[key]: text for key, text in self._cache.get_many(keys).items()} if keys else {}
 
     def get(self, task_id: str) -> Snapshot | None:
@@ -145,6 +159,9 @@ class Store:
     async def aread(self, task_ids: Iterable[str]) -> dict[str, str]:
         return await self.arun(self.read, task_ids)
 
+    async def aread_pages(self, slots: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        return await self.arun(self.read_pages, slots)
+
     async def aclaim(self, name: str, text: str) -> str | None:
         return await self.arun(self.claim, name, text)
 
@@ -203,6 +220,10 @@ def _recent_key(place: int) -> str:
     return f"tasks_app:recent:{place}"
 
 
+def _page_key(task_id: str, slot: int) -> str:
+    return f"tasks_app:log:{task_id}:{slot}"
+
+
 def _cancel_key(task_id: str) -> str:
     return f"tasks_app:cancel:{task_id}"
 
@@ -214,6 +235,12 @@ def _claim_key(name: str) -> str:
 def _time_to_live(snapshot: Snapshot) -> int:
     settings = get_settings()
     return _seconds(settings.RETENTION if snapshot.is_terminal else settings.ACTIVE_TTL)
+
+
+def _page_time_to_live() -> int:
+    # The pages of a task are not written again at its end.
+    settings = get_settings()
+    return _seconds(max(settings.ACTIVE_TTL, settings.RETENTION))
 
 
 def _seconds(time: float) -> int:

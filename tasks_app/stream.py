@@ -12,8 +12,9 @@ from django.http import StreamingHttpResponse
 
 from . import sse
 from .conf import get_settings
-from .hub import Hub, View, Watch, get_hub
+from .hub import Hub, get_hub
 from .threads import release_request_thread
+from .watch import View, Watch
 
 logger = logging.getLogger("tasks_app")
 
@@ -57,14 +58,19 @@ class Stream:
         stream.watches = await stream._hub.watch(stream, task_ids)
         return stream
 
+    def has_told_all(self, last_event_id: str | None) -> bool:
+        """Has the client that was sent this id last seen everything of the one task that is watched, and its end?"""
+        view = self.watches[0].view
+        return view is not None and view.is_terminal and view.event_id == last_event_id
+
     def show_one(self, last_event_id: str | None) -> None:
         """Send the one task that is watched, unless it is what the client has seen already."""
         (watch,) = self.watches
         self._pending = {watch: None}
         self._last_event_id = last_event_id
 
-    def show_many(self, hidden: Iterable[Watch]) -> None:
-        """Send all tasks that are watched; for those that are `hidden`, that they are missing."""
+    def show_many(self, hidden: Iterable[Watch], last_event_id: str | None = None) -> None:
+        """Send all tasks that are watched, whatever the client has seen; of `hidden` ones, that they are missing."""
         self._is_many = True
         self._pending = dict.fromkeys(self.watches)
         for watch in hidden:
@@ -202,14 +208,18 @@ class Stream:
     def _take_view(self, watch: Watch, view: View) -> bytes:
         # Only the first can be what the client has seen before: the hub tells of each version once.
         is_new, self._last_event_id = view.event_id != self._last_event_id, None
-        if not view.is_terminal:
+        if view.is_terminal:
+            self._note_end(watch, view)
+        if not view.is_terminal or self._is_many:
             return view.frame if is_new else b""
+        return view.last_frames if is_new else view.end_frame
+
+    def _note_end(self, watch: Watch, view: View) -> None:
         self._hub.unwatch(self, watch)
         if self._is_many:
             self._ended[view.snapshot.state] += 1
-            return view.frame
-        self._is_done = True
-        return view.last_frames if is_new else view.end_frame
+        else:
+            self._is_done = True
 
 
 class EventStreamResponse(StreamingHttpResponse):

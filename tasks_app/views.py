@@ -25,8 +25,9 @@ from .exceptions import (
     TaskQueueFull,
     describe,
 )
-from .hub import View, get_hub
+from .hub import get_hub
 from .idempotency import answer_once
+from .logstream import LogStream
 from .observer import aobserve, aobserve_many
 from .permissions import ask, get_user_key, has_token, load_user, make_token
 from .problems import Endpoint, Problem, answers_problems, bad_request, store_access, unavailable
@@ -36,6 +37,7 @@ from .requests import (
     check_csrf,
     parse_heartbeat,
     parse_limit,
+    parse_logs,
     parse_start,
     parse_task_ids,
     read_body,
@@ -43,6 +45,7 @@ from .requests import (
 from .state import Snapshot, State
 from .store import get_store
 from .stream import STREAM_HEADERS, EventStreamResponse, Stream
+from .watch import View
 
 
 def endpoint(*methods: str) -> Callable[[Endpoint], Callable[..., Any]]:
@@ -89,7 +92,7 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
         if view is None:
             raise _not_found(task_id)
         last_event_id = _get_last_event_id(request)
-        if view.is_terminal and last_event_id == view.event_id:
+        if stream.has_told_all(last_event_id):
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
         unless_sent.pop_all()
     stream.show_one(last_event_id)
@@ -99,16 +102,17 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 @endpoint("GET", "HEAD")
 async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
     """Stream the snapshots of many tasks on one connection until all have ended."""
-    task_ids = parse_task_ids(request)
+    task_ids, last_event_id = parse_task_ids(request), _get_last_event_id(request)
     with ExitStack() as unless_sent:
         stream = await _open_stream(request, task_ids)
         unless_sent.callback(stream.close)
         views = await _get_visible_views(request, stream)
         has_ended = all(view is None or view.is_terminal for view in views)
-        if has_ended and _get_last_event_id(request) == sse.END_ID:
+        if has_ended and last_event_id == sse.END_ID:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
         unless_sent.pop_all()
-    stream.show_many(hidden=[watch for watch, view in zip(stream.watches, views, strict=True) if view is None])
+    hidden = [watch for watch, view in zip(stream.watches, views, strict=True) if view is None]
+    stream.show_many(hidden, last_event_id)
     return _stream_response(request, stream)
 
 
@@ -194,11 +198,12 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
             "Streams need an ASGI server, and this is a WSGI one. Put 'daphne' first in INSTALLED_APPS, set "
             "ASGI_APPLICATION, and use runserver, or run 'daphne <project>.asgi:application'.",
         )
+    kind = LogStream if parse_logs(request) else Stream
     uses_heartbeat_events = parse_heartbeat(request)
     if (open_streams := len(get_hub().viewers)) >= get_settings().MAX_STREAMS:
         raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
     with store_access():
-        return await Stream.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
+        return await kind.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
 
 
 async def _get_visible_views(request: HttpRequest, stream: Stream) -> list[View | None]:

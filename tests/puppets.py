@@ -32,6 +32,8 @@ def puppet(name: str) -> Any:
             return order["return"]
         if "raise" in order:
             raise RuntimeError(order["raise"])
+        if "log" in order:
+            progress.log(order.pop("log"))
         progress.update(**order)
 
 
@@ -70,6 +72,7 @@ async def show_stats(request: HttpRequest) -> JsonResponse:
         {
             "viewers": len(hub.viewers),
             "watches": sorted(hub._watches),
+            "logs": sorted(watch.task_id for watch in hub._logs._watches),
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "native_threads": int(status["Threads"]),
             "rss_kb": int(status["VmRSS"].split()[0]),

@@ -1,7 +1,8 @@
 """A process that begins a task goes on from what is known of it, as soon as that can be read."""
 
-from tasks_app.attempts import begin
+from tasks_app.attempts import adopt, begin
 from tasks_app.flusher import get_flusher
+from tasks_app.log import PAGE_LINES
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
 from tests.doubles import controlled_cache, read
@@ -92,3 +93,24 @@ def test_next_attempt_goes_on_from_the_end_of_the_last():
     snapshot = end(second)
     assert (snapshot.state, snapshot.attempt, snapshot.error) == ("succeeded", 2, None)
     assert snapshot.seq > first.snapshot.seq
+
+
+def test_log_of_an_attempt_that_began_in_an_outage_leaves_that_of_the_last_alone():
+    with controlled_cache() as controls:
+        first = begin(make_anew())
+        first.log("of the first")
+        get_flusher().flush()
+        get_flusher().remove(first)
+        controls.break_down("get_many")
+        second = begin(make_anew())
+        second.log("of the second")
+        controls.repair()
+        snapshot = end(second)
+        pages = get_store()._cache.get_many(["tasks_app:log:t1:0", "tasks_app:log:t1:1"])
+    assert snapshot.logged == PAGE_LINES + 1
+    assert ["first" in pages["tasks_app:log:t1:0"], "second" in pages["tasks_app:log:t1:1"]] == [True, True]
+
+
+def test_task_that_has_ended_is_not_looked_after_any_more():
+    adopt(add_queued().cancelled(now=NOW))
+    assert get_flusher().find("t1") is None

@@ -25,6 +25,8 @@ def test_every_call_works_outside_a_task():
     progress.advance(2)
     progress.advance(n=2)
     progress.meta(a=1)
+    progress.log("x")
+    progress.log("x", level="error")
     progress.stages({"a": 1})
     with progress.stage("a"):
         pass

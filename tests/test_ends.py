@@ -122,6 +122,12 @@ def test_many_ends_are_looked_for_a_hundred_at_a_time(flusher, time, shared_cach
     assert sizes == [100, 100, 50]
 
 
+def test_job_that_was_handed_back_is_no_end(flusher, shared_cache):
+    begin(flusher).hand_back()
+    flusher.flush()
+    assert not flusher._ends
+
+
 def test_ends_in_a_cache_of_this_process_are_not_kept(flusher):
     end(flusher)
     assert not flusher._ends

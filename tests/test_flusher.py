@@ -1,5 +1,7 @@
 """The write path behind the jobs: batches, signs of life, cancels, and a cache that fails."""
 
+import json
+
 import pytest
 
 from tasks_app import wakeups
@@ -165,6 +167,117 @@ def test_all_that_has_not_ended_can_be_ended_as_lost(flusher):
     flusher.end_all()
     flusher.flush()
     assert [(read(name).state, read(name).progress) for name in ("t1", "t2")] == [("succeeded", 100), ("lost", 25)]
+
+
+# --- logs ---
+
+
+def read_page(task_id: str = "t1", slot: int = 0) -> list[str]:
+    """Return the texts of the lines in a stored page."""
+    text = get_store().read_pages([(task_id, slot)]).get((task_id, slot), '{"lines":[]}')
+    return [line["text"] for line in json.loads(text)["lines"]]
+
+
+def test_line_is_written_with_the_snapshot_that_counts_it(flusher):
+    progress = begin(flusher)
+    progress.log("one")
+    flusher.flush()
+    assert (read_page(), read().logged) == (["one"], 1)
+
+
+def test_line_alone_is_no_new_version(flusher):
+    progress = begin(flusher)
+    flusher.flush()
+    progress.log("one")
+    flusher.flush()
+    assert (read().seq, read().logged) == (2, 1)
+
+
+def test_line_alone_is_published_and_sends_no_signal(flusher, monkeypatch):
+    progress = begin(flusher)
+    flusher.flush()
+    heard, sent = [], []
+    monkeypatch.setattr(flusher.signals, "send", sent.append)
+    listener = heard.extend
+    wakeups.listen(listener)
+    try:
+        progress.log("one")
+        flusher.flush()
+        flusher.flush()
+    finally:
+        wakeups.ignore(listener)
+    assert (heard, sent) == (["t1"], [])
+
+
+def test_line_and_report_are_published_once(flusher):
+    progress = begin(flusher)
+    heard = []
+    listener = heard.extend
+    wakeups.listen(listener)
+    try:
+        progress.log("one")
+        flusher.flush()
+    finally:
+        wakeups.ignore(listener)
+    assert heard == ["t1"]
+
+
+def test_logs_and_snapshots_of_many_tasks_are_one_round_trip(flusher):
+    for number in range(20):
+        begin(flusher, f"t{number}").log("one")
+    with recorded_cache() as calls:
+        flusher.flush()
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 40)]
+
+
+def test_line_is_not_written_again(flusher):
+    progress = begin(flusher)
+    progress.log("one")
+    flusher.flush()
+    progress.update(current=1)
+    with recorded_cache() as calls:
+        flusher.flush()
+        assert [keys for _, keys, _ in calls] == [["tasks_app:task:t1"]]
+
+
+def test_line_before_the_end_is_counted_by_the_last_snapshot(flusher):
+    progress = begin(flusher)
+    progress.log("last words")
+    progress.succeed()
+    flusher.flush()
+    assert (read_page(), read().state, read().logged) == (["last words"], "succeeded", 1)
+
+
+def test_line_after_a_failure_of_the_cache_is_written_with_those_before(flusher):
+    progress = begin(flusher)
+    with controlled_cache("set_many") as controls:
+        progress.log("one")
+        assert not flusher.flush()
+        progress.log("two")
+        controls.repair()
+        assert flusher.flush()
+        assert (read_page(), read().logged) == (["one", "two"], 2)
+
+
+def test_page_that_the_cache_refused_is_written_again(flusher, monkeypatch):
+    progress = begin(flusher)
+    progress.log("one")
+    monkeypatch.setattr(get_store()._cache, "set_many", lambda texts, ttl: [key for key in texts if ":log:" in key])
+    assert not flusher.flush()
+    monkeypatch.undo()
+    assert flusher.flush()
+    assert read_page() == ["one"]
+
+
+def test_no_more_than_log_lines_wait_in_an_outage(flusher, settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "LOG_LINES": 10}
+    progress = begin(flusher)
+    with controlled_cache("set_many"):
+        for number in range(1000):
+            progress.log(number)
+            flusher.flush()
+    assert sum(len(json.loads(page)["lines"]) for page in progress.pages.values()) <= 100
+    assert flusher.flush()
 
 
 # --- signs of life ---

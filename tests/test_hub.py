@@ -11,10 +11,11 @@ import pytest
 from django.core.cache import caches
 
 from tasks_app import wakeups
-from tasks_app.hub import Hub, View, Watch, _hubs, get_hub
+from tasks_app.hub import Hub, _hubs, get_hub
 from tasks_app.state import Snapshot, State
 from tasks_app.store import get_store
 from tasks_app.stream import Stream
+from tasks_app.watch import View, Watch
 from tests.caches import CONTROLLED_CACHES, CacheDown, Controls, controls
 from tests.viewers import (
     NOW,

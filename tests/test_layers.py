@@ -18,6 +18,7 @@ LAYERS = {
     "clock": 0,
     "pace": 0,
     "silence": 0,
+    "log": 0,
     "sse": 0,
     "signals": 0,
     "compat": 0,
@@ -31,6 +32,8 @@ LAYERS = {
     "layers": 1,
     "wakeups": 1,
     "observer": 2,
+    "watch": 2,
+    "logreader": 2,
     "hub": 2,
     "arrivals": 2,
     "ends": 2,
@@ -38,6 +41,8 @@ LAYERS = {
     "reporter": 3,
     "current": 3,
     "stream": 3,
+    "logstream": 3,
+    "handlers": 3,
     "control": 4,
     "attempts": 4,
     "queueing": 4,
@@ -63,7 +68,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "failures", "state", "pace", "silence", "sse", "draft", "tracking"}
+PURE = {"encoding", "failures", "state", "pace", "silence", "log", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

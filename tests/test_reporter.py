@@ -185,6 +185,56 @@ def test_advance_beyond_all_numbers_is_refused(job):
     assert take(job).current == int(1e308)
 
 
+def read_log(job):
+    """Return the level and the text of each line that is to be written."""
+    job.take()
+    return [(line["level"], line["text"]) for page in job.pages.values() for line in json.loads(page)["lines"]]
+
+
+def test_line_has_its_time_its_level_and_its_text(job, time):
+    time.move(1.5)
+    job.log("Hello")
+    job.take()
+    assert json.loads(job.pages[0]) == {
+        "offset": 0,
+        "lines": [{"t": "2026-01-31T12:00:01.500Z", "level": "info", "text": "Hello"}],
+    }
+
+
+def test_text_of_a_line_may_be_any_object(job):
+    job.log(ValueError("as text"), "ERROR")
+    assert read_log(job) == [("error", "as text")]
+
+
+@pytest.mark.parametrize(("level", "error"), [(30, TypeError), ("", ValueError)])
+def test_log_refuses_what_is_no_level_and_logs_nothing(job, level, error):
+    with pytest.raises(error, match="level must be a text"):
+        job.log("x", level)
+    assert read_log(job) == []
+
+
+def test_log_may_be_called_while_another_thread_takes_a_snapshot(job):
+    with job._lock:
+        worker = threading.Thread(target=job.log, args=("x",), daemon=True)
+        worker.start()
+        worker.join(5)
+        assert not worker.is_alive()
+    assert read_log(job) == [("info", "x")]
+
+
+def test_log_wakes_the_flusher(job, flusher):
+    take(job)
+    flusher._changed.clear()
+    job.log("x")
+    assert flusher._changed.is_set()
+
+
+def test_log_is_no_change_that_viewers_see(job):
+    before = take(job)
+    job.log("x")
+    assert take(job).to_wire() == before.to_wire()
+
+
 def test_advance_from_many_threads_loses_nothing(job):
     def work() -> None:
         for _ in range(2000):

@@ -1,5 +1,6 @@
 """Imports on the demo site, through a real Daphne and its database."""
 
+import json
 import os
 import re
 import sqlite3
@@ -100,6 +101,16 @@ def wait_until_uploads_are_gone(site: Site) -> None:
 
 def wait_until_importing(site: Site, task_id: str) -> None:
     wait_until(lambda: get_task(site, task_id)["progress"] >= 5, "rows were loaded", deadline=DEADLINE)
+
+
+def test_log_says_what_is_wrong_with_each_bad_row(site):
+    answer = start_import(site, HEADER + LINE + b"Ada,ada,1,2024-01-01\n" + LINE + b",ada@example.com,1,2024-01-01\n")
+    with requests.get(f"{site.url}{answer['progress_url']}?logs=1", stream=True, timeout=DEADLINE) as stream:
+        events = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith(b"data: ")]
+    assert [(line["level"], line["text"]) for event in events for line in event.get("lines", [])] == [
+        ("warning", "Line 3: email 'ada' is not an address"),
+        ("warning", "Line 5: name is missing"),
+    ]
 
 
 def test_large_import_moves_with_rate_and_eta_and_counts_exactly(site, sample):

@@ -143,6 +143,22 @@ def test_heartbeat_is_a_named_event_with_a_json_object():
     assert decode_one(sse.HEARTBEAT_EVENT) == Event("heartbeat", "{}", "")
 
 
+def test_id_is_the_line_before_an_event():
+    assert sse.encode_id("18.250") == b"id: 18.250\n"
+
+
+def test_log_frame_is_these_bytes():
+    assert sse.encode_log("t1", 7, [b'{"text":"a"}', b'{"text":"b"}']) == (
+        b'event: log\ndata: {"task_id":"t1","offset":7,"lines":[{"text":"a"},{"text":"b"}]}\n\n'
+    )
+
+
+@pytest.mark.parametrize("task_id", TRICKY_TEXTS)
+def test_no_id_of_a_task_breaks_the_frame_of_its_log(task_id):
+    event = decode_one(sse.encode_log(task_id, 0, []))
+    assert (event.kind, json.loads(event.data)) == ("log", {"task_id": task_id, "offset": 0, "lines": []})
+
+
 def test_missing_frame_is_these_bytes():
     assert sse.encode_missing("t1") == b'event: missing\ndata: {"task_id":"t1"}\n\n'
 

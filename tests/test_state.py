@@ -424,7 +424,7 @@ def test_wire_names_why_a_result_was_omitted():
 
 @pytest.mark.parametrize("snapshot", [make_queued(owner="7"), make_running(), make_running().succeeded(now=NOW)])
 def test_private_fields_are_not_on_the_wire(snapshot):
-    assert not {"owner", "beat", "runner"} & set(snapshot.to_wire())
+    assert not {"owner", "beat", "runner", "logged"} & set(snapshot.to_wire())
 
 
 def test_wire_times_are_rfc_3339_in_utc():
@@ -461,9 +461,28 @@ def test_stored_text_round_trips(status, unit, meta, result, owner, names):
         assert json.loads(Snapshot.from_json(text).to_json()) == json.loads(text)
 
 
+def test_log_is_no_public_change():
+    snapshot = make_running()
+    logged = snapshot.having_logged(7)
+    assert (logged.logged, logged.event_id, logged.to_wire()) == (7, snapshot.event_id, snapshot.to_wire())
+
+
+def test_log_without_news_is_no_change():
+    snapshot = make_running().having_logged(7)
+    assert snapshot.having_logged(7) is snapshot
+
+
+def test_new_attempt_knows_how_far_the_log_goes():
+    assert make_running().having_logged(7).begun(now=NOW).logged == 7
+
+
+def test_stored_text_of_an_earlier_version_has_no_log():
+    assert Snapshot.from_json(_without("logged")) == make_running()
+
+
 def test_stored_text_keeps_the_private_fields():
-    snapshot = make_queued(owner="7", runner="celery").begun(now=NOW)
-    assert (snapshot.owner, snapshot.runner, snapshot.beat) == ("7", "celery", 1)
+    snapshot = make_queued(owner="7", runner="celery").begun(now=NOW).having_logged(7)
+    assert (snapshot.owner, snapshot.runner, snapshot.beat, snapshot.logged) == ("7", "celery", 1, 7)
     assert Snapshot.from_json(snapshot.to_json()) == snapshot
 
 

@@ -119,6 +119,20 @@ def test_saving_nothing_is_harmless(store):
     store.save([])
 
 
+def test_pages_of_logs_are_read_back(store):
+    store.save([make_snapshot("t1"), make_snapshot("t2")], {"t1": {0: "first", 20: "last"}, "t2": {0: "only"}})
+    assert store.read_pages([("t1", 0), ("t1", 20), ("t2", 0), ("t2", 1)]) == {
+        ("t1", 0): "first",
+        ("t1", 20): "last",
+        ("t2", 0): "only",
+    }
+
+
+def test_page_is_of_one_task_and_slot_alone(store):
+    store.save([make_snapshot("t:1")], {"t:1": {2: "text"}})
+    assert store.read_pages([("t", 12), ("t", 1), ("t:1:2", 2), ("t:1", 12)]) == {}
+
+
 def test_unknown_task_is_none(store):
     assert store.get("unknown") is None
 
@@ -288,6 +302,32 @@ def test_save_of_many_tasks_is_one_round_trip():
         assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 50)]
 
 
+def test_logs_are_saved_with_the_snapshots_and_before_them():
+    with recorded_cache() as calls:
+        get_store().save([make_snapshot("t1"), make_snapshot("t2")], {"t2": {0: "page", 1: "page"}})
+        keys = ["log:t2:0", "log:t2:1", "task:t1", "task:t2"]
+        assert calls == [("set_many", [f"tasks_app:{key}" for key in keys], 86400)]
+
+
+def test_logs_are_saved_before_snapshots_that_are_kept_for_another_time():
+    ended = make_snapshot("t2").cancelled(now=NOW)
+    with recorded_cache() as calls:
+        get_store().save([make_snapshot("t1"), ended], {"t2": {0: "page"}})
+        assert [keys for _, keys, _ in calls] == [["tasks_app:log:t2:0", "tasks_app:task:t1"], ["tasks_app:task:t2"]]
+
+
+def test_read_of_many_pages_is_one_round_trip():
+    with recorded_cache() as calls:
+        get_store().read_pages((f"t{number}", 0) for number in range(50))
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 50)]
+
+
+def test_read_of_no_pages_is_no_round_trip():
+    with recorded_cache() as calls:
+        get_store().read_pages([])
+        assert calls == []
+
+
 def test_looking_for_cancels_is_one_round_trip():
     with recorded_cache() as calls:
         get_store().find_cancelled(f"t{number}" for number in range(50))
@@ -314,6 +354,14 @@ def test_task_that_begins_later_is_kept_until_then_and_for_active_ttl():
     with recorded_cache() as calls:
         get_store().add(make_snapshot("added"), delay=1000.5)
         assert find_timeouts(calls) == {"added": 1100}
+
+
+@pytest.mark.parametrize(("retention", "active_ttl"), [(7, 99), (99, 7)])
+def test_log_outlives_its_task_for_retention(settings, retention, active_ttl):
+    settings.TASKS_APP = {"RETENTION": retention, "ACTIVE_TTL": active_ttl}
+    with recorded_cache() as calls:
+        get_store().save([make_snapshot()], {"t1": {0: "page"}})
+        assert ("set_many", 99) in [(method, timeout) for method, keys, timeout in calls if "log" in keys[0]]
 
 
 @override_settings(TASKS_APP={"RETENTION": 1.2, "ACTIVE_TTL": 5.5})
@@ -343,13 +391,14 @@ def test_claim_blocks_for_a_minute_and_holds_for_a_day():
         lambda store: store.save([make_snapshot()]),
         lambda store: store.read(["t1"]),
         lambda store: store.get("t1"),
+        lambda store: store.read_pages([("t1", 0)]),
         lambda store: store.request_cancel("t1"),
         lambda store: store.find_cancelled(["t1"]),
         lambda store: store.claim("key", "text"),
         lambda store: store.fulfil("key", "text"),
         lambda store: store.release("key"),
     ],
-    ids=["add", "save", "read", "get", "request_cancel", "find_cancelled", "claim", "fulfil", "release"],
+    ids=["add", "save", "read", "get", "read_pages", "request_cancel", "find_cancelled", "claim", "fulfil", "release"],
 )
 def test_what_the_cache_raises_passes_through(use):
     with controlled_cache() as controls:
@@ -374,6 +423,11 @@ REFUSING = {"default": {"BACKEND": "tests.test_store.RefusingCache", "LOCATION":
 @override_settings(CACHES=REFUSING)
 def test_cache_that_refuses_without_raising_names_the_tasks():
     assert get_store().save([make_snapshot()]) == {"t1"}
+
+
+@override_settings(CACHES=REFUSING)
+def test_cache_that_refuses_a_page_names_its_task():
+    assert get_store().save([], {"t1": {0: "page"}}) == {"t1"}
 
 
 @override_settings(CACHES=REFUSING)

@@ -15,6 +15,7 @@ from tasks_app.stream import Stream
 from tests import jobs
 from tests.answers import assert_problem, start_named
 from tests.caches import CONTROLLED_CACHES, Controls, controls
+from tests.doubles import begin
 from tests.viewers import (
     NOW,
     decode,
@@ -192,6 +193,24 @@ async def test_unknown_heartbeat_is_refused_with_those_allowed(client):
     assert_problem(response, 400, "'loud'", "'comment'", "'event'")
 
 
+@pytest.mark.parametrize("place", ["/task-progress/t1?", "/task-progress?task=t1&"])
+@pytest.mark.parametrize(("query", "types"), [("logs=1", {"log"}), ("logs=0", set()), ("", set())])
+async def test_log_is_for_those_who_ask(client, flusher, place, query, types):
+    job = begin(flusher)
+    job.log("one")
+    job.succeed()
+    flusher.flush()
+    events = await read_events(await client.get(place + query))
+    assert {event.type for event in events} == {"message", "end"} | types
+
+
+@pytest.mark.parametrize("place", ["/task-progress/t1?", "/task-progress?task=t1&"])
+@pytest.mark.parametrize("value", ["", "2", "true", "yes", "%C3%A9"])
+async def test_unknown_value_of_logs_is_refused_with_those_allowed(client, place, value):
+    put(RUNNING)
+    assert_problem(await client.get(f"{place}logs={value}"), 400, "'logs' is", "'0', '1'")
+
+
 @pytest.mark.parametrize("place", ["/task-progress/t1", "/task-progress?task=t1"])
 async def test_head_answers_the_headers_alone(client, place):
     put(RUNNING)
@@ -219,7 +238,20 @@ async def test_header_wins_over_the_query(client):
     assert len(await read_events(response)) == 2
 
 
-@pytest.mark.parametrize("last_event_id", ["2", "", "x", "3-stalled", "end", "9" * 5000, "\xff"])
+@pytest.mark.parametrize(
+    ("last_event_id", "status"), [("3.2", 204), ("3.1", 200), ("2.2", 200), ("3", 200), ("x", 200)]
+)
+async def test_client_that_has_the_end_and_every_line_is_answered_204(client, flusher, last_event_id, status):
+    job = begin(flusher)
+    job.log("one\ntwo")
+    job.succeed()
+    flusher.flush()
+    response = await client.get(f"/task-progress/t1?logs=1&last_event_id={last_event_id}")
+    assert response.status_code == status
+    response.close()
+
+
+@pytest.mark.parametrize("last_event_id", ["3.0", "2", "", "x", "3-stalled", "end", "9" * 5000, "\xff"])
 async def test_client_with_any_other_id_is_told_the_end(client, last_event_id):
     put(ENDED)
     response = await client.get("/task-progress/t1", headers={"Last-Event-ID": last_event_id})
@@ -359,7 +391,7 @@ async def test_snapshot_is_that_of_the_stream(client):
 
 async def test_snapshot_keeps_what_is_private(client):
     put(make_running("t1", owner=None))
-    assert not {"owner", "beat"} & (await client.get("/tasks/t1")).json().keys()
+    assert not {"owner", "beat", "logged"} & (await client.get("/tasks/t1")).json().keys()
 
 
 @pytest.mark.parametrize("condition", ['"2"', 'W/"2"', '"1", "2"', "*"])

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from django.core.cache import caches
 
 from tasks_app import wakeups
-from tasks_app.hub import Hub, Watch
+from tasks_app.hub import Hub
 from tasks_app.state import Report, Snapshot
 from tasks_app.store import Store, get_store
+from tasks_app.watch import Watch
 from tests.waiting import DEADLINE, wait_until
 from tests.wire import Event, EventDecoder
 

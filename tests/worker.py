@@ -1,6 +1,7 @@
 """A job in a process of its own: `python -m tests.worker`. It takes its steps from standard input, one line each.
 
-Each line is a JSON object: what to pass to `progress.update()`. At the end of input it succeeds. It prints its id.
+Each line is a JSON object: what to `log`, and what to pass to `progress.update()`. At the end of input it succeeds. It
+prints its id.
 """
 
 import json
@@ -16,4 +17,7 @@ with task_run("remote") as progress:
     get_snapshot(progress.task_id)  # now it is stored
     print(progress.task_id, flush=True)  # noqa: T201
     for line in sys.stdin:
-        progress.update(**json.loads(line))
+        order = json.loads(line)
+        if "log" in order:
+            progress.log(order.pop("log"))
+        progress.update(**order)

@@ -1,0 +1,53 @@
+"""What makes the logging module write to the log of a task."""
+
+import copy
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .conf import get_settings
+from .current import get_bound
+
+
+class LogHandler(logging.Handler):
+    """Logs each record to the task that runs in this thread or coroutine; outside one it does nothing.
+
+    Whoever may see the task may read it. So unless errors are exposed (EXPOSE_ERRORS), tracebacks are left out, and an
+    exception among a record's arguments is shown as its type.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record; those of this app itself are left out."""
+        task = get_bound()
+        if task is None or record.name.partition(".")[0] == "tasks_app":
+            return
+        try:
+            shown = _without_errors(record) if _has_errors(record) and not get_settings().exposes_errors else record
+            task.log(self.format(shown), record.levelname)
+        except Exception:
+            self.handleError(record)
+
+
+def _has_errors(record: logging.LogRecord) -> bool:
+    if record.exc_info or record.exc_text or record.stack_info:
+        return True
+    return any(isinstance(value, BaseException) for value in (record.msg, *_get_args(record)))
+
+
+def _get_args(record: logging.LogRecord) -> Iterable[object]:
+    return record.args.values() if isinstance(record.args, Mapping) else record.args or ()
+
+
+def _without_errors(record: logging.LogRecord) -> logging.LogRecord:
+    shown = copy.copy(record)  # other handlers get the same record
+    shown.exc_info = shown.exc_text = shown.stack_info = None
+    shown.msg = _hide(record.msg)
+    if isinstance(record.args, Mapping):
+        shown.args = {name: _hide(value) for name, value in record.args.items()}
+    elif record.args:
+        shown.args = tuple(map(_hide, record.args))
+    return shown
+
+
+def _hide(value: Any) -> Any:
+    return type(value).__name__ if isinstance(value, BaseException) else value

@@ -1,0 +1,94 @@
+"""What is known of a task that someone of this process looks at, with its frames."""
+
+from functools import cached_property
+from typing import Protocol
+from weakref import WeakSet
+
+from . import sse
+from .log import Log
+from .silence import Silence
+from .state import Snapshot
+
+
+class Viewer(Protocol):
+    """What the hub must know of an open stream."""
+
+    def notify(self, watch: "Watch") -> None:
+        """Take note that a task changed, or that there is more of its log."""
+
+    def tick(self) -> None:
+        """Take note that half a KEEPALIVE has passed."""
+
+
+class View:
+    """One public version of a task, with its frames: made once, and the same bytes for every stream.
+
+    Raises:
+        ValueError, RecursionError: the snapshot holds what is not JSON.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.event_id = snapshot.event_id
+        self.is_terminal = snapshot.is_terminal
+        #: The unnamed event.
+        self.frame = sse.encode_snapshot(snapshot)
+
+    @cached_property
+    def end_frame(self) -> bytes:
+        """The event that ends a stream."""
+        return sse.encode_end(self.snapshot)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The unnamed event without its id, for streams that have ids of their own."""
+        return _without_id(self.frame)
+
+    @cached_property
+    def end_data(self) -> bytes:
+        """The event that ends a stream, without its id."""
+        return _without_id(self.end_frame)
+
+    @cached_property
+    def last_frames(self) -> bytes:
+        """Both, for the streams that are told of the end."""
+        return self.frame + self.end_frame
+
+
+class Watch:
+    """A task that someone of this process looks at; `view` is None as long as no such task is known."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        self.viewers: WeakSet[Viewer] = WeakSet()
+        self.view: View | None = None
+        self.silence = Silence()
+        #: Those who look at the log, too; as long as there are some, `log` is not None.
+        self.log_viewers: WeakSet[Viewer] = WeakSet()
+        self.log: Log | None = None
+
+    @property
+    def logged(self) -> int:
+        """The offset after the last line that the task has logged."""
+        return self.silence.snapshot.logged if self.silence.snapshot is not None else 0
+
+    def apply(self, text: str | None, *, monotonic: float) -> bool:
+        """Take in what the store holds; is there anything new to show?"""
+        if not self.silence.hear(text, monotonic=monotonic):
+            return False
+        assert self.silence.snapshot is not None
+        return self._show(self.silence.snapshot)
+
+    def stall(self) -> bool:
+        """Show the task as one that gives no sign of life; is that news?"""
+        return self.view is not None and self._show(self.view.snapshot.as_stalled())
+
+    def _show(self, snapshot: Snapshot) -> bool:
+        if self.view is not None and self.view.event_id == snapshot.event_id:
+            return False
+        self.view = View(snapshot)
+        return True
+
+
+def _without_id(frame: bytes) -> bytes:
+    return frame.partition(b"\n")[2]

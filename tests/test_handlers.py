@@ -1,0 +1,167 @@
+"""The handler that makes the logging module write to the log of the task that runs."""
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tasks_app import LogHandler, task_run
+from tasks_app.current import bind
+from tasks_app.reporter import Progress
+from tests.servers import ROOT
+
+
+@pytest.fixture
+def logger(job) -> Iterator[logging.Logger]:
+    """A logger with the handler, in the context of `job`."""
+    logger, handler = logging.getLogger("shop"), LogHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    bind(job)
+    yield logger
+    bind(None)
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
+
+
+def read_log(job: Progress) -> list[tuple[str, str]]:
+    """Return the level and the text of each line that is to be written."""
+    job.take()
+    return [(line["level"], line["text"]) for page in job.pages.values() for line in json.loads(page)["lines"]]
+
+
+def raise_and_log(logger: logging.Logger, *args: object, **options: object) -> None:
+    try:
+        raise ValueError("the secret")
+    except ValueError:
+        logger.exception(*args, **options)
+
+
+def test_record_is_a_line_with_its_level_in_lower_case(logger, job):
+    logger.warning("%d rows are bad", 3)
+    assert read_log(job) == [("warning", "3 rows are bad")]
+
+
+def test_record_of_several_lines_is_as_many(logger, job):
+    logger.info("one\ntwo")
+    assert read_log(job) == [("info", "one"), ("info", "two")]
+
+
+def test_record_is_formatted_as_the_handler_says(logger, job):
+    logger.handlers[0].setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logger.info("Hello")
+    assert read_log(job) == [("info", "shop: Hello")]
+
+
+def test_record_below_the_level_of_the_handler_is_left_out(logger, job):
+    logger.handlers[0].setLevel("ERROR")
+    logger.warning("no")
+    logger.error("yes")
+    assert read_log(job) == [("error", "yes")]
+
+
+def test_record_outside_a_task_is_left_out(logger, job):
+    bind(None)
+    logger.warning("nobody runs")
+    assert read_log(job) == []
+
+
+async def test_record_goes_to_the_task_of_its_coroutine(logger):
+    async def work(name: str) -> list[tuple[str, str]]:
+        async with task_run(name) as task:
+            await asyncio.sleep(0)
+            logger.info(name)
+            with task._lock:
+                return read_log(task)
+
+    assert await asyncio.gather(*map(work, "ab")) == [[("info", "a")], [("info", "b")]]
+
+
+@pytest.mark.parametrize("name", ["tasks_app", "tasks_app.anything"])
+def test_record_of_this_app_is_left_out(logger, job, name):
+    """Else what goes wrong with a log would be logged in it."""
+    own = logging.getLogger(name)
+    own.addHandler(logger.handlers[0])
+    own.error("no")
+    own.removeHandler(logger.handlers[0])
+    assert read_log(job) == []
+
+
+def test_logger_whose_name_begins_alike_is_another(logger, job):
+    other = logging.getLogger("tasks_apple")
+    other.addHandler(logger.handlers[0])
+    other.error("yes")
+    other.removeHandler(logger.handlers[0])
+    assert read_log(job) == [("error", "yes")]
+
+
+def test_record_that_cannot_be_formatted_does_not_stop_the_job(logger, job, capsys, monkeypatch):
+    monkeypatch.setattr(logger, "propagate", False)  # pytest's own handler raises
+    logger.info("%d", "no number")
+    logger.info("Going on")
+    assert read_log(job) == [("info", "Going on")]
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
+# What viewers may not see
+
+
+@pytest.mark.parametrize("exposes", [True, False])
+def test_traceback_is_shown_only_where_errors_are_exposed(logger, job, settings, exposes):
+    settings.TASKS_APP = {**settings.TASKS_APP, "EXPOSE_ERRORS": exposes}
+    raise_and_log(logger, "It failed")
+    lines = [text for _, text in read_log(job)]
+    assert lines[0] == "It failed"
+    assert ("ValueError: the secret" in lines) == exposes
+    assert (len(lines) > 1) == exposes
+
+
+@pytest.mark.parametrize(
+    ("args", "shown"),
+    [
+        (("It failed: %s", ValueError("the secret")), "It failed: ValueError"),
+        (("It failed: %r", ValueError("the secret")), "It failed: 'ValueError'"),
+        (("It failed: %(error)s", {"error": ValueError("the secret")}), "It failed: ValueError"),
+        ((ValueError("the secret"),), "ValueError"),
+        (("%d rows, then %s", 3, KeyError("the secret")), "3 rows, then KeyError"),
+    ],
+)
+@pytest.mark.parametrize("exposes", [True, False])
+def test_exception_is_shown_as_its_type_unless_errors_are_exposed(logger, job, settings, args, shown, exposes):
+    settings.TASKS_APP = {**settings.TASKS_APP, "EXPOSE_ERRORS": exposes}
+    logger.error(*args)
+    ((_, text),) = read_log(job)
+    assert ("the secret" in text) == exposes
+    assert exposes or text == shown
+
+
+def test_stack_and_traceback_that_another_handler_has_formatted_are_left_out(logger, job):
+    other = logging.StreamHandler()
+    logger.handlers.insert(0, other)
+    raise_and_log(logger, "It failed", stack_info=True)
+    logger.removeHandler(other)
+    assert read_log(job) == [("error", "It failed")]
+
+
+def test_other_handlers_get_the_record_as_it_is(logger, job, caplog):
+    raise_and_log(logger, "It failed: %s", error := ValueError("the secret"))
+    (record,) = caplog.records
+    assert record.args == (error,)
+    assert record.exc_info is not None
+
+
+def test_handler_can_be_named_in_the_settings(tmp_path):
+    """They are read before the apps are ready."""
+    handlers = {"task": {"class": "tasks_app.LogHandler"}}
+    logging_settings = {"version": 1, "handlers": handlers, "root": {"handlers": ["task"]}}
+    (tmp_path / "logging_settings.py").write_text(f"from tests.settings import *\nLOGGING = {logging_settings!r}\n")
+    code = "import django, logging; django.setup(); print(type(logging.getLogger().handlers[0]).__name__)"
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "logging_settings", "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", code]
+    run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert (run.stdout, run.stderr) == ("LogHandler\n", "")
