@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, group, shared_task
@@ -84,6 +86,16 @@ def run_until_cancelled(self: Any) -> None:
 def ignore_cancel(self: Any) -> str:
     progress.update(current=1, total=2, status="Deaf")
     return str(hear(self.request.id))
+
+
+@app.task
+def wait_for_file(path: str) -> str:
+    """Wait without the broker, which may be away."""
+    progress.update(current=1, total=2, status="Waiting")
+    pause = threading.Event()
+    while not Path(path).exists():
+        pause.wait(0.05)
+    return "found"
 
 
 @app.task(bind=True)
