@@ -38,6 +38,7 @@ LAYERS = {
     "arrivals": 2,
     "ends": 2,
     "flusher": 2,
+    "record": 3,
     "reporter": 3,
     "current": 3,
     "stream": 3,
