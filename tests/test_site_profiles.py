@@ -42,8 +42,8 @@ COMMANDS = {
         "python manage.py db_worker --no-reload": 2,
     },
     "celery": {
-        "daphne -b 0.0.0.0 -p 8000 progress_site.asgi:application": 1,
-        "celery -A progress_site worker": 1,
+        "daphne -b 0.0.0.0 -p 8000 progress_site.asgi:application": 2,
+        "celery -A progress_site worker": 2,
     },
 }
 
@@ -94,7 +94,7 @@ def run(command: str, env: Mapping[str, str], stack: ExitStack) -> list[Server]:
     if program == "daphne":
         return [stack.enter_context(run_daphne(arguments[-1], env=env))]
     if program == "celery":
-        stack.enter_context(run_celery("--concurrency=2", env=env, app=arguments[1]))
+        stack.enter_context(run_celery("--concurrency=1", env=env, app=arguments[1]))
     elif arguments[1] == "db_worker":
         stack.enter_context(run_command([sys.executable, *arguments], env=env))
     else:
@@ -139,9 +139,19 @@ def test_database_profile_with_redis_shows_changes_at_once(env, valkey, tmp_path
     assert len(snapshots) >= 10
 
 
-def test_celery_profile_runs_the_simulation_to_its_end(env, valkey):
-    with run_profile(env | {"DJANGO_PROFILE": "celery", "DJANGO_REDIS_URL": valkey}) as (server,):
-        assert "100%" in run_client(server)
+def test_viewers_of_both_web_processes_follow_the_tasks_of_both_celery_workers(env, valkey, tmp_path):
+    with run_profile(env | {"DJANGO_PROFILE": "celery", "DJANGO_REDIS_URL": valkey}) as servers:
+        assert "100%" in run_client(servers[0])
+        sites = [Site(server.url, tmp_path, tmp_path) for server in servers]
+        # More than one worker takes for itself in advance; each runs one at a time.
+        tasks = [start_simulation(site, duration=2)["task_id"] for site in sites * 4]
+        wait_until(lambda: count_running(sites[0], tasks) == 2, "both workers run a task", deadline=DEADLINE)
+        followed = [follow(f"{site.url}/task-progress/{task_id}") for task_id in tasks for site in sites]
+    assert [snapshots[-1]["state"] for snapshots in followed] == ["succeeded"] * 16
+
+
+def count_running(site: Site, tasks: list[str]) -> int:
+    return [get_task(site, task_id)["state"] for task_id in tasks].count("running")
 
 
 def test_progress_is_shown_while_an_import_locks_the_database(env, tmp_path):
