@@ -532,6 +532,7 @@ async def test_failure_to_read_a_log_is_none_to_whoever_opens_a_stream(cache, jo
     plain.show_one(None)
     assert (await read_events(plain))[-1].type == "end"
     cache.repair()
+    assert [tell(event) for event in decode(await read_next(stream))] == [["one"], "running"]
     stream.close()
 
 
