@@ -159,10 +159,10 @@ def test_job_does_not_wait_for_a_cache_that_hangs(live_flusher):
     with controlled_cache() as controls:
         original = Store.save
 
-        def hang(self, snapshots):
+        def hang(self, *args):
             hangs.set()
             go_on.wait(10)
-            return original(self, snapshots)
+            return original(self, *args)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Store, "save", hang)
