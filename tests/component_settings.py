@@ -1,0 +1,24 @@
+"""The site whose pages hold components; with VALKEY_URL its tasks outlive it."""
+
+import os
+
+from tests.wire_settings import *  # noqa: F403
+from tests.wire_settings import INSTALLED_APPS as BASE_APPS
+
+ROOT_URLCONF = "tests.component_urls"
+INSTALLED_APPS = [*BASE_APPS, "django.contrib.staticfiles", "django_htmx"]
+STATIC_URL = "static/"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+if "VALKEY_URL" in os.environ:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": os.environ["VALKEY_URL"],
+        }
+    }
