@@ -1,11 +1,12 @@
 """Pictures of the component in each state: `python -m tests.gallery FOLDER`."""
 
-import json
 import sys
 from pathlib import Path
 
-from tests.browser import open_page
-from tests.canned import make_component, show
+from playwright.sync_api import Browser
+
+from tests.browser import open_browser, open_tab
+from tests.stub import Stub, encode, make_component, run_stub
 
 STAGES = [
     {"name": "Load sources", "weight": 1, "progress": 100, "state": "succeeded"},
@@ -56,25 +57,33 @@ LINES = [
     {"t": "2026-03-01T09:41:12.000Z", "level": "warning", "text": 'Row 611: "12,oo" is not a number, skipped'},
     {"t": "2026-03-01T09:41:13.000Z", "level": "info", "text": "Rendering chart 18 of 25"},
 ]
-STREAM = f"event: log\ndata: {json.dumps({'task_id': 'stages', 'offset': 0, 'lines': LINES})}\n\n"
+LOG = encode({"task_id": "stages", "offset": 0, "lines": LINES}, event="log")
+
+VIEWS = {
+    "wide-light": {"width": 604, "scheme": "light"},
+    "wide-dark": {"width": 604, "scheme": "dark"},
+    "phone-light": {"width": 320, "scheme": "light"},
+    "phone-dark": {"width": 320, "scheme": "dark"},
+    "right-to-left": {"width": 604, "scheme": "light", "lang": "ar", "dir": "rtl"},
+}
 
 
 def save_pictures(folder: Path) -> None:
-    """Save what a wide page and a phone show, light and dark, and a page that is read from right to left."""
+    """Save what a wide page, a phone and a page that is read from right to left show."""
     folder.mkdir(parents=True, exist_ok=True)
-    for scheme in ("light", "dark"):
-        for name, width in (("wide", 604), ("phone", 320)):
-            with open_page(
-                viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-            ) as page:
-                show(page, *COMPONENTS, stream=STREAM)
-                page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
-                page.locator(".line").last.wait_for()
-                page.screenshot(path=folder / f"{name}-{scheme}.png", full_page=True)
-    with open_page(viewport={"width": 604, "height": 900}) as page:
-        show(page, *COMPONENTS, stream=STREAM, language="ar", direction="rtl")
+    with open_browser() as browser, run_stub() as stub:
+        stub.greeting = LOG
+        for name, view in VIEWS.items():
+            save_picture(browser, stub, folder / f"{name}.png", **view)
+
+
+def save_picture(browser: Browser, stub: Stub, path: Path, *, width: int, scheme: str, **language: str) -> None:
+    viewport = {"width": width, "height": 900}
+    with open_tab(browser, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as page:
+        stub.show(page, *COMPONENTS, **language)
+        page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
         page.locator(".line").last.wait_for()
-        page.screenshot(path=folder / "right-to-left.png", full_page=True)
+        page.screenshot(path=path, full_page=True)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,14 @@ export function build(root, on) {
     button.addEventListener("click", onClick);
     return button;
   };
-  const question = make("span", "question");
+  const question = make("span", "question", { dir: "auto" });
   const answers = [makeButton("yes", () => on.answer(true)), makeButton("no", () => on.answer(false))];
   const confirmation = make("span", "confirmation", { class: "actions", role: "group" }, question, ...answers);
+  confirmation.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      on.answer(false);
+    }
+  });
   const actions = make("span", "actions", {}, makeButton("cancel", on.ask), confirmation);
   const name = make("span", "name", { id: "name", dir: "auto" });
   const head = make("div", "head", {}, makeIcon(parts), name, make("span", "percent"), actions);
@@ -77,7 +82,7 @@ export function makeLine({ time, level, text }) {
 export function setText(element, text) {
   if (element.textContent !== text) {
     element.textContent = text;
-    element.title = element.dir === "auto" ? text : "";
+    element.title = ["name", "status"].includes(element.classList[0]) ? text : "";
   }
 }
 

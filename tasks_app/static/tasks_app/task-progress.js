@@ -91,7 +91,6 @@ export class TaskProgressElement extends HTMLElement {
       ask: () => this.#confirm(true),
       answer: (isYes) => (isYes ? this.cancel() : this.#confirm(false)),
     });
-    this.#parts.confirmation.onkeydown = ({ key }) => key === "Escape" && this.#confirm(false);
     readTexts();
     this.#follow();
   }
