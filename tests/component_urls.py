@@ -5,7 +5,9 @@ from django.template import RequestContext, Template
 from django.urls import path
 from django.utils.html import escape
 
-from tasks_app import get_snapshot
+from tasks_app import get_snapshot, make_token
+from tasks_app.store import get_store
+from tests.viewers import make_running
 from tests.wire_urls import urlpatterns as wire_patterns
 
 STRICT = (
@@ -38,6 +40,19 @@ def show_row(request: HttpRequest, task_id: str) -> HttpResponse:
     return HttpResponse(f"{snapshot.progress}% {escape(snapshot.status)}")
 
 
+def show_owned(request: HttpRequest) -> HttpResponse:
+    """Show three tasks of somebody else, two of them by a token."""
+    task_ids = ["owned-1", "owned-2", "owned-3"]
+    get_store().save([make_running(task_id, owner="7") for task_id in task_ids])
+    tokens = [make_token(task_id) for task_id in task_ids[:2]]
+    tags = [
+        f"{{% task_progress '{task_id}' token='{token}' %}}" for task_id, token in zip(task_ids, tokens, strict=False)
+    ]
+    request.GET = request.GET.copy()
+    request.GET["body"] = "{% load tasks_app %}" + "".join(tags) + "{% task_progress 'owned-3' %}"
+    return show_page(request)
+
+
 def show_icon(request: HttpRequest) -> HttpResponse:
     """Answer what every browser asks for."""
     return HttpResponse(status=204)
@@ -46,6 +61,7 @@ def show_icon(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     *wire_patterns,
     path("favicon.ico", show_icon),
+    path("owned", show_owned),
     path("page", show_page, name="page"),
     path("rows/<str:task_id>", show_row, name="row"),
 ]

@@ -36,10 +36,14 @@ class Server:
 
 @contextmanager
 def run_daphne(
-    application: str = "tests.asgi:application", *, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    application: str = "tests.asgi:application",
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    port: int = 0,
 ) -> Iterator[Server]:
-    """Run `daphne <application>`, with `env` on top of the environment, in the folder `cwd`."""
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", "0", application]
+    """Run `daphne <application>`, with `env` on top of the environment, in the folder `cwd`; 0 is any free port."""
+    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), application]
     with _run_on_any_port(command, env, cwd) as server:
         yield server
 

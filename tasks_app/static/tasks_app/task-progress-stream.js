@@ -6,6 +6,8 @@
 const MAX_TASKS = 100; // what the server allows on one stream
 const MAX_QUERY = 6000; // characters; proxies refuse long addresses
 const FIRST_BYTE_MS = 10_000; // the server sends the current state at once, unless something on the way holds it back
+const BURST_MS = 1000; // what comes later than this after the first byte shows that nothing is held back
+const GRACE_MS = 2000; // by which a stream may be slower than a poll
 const HEARTBEAT_MS = 15_000;
 const MAX_PATIENCE_MS = 6 * 60_000;
 const MIN_BACKOFF_MS = 1000;
@@ -27,7 +29,7 @@ let isHidden = false;
  * @param {string} base - absolute URL under which the app's endpoints are, with a slash at its end
  * @param {string} taskId
  * @param {{token?: string, logs?: boolean}} options - a signed token; whether log lines are wanted
- * @param {object} follower - `show(snapshot)`, `miss()`, `log(lines)` and `carry(transport)` are called as things happen;
+ * @param {object} follower - `show(snapshot)`, `miss()`, `log(offset, lines)` and `carry(transport)` are called as things happen;
  *   the transport is "connecting", "stream" or "polling"
  * @returns {() => void} ends it
  */
@@ -52,13 +54,15 @@ function findConnection(base, taskId, options) {
 }
 
 class Connection {
-  #topics = new Map(); // task id → {token, logs, followers, snapshot, offset, isDone}
+  #topics = new Map(); // task id → {taskId, token, logs, followers, snapshot, isDone}
   #source = null; // the stream that has spoken
   #candidate = null; // the one that has not yet; it will replace the other
   #url = ""; // of the newer of both
   #transport = "connecting";
   #openedAt = 0;
+  #spokeAt = 0;
   #heardAt = 0;
+  #newsCount = 0;
   #failures = 0;
   #patience = 3 * HEARTBEAT_MS;
   #timers = {};
@@ -78,7 +82,7 @@ class Connection {
   }
 
   add(taskId, { token, logs }, follower) {
-    const topic = this.#topics.get(taskId) ?? { taskId, followers: new Set(), snapshot: null, offset: 0, isDone: false };
+    const topic = this.#topics.get(taskId) ?? { taskId, followers: new Set(), snapshot: null, isDone: false };
     this.#topics.set(taskId, topic);
     topic.followers.add(follower);
     topic.token = token ?? topic.token;
@@ -91,12 +95,8 @@ class Connection {
   }
 
   remove(taskId, follower) {
-    const topic = this.#topics.get(taskId);
-    topic?.followers.delete(follower);
-    if (topic && !topic.followers.size) {
-      this.#topics.delete(taskId);
-    }
-    this.#set("sync", () => this.#sync(), 0); // one who was only moved is back by then
+    this.#topics.get(taskId)?.followers.delete(follower);
+    this.#set("sync", () => this.#sync(), 0); // an element that was only moved is back by then
   }
 
   /** Try at once: the network, or the person, is back. */
@@ -140,6 +140,7 @@ class Connection {
   }
 
   #sync() {
+    this.#topics.forEach(({ followers }, taskId) => followers.size || this.#topics.delete(taskId));
     if (!this.#live.length) {
       this.freeze();
       if (!this.#topics.size) {
@@ -182,15 +183,12 @@ class Connection {
 
   #hear(source, take) {
     if (source === this.#candidate) {
-      this.#source?.close();
-      this.#source = source;
-      this.#candidate = null;
-      this.#heardAt = Date.now();
-      this.#clear("firstByte");
-      this.#stopPolling();
-      this.#carry("stream");
+      this.#promote();
     }
     if (source === this.#source) {
+      if (Date.now() - this.#spokeAt > BURST_MS) {
+        this.#clear("doubt");
+      }
       const gap = Date.now() - this.#heardAt;
       this.#heardAt += gap;
       this.#set("silence", () => this.#endSilence(), this.#patience);
@@ -198,11 +196,41 @@ class Connection {
     }
   }
 
+  #promote() {
+    this.#source?.close();
+    this.#source = this.#candidate;
+    this.#candidate = null;
+    this.#spokeAt = this.#heardAt = Date.now();
+    this.#clear("firstByte");
+    this.#stopPolling();
+    this.#carry("stream");
+    this.#doubt();
+  }
+
+  // Some proxies pass the beginning of a stream on, and hold the rest back. So as long as nothing has come after the
+  // beginning, a poll now and then tells whether something should have.
+  #doubt() {
+    const poll = async () => {
+      const [source, known] = [this.#source, this.#newsCount];
+      await this.#pollAll(new AbortController().signal);
+      if (source !== this.#source || this.#timers.doubt) {
+        return;
+      }
+      if (this.#newsCount === known) {
+        this.#doubt();
+      } else if (this.#heardAt - this.#spokeAt < BURST_MS) {
+        this.#set("doubt", () => this.#giveUpOnStream(), GRACE_MS);
+      }
+    };
+    this.#set("doubt", poll, FIRST_BYTE_MS);
+  }
+
   #lose(source, isRefused) {
     source.close();
     if (source === this.#source) {
       this.#source = null;
       this.#clear("silence");
+      this.#clear("doubt");
     } else if (source === this.#candidate) {
       this.#candidate = null;
       this.#clear("firstByte");
@@ -225,6 +253,7 @@ class Connection {
     this.#source = null;
     this.#url = "";
     this.#clear("silence");
+    this.#clear("doubt");
     if (this.#live.length && !this.#isOpening) {
       this.#retry();
     }
@@ -239,8 +268,7 @@ class Connection {
   }
 
   #giveUpOnStream() {
-    this.#candidate.close();
-    this.#candidate = null;
+    this.#close();
     this.#poll(POLL_MS);
     this.#set("retry", () => this.#open(), HELD_BACK_MS * (0.5 + Math.random()));
   }
@@ -256,6 +284,7 @@ class Connection {
     if (!topic || topic.isDone || !isNews(snapshot, topic.snapshot)) {
       return;
     }
+    this.#newsCount++;
     topic.snapshot = snapshot;
     topic.isDone = hasEnded(snapshot);
     topic.followers.forEach((follower) => follower.show(snapshot));
@@ -268,14 +297,8 @@ class Connection {
     }
   }
 
-  // A new stream begins with the lines that the old one has shown.
   #log({ task_id: taskId, offset, lines }) {
-    const topic = this.#topics.get(taskId);
-    const fresh = topic ? lines.slice(Math.max(topic.offset - offset, 0)) : [];
-    if (fresh.length) {
-      topic.offset = offset + lines.length;
-      topic.followers.forEach((follower) => follower.log(fresh));
-    }
+    this.#topics.get(taskId)?.followers.forEach((follower) => follower.log(offset, lines));
   }
 
   #poll(interval) {

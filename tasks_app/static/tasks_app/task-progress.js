@@ -35,6 +35,7 @@ export class TaskProgressElement extends HTMLElement {
   #isCancelling = false;
   #problem = "";
   #announced = "";
+  #lineCount = 0;
   #unfollow = null;
   #parts = null;
 
@@ -131,6 +132,7 @@ export class TaskProgressElement extends HTMLElement {
     this.#snapshot = null;
     this.#isMissing = this.#isConfirming = this.#isCancelling = false;
     this.#problem = this.#announced = "";
+    this.#lineCount = 0;
     this.#parts.log.replaceChildren();
   }
 
@@ -147,7 +149,7 @@ export class TaskProgressElement extends HTMLElement {
       this.#unfollow = follow(this.#base, taskId, options, {
         show: (snapshot) => this.#show(snapshot),
         miss: () => this.#miss(),
-        log: (lines) => this.#log(lines),
+        log: (offset, lines) => this.#log(offset, lines),
         carry: (transport) => this.setAttribute("data-transport", transport),
       });
     }
@@ -273,11 +275,13 @@ export class TaskProgressElement extends HTMLElement {
     }
   }
 
-  #log(lines) {
+  // A new stream begins with lines that the one before it has brought already.
+  #log(offset, lines) {
     const { log } = this.#parts;
     const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
-    const shown = lines.slice(-MAX_LINES).map((line) => ({ ...line, time: this.#format.time(line.t) }));
-    log.append(...shown.map(makeLine));
+    const fresh = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);
+    this.#lineCount = Math.max(this.#lineCount, offset + lines.length);
+    log.append(...fresh.map((line) => makeLine({ ...line, time: this.#format.time(line.t) })));
     while (log.childElementCount > MAX_LINES) {
       log.firstChild.remove();
     }
