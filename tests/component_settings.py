@@ -1,12 +1,15 @@
 """The site whose pages hold components; with VALKEY_URL its tasks outlive it."""
 
 import os
+from importlib.util import find_spec
 
 from tests.wire_settings import *  # noqa: F403
 from tests.wire_settings import INSTALLED_APPS as BASE_APPS
 
 ROOT_URLCONF = "tests.component_urls"
-INSTALLED_APPS = [*BASE_APPS, "django.contrib.staticfiles", "django_htmx"]
+INSTALLED_APPS = [*BASE_APPS, "django.contrib.staticfiles"]
+if find_spec("django_htmx"):
+    INSTALLED_APPS += ["django_htmx"]
 STATIC_URL = "static/"
 TEMPLATES = [
     {

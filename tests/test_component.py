@@ -327,6 +327,12 @@ def test_each_change_is_told_once_and_the_end_too(stub: Stub, page: Page):
     ]
 
 
+def test_state_that_the_page_was_made_with_is_no_news(stub: Stub, page: Page):
+    component = show_one(stub, page, **DONE)
+    assert component.evaluate("element => element.snapshot.seq") == 99
+    assert get_events(page) == []
+
+
 def test_snapshot_and_state_are_properties(stub: Stub, page: Page):
     component = show_one(stub, page, stalled=True)
     assert component.evaluate("element => [element.state, element.snapshot.progress]") == ["stalled", 42]

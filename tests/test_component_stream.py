@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import needs_chromium, open_browser, open_tab
-from tests.stub import DONE, RUNNING, Stub, encode, run_stub
+from tests.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 from tests.waiting import wait_until
 
 pytestmark = needs_chromium
@@ -166,8 +166,6 @@ def test_stream_is_closed_when_all_tasks_have_ended_and_never_asked_for_again(st
 
 
 def test_task_of_which_the_page_knows_the_end_is_not_asked_for(stub: Stub, page: Page):
-    from tests.stub import make_component
-
     stub.show(page, make_component(**DONE))
     expect(page.locator("task-progress")).to_have_attribute("data-state", "succeeded")
     page.clock.run_for(1000)

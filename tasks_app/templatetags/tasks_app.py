@@ -1,4 +1,7 @@
-"""`{% load tasks_app %}{% task_progress task_id cancel=True %}`: a live progress bar in a page."""
+"""`{% load tasks_app %}{% task_progress task_id cancel=True %}`: a live progress bar in a page.
+
+`{% task_progress_head %}` loads its script where a page wants that: in its head, or for components that come later.
+"""
 
 import asyncio
 import logging
@@ -21,6 +24,19 @@ logger = logging.getLogger("tasks_app")
 register = template.Library()
 
 _IS_LOADED = "tasks_app is loaded"
+
+
+@register.inclusion_tag("tasks_app/head.html", takes_context=True)
+def task_progress_head(context: Context) -> dict[str, Any]:
+    """Load the component's script, style and words, once in a page."""
+    page = context.render_context.dicts[0]  # the one that included templates share with those around them
+    is_first = _IS_LOADED not in page
+    page[_IS_LOADED] = "yes"
+    return {
+        "is_first": is_first,
+        "translations": get_translations() if is_first else {},
+        "csp_nonce": context.get("csp_nonce"),
+    }
 
 
 @register.inclusion_tag("tasks_app/task_progress.html", takes_context=True)
@@ -53,7 +69,7 @@ def task_progress(
         raise ValueError(f"task_progress needs the id of a task, not {describe(task_id)}")
     request = context.get("request")
     snapshot = _find_visible(request, str(task_id), token)
-    return {
+    return task_progress_head(context) | {
         "task_id": task_id,
         "src": _find_base(request),
         "label": label,
@@ -64,18 +80,7 @@ def task_progress(
         "snapshot": snapshot,
         "wire": snapshot and snapshot.to_wire(),
         "page": request.get_full_path() if request is not None else "",
-        "is_first": _is_first(context),
-        "translations": get_translations(),
-        "csp_nonce": context.get("csp_nonce"),
     }
-
-
-def _is_first(context: Context) -> bool:
-    """Is this the first in the page? Included templates share the lowest dict with those around them."""
-    page = context.render_context.dicts[0]
-    is_first = _IS_LOADED not in page
-    page[_IS_LOADED] = "yes"
-    return is_first
 
 
 def _find_base(request: HttpRequest | None) -> str:

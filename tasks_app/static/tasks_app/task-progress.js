@@ -140,9 +140,9 @@ export class TaskProgressElement extends HTMLElement {
     this.#unfollow?.();
     this.#unfollow = () => {};
     const taskId = this.getAttribute("task-id");
-    const known = this.#snapshot ?? this.#readSnapshot();
+    const known = this.#snapshot ? null : this.#readSnapshot();
     if (known?.task_id === taskId) {
-      this.#show(known);
+      this.#take(known);
     }
     const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
     if (taskId && (options.logs || !this.#snapshot || this.#isLive)) {
@@ -156,7 +156,8 @@ export class TaskProgressElement extends HTMLElement {
     this.render();
   }
 
-  // The page may hold what was known when it was made.
+  // The page may hold what was known when it was made. That is no news, so it fires no event: a page that loads itself
+  // anew at the end of its task does so once.
   #readSnapshot() {
     return JSON.parse(this.querySelector(":scope > script[type='application/json']")?.textContent ?? "null");
   }
@@ -165,14 +166,18 @@ export class TaskProgressElement extends HTMLElement {
     if (["seq", "state", "stalled"].every((name) => snapshot[name] === this.#snapshot?.[name])) {
       return;
     }
-    this.#snapshot = snapshot;
-    this.#receivedAt = Date.now();
-    this.#isMissing = false;
+    this.#take(snapshot);
     this.render();
     this.#dispatch("change");
     if (hasEnded(snapshot)) {
       this.#dispatch("end");
     }
+  }
+
+  #take(snapshot) {
+    this.#snapshot = snapshot;
+    this.#receivedAt = Date.now();
+    this.#isMissing = false;
   }
 
   #miss() {
