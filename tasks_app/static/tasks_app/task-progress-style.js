@@ -127,7 +127,8 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
   :host(:not([compact])) :is(.bar, .status) { flex: 1 0 100%; }
   .name { line-height: 26px; }
   .status, .meta, .link { font-size: 0.8125rem; }
-  .meta { flex: 1 1 0; min-block-size: 28px; line-height: 28px; max-inline-size: none; }
+  .meta { flex: 1 1 0; min-block-size: 20px; line-height: 20px; max-inline-size: none; }
+  :host([cancel]) .meta { min-block-size: 28px; line-height: 28px; }
   .meta, .link { order: 1; }
   .head > .actions { order: 2; }
   .rate { display: none; }
