@@ -14,6 +14,7 @@ TEXTS: Mapping[str, str] = {
     "lost": _("Lost: the worker stopped responding"),
     "missing": _("Not found, or not for you to see"),
     "connecting": _("Connecting…"),
+    "reconnecting": _("Reconnecting…"),
     "stalled": _("Stalled"),
     "failedBecause": _("Failed: {message}"),
     "silent": _("No sign of life for {time}"),

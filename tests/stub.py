@@ -112,6 +112,7 @@ class Stub:
         self.html = ""
         self.greeting: bytes | None = None
         self.stream_status = 200
+        self.is_down = False
         self.snapshots: dict[str, Mapping[str, Any]] = {}
         self.cancel_answer: tuple[int, Mapping[str, Any]] = (202, {})
         self.streams: list[StubStream] = []
@@ -140,6 +141,8 @@ class Stub:
         return [headers for used, target, headers in self.requests if (used, target) == (method, path)]
 
     def answer(self, handler: "_Handler") -> None:
+        if self.is_down:
+            return  # the connection is closed without a word
         parts = urlsplit(handler.path)
         self.requests.append((handler.command, parts.path, dict(handler.headers)))
         if parts.path == "/task-progress":

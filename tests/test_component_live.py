@@ -191,7 +191,7 @@ def test_reader_without_javascript_sees_the_state_and_can_refresh(site: Site, br
         site.order("plain", current=42, total=100, status="Half <b>done</b>")
         wait_until(lambda: site.get_snapshot(task_id)["progress"] == 42, "it has progress")
         component = show_one(site, page, task_id)
-        expect(component).to_contain_text("puppet 42%")
+        expect(component).to_contain_text("Puppet 42%")
         expect(component).to_contain_text("Half <b>done</b>")
         site.order("plain", current=60, total=100)
         wait_until(lambda: site.get_snapshot(task_id)["progress"] == 60, "it goes on")

@@ -13,7 +13,8 @@ from tests.waiting import wait_until
 pytestmark = needs_chromium
 
 ONE = '<task-progress task-id="t"></task-progress>'
-FIRST_BYTE, SILENCE, HIDDEN, HEARTBEAT = 10_000, 45_000, 15_000, b"event: heartbeat\ndata: {}\n\n"
+FIRST_BYTE, DOUBT, SILENCE, HIDDEN = 10_000, 20_000, 45_000, 15_000
+HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,20 @@ def test_stream_that_breaks_is_opened_again(stub: Stub, page: Page):
     expect_transport(page, "stream")
 
 
+def test_reader_is_told_when_the_connection_is_lost_for_long(stub: Stub, page: Page):
+    stub.show(page, ONE)
+    expect_percent(page, 42)
+    stub.is_down = True
+    stub.streams[0].close()
+    expect_transport(page, "connecting")
+    expect(page.locator(".meta")).to_have_text("")
+    page.clock.run_for(3001)
+    expect(page.locator(".meta")).to_have_text("Reconnecting…")
+    stub.is_down = False
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator(".meta")).to_have_text("")
+
+
 def test_waits_grow_to_thirty_seconds_at_most_and_are_drawn_from_zero(stub: Stub, page: Page):
     page.add_init_script(
         """
@@ -281,13 +296,14 @@ def test_stream_without_a_byte_for_ten_seconds_is_replaced_by_polling(stub: Stub
 
 
 def test_stream_is_tried_again_while_polling_and_then_replaces_it(stub: Stub, page: Page):
+    page.add_init_script("Math.random = () => 0.5;")  # after a minute
     stub.greeting = None
     stub.show(page, ONE)
     stub.wait_for_stream()
     page.clock.run_for(FIRST_BYTE)
     expect_transport(page, "polling")
     stub.greeting = encode(seq=8, progress=50)
-    page.clock.run_for(90_000)
+    page.clock.run_for(60_000)
     expect_transport(page, "stream")
     expect_percent(page, 50)
 
@@ -296,7 +312,7 @@ def test_stream_whose_beginning_alone_gets_through_is_replaced_by_polling(stub: 
     stub.show(page, ONE)
     expect_percent(page, 42)
     stub.snapshots["t"] = {**RUNNING, "seq": 8, "progress": 50}
-    page.clock.run_for(FIRST_BYTE)
+    page.clock.run_for(DOUBT)
     expect_percent(page, 50)
     page.clock.run_for(2000)
     expect_transport(page, "polling")
@@ -305,8 +321,8 @@ def test_stream_whose_beginning_alone_gets_through_is_replaced_by_polling(stub: 
 def test_stream_of_a_task_that_has_nothing_to_tell_is_kept(stub: Stub, page: Page):
     stub.show(page, ONE)
     expect_percent(page, 42)
-    for count in (1, 2, 3):
-        page.clock.run_for(FIRST_BYTE)
+    for count in (1, 2):
+        page.clock.run_for(DOUBT)
         wait_until(lambda count=count: len(stub.find_requests("GET", "/tasks/t")) == count, "it looks")
     expect_transport(page, "stream")
     assert len(stub.streams) == 1
@@ -318,7 +334,7 @@ def test_stream_that_has_shown_that_it_gets_through_is_not_doubted(stub: Stub, p
     page.clock.run_for(2000)
     stub.streams[0].send(encode(seq=8, progress=50))
     expect_percent(page, 50)
-    page.clock.run_for(4 * FIRST_BYTE)
+    page.clock.run_for(2 * DOUBT)
     assert stub.find_requests("GET", "/tasks/t") == []
 
 

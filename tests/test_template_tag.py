@@ -140,8 +140,13 @@ def test_state_is_there_for_those_without_javascript_and_with():
     put_silently(report(make_running(), 42))
     html = render(request=make_request())
     assert read_snapshot(html)["progress"] == 42
-    assert find_all(html, "progress") == [{"max": "100", "value": "42", "aria-label": "demo"}]
+    assert find_all(html, "progress") == [{"max": "100", "value": "42", "aria-label": "Demo"}]
     assert find_all(html, "a") == [{"href": "/page?a=1&b=2"}]
+
+
+def test_bar_without_javascript_has_no_value_while_the_total_is_unknown():
+    put_silently(make_running())
+    assert find_all(render(request=make_request()), "progress") == [{"max": "100", "aria-label": "Demo"}]
 
 
 def test_task_that_has_ended_needs_no_refresh():

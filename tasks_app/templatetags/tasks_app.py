@@ -12,6 +12,7 @@ from django import template
 from django.http import HttpRequest
 from django.template import Context
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from ..control import get_snapshot
 from ..exceptions import TaskNotFound, describe
@@ -77,10 +78,17 @@ def task_progress(
         "cancel": cancel,
         "logs": logs,
         "compact": compact,
+        "name": label or _describe_name(snapshot),
         "snapshot": snapshot,
         "wire": snapshot and snapshot.to_wire(),
+        "is_determinate": snapshot and (snapshot.percent is not None or snapshot.is_terminal),
         "page": request.get_full_path() if request is not None else "",
     }
+
+
+def _describe_name(snapshot: Snapshot | None) -> str:
+    """As the script does: "shop.tasks.import_rows" is called "Import rows"."""
+    return capfirst(snapshot.task.rpartition(".")[2].replace("_", " ")) if snapshot is not None else ""
 
 
 def _find_base(request: HttpRequest | None) -> str:

@@ -10,8 +10,8 @@ const GENERIC_ERROR = "The task failed."; // what viewers are told who may not k
  *
  * @param {object} snapshot
  * @param {string} state - its state, or "stalled" or "missing"
- * @param {{elapsed: number, now: number, isMine: boolean}} circumstances - seconds since the snapshot came, the time in
- *   milliseconds, and whether it was this page that asked the task to stop
+ * @param {{elapsed: number, now: number, isMine: boolean, isCutOff: boolean}} circumstances - seconds since the snapshot
+ *   came, the time in milliseconds, whether it was this page that asked the task to stop, and whether news can't come
  * @param {Formatter} format
  */
 export function describe(snapshot, state, circumstances, format) {
@@ -56,12 +56,16 @@ function describeDuration({ started_at: start, finished_at: end }, format) {
   return start && end ? format.duration((Date.parse(end) - Date.parse(start)) / 1000) : "";
 }
 
-function describeWork(snapshot, state, said, { elapsed }, format) {
+function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
   const { stages } = snapshot;
   const step = stages.findIndex((stage) => stage.state === "running") + 1;
   const left = (snapshot.eta ?? 0) - elapsed;
+  const status = step && said === texts.running ? stages[step - 1].name : said;
+  if (isCutOff) {
+    return { status, facts: { reconnecting: texts.reconnecting } };
+  }
   return {
-    status: step && said === texts.running ? stages[step - 1].name : said,
+    status,
     facts: {
       step: step && say("step", { n: format.number(step), total: format.number(stages.length) }),
       count: state === "running" && format.count(snapshot),

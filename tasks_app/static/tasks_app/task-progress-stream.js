@@ -7,7 +7,9 @@ const MAX_TASKS = 100; // what the server allows on one stream
 const MAX_QUERY = 6000; // characters; proxies refuse long addresses
 const FIRST_BYTE_MS = 10_000; // the server sends the current state at once, unless something on the way holds it back
 const BURST_MS = 1000; // what comes later than this after the first byte shows that nothing is held back
+const DOUBT_MS = 20_000; // by then a first heartbeat should have come
 const GRACE_MS = 2000; // by which a stream may be slower than a poll
+const STEADY_MS = 5000; // a stream that lived for so long has not failed when it ends
 const HEARTBEAT_MS = 15_000;
 const MAX_PATIENCE_MS = 6 * 60_000;
 const MIN_BACKOFF_MS = 1000;
@@ -15,6 +17,7 @@ const MAX_BACKOFF_MS = 30_000;
 const HELD_BACK_MS = 60_000; // until the next try of a stream that something holds back
 const POLL_MS = 2000;
 const POLL_HIDDEN_MS = 15_000;
+const POLL_EACH_MS = 100; // pages with many tasks poll each of them less often
 const POLLS_AT_ONCE = 4;
 const HIDDEN_MS = 15_000; // a hidden tab then lets go of its stream: browsers open six connections to a host, for all tabs
 
@@ -222,7 +225,7 @@ class Connection {
         this.#set("doubt", () => this.#giveUpOnStream(), GRACE_MS);
       }
     };
-    this.#set("doubt", poll, FIRST_BYTE_MS);
+    this.#set("doubt", poll, DOUBT_MS);
   }
 
   #lose(source, isRefused) {
@@ -260,7 +263,7 @@ class Connection {
   }
 
   #retry() {
-    if (Date.now() - this.#openedAt > MAX_BACKOFF_MS) {
+    if (this.#spokeAt >= this.#openedAt && Date.now() - this.#spokeAt > STEADY_MS) {
       this.#failures = 0;
     }
     const limit = Math.min(MIN_BACKOFF_MS * 2 ** this.#failures++, MAX_BACKOFF_MS);
@@ -309,7 +312,8 @@ class Connection {
     const run = async () => {
       const isReached = await this.#pollAll(poller.signal);
       if (!poller.signal.aborted) {
-        pause = isReached ? interval : Math.min(2 * pause, MAX_BACKOFF_MS);
+        const least = Math.max(interval, POLL_EACH_MS * this.#live.length);
+        pause = isReached ? least : Math.min(2 * pause, MAX_BACKOFF_MS);
         this.#set("poll", run, pause * (0.75 + Math.random() / 2));
       }
     };

@@ -10,6 +10,7 @@ export const texts = {
   lost: "Lost: the worker stopped responding",
   missing: "Not found, or not for you to see",
   connecting: "Connecting…",
+  reconnecting: "Reconnecting…",
   stalled: "Stalled",
   failedBecause: "Failed: {message}",
   silent: "No sign of life for {time}",

@@ -9,6 +9,7 @@ import { follow, hasEnded } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
 
 const MAX_LINES = 200;
+const CUT_OFF_MS = 3000; // until a reader is told that news can't come
 
 const ticking = new Set();
 let ticker;
@@ -36,6 +37,8 @@ export class TaskProgressElement extends HTMLElement {
   #problem = "";
   #announced = "";
   #lineCount = 0;
+  #isCutOff = false;
+  #cutOffTimer;
   #unfollow = null;
   #parts = null;
 
@@ -99,6 +102,7 @@ export class TaskProgressElement extends HTMLElement {
   disconnectedCallback() {
     this.#unfollow?.();
     this.#unfollow = null;
+    clearTimeout(this.#cutOffTimer);
     tick(this, false);
   }
 
@@ -125,7 +129,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   get #format() {
-    return getFormatter(this.closest("[lang]")?.lang || navigator.language);
+    return getFormatter(this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language);
   }
 
   #forget() {
@@ -150,7 +154,7 @@ export class TaskProgressElement extends HTMLElement {
         show: (snapshot) => this.#show(snapshot),
         miss: () => this.#miss(),
         log: (offset, lines) => this.#log(offset, lines),
-        carry: (transport) => this.setAttribute("data-transport", transport),
+        carry: (transport) => this.#carry(transport),
       });
     }
     this.render();
@@ -186,6 +190,20 @@ export class TaskProgressElement extends HTMLElement {
     this.#dispatch("error", texts.missing);
   }
 
+  #carry(transport) {
+    const change = (isCutOff) => {
+      this.#isCutOff = isCutOff;
+      this.render();
+    };
+    this.setAttribute("data-transport", transport);
+    clearTimeout(this.#cutOffTimer);
+    if (transport === "connecting") {
+      this.#cutOffTimer = setTimeout(change, CUT_OFF_MS, true);
+    } else if (this.#isCutOff) {
+      change(false);
+    }
+  }
+
   #dispatch(name, message) {
     const event = new CustomEvent(`task-progress:${name}`, { bubbles: true, composed: true, detail: this.#snapshot });
     this.dispatchEvent(Object.assign(event, { message }));
@@ -211,7 +229,8 @@ export class TaskProgressElement extends HTMLElement {
       return { percent: "", status: texts[this.state], facts: {} };
     }
     const now = Date.now();
-    const circumstances = { now, elapsed: (now - this.#receivedAt) / 1000, isMine: this.#isCancelling };
+    const elapsed = (now - this.#receivedAt) / 1000;
+    const circumstances = { now, elapsed, isMine: this.#isCancelling, isCutOff: this.#isCutOff };
     return describe(this.#snapshot, this.state, circumstances, this.#format);
   }
 
