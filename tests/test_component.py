@@ -27,14 +27,12 @@ ENDED = {"finished_at": "2026-03-01T09:42:04.000Z"}
 
 #: Has each event of components written down, from its beginning.
 EVENTS = """
-addEventListener("DOMContentLoaded", () => {
-  window.events = [];
-  for (const name of ["change", "end", "error"]) {
-    document.addEventListener(`task-progress:${name}`, ({ detail, message, target }) => {
-      window.events.push([name, target.getAttribute("task-id"), detail?.seq ?? null, message ?? null]);
-    });
-  }
-});
+window.events = [];
+for (const name of ["change", "end", "error"]) {
+  document.addEventListener(`task-progress:${name}`, ({ detail, message, target }) => {
+    window.events.push([name, target.getAttribute("task-id"), detail?.seq ?? null, message ?? null]);
+  });
+}
 """
 
 
@@ -283,8 +281,10 @@ def test_segments_are_as_wide_as_their_weights_and_filled_as_far_as_their_progre
 
 
 def test_bar_of_an_unknown_total_has_no_value(stub: Stub, page: Page):
-    bar = show_one(stub, page, percent=None, progress=0).get_by_role("progressbar")
-    assert bar.get_attribute("aria-valuenow") is None
+    stub.greeting = encode(percent=None, progress=0)
+    stub.show(page, '<task-progress task-id="t"></task-progress>')
+    expect(page.locator("task-progress")).to_have_attribute("data-state", "running")
+    assert page.get_by_role("progressbar").get_attribute("aria-valuenow") is None
 
 
 def test_bar_tells_its_value_and_text_to_those_who_hear_it(stub: Stub, page: Page):
@@ -483,6 +483,7 @@ def test_log_keeps_200_lines_and_follows_unless_its_reader_went_up(stub: Stub, p
     send(250, 1)
     expect(component.locator(".text").last).to_have_text("line 250")
     assert log.evaluate("log => log.scrollTop") < 60
+    expect(component.locator(".line")).to_have_count(200)
 
 
 # How it fits

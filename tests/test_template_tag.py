@@ -50,7 +50,7 @@ def find_all(html: str, tag: str) -> list[dict[str, str | None]]:
 
 def make_request(user: object = None, path: str = "/page?a=1&b=2") -> HttpRequest:
     request = RequestFactory().get(path)
-    request.user = user or AnonymousUser()
+    request.user = AnonymousUser() if user is None else user
     return request
 
 
