@@ -7,11 +7,18 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+try:
+    from axe_playwright_python.sync_playwright import Axe
+except ImportError:  # see `needs_axe`
+    Axe = None
+
 CHROMIUM = shutil.which("chromium")
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no chromium on PATH ('apt-get install chromium')"
 )
+
+needs_axe = pytest.mark.skipif(Axe is None, reason="axe-playwright-python is not installed (requirements.txt has it)")
 
 ARGUMENTS = [
     "--no-sandbox",  # tests may run as root
@@ -53,3 +60,10 @@ def open_page(**options: object) -> Iterator[Page]:
     """Open an empty page in a browser of its own; fail if its console has an error by the end."""
     with open_browser() as browser, open_tab(browser, **options) as page:
         yield page
+
+
+def find_violations(page: Page) -> list[tuple[str, str]]:
+    """Return what axe-core complains about: the rule, and the first element that breaks it."""
+    response = Axe().run(page).response
+    assert response["passes"], "axe looked at nothing"
+    return [(found["id"], found["nodes"][0]["html"]) for found in response["violations"]]

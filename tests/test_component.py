@@ -1,6 +1,5 @@
 """The component alone: what it shows and says of a snapshot, and how it is used. A stub answers it byte by byte."""
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -10,18 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tasks_app.texts import TEXTS
-from tests.browser import needs_chromium, open_browser, open_tab
+from tests.browser import find_violations, needs_axe, needs_chromium, open_browser, open_tab
 from tests.gallery import COMPONENTS, LINES, STAGES
 from tests.servers import ROOT
 from tests.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 from tests.waiting import wait_until
 
 pytestmark = needs_chromium
-
-needs_axe = pytest.mark.skipif(
-    importlib.util.find_spec("axe_playwright_python") is None,
-    reason="axe-playwright-python is not installed (requirements.txt has it)",
-)
 
 ENDED = {"finished_at": "2026-03-01T09:42:04.000Z"}
 
@@ -508,16 +502,12 @@ def test_card_is_as_high_at_the_end_as_it_was_before(browser: Browser, stub: Stu
 @needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_about(browser: Browser, stub: Stub, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
     with open_tab(browser, color_scheme=scheme) as page:
         stub.greeting = encode({"task_id": "stages", "offset": 0, "lines": LINES}, event="log")
         stub.show(page, *COMPONENTS)
         page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
         page.locator(".line").last.wait_for()
-        results = Axe().run(page)
-    assert [(found["id"], found["nodes"][0]["html"]) for found in results.response["violations"]] == []
-    assert len(results.response["passes"]) > 10
+        assert find_violations(page) == []
 
 
 def test_class_stays_small():

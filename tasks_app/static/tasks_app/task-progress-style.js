@@ -9,6 +9,7 @@ style.replaceSync(`
 :host {
   display: block;
   min-inline-size: 0;
+  margin-block: 12px;
   --background: var(--task-progress-background, light-dark(#ffffff, #1b1b1f));
   --border: var(--task-progress-border, light-dark(#e6e5e1, #2d2d33));
   --text: var(--task-progress-text, light-dark(#1d1c1a, #ececf0));
@@ -131,7 +132,7 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
   :host([cancel]) .meta { min-block-size: 28px; line-height: 28px; }
   .meta, .link { order: 1; }
   .head > .actions { order: 2; }
-  .rate { display: none; }
+  .rate, :host([compact]) .head:has(.confirmation:not([hidden])) .percent { display: none; }
 }
 @keyframes turn { to { rotate: 1turn; } }
 @keyframes sweep { from { inset-inline-start: -35%; } to { inset-inline-start: 100%; } }
