@@ -4,6 +4,7 @@
 // the new one has spoken. Where no stream gets through, the tasks are polled until one does.
 
 const MAX_TASKS = 100; // what the server allows on one stream
+const MAX_STREAMS = 3; // browsers open six connections to a host, and cancelling needs one, too: what is beyond is polled
 const MAX_QUERY = 6000; // characters; proxies refuse long addresses
 const FIRST_BYTE_MS = 10_000; // the server sends the current state at once, unless something on the way holds it back
 const BURST_MS = 1000; // what comes later than this after the first byte shows that nothing is held back
@@ -19,7 +20,7 @@ const POLL_MS = 2000;
 const POLL_HIDDEN_MS = 15_000;
 const POLL_EACH_MS = 100; // pages with many tasks poll each of them less often
 const POLLS_AT_ONCE = 4;
-const HIDDEN_MS = 15_000; // a hidden tab then lets go of its stream: browsers open six connections to a host, for all tabs
+const HIDDEN_MS = 15_000; // a hidden tab then lets go of its stream: those six connections are for all tabs
 
 const TERMINAL = ["succeeded", "failed", "cancelled", "lost"];
 
@@ -57,7 +58,7 @@ function findConnection(base, taskId, options) {
 }
 
 class Connection {
-  #topics = new Map(); // task id → {taskId, token, logs, followers, snapshot, isDone}
+  #topics = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isDone}
   #source = null; // the stream that has spoken
   #candidate = null; // the one that has not yet; it will replace the other
   #url = ""; // of the newer of both
@@ -80,8 +81,8 @@ class Connection {
   }
 
   hasRoom(taskId, options) {
-    const length = this.#makeQuery().length + makeParameters(taskId, options).length;
-    return this.#live.length < MAX_TASKS && length < MAX_QUERY;
+    const isFull = this.#live.length >= MAX_TASKS;
+    return !isFull && this.#makeQuery().length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
   add(taskId, { token, logs }, follower) {
@@ -90,6 +91,7 @@ class Connection {
     topic.followers.add(follower);
     topic.token = token ?? topic.token;
     topic.logs ||= logs;
+    topic.parameters = makeParameters(taskId, topic);
     follower.carry(this.#transport);
     if (topic.snapshot) {
       follower.show(topic.snapshot);
@@ -119,7 +121,7 @@ class Connection {
   /** Hold no connection, and poll now and then. */
   rest() {
     this.#close();
-    if (this.#live.length) {
+    if (this.isLive) {
       this.#poll(POLL_HIDDEN_MS);
     }
   }
@@ -134,17 +136,25 @@ class Connection {
     return [...this.#topics.values()].filter((topic) => !topic.isDone);
   }
 
+  get isLive() {
+    return this.#live.length > 0;
+  }
+
+  get #mayStream() {
+    return [...connections].filter((connection) => connection.isLive).indexOf(this) < MAX_STREAMS;
+  }
+
   get #isOpening() {
     return this.#candidate !== null;
   }
 
   #makeQuery() {
-    return ["heartbeat=event", ...this.#live.map((topic) => makeParameters(topic.taskId, topic))].join("&");
+    return ["heartbeat=event", ...this.#live.map((topic) => topic.parameters)].join("&");
   }
 
   #sync() {
     this.#topics.forEach(({ followers }, taskId) => followers.size || this.#topics.delete(taskId));
-    if (!this.#live.length) {
+    if (!this.isLive) {
       this.freeze();
       if (!this.#topics.size) {
         connections.delete(this);
@@ -165,7 +175,11 @@ class Connection {
     this.#candidate?.close();
     this.#candidate = null;
     this.#clear("retry");
-    if (!this.#live.length) {
+    if (!this.isLive) {
+      return;
+    }
+    if (!this.#mayStream) {
+      this.#poller ?? this.#poll(POLL_MS);
       return;
     }
     this.#url = this.#makeUrl();
@@ -216,12 +230,12 @@ class Connection {
     const poll = async () => {
       const [source, known] = [this.#source, this.#newsCount];
       await this.#pollAll(new AbortController().signal);
-      if (source !== this.#source || this.#timers.doubt) {
-        return;
+      if (source !== this.#source || this.#heardAt - this.#spokeAt > BURST_MS) {
+        return; // it has spoken in the meantime
       }
       if (this.#newsCount === known) {
         this.#doubt();
-      } else if (this.#heardAt - this.#spokeAt < BURST_MS) {
+      } else {
         this.#set("doubt", () => this.#giveUpOnStream(), GRACE_MS);
       }
     };
@@ -257,7 +271,7 @@ class Connection {
     this.#url = "";
     this.#clear("silence");
     this.#clear("doubt");
-    if (this.#live.length && !this.#isOpening) {
+    if (this.isLive && !this.#isOpening) {
       this.#retry();
     }
   }
@@ -315,6 +329,9 @@ class Connection {
         const least = Math.max(interval, POLL_EACH_MS * this.#live.length);
         pause = isReached ? least : Math.min(2 * pause, MAX_BACKOFF_MS);
         this.#set("poll", run, pause * (0.75 + Math.random() / 2));
+        if (!isHidden && !this.#isOpening && !this.#timers.retry) {
+          this.#open(); // there may be room for another stream now
+        }
       }
     };
     run();
@@ -329,7 +346,7 @@ class Connection {
       }
     };
     await Promise.all(Array.from({ length: POLLS_AT_ONCE }, work));
-    if (!this.#live.length) {
+    if (!this.isLive) {
       this.freeze(); // all have ended
     }
     return isReached;
