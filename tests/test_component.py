@@ -406,6 +406,8 @@ def test_refused_cancel_says_why_and_can_be_tried_again(browser: Browser, stub: 
         expect(component.locator(".status")).to_have_text("You may not cancel this task.")
         expect(component.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "false")
         assert get_events(page)[-1] == ["error", "t", 7, "You may not cancel this task."]
+        stub.wait_for_stream().send(encode(DONE))
+        expect(component.locator(".status")).to_have_text("Completed")
 
 
 def test_keyboard_alone_cancels(stub: Stub, page: Page):

@@ -108,6 +108,22 @@ def test_each_task_brings_its_token(stub: Stub, page: Page):
     assert stub.streams[0].query == {"heartbeat": ["event"], "task": ["a", "b"], "token": ["ta", "t&b"]}
 
 
+def test_task_that_could_not_be_seen_is_asked_for_again_with_a_new_token(stub: Stub, page: Page):
+    stub.show(page, '<task-progress task-id="t" token="old"></task-progress>')
+    expect_percent(page, 42)
+    stub.greeting = encode({"task_id": "t"}, event="missing")
+    stub.streams[0].close()
+    expect_transport(page, "connecting")
+    page.clock.run_for(1000)
+    expect(page.locator("task-progress")).to_have_attribute("data-state", "missing")
+    stub.greeting = encode(seq=8, progress=50)
+    page.evaluate("document.querySelector('task-progress').setAttribute('token', 'new')")
+    page.clock.run_for(1)
+    expect_percent(page, 50)
+    expect(page.locator("task-progress")).to_have_attribute("data-state", "running")
+    assert stub.streams[-1].query["token"] == ["new"]
+
+
 def test_long_tokens_are_spread_so_that_no_address_is_too_long(stub: Stub, page: Page):
     stub.show(page, *[make(f"task-{number}", attributes=f'token="{"x" * 1000}"')[0] for number in range(10)])
     stub.wait_for_stream(1)

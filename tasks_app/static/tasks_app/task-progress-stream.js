@@ -92,6 +92,7 @@ class Connection {
     topic.token = token ?? topic.token;
     topic.logs ||= logs;
     topic.parameters = makeParameters(taskId, topic);
+    topic.isDone &&= topic.snapshot !== null && hasEnded(topic.snapshot); // what was missing is asked for again
     follower.carry(this.#transport);
     if (topic.snapshot) {
       follower.show(topic.snapshot);

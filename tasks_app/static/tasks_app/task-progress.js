@@ -149,7 +149,7 @@ export class TaskProgressElement extends HTMLElement {
       this.#take(known);
     }
     const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
-    if (taskId && (options.logs || !this.#snapshot || this.#isLive)) {
+    if (taskId && (options.logs || !this.#snapshot || !hasEnded(this.#snapshot))) {
       this.#unfollow = follow(this.#base, taskId, options, {
         show: (snapshot) => this.#show(snapshot),
         miss: () => this.#miss(),
@@ -182,6 +182,7 @@ export class TaskProgressElement extends HTMLElement {
     this.#snapshot = snapshot;
     this.#receivedAt = Date.now();
     this.#isMissing = false;
+    this.#problem = hasEnded(snapshot) ? "" : this.#problem;
   }
 
   #miss() {
