@@ -29,6 +29,9 @@ HEAD_BYTES = 64 * 1024
 #: What a request has besides its file: the limits and headers of the parts.
 FORM_BYTES = 64 * 1024
 
+#: Tasks that the address may name; one stream can follow as many.
+MAX_TASKS = 100
+
 HINT = (
     "POST /start-task starts the demo task, GET the progress_url of the answer follows it live, "
     "GET /tasks/<task_id> shows it once, POST /tasks/<task_id>/cancel stops it, "
@@ -139,7 +142,9 @@ def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 def _render_index(
     request: HttpRequest, *, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None, **context: Any
 ) -> HttpResponse:
-    context |= {"columns": COLUMNS, "max_bytes": settings.IMPORT_MAX_BYTES}
+    task_ids = list(dict.fromkeys(filter(None, request.GET.getlist("task"))))[-MAX_TASKS:]
+    context |= {"columns": COLUMNS, "max_bytes": settings.IMPORT_MAX_BYTES, "max_tasks": MAX_TASKS}
+    context["task_ids"] = reversed(task_ids)  # the newest first
     response = render(request, "progress_site/index.html", context, status=status)
     for name, value in (headers or {}).items():
         response[name] = value

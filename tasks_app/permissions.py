@@ -1,7 +1,8 @@
 """Who may start, see, cancel and list tasks, and the tokens that let a page show one task to anybody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -17,6 +18,9 @@ from .state import Snapshot
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SALT = "tasks_app.token"
+
+#: The attribute of a request that holds what its tokens say: task → when it expires.
+_TOKENS = "_tasks_app_tokens"
 
 
 def _in_place(method: F) -> F:
@@ -90,24 +94,40 @@ def is_staff(request: HttpRequest) -> bool:
 def make_token(task_id: str, *, max_age: float = 900) -> str:
     """Return a signed token that lets its bearer see this one task, for `max_age` seconds.
 
-    It is sent as `?token=` or as `Authorization: Bearer`.
+    It is sent as `?token=`, of which a stream of many tasks may have several, or as `Authorization: Bearer`.
     """
     return signing.dumps([task_id, timezone.now().timestamp() + max_age], salt=_SALT)
 
 
 def has_token(request: HttpRequest, task_id: str) -> bool:
-    """Does the request carry a token for this task that has not expired?"""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    bearer = credentials.strip() if scheme.lower() == "bearer" else ""  # it may be another app's, too
-    return any(_is_valid(token, task_id) for token in (bearer, request.GET.get("token", "")) if token)
+    """Does the request carry a token for this task that has not expired? It may carry one for each of many tasks."""
+    if (tokens := getattr(request, _TOKENS, None)) is None:
+        found = filter(None, map(_read_token, _find_tokens(request)))
+        tokens = dict(sorted(found, key=itemgetter(1)))  # of two for one task, the one that is good for longer
+        setattr(request, _TOKENS, tokens)  # a stream asks for each of its tasks
+    return task_id in tokens and timezone.now().timestamp() < tokens[task_id]
 
 
-def _is_valid(token: str, task_id: str) -> bool:
+def opens(token: str, task_id: str) -> bool:
+    """Is this a token for this task that has not expired?"""
+    content = _read_token(token)
+    return content is not None and content[0] == task_id and timezone.now().timestamp() < content[1]
+
+
+def _read_token(token: str) -> tuple[str, float] | None:
+    """Return the task that a token is for and when it expires, or None for what is no token."""
     try:
-        signed_id, expires_at = signing.loads(token, salt=_SALT)
+        task_id, expires_at = signing.loads(token, salt=_SALT)
     except signing.BadSignature:
-        return False
-    return bool(signed_id == task_id and timezone.now().timestamp() < expires_at)
+        return None
+    return task_id, expires_at
+
+
+def _find_tokens(request: HttpRequest) -> Iterator[str]:
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":  # it may be another app's, too
+        yield credentials.strip()
+    yield from request.GET.getlist("token")
 
 
 def _is_owner_or_staff(request: HttpRequest, snapshot: Snapshot) -> bool:

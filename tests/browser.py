@@ -5,13 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+try:
+    from axe_playwright_python.sync_playwright import Axe
+except ImportError:  # see `needs_axe`
+    Axe = None
 
 CHROMIUM = shutil.which("chromium")
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no chromium on PATH ('apt-get install chromium')"
 )
+
+needs_axe = pytest.mark.skipif(Axe is None, reason="axe-playwright-python is not installed (requirements.txt has it)")
 
 ARGUMENTS = [
     "--no-sandbox",  # tests may run as root
@@ -23,16 +30,40 @@ ARGUMENTS = [
 
 
 @contextmanager
-def open_page(**options: object) -> Iterator[Page]:
-    """Open an empty page; fail if anything was written to its console as an error by the end."""
-    errors: list[str] = []
+def open_browser(**options: object) -> Iterator[Browser]:
+    """Run a browser without a window."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(**options)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, **options)
         try:
-            yield page
+            yield browser
         finally:
             browser.close()
-    assert errors == []
+
+
+@contextmanager
+def open_tab(browser: Browser, *, expected_errors: tuple[str, ...] = (), **options: object) -> Iterator[Page]:
+    """Open an empty page that shares nothing with others; fail if its console has an unexpected error by the end."""
+    errors: list[str] = []
+    page = browser.new_page(**options)
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    try:
+        yield page
+    finally:
+        page.close()
+    unexpected = [error for error in errors if not any(text in error for text in expected_errors)]
+    assert unexpected == [], unexpected
+
+
+@contextmanager
+def open_page(**options: object) -> Iterator[Page]:
+    """Open an empty page in a browser of its own; fail if its console has an error by the end."""
+    with open_browser() as browser, open_tab(browser, **options) as page:
+        yield page
+
+
+def find_violations(page: Page) -> list[tuple[str, str]]:
+    """Return what axe-core complains about: the rule, and the first element that breaks it."""
+    response = Axe().run(page).response
+    assert response["passes"], "axe looked at nothing"
+    return [(found["id"], found["nodes"][0]["html"]) for found in response["violations"]]

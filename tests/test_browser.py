@@ -1,7 +1,6 @@
 """The demo's page, and README's JavaScript, in a real browser."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import needs_chromium, open_page
+from tests.browser import find_violations, needs_axe, needs_chromium, open_page
 from tests.readme import find_block
 from tests.servers import ROOT, Server, run_runserver
 
@@ -41,8 +40,20 @@ def test_simulation_started_on_the_page_is_seen_to_complete(site: Server):
         page.goto(site.url)
         page.fill("#duration", "1")
         page.click("#simulate-form button")
-        expect(page.locator(".task .status")).to_have_text("Task completed!", timeout=15_000)
-        expect(page.locator(".task progress")).to_have_js_property("value", 100)
+        expect(page.locator("task-progress .status")).to_have_text("Task completed!", timeout=15_000)
+        expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
+
+
+def test_five_simulations_share_one_connection(site: Server):
+    with open_page() as page:
+        streams: list[str] = []
+        page.on("request", lambda request: streams.append(request.url) if "/task-progress?" in request.url else None)
+        page.goto(site.url)
+        page.fill("#duration", "2")
+        page.fill("#count", "5")
+        page.click("#simulate-form button")
+        expect(page.locator("task-progress[data-state=succeeded]")).to_have_count(5, timeout=15_000)
+        assert streams[-1].count("task=") == 5
 
 
 def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
@@ -50,9 +61,10 @@ def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
         page.goto(site.url)
         page.fill("#duration", "600")
         page.click("#simulate-form button")
-        page.click(".task button")
-        expect(page.locator(".task .state")).to_have_text(re.compile("cancelled", re.IGNORECASE), timeout=15_000)
-        assert page.locator(".task progress").evaluate("bar => bar.value") < 100
+        page.click("task-progress .cancel")
+        page.click("task-progress .yes")
+        expect(page.locator("task-progress .status")).to_have_text("Cancelled by you", timeout=15_000)
+        assert int(page.get_by_role("progressbar").get_attribute("aria-valuenow") or 100) < 100
 
 
 def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, tmp_path: Path):
@@ -62,8 +74,38 @@ def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, tmp_pa
         page.goto(site.url)
         page.set_input_files("#file", sample)
         page.click("#import-form button")
-        expect(page.locator(".task")).to_have_attribute("data-state", "succeeded", timeout=15_000)
-        expect(page.locator(".task")).to_contain_text("Imported 1 rows, skipped 1")
+        expect(page.locator("task-progress")).to_have_attribute("data-state", "succeeded", timeout=15_000)
+        expect(page.locator("task-progress .status")).to_have_text("Imported 1 rows, skipped 1")
+        expect(page.locator("task-progress .name")).to_have_text("Import sample.csv")
+        expect(page.locator("#tasks li")).to_have_text(["Line 3: email 'nowhere' is not an address"])
+        page.reload()
+        expect(page.locator("#tasks li")).to_have_count(1)
+
+
+def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, tmp_path: Path):
+    sample = tmp_path / "sample.csv"
+    sample.write_text("name,email,amount,joined\nAda,ada@example.com,1.50,2024-02-29\n")
+    with open_page(java_script_enabled=False) as page:
+        page.goto(site.url)
+        page.set_input_files("#file", sample)
+        page.click("#import-form button")
+        while page.get_by_role("link", name="Refresh").count():
+            page.get_by_role("link", name="Refresh").click()
+        expect(page.locator("task-progress")).to_contain_text("Imported 1 rows, skipped 0")
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_about_on_the_page(site: Server, scheme: str):
+    with open_page(color_scheme=scheme) as page:
+        page.goto(site.url)
+        page.fill("#duration", "600")
+        page.click("#simulate-form button")
+        expect(page.locator("task-progress")).to_have_attribute("data-state", "running")
+        assert find_violations(page) == []
+        page.click("task-progress .cancel")
+        page.click("task-progress .yes")
+        expect(page.locator("task-progress")).to_have_attribute("data-state", "cancelled", timeout=15_000)
 
 
 def test_page_fits_a_phone_of_320_pixels(site: Server):

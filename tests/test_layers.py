@@ -28,6 +28,7 @@ LAYERS = {
     "draft": 0,
     "tracking": 0,
     "pool": 0,
+    "texts": 0,
     "store": 1,
     "layers": 1,
     "wakeups": 1,

@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from tasks_app import make_token
-from tasks_app.permissions import Policy, ask, get_user_key, has_token, is_staff, load_user
+from tasks_app.permissions import Policy, ask, get_user_key, has_token, is_staff, load_user, opens
 from tests.viewers import make_running
 
 OWNER, OTHER, STAFF, NOBODY = User(pk=7), User(pk=8), User(pk=9, is_staff=True), AnonymousUser()
@@ -232,3 +232,35 @@ def test_basic_credentials_are_no_token():
 
 def test_token_as_a_parameter_counts_beside_the_bearer_of_another_app():
     assert has_token(make_request(query=f"token={make_token('t1')}", authorization="Bearer other"), "t1")
+
+
+def test_request_may_carry_a_token_for_each_of_many_tasks():
+    request = make_request(query=f"token={make_token('t1')}&token={make_token('t2')}&token=x")
+    assert [has_token(request, task_id) for task_id in ("t1", "t2", "t3")] == [True, True, False]
+
+
+@pytest.mark.parametrize("ages", [(60, -1), (-1, 60)])
+def test_token_counts_beside_one_for_the_same_task_that_has_expired(ages):
+    query = "&".join(f"token={make_token('t1', max_age=age)}" for age in ages)
+    assert has_token(make_request(query=query), "t1")
+
+
+def test_tokens_of_a_request_are_read_once_for_all_its_tasks(monkeypatch):
+    read = []
+    monkeypatch.setattr("tasks_app.permissions.signing.loads", lambda token, **options: read.append(token) or ["t", 0])
+    request = make_request(query="token=a&token=b")
+    assert [has_token(request, "t"), has_token(request, "u")] == [False, False]
+    assert read == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("token", "task_id", "expected"),
+    [
+        (make_token("t1"), "t1", True),
+        (make_token("t1"), "t2", False),
+        (make_token("t1", max_age=-1), "t1", False),
+        ("", "t1", False),
+    ],
+)
+def test_token_alone_says_what_it_opens(token, task_id, expected):
+    assert opens(token, task_id) is expected

@@ -21,8 +21,8 @@ from tests.servers import ROOT, run_celery, run_daphne
 from tests.waiting import wait_until
 
 
-def test_every_python_and_javascript_example_is_run_here_or_in_the_browser_tests():
-    assert (count_blocks("python"), count_blocks("js")) == (9, 1)
+def test_every_example_is_run_here_or_in_the_browser_tests():
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [9, 2, 3]
 
 
 @pytest.fixture

@@ -1,43 +1,38 @@
-// Starts tasks and shows how far they are. All text that comes from the server is set as text, never as HTML.
-
-const RETRY_MS = 5000;
-const MAX_TASKS = 100; // what one stream may name
+// Starts tasks, and adds a component for each. All text that comes from the server is set as text, never as HTML.
 
 const page = document.body.dataset;
 const csrfToken = document.querySelector("[name=csrfmiddlewaretoken]").value;
-const cards = new Map();
-let source = null;
-let retry = null;
+const tasks = document.querySelector("#tasks");
 
 async function submit(event, start) {
   event.preventDefault();
   const form = event.target;
   const button = form.querySelector("button");
   button.disabled = true;
-  showAlert(form.querySelector(".alert"), "");
+  showAlert(form, "");
   try {
-    const { task_id: taskId } = await start(form);
-    addCard(taskId);
-    remember();
-    follow();
+    await start(form);
   } catch (error) {
-    showAlert(form.querySelector(".alert"), error.message);
+    showAlert(form, error.message);
   } finally {
     button.disabled = false;
+    remember();
   }
 }
 
-function startSimulation(form) {
-  const kwargs = { duration: form.elements.duration.valueAsNumber };
-  return post(page.startUrl, JSON.stringify({ task: "simulate", kwargs }), { "Content-Type": "application/json" });
+async function startSimulations({ elements: { duration, count } }) {
+  const body = JSON.stringify({ task: "simulate", kwargs: { duration: duration.valueAsNumber } });
+  for (let number = 0; number < count.valueAsNumber; number++) {
+    add(await post(page.startUrl, body, { "Content-Type": "application/json" }));
+  }
 }
 
-function startImport(form) {
+async function startImport(form) {
   const [file] = form.elements.file.files;
   if (file.size > Number(page.maxBytes)) {
     throw new Error(`The file is too large: ${formatNumber(file.size)} bytes; ${formatNumber(page.maxBytes)} are allowed.`);
   }
-  return post(form.action, new FormData(form));
+  add(await post(form.action, new FormData(form)), `Import ${file.name}`);
 }
 
 async function post(url, body, headers = {}) {
@@ -62,155 +57,41 @@ async function post(url, body, headers = {}) {
   return data;
 }
 
-// One stream for all tasks: browsers allow six connections to a host, and starting and cancelling need one too.
-function follow() {
-  clearTimeout(retry);
-  source?.close();
-  source = null;
-  const taskIds = [...cards.values()].filter((card) => !card.hasEnded).map((card) => card.taskId);
-  if (!taskIds.length) {
-    return;
-  }
-  const query = new URLSearchParams(taskIds.map((taskId) => ["task", taskId]));
-  source = new EventSource(`${page.streamUrl}?${query}`);
-  source.onopen = () => showConnection("");
-  source.onmessage = (event) => show(JSON.parse(event.data));
-  source.addEventListener("missing", (event) => cards.get(JSON.parse(event.data).task_id)?.showMissing());
-  source.addEventListener("end", (event) => event.target.close());
-  source.onerror = (event) => {
-    showConnection("The connection is lost; trying again …");
-    if (event.target.readyState === EventSource.CLOSED) {
-      retry = setTimeout(follow, RETRY_MS); // after an error status an EventSource does not try again by itself
-    }
-  };
-}
-
-function show(snapshot) {
-  cards.get(snapshot.task_id)?.show(snapshot);
-}
-
-function addCard(taskId) {
-  if (!cards.has(taskId)) {
-    cards.set(taskId, new Card(taskId));
-    document.querySelector("#no-tasks").hidden = true;
-  }
+function add({ task_id: taskId }, label = "") {
+  const component = document.createElement("task-progress");
+  component.setAttribute("task-id", taskId);
+  component.setAttribute("label", label);
+  component.toggleAttribute("cancel", true);
+  tasks.prepend(component);
 }
 
 // The address names the tasks, so that a reload shows them again.
 function remember() {
-  const query = new URLSearchParams([...cards.keys()].slice(-MAX_TASKS).map((taskId) => ["task", taskId]));
+  const taskIds = [...tasks.querySelectorAll("task-progress")].map((component) => component.getAttribute("task-id"));
+  const query = new URLSearchParams(taskIds.slice(0, page.maxTasks).reverse().map((taskId) => ["task", taskId]));
   history.replaceState(null, "", `${page.indexUrl}?${query}`);
 }
 
-function showConnection(text) {
-  showAlert(document.querySelector("#connection"), text);
+function showAlert(form, text) {
+  const alert = form.querySelector("[role=alert]");
+  alert.textContent = text;
+  alert.hidden = !text;
 }
 
-function showAlert(element, text) {
-  element.textContent = text;
-  element.hidden = !text;
-}
-
-class Card {
-  hasEnded = false;
-
-  constructor(taskId) {
-    this.taskId = taskId;
-    const fragment = document.querySelector("#task-template").content.cloneNode(true);
-    this.element = fragment.querySelector(".task");
-    this.bar = this.element.querySelector("progress");
-    this.parts = Object.fromEntries(
-      [...this.element.querySelectorAll("[data-show]")].map((part) => [part.dataset.show, part]),
-    );
-    this.parts.name.textContent = "Task";
-    this.parts.cancel.addEventListener("click", () => this.cancel());
-    document.querySelector("#tasks").prepend(fragment);
+// An import says which rows it skipped, and why.
+function showErrors(component) {
+  const { result = null } = component.snapshot ?? {};
+  const errors = result?.errors ?? [];
+  if (errors.length) {
+    const details = document.createElement("details");
+    const summary = document.createElement("summary");
+    const list = document.createElement("ul");
+    const all = errors.length < result.skipped ? "The first " : "";
+    summary.textContent = `${all}${formatNumber(errors.length)} skipped rows`;
+    list.append(...errors.map(describeError));
+    details.append(summary, list);
+    component.after(details);
   }
-
-  show(snapshot) {
-    this.hasEnded = !["queued", "running"].includes(snapshot.state);
-    this.element.dataset.state = snapshot.state;
-    this.parts.name.textContent = snapshot.task.split(".").at(-1);
-    this.parts.state.textContent = describeState(snapshot);
-    this.parts.status.textContent = snapshot.status;
-    this.parts.facts.textContent = describeFacts(snapshot, this.hasEnded);
-    this.parts.cancel.hidden = this.hasEnded;
-    this.parts.cancel.disabled = snapshot.cancel_requested;
-    this.showBar(snapshot);
-    if (this.hasEnded) {
-      this.showOutcome(snapshot);
-    }
-  }
-
-  showBar({ task, percent, progress }) {
-    this.bar.setAttribute("aria-label", `Progress of ${task}`);
-    if (percent === null && !this.hasEnded) {
-      this.bar.removeAttribute("value"); // the total is unknown
-    } else {
-      this.bar.value = percent ?? progress;
-    }
-  }
-
-  showOutcome({ task, state, status, result, result_omitted: omitted }) {
-    this.parts.announcement.textContent = `${task}: ${state}. ${status}`;
-    this.parts.outcome.textContent = omitted ?? describeResult(result);
-    const errors = result?.errors ?? [];
-    const details = this.element.querySelector("details");
-    details.hidden = !errors.length;
-    details.querySelector("summary").textContent =
-      errors.length < result?.skipped
-        ? `The first ${formatNumber(errors.length)} skipped rows`
-        : `${formatNumber(errors.length)} skipped rows`;
-    details.querySelector("ul").replaceChildren(...errors.map(describeError));
-  }
-
-  showMissing() {
-    this.hasEnded = true;
-    this.element.dataset.state = "lost";
-    this.parts.state.textContent = "unknown";
-    this.parts.status.textContent = "The server does not know this task any more.";
-    this.parts.cancel.hidden = true;
-    this.bar.value = 0;
-  }
-
-  async cancel() {
-    this.parts.cancel.disabled = true;
-    try {
-      await post(page.cancelUrl.replace("TASK_ID", encodeURIComponent(this.taskId)));
-    } catch (error) {
-      this.parts.outcome.textContent = error.message;
-      this.parts.cancel.disabled = false;
-    }
-  }
-}
-
-function describeState({ state, stalled, queue_position: position, cancel_requested: isCancelled }) {
-  if (state === "queued" && position !== null) {
-    return `queued, number ${position}`;
-  }
-  if (state === "running" && isCancelled) {
-    return "being cancelled";
-  }
-  return stalled ? `${state}, but silent for a while` : state;
-}
-
-function describeFacts({ progress, current, total, unit, rate, eta }, hasEnded) {
-  const facts = [`${progress} %`];
-  const hasUnit = unit !== null;
-  if (hasUnit && current !== null) {
-    facts.push(total === null ? `${formatNumber(current)} ${unit}` : `${formatNumber(current)} of ${formatNumber(total)} ${unit}`);
-  }
-  if (hasUnit && rate !== null && !hasEnded) {
-    facts.push(`${formatNumber(rate)} ${unit}/s`);
-  }
-  if (eta !== null && !hasEnded) {
-    facts.push(`${formatDuration(eta)} left`);
-  }
-  return facts.join(" · ");
-}
-
-function describeResult(result) {
-  return result === null || Array.isArray(result?.errors) ? null : `Result: ${JSON.stringify(result)}`;
 }
 
 function describeError({ line, reason }) {
@@ -220,15 +101,10 @@ function describeError({ line, reason }) {
 }
 
 function formatNumber(value) {
-  return new Intl.NumberFormat("en", { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+  return new Intl.NumberFormat("en").format(value);
 }
 
-function formatDuration(seconds) {
-  const whole = Math.ceil(seconds);
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
-
-document.querySelector("#simulate-form").addEventListener("submit", (event) => submit(event, startSimulation));
+tasks.querySelectorAll("task-progress").forEach(showErrors); // what had ended before the page was made
+tasks.addEventListener("task-progress:end", (event) => showErrors(event.target));
+document.querySelector("#simulate-form").addEventListener("submit", (event) => submit(event, startSimulations));
 document.querySelector("#import-form").addEventListener("submit", (event) => submit(event, startImport));
-new URLSearchParams(location.search).getAll("task").slice(-MAX_TASKS).forEach(addCard);
-follow();

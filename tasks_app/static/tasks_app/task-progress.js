@@ -1,0 +1,324 @@
+// <task-progress task-id="…">: how far a task is, and whether it still lives.
+//
+// Attributes: task-id, src (base URL of the app's endpoints, "/"), token, label, cancel, logs, compact.
+// Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
+
+import { describe, describeName } from "./task-progress-describe.js";
+import { build, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
+import { follow, hasEnded } from "./task-progress-stream.js";
+import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
+
+const MAX_LINES = 200;
+const CUT_OFF_MS = 3000; // until a reader is told that news can't come
+
+const ticking = new Set();
+let ticker;
+
+// Time left and silence are counted on between two events, of all components by one timer.
+function tick(element, isOn) {
+  isOn ? ticking.add(element) : ticking.delete(element);
+  if (ticking.size) {
+    ticker ??= setInterval(() => ticking.forEach((each) => each.render()), 1000);
+  } else {
+    ticker = clearInterval(ticker);
+  }
+}
+
+export class TaskProgressElement extends HTMLElement {
+  /** What all components say; a page may assign to its members. */
+  static texts = texts;
+  static observedAttributes = ["task-id", "src", "token", "label", "cancel", "logs", "lang"];
+
+  #snapshot = null;
+  #receivedAt = 0;
+  #isMissing = false;
+  #isConfirming = false;
+  #isCancelling = false;
+  #problem = "";
+  #announced = "";
+  #lineCount = 0;
+  #isCutOff = false;
+  #cutOffTimer;
+  #unfollow = null;
+  #parts = null;
+
+  /** The last snapshot, or null. */
+  get snapshot() {
+    return this.#snapshot;
+  }
+
+  /** connecting, queued, running, stalled, succeeded, failed, cancelled, lost or missing. */
+  get state() {
+    if (this.#isMissing) {
+      return "missing";
+    }
+    return this.#snapshot?.stalled ? "stalled" : (this.#snapshot?.state ?? "connecting");
+  }
+
+  /** Ask the server to stop the task, without asking the reader first. */
+  async cancel() {
+    this.#isCancelling = true;
+    this.#confirm(false);
+    this.#problem = await this.#postCancel();
+    this.#isCancelling = !this.#problem;
+    this.render();
+    if (this.#problem) {
+      this.#dispatch("error", this.#problem);
+    }
+  }
+
+  /** Show what is known now. */
+  render() {
+    const { state } = this;
+    const parts = this.#parts;
+    const { percent, status, facts } = this.#describe();
+    this.setAttribute("data-state", state);
+    setText(parts.name, this.getAttribute("label") || describeName(this.#snapshot));
+    setText(parts.percent, percent);
+    setText(parts.status, this.#problem || status);
+    parts.status.classList.toggle("problem", Boolean(this.#problem));
+    setFacts(parts.meta, facts);
+    parts.icon.setAttribute("aria-label", texts[state]);
+    parts.mark.setAttribute("d", MARKS[state] ?? "");
+    parts.log.hidden = !this.hasAttribute("logs");
+    parts.log.setAttribute("aria-label", texts.log);
+    parts.log.dataset.empty = texts.noLines;
+    this.#renderActions();
+    this.#renderBar([percent, status].filter(Boolean).join(", "));
+    this.#renderLink();
+    this.#announce(status);
+    tick(this, this.#isLive && this.isConnected && (this.#snapshot.eta !== null || state === "stalled"));
+  }
+
+  connectedCallback() {
+    this.#parts ??= build(this.attachShadow({ mode: "open" }), {
+      ask: () => this.#confirm(true),
+      answer: (isYes) => (isYes ? this.cancel() : this.#confirm(false)),
+    });
+    readTexts();
+    this.#follow();
+  }
+
+  disconnectedCallback() {
+    this.#unfollow?.();
+    this.#unfollow = null;
+    clearTimeout(this.#cutOffTimer);
+    tick(this, false);
+  }
+
+  attributeChangedCallback(name, before, after) {
+    if (!this.#unfollow || before === after) {
+      return;
+    }
+    if (name === "task-id") {
+      this.#forget();
+    }
+    if (["task-id", "src", "token", "logs"].includes(name)) {
+      this.#follow();
+    } else {
+      this.render();
+    }
+  }
+
+  get #isLive() {
+    return this.#snapshot !== null && !hasEnded(this.#snapshot) && !this.#isMissing;
+  }
+
+  get #base() {
+    return new URL((this.getAttribute("src") ?? "/").replace(/\/*$/, "/"), document.baseURI).href;
+  }
+
+  get #format() {
+    return getFormatter(this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language);
+  }
+
+  #forget() {
+    this.#snapshot = null;
+    this.#isMissing = this.#isConfirming = this.#isCancelling = false;
+    this.#problem = this.#announced = "";
+    this.#lineCount = 0;
+    this.#parts.log.replaceChildren();
+  }
+
+  #follow() {
+    this.#unfollow?.();
+    this.#unfollow = () => {};
+    const taskId = this.getAttribute("task-id");
+    const known = this.#snapshot ? null : this.#readSnapshot();
+    if (known?.task_id === taskId) {
+      this.#take(known);
+    }
+    const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
+    if (taskId && (options.logs || !this.#snapshot || !hasEnded(this.#snapshot))) {
+      this.#unfollow = follow(this.#base, taskId, options, {
+        show: (snapshot) => this.#show(snapshot),
+        miss: () => this.#miss(),
+        log: (offset, lines) => this.#log(offset, lines),
+        carry: (transport) => this.#carry(transport),
+      });
+    }
+    this.render();
+  }
+
+  // The page may hold what was known when it was made. That is no news, so it fires no event: a page that loads itself
+  // anew at the end of its task does so once.
+  #readSnapshot() {
+    return JSON.parse(this.querySelector(":scope > script[type='application/json']")?.textContent ?? "null");
+  }
+
+  #show(snapshot) {
+    if (["seq", "state", "stalled"].every((name) => snapshot[name] === this.#snapshot?.[name])) {
+      return;
+    }
+    this.#take(snapshot);
+    this.render();
+    this.#dispatch("change");
+    if (hasEnded(snapshot)) {
+      this.#dispatch("end");
+    }
+  }
+
+  #take(snapshot) {
+    this.#snapshot = snapshot;
+    this.#receivedAt = Date.now();
+    this.#isMissing = false;
+    this.#problem = hasEnded(snapshot) ? "" : this.#problem;
+  }
+
+  #miss() {
+    this.#isMissing = true;
+    this.render();
+    this.#dispatch("error", texts.missing);
+  }
+
+  #carry(transport) {
+    const change = (isCutOff) => {
+      this.#isCutOff = isCutOff;
+      this.render();
+    };
+    this.setAttribute("data-transport", transport);
+    clearTimeout(this.#cutOffTimer);
+    if (transport === "connecting") {
+      this.#cutOffTimer = setTimeout(change, CUT_OFF_MS, true);
+    } else if (this.#isCutOff) {
+      change(false);
+    }
+  }
+
+  #dispatch(name, message) {
+    const event = new CustomEvent(`task-progress:${name}`, { bubbles: true, composed: true, detail: this.#snapshot });
+    this.dispatchEvent(Object.assign(event, { message }));
+  }
+
+  // Returns what went wrong, or "".
+  async #postCancel() {
+    const url = `${this.#base}tasks/${encodeURIComponent(this.getAttribute("task-id"))}/cancel`;
+    const headers = { Accept: "application/json", "X-CSRFToken": readCsrfToken() };
+    try {
+      const response = await fetch(url, { method: "POST", headers });
+      if (response.ok || response.status === 409) {
+        return ""; // 409: it has ended in the meantime
+      }
+      return (await response.json()).detail ?? texts.refused;
+    } catch {
+      return texts.unreachable;
+    }
+  }
+
+  #describe() {
+    if (!this.#snapshot) {
+      return { percent: "", status: texts[this.state], facts: {} };
+    }
+    const now = Date.now();
+    const elapsed = (now - this.#receivedAt) / 1000;
+    const circumstances = { now, elapsed, isMine: this.#isCancelling, isCutOff: this.#isCutOff };
+    return describe(this.#snapshot, this.state, circumstances, this.#format);
+  }
+
+  #renderBar(text) {
+    const { progress = 0, percent = 0, stages = [] } = this.#snapshot ?? {};
+    const { bar } = this.#parts;
+    const whole = this.#isLive ? percent : progress;
+    setSegments(bar, stages.length ? stages : [{ weight: 1, progress: whole }]);
+    if (this.state === "running" && percent === null) {
+      bar.removeAttribute("aria-valuenow"); // the total is unknown
+    } else {
+      bar.setAttribute("aria-valuenow", progress);
+    }
+    bar.setAttribute("aria-valuetext", text);
+  }
+
+  #renderLink() {
+    const { link } = this.#parts;
+    const url = this.state === "succeeded" && this.#snapshot.result?.url;
+    const isText = typeof url === "string" && URL.canParse(url, document.baseURI);
+    link.href = isText ? url : "";
+    link.hidden = !isText || !/^https?:$/.test(link.protocol); // not "javascript:"
+    setText(link, texts.result);
+  }
+
+  #renderActions() {
+    const { actions, cancel, confirmation, question, yes, no } = this.#parts;
+    const isAsked = this.#isCancelling || Boolean(this.#snapshot?.cancel_requested);
+    const hadFocus = actions.contains(this.shadowRoot.activeElement);
+    actions.hidden = !this.#isLive || !(this.hasAttribute("cancel") || isAsked);
+    this.#isConfirming &&= !actions.hidden && !isAsked;
+    cancel.hidden = this.#isConfirming;
+    confirmation.hidden = !this.#isConfirming;
+    cancel.setAttribute("aria-disabled", isAsked);
+    confirmation.setAttribute("aria-label", texts.confirm);
+    setText(cancel, isAsked ? texts.cancelling : texts.cancel);
+    setText(question, texts.confirm);
+    setText(yes, texts.yes);
+    setText(no, texts.no);
+    if (hadFocus && actions.hidden) {
+      this.#parts.card.focus(); // or it would be lost
+    }
+  }
+
+  // The question takes the button's place. "No" gets the focus, so that a key held down confirms nothing.
+  #confirm(isAsked) {
+    const { cancel, no, actions } = this.#parts;
+    const hadFocus = actions.contains(this.shadowRoot.activeElement);
+    this.#isConfirming = isAsked && cancel.getAttribute("aria-disabled") !== "true";
+    this.#problem = "";
+    this.render();
+    if (hadFocus) {
+      (this.#isConfirming ? no : cancel).focus();
+    }
+  }
+
+  // Each change of state, and each ten percent, is said once.
+  #announce(status) {
+    const { progress = 0, percent = null } = this.#snapshot ?? {};
+    const tens = this.state === "running" && percent !== null ? Math.floor(progress / 10) * 10 : 0;
+    const key = `${this.state} ${tens} ${this.#problem}`;
+    if (this.#snapshot && key !== this.#announced) {
+      this.#announced = key;
+      const news = this.#problem || (tens ? this.#format.percent(tens) : status);
+      setText(this.#parts.spoken, `${this.#parts.name.textContent}: ${news}`);
+    }
+  }
+
+  // A new stream begins with lines that the one before it has brought already.
+  #log(offset, lines) {
+    const { log } = this.#parts;
+    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+    const fresh = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);
+    this.#lineCount = Math.max(this.#lineCount, offset + lines.length);
+    log.append(...fresh.map((line) => makeLine({ ...line, time: this.#format.time(line.t) })));
+    while (log.childElementCount > MAX_LINES) {
+      log.firstChild.remove();
+    }
+    if (isAtEnd) {
+      log.scrollTop = log.scrollHeight;
+    }
+  }
+}
+
+// Django's cookie, or what a page holds where scripts may not read that.
+function readCsrfToken() {
+  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  const element = document.querySelector("[name=csrfmiddlewaretoken], meta[name=csrf-token]");
+  return cookie ?? element?.value ?? element?.content ?? "";
+}

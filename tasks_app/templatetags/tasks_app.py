@@ -1,0 +1,126 @@
+"""`{% load tasks_app %}{% task_progress task_id cancel=True %}`: a live progress bar in a page.
+
+`{% task_progress_head %}` loads its script where a page wants that: in its head, or for components that come later.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django import template
+from django.http import HttpRequest
+from django.template import Context
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from ..control import get_snapshot
+from ..exceptions import TaskNotFound, describe
+from ..permissions import ask, opens
+from ..state import Snapshot
+from ..texts import get_translations
+
+logger = logging.getLogger("tasks_app")
+
+register = template.Library()
+
+_IS_LOADED = "tasks_app is loaded"
+
+
+@register.inclusion_tag("tasks_app/head.html", takes_context=True)
+def task_progress_head(context: Context) -> dict[str, Any]:
+    """Load the component's script, style and words, once in a page."""
+    page = context.render_context.dicts[0]  # the one that included templates share with those around them
+    is_first = _IS_LOADED not in page
+    page[_IS_LOADED] = "yes"
+    return {
+        "is_first": is_first,
+        "translations": get_translations() if is_first else {},
+        "csp_nonce": context.get("csp_nonce"),
+    }
+
+
+@register.inclusion_tag("tasks_app/task_progress.html", takes_context=True)
+def task_progress(
+    context: Context,
+    task_id: str,
+    *,
+    label: str = "",
+    token: str = "",
+    cancel: bool = False,
+    logs: bool = False,
+    compact: bool = False,
+) -> dict[str, Any]:
+    """Show a task live, and to a reader without JavaScript as it is now.
+
+    The state goes into the page only where whoever reads it may see the task: that is asked of the policy, with the
+    `request` of the context. A template that is rendered in an event loop can't ask, and says less without JavaScript.
+
+    Args:
+        label: what people call the task; else the name of its function.
+        token: what `make_token` returned, for readers who may not see the task otherwise.
+        cancel: shows a button.
+        logs: shows the task's log lines.
+        compact: shows all in one row.
+
+    Raises:
+        ValueError: there is no id.
+    """
+    if not task_id:
+        raise ValueError(f"task_progress needs the id of a task, not {describe(task_id)}")
+    request = context.get("request")
+    snapshot = _find_visible(request, str(task_id), token)
+    return task_progress_head(context) | {
+        "task_id": task_id,
+        "src": _find_base(request),
+        "label": label,
+        "token": token,
+        "cancel": cancel,
+        "logs": logs,
+        "compact": compact,
+        "name": label or _describe_name(snapshot),
+        "snapshot": snapshot,
+        "wire": snapshot and snapshot.to_wire(),
+        "is_determinate": snapshot and (snapshot.percent is not None or snapshot.is_terminal),
+        "page": request.get_full_path() if request is not None else "",
+    }
+
+
+def _describe_name(snapshot: Snapshot | None) -> str:
+    """As the script does: "shop.tasks.import_rows" is called "Import rows"."""
+    return capfirst(snapshot.task.rpartition(".")[2].replace("_", " ")) if snapshot is not None else ""
+
+
+def _find_base(request: HttpRequest | None) -> str:
+    match = getattr(request, "resolver_match", None)
+    url = reverse("tasks_app:tasks-progress", current_app=match.namespace if match else None)
+    return url.removesuffix("task-progress")
+
+
+def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snapshot | None:
+    """Return the task if there is one that the reader may see; a page is shown even if the cache can't be reached."""
+    if _is_in_event_loop():
+        return None
+    try:
+        snapshot = get_snapshot(task_id)
+        return snapshot if opens(token, task_id) or _can_view(request, snapshot) else None
+    except TaskNotFound:
+        return None
+    except Exception:
+        logger.exception("task %s: its state could not be put into a page", task_id)
+        return None
+
+
+def _can_view(request: HttpRequest | None, snapshot: Snapshot) -> bool:
+    if request is None:
+        return False
+    bool(getattr(request, "user", None))  # the lazy user is loaded here, where it may ask the database
+    return async_to_sync(ask)("can_view", request, snapshot)
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

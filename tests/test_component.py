@@ -1,0 +1,516 @@
+"""The component alone: what it shows and says of a snapshot, and how it is used. A stub answers it byte by byte."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tasks_app.texts import TEXTS
+from tests.browser import find_violations, needs_axe, needs_chromium, open_browser, open_tab
+from tests.gallery import COMPONENTS, LINES, STAGES
+from tests.servers import ROOT
+from tests.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
+from tests.waiting import wait_until
+
+pytestmark = needs_chromium
+
+ENDED = {"finished_at": "2026-03-01T09:42:04.000Z"}
+
+#: Has each event of components written down, from its beginning.
+EVENTS = """
+window.events = [];
+for (const name of ["change", "end", "error"]) {
+  document.addEventListener(`task-progress:${name}`, ({ detail, message, target }) => {
+    window.events.push([name, target.getAttribute("task-id"), detail?.seq ?? null, message ?? null]);
+  });
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with open_tab(browser) as page:
+        page.add_init_script(EVENTS)
+        yield page
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with run_stub() as running:
+        yield running
+
+
+def show_one(stub: Stub, page: Page, attributes: str = "", **snapshot: Any) -> Locator:
+    """Show one component that knows this snapshot: RUNNING, with changes."""
+    stub.snapshots["t"] = {**RUNNING, **snapshot}
+    stub.show(page, make_component(attributes, **snapshot))
+    return page.locator("task-progress")
+
+
+def get_events(page: Page) -> list[list[Any]]:
+    return page.evaluate("events")
+
+
+# What it says
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "state", "percent", "status", "meta"),
+    [
+        pytest.param({}, "running", "42%", "Importing rows", "", id="running"),
+        pytest.param(
+            {"current": 42310, "total": 100000, "unit": "rows", "rate": 13600.4},
+            "running",
+            "42%",
+            "Importing rows",
+            "42,310 / 100,000 rows · 13,600 rows/s",
+            id="count and rate",
+        ),
+        pytest.param(
+            {"current": 1284, "unit": "files", "percent": None, "progress": 0},
+            "running",
+            "",
+            "Importing rows",
+            "1,284 files",
+            id="no total",
+        ),
+        pytest.param(
+            {"current": 48_300_000, "total": 1_204_000_000, "unit": "bytes", "rate": 512.0},
+            "running",
+            "42%",
+            "Importing rows",
+            "48.3 MB / 1.2 GB · 512 B/s",
+            id="bytes",
+        ),
+        pytest.param(
+            {"stages": STAGES, "status": "Running"}, "running", "42%", "Render charts", "step 2 of 3", id="stages"
+        ),
+        pytest.param(
+            {"state": "queued", "status": "Queued", "queue_position": 3, "percent": None},
+            "queued",
+            "3rd in line",
+            "Queued",
+            "",
+            id="queued",
+        ),
+        pytest.param({"stalled": True}, "stalled", "42%", "No sign of life for 15 s", "Importing rows", id="stalled"),
+        pytest.param(
+            {**ENDED, "state": "succeeded", "progress": 100, "status": "99 imported"},
+            "succeeded",
+            "1:02",
+            "99 imported",
+            "",
+            id="succeeded",
+        ),
+        pytest.param(
+            {**ENDED, "state": "succeeded", "progress": 100, "started_at": "2026-03-01T08:30:00.000Z"},
+            "succeeded",
+            "1 h 12 min",
+            "Importing rows",
+            "",
+            id="took longer than an hour",
+        ),
+        pytest.param(
+            {
+                **ENDED,
+                "state": "failed",
+                "status": "Batch 3",
+                "error": {"type": "MemoryError", "message": "out of memory"},
+            },
+            "failed",
+            "stopped at 42%",
+            "Failed: out of memory",
+            "",
+            id="failed with a message",
+        ),
+        pytest.param(
+            {**ENDED, "state": "failed", "status": "Failed", "error": {"type": "E", "message": "The task failed."}},
+            "failed",
+            "stopped at 42%",
+            "Failed",
+            "",
+            id="failed without a message",
+        ),
+        pytest.param(
+            {**ENDED, "state": "failed", "status": "No rows.", "error": {"type": "E", "message": "The task failed."}},
+            "failed",
+            "stopped at 42%",
+            "Failed: No rows.",
+            "",
+            id="failed with a status of its own",
+        ),
+        pytest.param({**ENDED, "state": "cancelled"}, "cancelled", "stopped at 42%", "Cancelled", "", id="cancelled"),
+        pytest.param(
+            {**ENDED, "state": "lost"},
+            "lost",
+            "stopped at 42%",
+            "Lost: the worker stopped responding",
+            "Importing rows",
+            id="lost",
+        ),
+    ],
+)
+def test_state_is_said_in_words(stub: Stub, page: Page, snapshot, state, percent, status, meta):
+    component = show_one(stub, page, **snapshot)
+    expect(component).to_have_attribute("data-state", state)
+    shown = [component.locator(f".{part}").text_content() for part in ("percent", "status", "meta")]
+    assert shown == [percent, status, meta]
+
+
+@pytest.mark.parametrize(
+    ("position", "text"),
+    [(1, "1st in line"), (2, "2nd in line"), (3, "3rd in line"), (11, "11th in line"), (21, "21st in line")],
+)
+def test_position_in_the_queue_is_an_ordinal(stub: Stub, page: Page, position, text):
+    component = show_one(stub, page, state="queued", queue_position=position)
+    expect(component.locator(".percent")).to_have_text(text)
+
+
+def test_time_left_is_counted_down_between_events(stub: Stub, page: Page):
+    page.clock.install()
+    stub.greeting = encode(eta=61.0)
+    component = show_one(stub, page, eta=61.0)
+    expect(component).to_have_attribute("data-transport", "stream")
+    page.clock.run_for(3000)
+    expect(component.locator(".meta")).to_have_text(re.compile("^0:5[4-8] left$"))
+    page.clock.run_for(60_000)
+    expect(component.locator(".meta")).to_have_text("")
+
+
+def test_silence_is_not_said_to_be_longer_than_since_the_last_change(stub: Stub, page: Page):
+    page.clock.install(time="2026-03-01T09:41:16.000Z")  # three seconds after it
+    component = show_one(stub, page, stalled=True)
+    expect(component.locator(".status")).to_have_text("No sign of life for 3 s")
+    page.clock.run_for(62_000)
+    expect(component.locator(".status")).to_have_text("No sign of life for 1 min")
+
+
+@pytest.mark.parametrize(("attributes", "name"), [("", "Import customers"), ('label="My file"', "My file")])
+def test_name_is_the_label_or_made_of_the_function(stub: Stub, page: Page, attributes, name):
+    expect(show_one(stub, page, attributes).locator(".name")).to_have_text(name)
+
+
+def test_markup_in_a_status_stays_text(stub: Stub, page: Page):
+    text = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    component = show_one(stub, page, "logs", status=text, task=text, unit=text, current=1)
+    stub.wait_for_stream().send(
+        encode({"task_id": "t", "offset": 0, "lines": [{**LINES[0], "text": text}]}, event="log")
+    )
+    expect(component.locator(".text")).to_have_text(text)
+    assert component.locator(".status").text_content() == text
+    assert component.locator("img, script").count() == 1  # the snapshot that the page brought along
+
+
+@pytest.mark.parametrize(
+    ("url", "href"),
+    [
+        ("/reports/7", "reports/7"),
+        ("https://example.org/x", "https://example.org/x"),
+        ("javascript:alert(1)", None),
+        ("data:text/html,x", None),
+        ("http://[", None),
+        (7, None),
+    ],
+)
+def test_result_link_leads_to_web_pages_alone(stub: Stub, page: Page, url, href):
+    link = show_one(stub, page, **{**DONE, "result": {"url": url}}).locator(".link")
+    if href is None:
+        expect(link).to_be_hidden()
+    else:
+        assert link.evaluate("link => link.href") == (href if "://" in href else stub.url + href)
+
+
+def test_words_are_those_of_the_page(stub: Stub, page: Page):
+    data = json.dumps({"succeeded": "Fertig", "positionOther": "{n}. in der Reihe", "cancelled": "Abgebrochen"})
+    head = f'<script type="application/json" id="task-progress-texts">{data}</script>'
+    components = [
+        make_component(task_id="a", **ENDED, state="succeeded", status="Completed"),
+        make_component(task_id="b", state="queued", queue_position=3),
+    ]
+    stub.show(page, *components, head=head, lang="de")
+    expect(page.locator(".status").first).to_have_text("Fertig")
+    expect(page.locator(".percent").last).to_have_text("3. in der Reihe")
+
+
+def test_numbers_are_those_of_the_language(stub: Stub, page: Page):
+    stub.show(page, make_component(current=42310, total=100000, unit="Zeilen"), lang="de")
+    expect(page.locator(".meta")).to_have_text("42.310 / 100.000 Zeilen")
+
+
+def test_texts_of_translators_are_those_of_the_script(stub: Stub, page: Page):
+    stub.show(page)
+    module = "/static/tasks_app/task-progress-texts.js"
+    assert page.evaluate(f"import('{module}').then((module) => module.texts)") == TEXTS
+
+
+# The bar
+
+
+def test_segments_are_as_wide_as_their_weights_and_filled_as_far_as_their_progress(stub: Stub, page: Page):
+    component = show_one(stub, page, stages=STAGES)
+    page.wait_for_function(
+        """() => {
+          const root = document.querySelector("task-progress").shadowRoot;
+          const widths = (part) => [...root.querySelectorAll(part)].map((item) => item.getBoundingClientRect().width);
+          const [one, three] = widths(".segment");
+          const [full, most, none] = widths(".fill").map((width, index) => width / widths(".segment")[index]);
+          const isNear = (value, wanted) => Math.abs(value - wanted) < 0.02;
+          return isNear(three / one, 3) && isNear(full, 1) && isNear(most, 0.71) && none === 0;
+        }"""
+    )
+    assert component.locator(".segment").evaluate_all("items => items.map((item) => item.title)") == [
+        "Load sources",
+        "Render charts",
+        "Write file",
+    ]
+
+
+def test_bar_of_an_unknown_total_has_no_value(stub: Stub, page: Page):
+    stub.greeting = encode(percent=None, progress=0)
+    stub.show(page, '<task-progress task-id="t"></task-progress>')
+    expect(page.locator("task-progress")).to_have_attribute("data-state", "running")
+    assert page.get_by_role("progressbar").get_attribute("aria-valuenow") is None
+
+
+def test_bar_tells_its_value_and_text_to_those_who_hear_it(stub: Stub, page: Page):
+    bar = show_one(stub, page, 'label="My file"').get_by_role("progressbar", name="My file")
+    assert [bar.get_attribute(f"aria-value{name}") for name in ("min", "max", "now", "text")] == [
+        "0",
+        "100",
+        "42",
+        "42%, Importing rows",
+    ]
+
+
+def test_bar_grows_from_the_right_where_people_read_from_there(stub: Stub, page: Page):
+    stub.show(page, make_component(), lang="ar", dir="rtl")
+    edges = page.locator(".fill").evaluate(
+        "fill => [fill.getBoundingClientRect().right, fill.parentElement.getBoundingClientRect().right]"
+    )
+    assert edges[0] == edges[1]
+
+
+def test_nothing_moves_for_those_who_asked_for_that(stub: Stub, page: Page):
+    page.emulate_media(reduced_motion="reduce")
+    show_one(stub, page, percent=None)
+    assert page.evaluate("document.getAnimations({ subtree: true }).length") == 0
+    assert page.locator(".icon").evaluate("icon => icon.getAnimations().length") == 0
+
+
+# Events, properties, speech
+
+
+def test_each_change_is_told_once_and_the_end_too(stub: Stub, page: Page):
+    stub.greeting = encode() + encode() + encode(seq=8, progress=50)
+    stub.show(page, '<task-progress task-id="t"></task-progress>')
+    expect(page.locator(".percent")).to_have_text("50%")
+    stub.streams[0].send(encode(seq=7) + encode(DONE) + encode(DONE) + encode({}, event="end"))
+    expect(page.locator("task-progress")).to_have_attribute("data-state", "succeeded")
+    assert get_events(page) == [
+        ["change", "t", 7, None],
+        ["change", "t", 8, None],
+        ["change", "t", 99, None],
+        ["end", "t", 99, None],
+    ]
+
+
+def test_state_that_the_page_was_made_with_is_no_news(stub: Stub, page: Page):
+    component = show_one(stub, page, **DONE)
+    assert component.evaluate("element => element.snapshot.seq") == 99
+    assert get_events(page) == []
+
+
+def test_snapshot_and_state_are_properties(stub: Stub, page: Page):
+    component = show_one(stub, page, stalled=True)
+    assert component.evaluate("element => [element.state, element.snapshot.progress]") == ["stalled", 42]
+
+
+def test_task_that_is_not_known_says_so_and_fires_an_error(stub: Stub, page: Page):
+    stub.greeting = encode({"task_id": "t"}, event="missing")
+    stub.show(page, '<task-progress task-id="t"></task-progress>')
+    expect(page.locator(".status")).to_have_text("Not found, or not for you to see")
+    assert get_events(page) == [["error", "t", None, "Not found, or not for you to see"]]
+
+
+def test_other_task_of_the_same_component_begins_afresh(stub: Stub, page: Page):
+    component = show_one(stub, page, **DONE)
+    component.evaluate("element => element.setAttribute('task-id', 'u')")
+    expect(component).to_have_attribute("data-state", "connecting")
+    stub.wait_for_stream().send(encode(task_id="u", seq=1))
+    expect(component).to_have_attribute("data-state", "running")
+
+
+def test_each_ten_percent_and_each_state_is_announced_once(stub: Stub, page: Page):
+    page.add_init_script(
+        """
+        addEventListener("DOMContentLoaded", () => {
+          window.said = [];
+          customElements.whenDefined("task-progress").then(() => {
+            const region = document.querySelector("task-progress").shadowRoot.querySelector("[role=status]");
+            new MutationObserver(() => said.push(region.textContent)).observe(region, { childList: true });
+          });
+        });
+        """
+    )
+    component = show_one(stub, page, 'label="File"', progress=38, percent=38)
+    stream = stub.wait_for_stream()
+    for seq, progress in enumerate((39, 41, 44, 49, 63, 64), start=8):
+        stream.send(encode(seq=seq, progress=progress, percent=progress))
+        expect(component.locator(".percent")).to_have_text(f"{progress}%")
+    stream.send(encode(DONE))
+    expect(component).to_have_attribute("data-state", "succeeded")
+    assert page.evaluate("said") == ["File: 40%", "File: 60%", "File: Completed"]
+
+
+# Cancel
+
+
+def test_cancel_asks_first_and_sends_the_token_of_the_cookie(stub: Stub, page: Page):
+    page.context.add_cookies([{"name": "csrftoken", "value": "c" * 32, "url": stub.url}])
+    component = show_one(stub, page, "cancel")
+    component.get_by_role("button", name="Cancel").click()
+    assert stub.find_requests("POST", "/tasks/t/cancel") == []
+    component.get_by_role("button", name="Yes").click()
+    expect(component.get_by_role("button", name="Cancelling…")).to_have_attribute("aria-disabled", "true")
+    wait_until(lambda: stub.find_requests("POST", "/tasks/t/cancel"), "the server is asked")
+    assert stub.find_requests("POST", "/tasks/t/cancel")[0]["X-CSRFToken"] == "c" * 32
+    stub.streams[0].send(encode(seq=8, state="cancelled", **ENDED))
+    expect(component.locator(".status")).to_have_text("Cancelled by you")
+
+
+@pytest.mark.parametrize(
+    "head",
+    ['<meta name="csrf-token" content="from the page">', '<input name="csrfmiddlewaretoken" value="from the page">'],
+)
+def test_token_may_stand_in_the_page(stub: Stub, page: Page, head):
+    stub.show(page, head, make_component())
+    page.locator("task-progress").evaluate("element => element.cancel()")
+    assert stub.find_requests("POST", "/tasks/t/cancel")[0]["X-CSRFToken"] == "from the page"
+
+
+def test_refused_cancel_says_why_and_can_be_tried_again(browser: Browser, stub: Stub):
+    with open_tab(browser, expected_errors=("403",)) as page:
+        page.add_init_script(EVENTS)
+        stub.cancel_answer = (403, {"detail": "You may not cancel this task."})
+        component = show_one(stub, page, "cancel")
+        component.evaluate("element => element.cancel()")
+        expect(component.locator(".status")).to_have_text("You may not cancel this task.")
+        expect(component.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "false")
+        assert get_events(page)[-1] == ["error", "t", 7, "You may not cancel this task."]
+        stub.wait_for_stream().send(encode(DONE))
+        expect(component.locator(".status")).to_have_text("Completed")
+
+
+def test_keyboard_alone_cancels(stub: Stub, page: Page):
+    component = show_one(stub, page, "cancel")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # "No" has the focus
+    expect(component.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(component.get_by_role("button", name="Cancel")).to_be_focused()
+    assert stub.find_requests("POST", "/tasks/t/cancel") == []
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    wait_until(lambda: stub.find_requests("POST", "/tasks/t/cancel"), "the server is asked")
+
+
+def test_focus_stays_in_the_component_when_its_button_goes(stub: Stub, page: Page):
+    component = show_one(stub, page, "cancel")
+    component.get_by_role("button", name="Cancel").focus()
+    stub.wait_for_stream().send(encode(DONE))
+    expect(component).to_have_attribute("data-state", "succeeded")
+    expect(component.locator(".card")).to_be_focused()
+
+
+@pytest.mark.parametrize("attributes", ["", "cancel"])
+def test_button_is_there_where_it_is_wanted_and_of_use(stub: Stub, page: Page, attributes):
+    stub.show(page, make_component(attributes), make_component(attributes, **{**DONE, "task_id": "u"}))
+    shown = page.locator("task-progress .cancel").evaluate_all("items => items.map((item) => item.checkVisibility())")
+    assert shown == [attributes == "cancel", False]
+
+
+# Log lines
+
+
+def test_log_lines_come_once_however_often_the_stream_begins(stub: Stub, page: Page):
+    component = show_one(stub, page, "logs")
+    stream = stub.wait_for_stream()
+    assert stream.query["logs"] == ["1"]
+    stream.send(encode({"task_id": "t", "offset": 0, "lines": LINES[:2]}, event="log"))
+    expect(component.locator(".line")).to_have_count(2)
+    stream.close()
+    stub.wait_for_stream(1).send(encode({"task_id": "t", "offset": 0, "lines": LINES}, event="log"))
+    expect(component.locator(".line")).to_have_count(3)
+    assert component.locator(".text").all_text_contents() == [line["text"] for line in LINES]
+    assert component.locator(".line").nth(1).get_attribute("data-level") == "warning"
+
+
+def test_log_lines_are_not_asked_for_unless_someone_shows_them(stub: Stub, page: Page):
+    show_one(stub, page)
+    assert "logs" not in stub.wait_for_stream().query
+
+
+def test_log_keeps_200_lines_and_follows_unless_its_reader_went_up(stub: Stub, page: Page):
+    component = show_one(stub, page, "logs")
+    log = component.locator(".log")
+
+    def send(offset: int, count: int) -> None:
+        lines = [{**LINES[0], "text": f"line {number}"} for number in range(offset, offset + count)]
+        stub.streams[0].send(encode({"task_id": "t", "offset": offset, "lines": lines}, event="log"))
+
+    stub.wait_for_stream()
+    send(0, 250)
+    expect(component.locator(".line")).to_have_count(200)
+    expect(component.locator(".text").last).to_have_text("line 249")
+    assert log.evaluate("log => log.scrollHeight - log.scrollTop - log.clientHeight") < 2
+    log.evaluate("log => (log.scrollTop = 40)")
+    send(250, 1)
+    expect(component.locator(".text").last).to_have_text("line 250")
+    assert log.evaluate("log => log.scrollTop") < 60
+    expect(component.locator(".line")).to_have_count(200)
+
+
+# How it fits
+
+
+def test_every_state_fits_a_phone_of_320_pixels(browser: Browser, stub: Stub):
+    with open_tab(browser, viewport={"width": 320, "height": 640}) as page:
+        stub.show(page, *COMPONENTS)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("width", [604, 320])
+def test_card_is_as_high_at_the_end_as_it_was_before(browser: Browser, stub: Stub, width):
+    with open_tab(browser, viewport={"width": width, "height": 640}) as page:
+        component = show_one(stub, page, "cancel", current=1, total=4, unit="rows", rate=3.0, eta=60.0)
+        before = component.bounding_box()
+        stub.wait_for_stream().send(encode(DONE, status="a long status " * 30, result={"url": "/x"}))
+        expect(component).to_have_attribute("data-state", "succeeded")
+        assert component.bounding_box() == before
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_about(browser: Browser, stub: Stub, scheme):
+    with open_tab(browser, color_scheme=scheme) as page:
+        stub.greeting = encode({"task_id": "stages", "offset": 0, "lines": LINES}, event="log")
+        stub.show(page, *COMPONENTS)
+        page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
+        page.locator(".line").last.wait_for()
+        assert find_violations(page) == []
+
+
+def test_class_stays_small():
+    assert (ROOT / "tasks_app/static/tasks_app/task-progress.js").stat().st_size < 12_000

@@ -1,0 +1,236 @@
+"""`{% task_progress %}`: its markup, who may read a state from it, and what a page loads once."""
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+from django.template import Context, RequestContext, Template
+from django.test import RequestFactory
+from django.urls import include, path
+from django.utils import translation
+from django.utils.asyncio import async_unsafe
+from django.utils.functional import SimpleLazyObject
+
+from tasks_app import make_token
+from tasks_app.permissions import Policy
+from tasks_app.state import Report
+from tests.caches import CONTROLLED_CACHES, controls
+from tests.viewers import NOW, make_running, put_silently, report
+
+urlpatterns = [path("jobs/", include("tasks_app.urls"))]
+
+OWNER, OTHER = User(pk=7), User(pk=8)
+
+
+@pytest.fixture(autouse=True)
+def _templates(settings: Any) -> None:
+    settings.STATIC_URL = "/static/"
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+
+
+class Elements(HTMLParser):
+    """The start tags of a page, each with its attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def find_all(html: str, tag: str) -> list[dict[str, str | None]]:
+    return [attributes for name, attributes in Elements(html).found if name == tag]
+
+
+def make_request(user: object = None, path: str = "/page?a=1&b=2") -> HttpRequest:
+    request = RequestFactory().get(path)
+    request.user = AnonymousUser() if user is None else user
+    return request
+
+
+def render(tag: str = "{% task_progress task_id %}", *, request: HttpRequest | None = None, **values: Any) -> str:
+    context = {"task_id": "t1", **values}
+    made = Context({"request": request, **context}) if request is None else RequestContext(request, context)
+    if request is not None:
+        made["request"] = request
+    return Template("{% load tasks_app %}" + tag).render(made)
+
+
+def read_snapshot(html: str) -> Any:
+    found = re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
+    return found and json.loads(found.group(1))
+
+
+def test_bare_tag_names_its_task_and_nothing_else():
+    assert find_all(render(), "task-progress") == [{"task-id": "t1"}]
+
+
+def test_options_become_attributes():
+    html = render('{% task_progress task_id label="A <b>" token="x&y" cancel=True logs=True compact=True %}')
+    assert find_all(html, "task-progress") == [
+        {"task-id": "t1", "label": "A <b>", "token": "x&y", "cancel": None, "logs": None, "compact": None}
+    ]
+
+
+@pytest.mark.parametrize("task_id", ["", None])
+def test_task_without_id_is_an_error_that_names_the_value(task_id):
+    with pytest.raises(ValueError, match=re.escape(f"not {task_id!r}")):
+        render(task_id=task_id)
+
+
+def test_app_under_another_path_is_named(settings):
+    settings.ROOT_URLCONF = "tests.test_template_tag"
+    assert find_all(render(), "task-progress") == [{"task-id": "t1", "src": "/jobs/"}]
+
+
+def test_script_and_style_are_loaded_once_in_a_page():
+    html = render("{% task_progress task_id %}{% task_progress 't2' %}{% include inner %}", inner=make_inner())
+    assert len(find_all(html, "task-progress")) == 3
+    assert find_all(html, "script") == [{"type": "module", "src": "/static/tasks_app/task-progress-define.js"}]
+    assert find_all(html, "link") == [{"rel": "stylesheet", "href": "/static/tasks_app/task-progress.css"}]
+
+
+def test_script_is_loaded_once_by_templates_that_are_included():
+    html = render("{% include inner %}{% include inner %}", inner=make_inner())
+    assert (len(find_all(html, "task-progress")), len(find_all(html, "script"))) == (2, 1)
+
+
+def test_each_page_loads_the_script():
+    template = Template("{% load tasks_app %}{% task_progress 't1' %}")
+    assert [len(find_all(template.render(Context()), "script")) for _ in range(2)] == [1, 1]
+
+
+def test_script_may_stand_in_the_head():
+    html = render("{% task_progress_head %}<body>{% task_progress task_id %}{% task_progress_head %}")
+    head, body = html.split("<body>")
+    assert (len(find_all(head, "script")), len(find_all(body, "script"))) == (1, 0)
+
+
+def make_inner() -> Template:
+    return Template("{% load tasks_app %}{% task_progress 'inner' %}")
+
+
+def test_script_carries_the_nonce_of_the_page():
+    html = render(csp_nonce="abc")
+    assert [tag["nonce"] for tag in find_all(html, "script") + find_all(html, "link")] == ["abc", "abc"]
+
+
+def test_words_of_another_language_come_along(monkeypatch):
+    monkeypatch.setattr("tasks_app.texts.gettext", {"Cancel": "Abbrechen"}.get)
+    monkeypatch.setattr("tasks_app.texts.TEXTS", {"cancel": "Cancel"})
+    html = render()
+    assert '<script id="task-progress-texts" type="application/json">{"cancel": "Abbrechen"}</script>' in html
+
+
+def test_english_page_brings_no_words():
+    with translation.override("en"):
+        assert "task-progress-texts" not in render()
+
+
+# Who sees a state
+
+
+def test_state_is_there_for_those_without_javascript_and_with():
+    put_silently(report(make_running(), 42))
+    html = render(request=make_request())
+    assert read_snapshot(html)["progress"] == 42
+    assert find_all(html, "progress") == [{"max": "100", "value": "42", "aria-label": "Demo"}]
+    assert find_all(html, "a") == [{"href": "/page?a=1&b=2"}]
+
+
+def test_bar_without_javascript_has_no_value_while_the_total_is_unknown():
+    put_silently(make_running())
+    assert find_all(render(request=make_request()), "progress") == [{"max": "100", "aria-label": "Demo"}]
+
+
+def test_task_that_has_ended_needs_no_refresh():
+    put_silently(make_running().succeeded(now=NOW))
+    assert find_all(render(request=make_request()), "a") == []
+
+
+def test_text_of_a_task_is_escaped():
+    put_silently(make_running().reported(Report(status="</script><script>alert(1)</script>"), now=NOW))
+    html = render(request=make_request())
+    assert "<script>alert" not in html
+    assert read_snapshot(html)["status"] == "</script><script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(("user", "expected"), [(OWNER, True), (OTHER, False), (AnonymousUser(), False)])
+def test_state_of_a_task_is_shown_to_its_owner_alone(user, expected):
+    put_silently(make_running(owner="7"))
+    assert (read_snapshot(render(request=make_request(user))) is not None) is expected
+
+
+def test_task_that_may_not_be_seen_looks_as_one_that_does_not_exist():
+    put_silently(make_running("t1", owner="7"))
+    hidden, unknown = (render(request=make_request(), task_id=task_id) for task_id in ("t1", "t2"))
+    assert hidden.replace("t1", "t2") == unknown
+
+
+def test_token_of_the_tag_shows_the_state():
+    put_silently(make_running(owner="7"))
+    html = render("{% task_progress task_id token=token %}", request=make_request(), token=make_token("t1"))
+    assert read_snapshot(html)["task_id"] == "t1"
+
+
+def test_token_of_another_task_shows_nothing():
+    put_silently(make_running(owner="7"))
+    html = render("{% task_progress task_id token=token %}", request=make_request(), token=make_token("t2"))
+    assert read_snapshot(html) is None
+
+
+def test_template_without_a_request_shows_no_state():
+    put_silently(make_running())
+    assert read_snapshot(render()) is None
+
+
+class SlowPolicy(Policy):
+    """Asks in a coroutine."""
+
+    async def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        return request.user.is_authenticated
+
+
+@pytest.mark.parametrize(("user", "expected"), [(OWNER, True), (AnonymousUser(), False)])
+def test_policy_that_is_async_is_asked(settings, user, expected):
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.test_template_tag.SlowPolicy"}
+    put_silently(make_running())
+    assert (read_snapshot(render(request=make_request(user))) is not None) is expected
+
+
+def test_lazy_user_is_loaded_before_the_policy_looks():
+    put_silently(make_running(owner="7"))
+    load = async_unsafe("the database was asked in an event loop")(lambda: OWNER)
+    assert read_snapshot(render(request=make_request(SimpleLazyObject(load)))) is not None
+
+
+async def test_template_rendered_in_an_event_loop_shows_no_state():
+    put_silently(make_running())
+    html = render(request=make_request())
+    assert (read_snapshot(html), find_all(html, "task-progress")) == (None, [{"task-id": "t1"}])
+
+
+def test_page_is_shown_though_the_cache_is_down(settings, caplog):
+    settings.CACHES = CONTROLLED_CACHES
+    controls.break_down("get", "get_many")
+    try:
+        html = render(request=make_request())
+    finally:
+        controls.reset()
+    assert find_all(html, "task-progress") == [{"task-id": "t1"}]
+    assert "task t1" in caplog.text
+
+
+# Cancel
+
+
+def test_token_against_forgery_is_there_where_it_can_be_used():
+    for options, names in (("", []), ("cancel=True", ["csrfmiddlewaretoken"])):
+        html = render(f"{{% task_progress task_id {options} %}}", request=make_request())
+        assert [item["name"] for item in find_all(html, "input")] == names
