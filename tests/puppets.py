@@ -28,6 +28,8 @@ def puppet(name: str) -> Any:
     """Obey the orders given to `name` until one is to return or to fail; stop when cancelled."""
     while True:
         order = _take_order(name)
+        if "log" in order:
+            progress.log(order.pop("log"))
         if "return" in order:
             return order["return"]
         if "raise" in order:

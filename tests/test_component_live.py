@@ -103,6 +103,29 @@ def test_component_added_later_shares_the_connection_and_one_removed_leaves_it(s
     site.wait_until_free()
 
 
+def test_log_is_shown_as_it_grows_each_line_once(site: Site, page: Page):
+    task_id, other_id = site.start_puppet("talker"), site.start_puppet("other")
+    site.order("talker", log="one\ntwo")
+    component = show_one(site, page, task_id, "{% load tasks_app %}{% task_progress task logs=True %}").first
+    lines = component.locator(".log .text")
+    expect(lines).to_have_text(["one", "two"], timeout=SLOW)
+    # A component more is another stream, which sends the whole log once more.
+    page.evaluate(
+        "id => document.querySelector('main').append(Object.assign(document.createElement('task-progress'), "
+        "{ id: 'late' })) ?? document.querySelector('#late').setAttribute('task-id', id)",
+        other_id,
+    )
+    site.order("other", current=30, total=100)
+    expect_percent(page.locator("#late"), 30)
+    site.order("talker", log="three")
+    expect(lines).to_have_text(["one", "two", "three"], timeout=SLOW)
+    site.order_return("talker")
+    site.order_return("other")
+    expect_state(component, "succeeded")
+    expect(lines).to_have_text(["one", "two", "three"])
+    site.wait_until_free()
+
+
 def test_reader_cancels_the_task(site: Site, page: Page):
     task_id = site.start_puppet("cancelled")
     component = show_one(site, page, task_id)
