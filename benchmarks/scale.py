@@ -81,7 +81,7 @@ def watch(server: Running, readers: Readers, seconds: float, what: str, *, chang
 
 def end(server: Running, readers: Readers, what: str) -> Iterator[Figure]:
     """Have the tasks end, and yield how many of the streams were told."""
-    server.post("/finish")
+    server.post("/finish", timeout=DEADLINE)  # a server that is busy to the brim answers late
     readers.read_to_end(deadline=DEADLINE)
     told = sum(viewer.has_end for viewer in readers.viewers.values())
     yield Figure(f"streams that got their end, {what}", told, "", "opened", len(readers.viewers))
