@@ -1,6 +1,7 @@
 """As many viewers, and as many tasks, as one Daphne process is to bear: does anybody miss the end?"""
 
 import resource
+import time
 from collections.abc import Iterator
 
 from . import contenders
@@ -18,6 +19,9 @@ PER_STREAM = 100
 
 #: Files that a process has open beside its viewers.
 SPARE_FILES = 500
+
+#: Seconds after which Daphne, too, has forgotten the requests that ended.
+SETTLE = 5.0
 
 #: How long the slowest end may take.
 DEADLINE = 300.0
@@ -47,6 +51,7 @@ def measure_viewers(viewers: int, seconds: float) -> Iterator[Figure]:
             yield from watch(server, readers, seconds, what, changes=viewers / INTERVAL)
             yield from end(server, readers, what)
         server.settle()
+        time.sleep(SETTLE)
         yield Figure(f"objects alive after {what}", count_objects(server), "", "before", objects)
         # CPython keeps most of what it once had for the next to come.
         kept, most = server.get_memory() - idle, server.get_peak_memory() - idle
