@@ -98,14 +98,6 @@ class Running:
         """Return how many threads the process has."""
         return int(self.process.num_threads())
 
-    def settle(self) -> None:
-        """Wait until the process has nothing to do."""
-        for _ in range(100):
-            before = self.get_cpu()
-            time.sleep(0.5)
-            if self.get_cpu() - before < 0.02:
-                return
-
 
 @contextmanager
 def run(contender: Contender, *, tasks_app: Mapping[str, object] | None = None) -> Iterator[Running]:

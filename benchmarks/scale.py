@@ -20,8 +20,8 @@ PER_STREAM = 100
 #: Files that a process has open beside its viewers.
 SPARE_FILES = 500
 
-#: Seconds after which Daphne, too, has forgotten the requests that ended.
-SETTLE = 5.0
+#: How long Daphne may take to forget the requests that have ended, in seconds.
+PATIENCE = 60.0
 
 #: How long the slowest end may take.
 DEADLINE = 300.0
@@ -50,8 +50,7 @@ def measure_viewers(viewers: int, seconds: float) -> Iterator[Figure]:
             readers.open([targets[number % TASKS] for number in range(viewers)])
             yield from watch(server, readers, seconds, what, changes=viewers / INTERVAL)
             yield from end(server, readers, what)
-        server.settle()
-        time.sleep(SETTLE)
+        await_release(server, objects)
         yield Figure(f"objects alive after {what}", count_objects(server), "", "before", objects)
         # CPython keeps most of what it once had for the next to come.
         kept, most = server.get_memory() - idle, server.get_peak_memory() - idle
@@ -72,6 +71,13 @@ def measure_tasks(tasks: int, seconds: float) -> Iterator[Figure]:
 def count_objects(server: Running) -> int:
     """Return how many objects are alive in the process."""
     return int(str(server.get("/objects")["objects"]))
+
+
+def await_release(server: Running, objects: int) -> None:
+    """Wait until hardly more objects are alive than there were, if that comes true in time."""
+    end = time.monotonic() + PATIENCE
+    while count_objects(server) > 1.05 * objects and time.monotonic() < end:
+        time.sleep(1)
 
 
 def watch(server: Running, readers: Readers, seconds: float, what: str, *, changes: float) -> Iterator[Figure]:
