@@ -49,11 +49,11 @@ class Running:
         """Start a task, and return its id."""
         return str(self.post("/start-task", {"task": task, "kwargs": kwargs})["task_id"])
 
-    def post(self, target: str, data: object = None) -> Mapping[str, object]:
-        """Post JSON, and return the JSON that comes back."""
+    def post(self, target: str, data: object = None, *, timeout: float = 30) -> Mapping[str, object]:
+        """Post JSON, and return the JSON that comes back within `timeout` seconds."""
         body = b"" if data is None else json.dumps(data).encode()
         request = urllib.request.Request(self.server.url + target, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
             answer: Mapping[str, object] = json.load(response)
         return answer
 
@@ -97,14 +97,6 @@ class Running:
     def count_threads(self) -> int:
         """Return how many threads the process has."""
         return int(self.process.num_threads())
-
-    def settle(self) -> None:
-        """Wait until the process has nothing to do."""
-        for _ in range(100):
-            before = self.get_cpu()
-            time.sleep(0.5)
-            if self.get_cpu() - before < 0.02:
-                return
 
 
 @contextmanager

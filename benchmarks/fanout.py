@@ -13,6 +13,9 @@ VIEWERS, INTERVAL = 300, 0.05
 WARM_UP, SECONDS = 0.3, 2.0
 ROUNDS, QUICK_ROUNDS = 10, 2
 
+#: How often a turn is tried that the rest of the machine leaves no time for.
+ATTEMPTS = 20
+
 ON_DAPHNE = (contenders.raw_on_daphne, contenders.lively_on_daphne, contenders.eventstream_on_daphne)
 ON_UVICORN = (contenders.raw_on_uvicorn, contenders.lively_on_uvicorn, contenders.sse_starlette_on_uvicorn)
 
@@ -55,11 +58,13 @@ def open_viewers(server: Running) -> Readers:
 
 def measure_turn(server: Running, readers: Readers) -> float:
     """Return the microseconds per frame of one turn."""
-    with server.measured():
-        readers.read_for(WARM_UP)
-    with server.measured() as cpu:
-        frames = readers.read_for(SECONDS)
-    # A server that drops frames would look cheap.
-    if frames < 0.8 * VIEWERS * SECONDS / INTERVAL:
-        raise RuntimeError(f"{server.contender} delivered {frames!r} frames of {VIEWERS * SECONDS / INTERVAL:.0f}")
-    return cpu[0] / frames * 1e6
+    wanted = VIEWERS * SECONDS / INTERVAL
+    for _ in range(ATTEMPTS):
+        with server.measured():
+            readers.read_for(WARM_UP)
+        with server.measured() as cpu:
+            frames = readers.read_for(SECONDS)
+        # A server that drops frames would look cheap.
+        if frames >= 0.8 * wanted:
+            return cpu[0] / frames * 1e6
+    raise RuntimeError(f"{server.contender} delivered {frames!r} frames of {wanted:.0f}, {ATTEMPTS!r} times")
