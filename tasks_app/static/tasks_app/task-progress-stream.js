@@ -180,7 +180,7 @@ class Connection {
       return;
     }
     if (!this.#mayStream) {
-      this.#poller ?? this.#poll(POLL_MS);
+      this.#poll(POLL_MS);
       return;
     }
     this.#url = this.#makeUrl();
@@ -320,8 +320,11 @@ class Connection {
   }
 
   #poll(interval) {
+    if (this.#poller?.interval === interval) {
+      return; // it does so already
+    }
     this.#stopPolling();
-    const poller = (this.#poller = new AbortController());
+    const poller = (this.#poller = Object.assign(new AbortController(), { interval }));
     this.#carry("polling");
     let pause = interval;
     const run = async () => {
