@@ -101,15 +101,20 @@ def test_process_that_outlives_its_end_is_left_the_last_word(orphan, monkeypatch
 
 
 def test_retry_whose_message_was_sent_is_left_to_the_next_attempt(orphan):
-    job.on_retry(request=SimpleNamespace(id="t1"), reason=Retry())
+    job.on_retry(sender=SimpleNamespace(acks_late=True), request=SimpleNamespace(id="t1"), reason=Retry())
     write_all()
     assert get_store().get("t1").state == "running"
 
 
 def test_task_that_the_worker_took_back_from_a_killed_process_waits_to_be_begun_anew(orphan):
-    job.on_retry(request=SimpleNamespace(id="t1"))
+    job.on_retry(sender=SimpleNamespace(acks_late=True), request=SimpleNamespace(id="t1"))
     wait_until(lambda: get_store().get("t1").state is State.QUEUED, "the task waits")
     wait_until(lambda: find_reporter("t1") is None, "nobody reports it here any more")
+
+
+def test_task_whose_message_is_acknowledged_is_lost_with_the_process_that_the_worker_killed(orphan):
+    job.on_retry(sender=SimpleNamespace(acks_late=False), request=SimpleNamespace(id="t1"))
+    wait_until(lambda: get_store().get("t1").state is State.LOST, "the task is lost")
 
 
 def test_task_that_a_worker_sends_anew_for_a_dead_process_is_queued_before(orphan):

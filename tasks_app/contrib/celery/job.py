@@ -5,7 +5,7 @@ from typing import Any
 
 from billiard.process import current_process
 from celery import states
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, WorkerLostError
 
 from ... import attempts
 from ...current import find_reporter
@@ -50,12 +50,14 @@ def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None
 
 
 @never_raise
-def on_retry(*, request: Any, reason: Any = None, **kwargs: Any) -> None:
+def on_retry(*, sender: Any, request: Any, reason: Any = None, **kwargs: Any) -> None:
     """Hand the task back; where a message was sent, `on_publish` has done it before."""
     if (reporter := find_own(request.id)) is not None:
         reporter.hand_back()
-    elif reason is None:  # the worker has killed the task's process, since it lost the broker, which will send it anew
+    elif reason is None and sender.acks_late:  # the worker has killed its process; the broker will send it anew
         orphans.hand_back(request.id)
+    elif reason is None:  # the same in a cold shutdown, when its message was acknowledged: nobody will
+        orphans.fail(request.id, WorkerLostError())
 
 
 @never_raise
