@@ -22,6 +22,8 @@ def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
     reporter = _make_reporter(anew) if before is None else _follow(before, anew)
     reporter.begin()
     get_flusher().add(reporter)
+    if reporter.snapshot.attempt > 1:
+        _claim(reporter.snapshot)
     return reporter
 
 
@@ -46,14 +48,12 @@ def adopt(snapshot: Snapshot) -> Progress:
 
 
 def pass_on(reporter: Progress) -> bool:
-    """Hand a job back, and be done with it before anybody else can begin it; could that be stored?
+    """Hand a job back, and be done with it before anybody else can begin it; could that be stored at once?
 
-    It is not tried again: what was written late would replace what the next attempt has written.
+    If not it is stored later, unless the next attempt has begun by then.
     """
     reporter.hand_back()
-    is_stored = get_flusher().flush()
-    get_flusher().remove(reporter)
-    return is_stored
+    return get_flusher().flush()
 
 
 class Unread(Progress):
@@ -89,6 +89,14 @@ class Unread(Progress):
         return True
 
 
+def _claim(snapshot: Snapshot) -> None:
+    """A broker may deliver a message once more while its first worker still runs it: that one shall hear of this."""
+    try:
+        get_store().claim_attempt(snapshot.task_id, snapshot.attempt)
+    except Exception:
+        logger.exception("task %s: that it was begun anew could not be stored", snapshot.task_id)
+
+
 def _follow(before: Progress, anew: Snapshot) -> Progress:
     latest = _choose(before.snapshot, anew)
     if isinstance(before, Unread) and not before.is_read and latest is before.snapshot:
@@ -97,6 +105,8 @@ def _follow(before: Progress, anew: Snapshot) -> Progress:
 
 
 def _make_reporter(anew: Snapshot) -> Progress:
+    if get_flusher().is_failing:  # a cache that hangs would keep the job waiting
+        return Unread(anew, anew)
     try:
         stored, is_cancelled = _load(anew.task_id)
     except Exception:

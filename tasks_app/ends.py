@@ -1,10 +1,14 @@
 """The last snapshots of tasks that have just ended: nobody would write them again, should the cache lose them."""
 
+import logging
+
 from . import wakeups
 from .conf import get_settings
 from .exceptions import StoreUnavailable
 from .state import Snapshot
 from .store import get_store
+
+logger = logging.getLogger("tasks_app")
 
 #: Tasks that are looked for in one round trip: a last snapshot may be large.
 BATCH = 100
@@ -46,10 +50,23 @@ class Ends:
 
     def _restore(self, snapshots: dict[str, Snapshot]) -> None:
         store = get_store()
-        lost = [snapshots[task_id] for task_id in snapshots.keys() - store.read(snapshots).keys()]
+        texts = store.read(snapshots)
+        lost = [snapshot for task_id, snapshot in snapshots.items() if _is_lost(snapshot, texts.get(task_id))]
         refused = store.save(lost)
         for task_id in snapshots.keys() - refused:
             self.forget(task_id)
         wakeups.publish([snapshot.task_id for snapshot in lost])
         if refused:
             raise StoreUnavailable(f"the cache did not take the ends of {sorted(refused)!r}")
+
+
+def _is_lost(snapshot: Snapshot, text: str | None) -> bool:
+    """Does the cache hold nothing of this end, or what was before it, since it has started with an old dump?"""
+    if text is None:
+        return True
+    try:
+        stored = Snapshot.from_json(text)
+    except ValueError:
+        logger.exception("task %s: what the cache holds is no snapshot; its end is written anew", snapshot.task_id)
+        return True
+    return stored.seq < snapshot.seq and stored.attempt <= snapshot.attempt

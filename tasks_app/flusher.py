@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from django.db import close_old_connections, connections
@@ -63,7 +64,11 @@ class Reporter(Protocol):
 
     @property
     def is_overdue(self) -> bool:
-        """Was nothing of it stored for so long that viewers may have taken it for lost?"""
+        """May it have been taken for lost, or begun anew elsewhere, since it was stored last?"""
+
+    @property
+    def attempt(self) -> int:
+        """How often it was begun."""
 
     def request_cancel(self) -> None:
         """Tell the job to stop."""
@@ -114,6 +119,11 @@ class Flusher:
         with self._lock:
             if self._reporters.get(reporter.task_id) is reporter:
                 del self._reporters[reporter.task_id]
+
+    @property
+    def is_failing(self) -> bool:
+        """Did the last write fail?"""
+        return bool(self._failures)
 
     def find(self, task_id: str) -> Reporter | None:
         """Return the reporter of a task that runs, or waits, in this process."""
@@ -181,13 +191,15 @@ class Flusher:
         texts = get_store().read(overdue)
         lost = {task_id for task_id, text in texts.items() if _is_superseded(overdue[task_id], text)}
         for task_id in lost:
-            self._drop(self._reporters.pop(task_id))
+            reporter = self._reporters.pop(task_id)
+            if overdue[task_id].is_terminal or not reporter.has_ended:  # else it was handed back, and is begun anew
+                self._drop(reporter)
         return [item for item in taken if item[0].task_id not in lost]
 
     def _drop(self, reporter: Reporter) -> None:
         is_stopped = get_settings().ON_LOST == "cancel" and not reporter.has_ended
         logger.warning(
-            "task %s was taken for lost while this process could not report it; viewers see no more of it, and %s",
+            "task %s was taken for lost, or begun anew elsewhere; viewers see no more of what runs here, and %s",
             reporter.task_id,
             "it is asked to stop" if is_stopped else "it goes on",
         )
@@ -221,8 +233,9 @@ class Flusher:
             try:
                 self._run_once(get_settings())
             except Exception:
-                # This thread serves every task of the process: it must outlive the unforeseen.
-                logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
+                # This thread serves every task of the process: it must outlive the unforeseen, even a log that fails.
+                with suppress(Exception):
+                    logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures.note()
                 self._urgent.wait(self._get_pause(MIN_BACKOFF))
                 self._urgent.clear()
@@ -269,10 +282,14 @@ class Flusher:
         try:
             self._arrivals.list_all()
             self._ends.restore(monotonic=self.clock.monotonic())
-            cancelled = get_store().find_cancelled(waiting)
+            cancelled, attempts = get_store().find_words(waiting)
         except Exception:
             self._note_failure(sorted(waiting))
             return
+        for task_id, attempt in attempts.items():
+            if waiting[task_id].attempt < attempt:
+                self.remove(waiting[task_id])
+                self._drop(waiting[task_id])
         for task_id in cancelled:
             waiting[task_id].request_cancel()
 

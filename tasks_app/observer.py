@@ -1,6 +1,7 @@
 """Tells those who ask from time to time whether a task still lives, as the hub tells those who stream it."""
 
 import logging
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -137,4 +138,10 @@ class Observer:
             return Sight(snapshot, silence.measure(monotonic=monotonic))
 
 
+def _renew() -> None:
+    global _observer
+    _observer = Observer()  # a thread of the parent may hold the lock of the other
+
+
 _observer = Observer()
+os.register_at_fork(after_in_child=_renew)

@@ -54,6 +54,7 @@ def queue(
     task_id: str,
     task: str,
     *,
+    owner: str | None = None,
     runner: str | None = None,
     beat: int | None = None,
     delay: float = 0,
@@ -65,7 +66,7 @@ def queue(
     Where the task is known already, since a worker was faster or it was enqueued before, that snapshot is returned.
 
     Args:
-        task: its name, unless `starting` gives it another.
+        task, owner: its name and owner, unless `starting` gives it others.
         runner: the name of the framework that can take it back.
         beat: 1 if this process gives signs of life while the task waits.
         delay: seconds until it may begin.
@@ -79,7 +80,7 @@ def queue(
     """
     start = _start.get()
     if start is None or start.snapshot is not None:  # enqueued by a task that was started, and runs, in this context
-        start = Start(None, None)
+        start = Start(None, owner)
     now = get_flusher().clock.now()
     snapshot = Snapshot.queued(task_id, start.name or task, now=now, owner=start.owner, runner=runner, beat=beat)
     start.snapshot = snapshot

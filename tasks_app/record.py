@@ -65,7 +65,11 @@ class Record:
 
     @property
     def is_overdue(self) -> bool:
-        return self._flusher.clock.monotonic() > self._overdue_at
+        return self._is_handed_back or self._flusher.clock.monotonic() > self._overdue_at
+
+    @property
+    def attempt(self) -> int:
+        return self._snapshot.attempt
 
     @property
     def pages(self) -> Mapping[int, str]:

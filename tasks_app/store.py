@@ -128,6 +128,20 @@ class Store:
         """Leave word that the task shall stop; its worker looks for it."""
         self._cache.set(_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
 
+    def claim_attempt(self, task_id: str, attempt: int) -> None:
+        """Leave word for whoever still runs an earlier attempt of a task: it goes on elsewhere."""
+        self._cache.set(_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))
+
+    def find_words(self, task_ids: Iterable[str]) -> tuple[set[str], dict[str, int]]:
+        """Return the words left for the workers of these tasks: which to cancel; the latest attempt of some."""
+        cancels = {_cancel_key(task_id): task_id for task_id in task_ids}
+        attempts = {_attempt_key(task_id): task_id for task_id in cancels.values()}
+        found = self._cache.get_many([*cancels, *attempts]) if cancels else {}
+        return (
+            {cancels[key] for key in found.keys() & cancels.keys()},
+            {attempts[key]: found[key] for key in found.keys() & attempts.keys()},
+        )
+
     def find_cancelled(self, task_ids: Iterable[str]) -> set[str]:
         """Return those of the tasks that someone asked to cancel."""
         keys = {_cancel_key(task_id): task_id for task_id in task_ids}
@@ -226,6 +240,10 @@ def _page_key(task_id: str, slot: int) -> str:
 
 def _cancel_key(task_id: str) -> str:
     return f"tasks_app:cancel:{task_id}"
+
+
+def _attempt_key(task_id: str) -> str:
+    return f"tasks_app:attempt:{task_id}"
 
 
 def _claim_key(name: str) -> str:

@@ -38,8 +38,9 @@ def publish(task_ids: Collection[str]) -> None:
 
 
 def _forget_listeners() -> None:
-    global _listeners
+    global _listeners, _lock
     _listeners = frozenset()  # their event loops stayed with the parent
+    _lock = threading.Lock()  # a thread of the parent may hold the other
 
 
 os.register_at_fork(after_in_child=_forget_listeners)

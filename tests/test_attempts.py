@@ -1,10 +1,12 @@
 """A process that begins a task goes on from what is known of it, as soon as that can be read."""
 
+from tasks_app import attempts
 from tasks_app.attempts import adopt, begin
 from tasks_app.flusher import get_flusher
 from tasks_app.log import PAGE_LINES
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
+from tests.doubles import begin as begin_by_hand
 from tests.doubles import controlled_cache, read
 from tests.viewers import NOW, save_text
 
@@ -114,3 +116,54 @@ def test_log_of_an_attempt_that_began_in_an_outage_leaves_that_of_the_last_alone
 def test_task_that_has_ended_is_not_looked_after_any_more():
     adopt(add_queued().cancelled(now=NOW))
     assert get_flusher().find("t1") is None
+
+
+def test_second_attempt_leaves_word_for_the_first():
+    begin(add_queued()).end_lost()
+    assert get_flusher().drain(10)
+    assert get_store().find_words(["t1"]) == (set(), {})
+    end(begin(make_anew()))
+    assert get_store().find_words(["t1", "t2"]) == (set(), {"t1": 2})
+
+
+def test_word_that_can_not_be_left_is_logged_and_the_attempt_begins(caplog):
+    begin(add_queued()).end_lost()
+    assert get_flusher().drain(10)
+    with controlled_cache() as controls:
+        controls.break_down("set")
+        reporter = begin(make_anew())
+        assert reporter.attempt == 2
+        reporter.succeed()
+        assert get_flusher().drain(10)
+    assert "task t1: that it was begun anew could not be stored" in caplog.text
+
+
+def test_job_that_is_passed_on_in_an_outage_is_queued_when_the_cache_is_back(flusher, time, monkeypatch):
+    monkeypatch.setattr(attempts, "get_flusher", lambda: flusher)
+    progress = begin_by_hand(flusher)
+    flusher.flush()
+    with controlled_cache("set_many"):
+        assert not attempts.pass_on(progress)
+    flusher.flush()
+    assert (read().state, flusher.find("t1")) == ("queued", None)
+
+
+def test_job_that_is_passed_on_in_an_outage_does_not_write_over_the_next_attempt(flusher, time, monkeypatch, caplog):
+    monkeypatch.setattr(attempts, "get_flusher", lambda: flusher)
+    progress = begin_by_hand(flusher)
+    flusher.flush()
+    with controlled_cache("set_many"):
+        attempts.pass_on(progress)
+    get_store().save([read().begun(now=time.now)])
+    caplog.clear()
+    flusher.flush()
+    assert (read().state, read().attempt, flusher.find("t1"), caplog.text) == ("running", 2, None, "")
+
+
+def test_job_does_not_wait_for_a_cache_that_is_known_to_fail(monkeypatch):
+    add_queued()
+    monkeypatch.setattr(type(get_flusher()), "is_failing", True)
+    monkeypatch.setattr(type(get_store()), "load", lambda self, task_id: 1 / 0)
+    reporter = begin(make_anew())
+    monkeypatch.undo()
+    assert end(reporter).owner == "7"

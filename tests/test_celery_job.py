@@ -189,7 +189,7 @@ def test_retry_that_can_not_be_stored_takes_what_is_known_with_it(peek):
     peek.look = look
     with controlled_cache("set_many"):
         peek.task.apply(task_id="t1")
-    assert find_reporter("t1") is None
+    wait_until(lambda: find_reporter("t1") is None, "it is stored after all")
     told = begin_from(headers)
     assert (told.state, told.attempt, told.progress) == ("queued", 1, 30)
     get_store().save([replace(told, seq=told.seq - 1)])
@@ -279,3 +279,11 @@ def test_reporter_that_has_handed_its_job_back_says_nothing_more():
     reporter.hand_back()
     assert reporter.take() is handed_back
     assert not reporter.awaits_cancel
+
+
+def test_owner_goes_along_with_a_message_that_a_worker_sends_anew_after_the_cache_was_emptied():
+    snapshot = Snapshot.queued("t1", "a-name", now=NOW, owner="7")
+    headers: dict[str, Any] = {"id": "t1", "task": "demo", "retries": 1, mirror.HEADER: mirror.make_header(snapshot)}
+    publisher.on_publish(headers=headers)
+    assert headers[mirror.HEADER] == {"task": "a-name", "owner": "7"}
+    assert (get_store().get("t1").task, get_store().get("t1").owner) == ("a-name", "7")

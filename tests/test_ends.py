@@ -30,6 +30,27 @@ def test_end_that_the_cache_lost_is_stored_again_after_heartbeat(flusher, time, 
     assert (read().state, read().result) == ("succeeded", 42)
 
 
+def test_end_is_stored_again_where_the_cache_came_back_with_what_it_held_before(flusher, time, shared_cache):
+    progress = begin(flusher)
+    flusher.flush()
+    dumped = read()
+    progress.succeed(42)
+    flusher.flush()
+    get_store().save([dumped])
+    time.move(5)
+    flusher._sweep()
+    assert (read().state, read().result) == ("succeeded", 42)
+
+
+def test_end_is_stored_again_where_the_cache_holds_garbage(flusher, time, shared_cache, caplog):
+    end(flusher)
+    shared_cache.set("tasks_app:task:t1", "garbage")
+    time.move(5)
+    flusher._sweep()
+    assert read().state == "succeeded"
+    assert "task t1" in caplog.text
+
+
 def test_end_that_is_stored_again_is_published(flusher, time, shared_cache):
     end(flusher)
     shared_cache.clear()

@@ -469,7 +469,7 @@ def test_sweep_is_one_round_trip_for_all_tasks(flusher):
         begin(flusher, f"t{number}")
     with recorded_cache() as calls:
         flusher._sweep()
-        assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 50)]
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 100)]  # two words for each
 
 
 def test_sweep_asks_nothing_about_tasks_that_ended_or_know_it(flusher):

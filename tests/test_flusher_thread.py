@@ -1,5 +1,6 @@
 """The thread that writes, and how a process ends with all of it written."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -152,6 +153,25 @@ def test_thread_outlives_the_unforeseen(live_flusher, caplog):
     wait_until(lambda: "unforeseen" in caplog.text, "the error was logged")
     progress.succeed()
     wait_until(lambda: read() and read().is_terminal, "the task was written all the same")
+
+
+class FailingHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise RuntimeError("the log can't be written")
+
+
+def test_thread_outlives_a_log_that_fails(live_flusher):
+    handler = FailingHandler()
+    logging.getLogger("tasks_app").addHandler(handler)
+    try:
+        with controlled_cache("set_many") as controls:
+            progress = begin(live_flusher)
+            wait_until(lambda: live_flusher._failures.count > 2, "the cache failed")
+            controls.repair()
+            progress.succeed(1)
+            wait_until(lambda: (found := read()) and found.state == "succeeded", "the end was stored")
+    finally:
+        logging.getLogger("tasks_app").removeHandler(handler)
 
 
 def test_job_does_not_wait_for_a_cache_that_hangs(live_flusher):

@@ -1,9 +1,15 @@
 """A process that was forked from one with running tasks runs tasks of its own."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import warnings
+from typing import Any
 
+import pytest
+
+from tasks_app import observer, wakeups
 from tests.servers import ROOT
 
 SCRIPT = """
@@ -32,3 +38,22 @@ assert run()
 def test_tasks_run_in_a_forked_process_as_they_did_in_its_parent():
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", SCRIPT], env=env, cwd=ROOT, check=True, timeout=30)
+
+
+@pytest.mark.parametrize("lock", [wakeups._lock, observer._observer._lock], ids=["wakeups", "observer"])
+def test_process_that_is_forked_while_a_lock_is_held_can_take_it(lock: Any):
+    context = multiprocessing.get_context("fork")
+    with lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that is what this is about
+        child = context.Process(target=_look_and_listen)
+        child.start()
+    child.join(10)
+    if is_stuck := child.is_alive():
+        child.kill()
+        child.join()
+    assert not is_stuck
+
+
+def _look_and_listen() -> None:
+    wakeups.listen(print)
+    observer._look("t1", None)

@@ -75,6 +75,25 @@ def test_attempt_that_was_begun_anew_elsewhere_is_written_no_more(flusher, time)
     assert (read().attempt, flusher.find("t1")) == (2, None)
 
 
+def test_attempt_hears_at_the_next_sweep_that_the_task_goes_on_elsewhere(flusher, time, caplog):
+    progress = begin(flusher)
+    flusher.flush()
+    get_store().save([read().begun(now=time.now)])
+    get_store().claim_attempt("t1", 2)
+    flusher._sweep()
+    progress.update(current=1, total=4)
+    flusher.flush()
+    assert (read().attempt, flusher.find("t1")) == (2, None)
+    assert "task t1 was taken for lost, or begun anew elsewhere" in caplog.text
+
+
+def test_attempt_is_not_told_of_itself(flusher):
+    begin(flusher)
+    get_store().claim_attempt("t1", 1)
+    flusher._sweep()
+    assert flusher.find("t1") is not None
+
+
 def test_attempt_after_one_that_was_lost_is_written(flusher, time):
     first = Snapshot.queued("t1", "demo", now=time.now).begun(now=time.now).lost(now=time.now)
     get_store().add(first)

@@ -93,8 +93,8 @@ def _heed_cancel(reporter: Progress) -> None:
     It is written before the flag is read here, while `cancel` sets the flag before it reads the task: at least one of
     the two sees the other, so that no task ends as cancelled for its viewers and goes on for its worker.
     """
-    if not get_flusher().flush():
-        return
+    if isinstance(reporter, attempts.Unread) or not get_flusher().flush():
+        return  # the cache fails, and the flusher looks when it is back
     try:
         cancelled = get_store().find_cancelled([reporter.task_id])
     except Exception:

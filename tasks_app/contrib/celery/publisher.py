@@ -41,7 +41,8 @@ def _find_or_queue(bound: Progress | None, headers: Mapping[str, Any]) -> Snapsh
         return bound.snapshot
     if (started := find_queued(task_id)) is not None:
         return started
-    snapshot, _ = queue(task_id, headers["task"], runner=RUNNER)
+    told = headers.get(HEADER) or {}  # a worker that sends a task anew sends what it was sent
+    snapshot, _ = queue(task_id, told.get("task") or headers["task"], owner=told.get("owner"), runner=RUNNER)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
         # The worker itself sends it anew, since the process that ran it is dead.
         pass_on(adopt(snapshot))
