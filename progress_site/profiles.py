@@ -82,6 +82,9 @@ PROFILES: Mapping[str, Callable[[str], Profile]] = {
     "celery": _make_celery,
 }
 
+#: Seconds after which a server that hangs counts as one that is away.
+REDIS_TIMEOUTS: Options = {"socket_timeout": 5, "socket_connect_timeout": 5}
+
 _IN_PROCESS: Options = {
     "BACKEND": "tasks_app.backends.InProcessBackend",
     "OPTIONS": {"max_workers": 64},  # the demo's tasks mostly sleep
@@ -100,7 +103,12 @@ _TABLE: Options = {
 
 def _make_cache(redis_url: str) -> Options:
     _require("redis")
-    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url}
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": redis_url,
+        "KEY_PREFIX": "progress_site",  # other projects may use the same server
+        "OPTIONS": REDIS_TIMEOUTS,
+    }
 
 
 def _make_layers(redis_url: str) -> Options:

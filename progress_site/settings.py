@@ -7,7 +7,7 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
-from .profiles import make_profile
+from .profiles import REDIS_TIMEOUTS, make_profile
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -135,6 +135,7 @@ TASKS_APP = {
 
 IMPORT_TASK = f"{PROFILE.jobs}.import_csv"
 CELERY_BROKER_URL = os.environ.get("DJANGO_BROKER_URL", "").strip() or PROFILE.broker_url
+CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_TIMEOUTS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 # Uploads wait here for their import; the folder is not served.

@@ -287,3 +287,10 @@ def test_owner_goes_along_with_a_message_that_a_worker_sends_anew_after_the_cach
     publisher.on_publish(headers=headers)
     assert headers[mirror.HEADER] == {"task": "a-name", "owner": "7"}
     assert (get_store().get("t1").task, get_store().get("t1").owner) == ("a-name", "7")
+
+
+@pytest.mark.parametrize("task_id", ["a b", "a/b", "x" * 129, "é"])
+def test_task_with_an_id_that_no_address_can_hold_is_left_alone(task_id):
+    jobs.add.apply((1,), task_id=task_id)
+    assert find_reporter(task_id) is None
+    assert get_store().find_recent() == []

@@ -25,7 +25,7 @@ class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
 @never_raise
 def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
     """Report the task from this process, and make it the one that `progress` stands for."""
-    if not is_mirrored(task.name):
+    if not is_mirrored(task.name, task_id):
         return
     reporter = attempts.begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
     attempts.enter(reporter)

@@ -12,6 +12,7 @@ from ...current import find_reporter, get_bound
 from ...flusher import get_flusher
 from ...reporter import Progress
 from ...state import Snapshot
+from ...store import is_task_id
 
 logger = logging.getLogger("tasks_app")
 
@@ -24,12 +25,13 @@ HEADER = "tasks_app"
 Receiver = Callable[..., None]
 
 
-def is_mirrored(name: str) -> bool:
+def is_mirrored(name: str, task_id: str) -> bool:
     """Is this a task of the project, and none of those by which Celery runs itself, such as `celery.chord_unlock`?
 
-    One of these runs under the id of a task that has replaced itself by a group.
+    One of these runs under the id of a task that has replaced itself by a group. Projects may make ids of their own;
+    tasks with one that can't be a part of an address, or of a key of the cache, are left alone.
     """
-    return not name.startswith("celery.") or name == "celery.accumulate"
+    return is_task_id(task_id) and (not name.startswith("celery.") or name == "celery.accumulate")
 
 
 def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, str | None]:

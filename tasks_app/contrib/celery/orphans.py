@@ -32,7 +32,7 @@ _unfinished: set["futures.Future[None]"] = set()
 @never_raise
 def on_received(*, request: Any, **kwargs: Any) -> None:
     """Remember the request."""
-    if is_mirrored(request.type):
+    if is_mirrored(request.type, request.id):
         _requests[request.id] = request
 
 

@@ -16,7 +16,8 @@ from .mirror import HEADER, RUNNER, is_mirrored, make_header, never_raise
 @never_raise
 def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
     """Store the first snapshot, and tell the worker whose task it is; a task that is sent anew is known already."""
-    if "id" not in headers or not is_mirrored(headers["task"]):  # messages of protocol 1 have no such headers
+    # Messages of protocol 1 have no such headers.
+    if "id" not in headers or not is_mirrored(headers["task"], headers["id"]):
         return
     bound = get_bound()
     is_stored = bound is None or not _continues(bound, headers) or pass_on(bound)

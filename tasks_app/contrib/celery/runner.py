@@ -1,10 +1,13 @@
 """Starting Celery tasks, and taking back those that have not begun."""
 
+import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
+from functools import lru_cache, partial
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from celery import Task, current_app
 from celery.canvas import Signature
 from celery.utils import uuid
@@ -14,6 +17,7 @@ from ...attempts import adopt
 from ...current import find_reporter
 from ...exceptions import BrokerUnavailable
 from ...flusher import get_flusher
+from ...pool import DaemonExecutor
 from ...queueing import queue
 from ...runners import Flaw
 from ...state import State
@@ -53,7 +57,9 @@ class CeleryTasks:
         return task_id
 
     async def aenqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        return await sync_to_async(self.enqueue, thread_sensitive=False)(task, args, kwargs)
+        # Threads of its own: a broker that hangs must not take those that others need.
+        call = partial(copy_context().run, self.enqueue, task, args, kwargs)
+        return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
 
     def withdraw(self, task_id: str) -> None:
         """Show a task that waits as cancelled at once, and have the workers drop it when they get it.
@@ -77,6 +83,14 @@ class CeleryTasks:
             return None
         what = "runs where it is started, since Celery's 'task_always_eager' is set: starting it waits for its end"
         return Flaw("W004", what, "Unset it.")
+
+
+@lru_cache(maxsize=1)
+def _get_executor() -> DaemonExecutor:
+    return DaemonExecutor(max_workers=16, name="tasks_app-celery-start")
+
+
+os.register_at_fork(after_in_child=_get_executor.cache_clear)  # its threads did not survive
 
 
 def _is_signature(task: object) -> bool:
