@@ -5,9 +5,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 from django.db import close_old_connections, connections
 
@@ -17,6 +16,7 @@ from .clock import Clock
 from .conf import Settings, get_settings
 from .ends import Ends
 from .failures import Failures
+from .reporting import Reporter
 from .signals import SignalSender
 from .state import Snapshot, State
 from .store import get_store
@@ -29,52 +29,6 @@ EXIT_SECONDS = 5.0
 
 #: The shortest and the longest pause after something failed, in seconds.
 MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
-
-
-class Reporter(Protocol):
-    """What the flusher must know of a task that is reported from this process."""
-
-    task_id: str
-
-    @property
-    def is_sampled(self) -> bool:
-        """Does its position change without word to the flusher, so that it must look?"""
-
-    @property
-    def awaits_cancel(self) -> bool:
-        """Is it worth looking whether someone asked to cancel it?"""
-
-    @property
-    def has_ended(self) -> bool:
-        """Has it nothing more to say?"""
-
-    @property
-    def is_settled(self) -> bool:
-        """Is its last word stored, too?"""
-
-    @property
-    def pages(self) -> Mapping[int, str]:
-        """The pages of its log to write with the snapshot that was taken, by their slot."""
-
-    def take(self) -> Snapshot | None:
-        """Return the snapshot to write, or None if the one written last still holds."""
-
-    def mark_written(self, snapshot: Snapshot) -> bool:
-        """Take note that `snapshot`, with `pages`, was stored; is there anything in it that viewers did not know?"""
-
-    @property
-    def is_overdue(self) -> bool:
-        """May it have been taken for lost, or begun anew elsewhere, since it was stored last?"""
-
-    @property
-    def attempt(self) -> int:
-        """How often it was begun."""
-
-    def request_cancel(self) -> None:
-        """Tell the job to stop."""
-
-    def end_lost(self) -> None:
-        """End the task as lost, unless it has ended."""
 
 
 #: A task, and what is to be written of it.

@@ -9,8 +9,9 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
 from tasks_app.clock import Clock
-from tasks_app.flusher import Flusher, Reporter
+from tasks_app.flusher import Flusher
 from tasks_app.reporter import Progress
+from tasks_app.reporting import Reporter
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
 from tests.caches import CONTROLLED_CACHES, Controls, controls

@@ -13,6 +13,7 @@ LAYERS = {
     "exceptions": 0,
     "lazy": 0,
     "state": 0,
+    "reporting": 0,
     "encoding": 0,
     "failures": 0,
     "clock": 0,
