@@ -140,8 +140,9 @@ def test_worker_that_is_told_to_stop_writes_the_last_snapshots(site: CelerySite,
 def test_task_that_a_cold_shutdown_kills_is_lost_once_no_message_of_it_is_left(site: CelerySite):
     """Celery says of it that it is retried, although it has sent no message."""
     with site.run_worker("--concurrency=1", STALLED_AFTER=200, LOST_AFTER=300) as worker:
-        task_id = jobs.ignore_cancel.delay().id
-        wait_for_status(task_id, "Deaf")
+        # It waits for no server: being killed in the middle of that, it might fail of that first.
+        task_id = jobs.wait_for_file.delay("/nowhere").id
+        wait_for_status(task_id, "Waiting")
         worker.process.send_signal(signal.SIGQUIT)
         worker.process.wait(20)
         assert site.count_messages() == 0
