@@ -45,10 +45,10 @@ class CelerySite:
             text = client.get(f"celery-task-meta-{task_id}")
         return None if text is None else json.loads(text)
 
-    def count_messages(self) -> int:
-        """Return how many tasks wait in the queue."""
+    def count_messages(self, queue: str = "celery") -> int:
+        """Return how many tasks wait in a queue."""
         with Redis.from_url(self.broker_url) as client:
-            return int(client.llen("celery"))
+            return int(client.llen(queue))
 
 
 @contextmanager

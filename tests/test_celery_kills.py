@@ -15,6 +15,9 @@ from tests.celery_site import CelerySite, run_celery_site, wait_for, wait_for_en
 from tests.servers import Server, run_daphne
 from tests.waiting import wait_until
 
+#: A worker with this takes nothing from the queue of the one that all tests of this module share, nor that from its.
+OWN = "--queues=own"
+
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[CelerySite]:
@@ -101,9 +104,9 @@ def test_worker_that_is_killed_leaves_a_task_that_stalls_and_is_lost(site: Celer
     times = {"HEARTBEAT": 0.2, "STALLED_AFTER": 1, "LOST_AFTER": 2}
     with (
         run_daphne(env={**site.env, "TASKS_APP": json.dumps(times)}) as server,
-        site.run_worker(f"--pool={pool}", "--concurrency=1", **times) as worker,
+        site.run_worker(f"--pool={pool}", "--concurrency=1", OWN, **times) as worker,
     ):
-        task_id = start(jobs.ignore_cancel)
+        task_id = start(jobs.ignore_cancel.s().set(queue="own"))
         with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=30) as stream:
             snapshots = read_snapshots(stream)
             next(snapshot for snapshot in snapshots if snapshot["status"] == "Deaf")
@@ -126,8 +129,8 @@ def read_snapshots(stream: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_worker_that_is_told_to_stop_writes_the_last_snapshots(site: CelerySite, pool: str):
-    with site.run_worker(f"--pool={pool}", "--concurrency=1") as worker:
-        task_id = start(jobs.ignore_cancel)
+    with site.run_worker(f"--pool={pool}", "--concurrency=1", OWN) as worker:
+        task_id = start(jobs.ignore_cancel.s().set(queue="own"))
         wait_for_status(task_id, "Deaf")
         worker.process.terminate()
         wait_until(lambda: any("Warm shutdown" in line for line in worker.output), "the worker stops")
@@ -139,11 +142,11 @@ def test_worker_that_is_told_to_stop_writes_the_last_snapshots(site: CelerySite,
 @pytest.mark.timeout(90)
 def test_task_that_a_cold_shutdown_kills_is_lost_once_no_message_of_it_is_left(site: CelerySite):
     """Celery says of it that it is retried, although it has sent no message."""
-    with site.run_worker("--concurrency=1", STALLED_AFTER=200, LOST_AFTER=300) as worker:
+    with site.run_worker("--concurrency=1", OWN, STALLED_AFTER=200, LOST_AFTER=300) as worker:
         # It waits for no server: being killed in the middle of that, it might fail of that first.
-        task_id = jobs.wait_for_file.delay("/nowhere").id
+        task_id = jobs.wait_for_file.apply_async(("/nowhere",), queue="own").id
         wait_for_status(task_id, "Waiting")
         worker.process.send_signal(signal.SIGQUIT)
         worker.process.wait(20)
-        assert site.count_messages() == 0
+        assert site.count_messages("own") == 0
         assert wait_for_end(task_id).state == "lost"
