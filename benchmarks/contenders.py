@@ -144,6 +144,7 @@ eventstream_on_daphne = Contender(
     settings="benchmarks.peers.eventstream_settings",
 )
 ours_on_uvicorn = Contender("tasks_app on uvicorn", run_uvicorn, OURS)
+wrapped_on_uvicorn = Contender("tasks_app with its wrapper on uvicorn", run_uvicorn, WRAPPED)
 raw_on_uvicorn = Contender("raw ASGI on uvicorn", run_uvicorn, RAW)
 lively_on_uvicorn = Contender("raw ASGI with keep-alives on uvicorn", run_uvicorn, f"{RAW}_with_keep_alives")
 sse_starlette_on_uvicorn = Contender(

@@ -23,6 +23,7 @@ PAIRS = (
     (contenders.ours_on_daphne, ON_DAPHNE),
     (contenders.wrapped_on_daphne, ON_DAPHNE),
     (contenders.ours_on_uvicorn, ON_UVICORN),
+    (contenders.wrapped_on_uvicorn, ON_UVICORN),
 )
 
 

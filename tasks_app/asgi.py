@@ -1,11 +1,13 @@
-"""An optional ASGI wrapper: a few threads for all requests, and a guard against readers that do not read."""
+"""An optional ASGI wrapper: few threads for all requests, a guard against readers that do not read, cheaper frames."""
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .batching import batch_middleware
-from .guard import GuardedSend, Message, Send, find_request
+from .batching import batch_middleware, find_handlers
+from .guard import GuardedSend, find_request
+from .outlets import CycleOutlet, Message, Outlet, Send, find_cycle
+from .stream import EventStreamResponse
 from .threads import RequestThreads
 
 logger = logging.getLogger("tasks_app")
@@ -30,10 +32,14 @@ def wrap(application: Application, *, threads: int = 16) -> Application:
 
     Daphne takes whatever it is given to send, and keeps it in memory until it is read. Here a response of the type
     `text/event-stream` waits once more than MAX_WRITE_BUFFER bytes are unsent, and its connection is dropped if its
-    reader then takes nothing for KEEPALIVE seconds. Other servers let a stream wait by themselves. And what a stream
-    sends is written to the socket at once, not when the event loop comes round again. This must be the
-    outermost wrapper: where another one hides the `send` of Daphne, there is no such guard, as there is none for
-    HTTP/2; the logger "tasks_app" says so at debug level.
+    reader then takes nothing for KEEPALIVE seconds. Other servers let a stream wait by themselves.
+
+    And a stream of this app writes its frames straight to the server, of Daphne and of uvicorn with httptools, instead
+    of waking its request's task for each; see `outlets`. That needs all that is between this and Django to hand on the
+    `send` it was given.
+
+    This must be the outermost wrapper: where another one hides the `send` of the server, there is neither a guard nor
+    such a short way, as there is none for HTTP/2; the logger "tasks_app" tells of a missing guard at debug level.
 
     Args:
         application: any ASGI application; what is not HTTP is handed on to it as it is. Django's handlers in it
@@ -52,6 +58,8 @@ def wrap(application: Application, *, threads: int = 16) -> Application:
     if threads < 1:
         raise ValueError(f"threads is {threads!r}; it must be a whole number of at least 1.")
     batch_middleware(application)
+    for handler in find_handlers(application):
+        _introduce(handler)
     return _Wrapper(application, RequestThreads(threads))
 
 
@@ -65,21 +73,38 @@ class _Wrapper:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        guarded = self._guard(scope, send)
+        if (outlet := self._make_outlet(scope, send)) is not None:
+            send = outlet
         async with self._threads.lend():
             try:
-                await self._application(scope, receive, guarded or send)
+                await self._application(scope, receive, send)
             finally:
-                if guarded is not None:
-                    guarded.close()
+                if isinstance(outlet, GuardedSend):
+                    outlet.close()
 
-    def _guard(self, scope: Scope, send: Send) -> GuardedSend | None:
+    def _make_outlet(self, scope: Scope, send: Send) -> Outlet | None:
         if (request := find_request(send)) is not None:
-            return GuardedSend(request, scope["path"], send)
+            return GuardedSend(send, request, scope["path"])
         self._tell_unguarded(send)
-        return None
+        cycle = find_cycle(send)
+        return CycleOutlet(send, cycle) if cycle is not None else None
 
     def _tell_unguarded(self, send: Send) -> None:
         if not self._is_unguarded:
             self._is_unguarded = True
             logger.debug("streams are not guarded here: send is %r, not that of Daphne for HTTP/1", send)
+
+
+def _introduce(handler: Any) -> None:
+    """Have a Django handler tell the streams of this app the `send` that it was given.
+
+    It is an outlet only where no other application stands in between, which might change or keep what is sent.
+    """
+    send_response = handler.send_response
+
+    def introduce(response: Any, send: Send) -> Any:
+        if isinstance(response, EventStreamResponse) and isinstance(send, Outlet):
+            response.outlet = send
+        return send_response(response, send)
+
+    handler.send_response = introduce

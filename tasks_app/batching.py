@@ -23,10 +23,16 @@ def batch_middleware(application: object) -> None:
     Args:
         application: a handler, or what holds some; they are changed in place.
     """
-    if (chain := _get(application, "_middleware_chain")) is not None:
-        application._middleware_chain = _batch(chain)  # type: ignore[attr-defined]
+    for handler in find_handlers(application):
+        handler._middleware_chain = _batch(handler._middleware_chain)
+
+
+def find_handlers(application: object) -> Iterator[Any]:
+    """Yield the Django handlers in an ASGI application, which may be one itself."""
+    if _get(application, "_middleware_chain") is not None:
+        yield application
     for inner in _find_inner(application):
-        batch_middleware(inner)
+        yield from find_handlers(inner)
 
 
 class _Batch:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable
 from contextvars import Context
 from typing import Any
 
 from .conf import get_settings
+from .outlets import Message, Outlet, Send
 
 try:
     import fcntl
@@ -17,9 +18,6 @@ except ImportError:  # Windows
 
 logger = logging.getLogger("tasks_app")
 
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-
 
 def find_request(send: Send) -> Any:
     """Return the `twisted.web.http.Request` to which Daphne's `send`, a partial, is bound; None for any other."""
@@ -28,26 +26,27 @@ def find_request(send: Send) -> Any:
     return request if is_twisted and hasattr(request.transport, "abortConnection") else None
 
 
-class GuardedSend:
+class GuardedSend(Outlet):
     """`send` for one request; from its headers on, a stream is guarded, and anything else is not looked at.
 
     Args:
-        request: what `find_request` has found for `send`.
-        path: of the request, for the log.
         send: that of Daphne.
+        request: what `find_request` has found for it.
+        path: of the request, for the log.
     """
 
-    __slots__ = ("_deliver", "_guard", "_path", "_request", "_send")
+    __slots__ = ("_guard", "_path", "_plain", "_request")
 
-    def __init__(self, request: Any, path: str, send: Send) -> None:
+    def __init__(self, send: Send, request: Any, path: str) -> None:
+        super().__init__(self._begin)
+        self._plain = send
         self._request = request
         self._path = path
-        self._send = send
         self._guard: _Guard | None = None
-        self._deliver: Send = self._begin
 
-    def __call__(self, message: Message) -> Awaitable[None]:
-        return self._deliver(message)
+    def write(self, frame: bytes) -> bool:
+        """Send a part of the body of a stream at once, unless its reader is behind, or gone."""
+        return self._guard is not None and self._guard.write(frame)
 
     def close(self) -> None:
         """Take note that the application has returned."""
@@ -56,11 +55,11 @@ class GuardedSend:
 
     def _begin(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
-            self._deliver = self._send
+            self._send = self._plain
             if _is_stream(message) and _is_open(self._request):
-                self._guard = _Guard(self._request, self._path, self._send)
-                self._deliver = self._guard.send
-        return self._send(message)
+                self._guard = _Guard(self._request, self._path, self._plain)
+                self._send = self._guard.send
+        return self._plain(message)
 
 
 class _Guard:
@@ -109,6 +108,17 @@ class _Guard:
             return self._send_at_once(message)
         return self._send(message)
 
+    def write(self, frame: bytes) -> bool:
+        """Send a part of the body at once, unless bytes wait already."""
+        if self._drained is not None or not self._can_write_through or not _is_open(self._request):
+            return False
+        self._transport.startWriting = _do_nothing
+        try:
+            self._request.write(frame)
+        finally:
+            self._write_through()
+        return True
+
     def close(self) -> None:
         """Let go of the request; what is left of a connection that ends with it is looked after until it is sent."""
         self._let_go()
@@ -150,15 +160,18 @@ class _Guard:
         Twisted would have the event loop watch the socket, come back when it can be written to, as it nearly always
         can, write, and have the watch taken off: a third of what a frame costs.
         """
-        transport = self._transport
-        transport.startWriting = _do_nothing
+        self._transport.startWriting = _do_nothing
         try:
             await self._send(message)
         finally:
-            del transport.startWriting
-            # What could not be written, an error too, is left to the event loop.
-            if transport.connected and (transport.doWrite() or _count_unsent(transport)):
-                transport.startWriting()
+            self._write_through()
+
+    def _write_through(self) -> None:
+        transport = self._transport
+        del transport.startWriting
+        # What could not be written, an error too, is left to the event loop.
+        if transport.connected and (transport.doWrite() or _count_unsent(transport)):
+            transport.startWriting()
 
     async def _send_slowly(self, message: Message) -> None:
         await self._drain()

@@ -13,6 +13,7 @@ from django.http import StreamingHttpResponse
 from . import sse
 from .conf import get_settings
 from .hub import Hub, get_hub
+from .outlets import Outlet
 from .threads import release_request_thread
 from .watch import View, Watch
 
@@ -33,6 +34,8 @@ class Stream:
     def __init__(self, hub: Hub, *, uses_heartbeat_events: bool) -> None:
         settings = get_settings()
         self.watches: list[Watch] = []
+        #: Where there is one, frames need not wait for whoever iterates.
+        self.outlet: Outlet | None = None
         self._hub = hub
         self._loop = asyncio.get_running_loop()
         self._head = sse.encode_retry(draw_around(settings.RETRY_MS, 0.5))
@@ -119,8 +122,9 @@ class Stream:
         if waiter is not None and not waiter.done() and view is not None and not view.is_terminal:
             # Whoever waits has been given all that there was before: most frames go this short way.
             self._is_idle = self._is_overdue = False
-            self._waiter = None
-            waiter.set_result(view.frame)
+            if self.outlet is None or not self._write(self.outlet, view.frame):
+                self._waiter = None
+                waiter.set_result(view.frame)
         else:
             self._pending[watch] = None
             self._step()
@@ -177,6 +181,15 @@ class Stream:
             waiter.set_exception(StopAsyncIteration)
             self.close()
 
+    def _write(self, outlet: Outlet, frame: bytes) -> bool:
+        try:
+            return outlet.write(frame)
+        except Exception:
+            task_ids = [watch.task_id for watch in self.watches]
+            logger.exception("a frame could not be written at once, it takes the long way; tasks %s", task_ids)
+            self.outlet = None
+            return False
+
     def _take(self) -> bytes:
         """Return what is to be sent now, if anything; one frame alone is the object that all streams share."""
         if self._is_done:
@@ -226,11 +239,14 @@ class EventStreamResponse(StreamingHttpResponse):
     """A streaming response that gives the server the stream itself, without Django's generators around it."""
 
     def __init__(self, stream: Stream) -> None:
+        #: What the server was given as `send`, if it may be used past Django.
+        self.outlet: Outlet | None = None
         super().__init__(stream, content_type=sse.CONTENT_TYPE, headers=STREAM_HEADERS)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         iterator: object = self._iterator  # type: ignore[attr-defined]  # whatever a middleware made of the content
         if isinstance(iterator, Stream):
+            iterator.outlet = self.outlet
             return iterator
         wrapped: AsyncIterator[Any] = super().__aiter__()
         return wrapped

@@ -51,10 +51,14 @@ def run_daphne(
 
 @contextmanager
 def run_uvicorn(
-    application: str = "tests.asgi:application", *, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    application: str = "tests.asgi:application",
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    parser: str = "auto",
 ) -> Iterator[Server]:
     """Run `uvicorn <application>` as its users have to, so that open streams do not keep it from stopping."""
-    options = ["--port", "0", "--lifespan", "off", "--timeout-graceful-shutdown", "1"]
+    options = ["--port", "0", "--lifespan", "off", "--timeout-graceful-shutdown", "1", "--http", parser]
     with _run_on_any_port([sys.executable, "-m", "uvicorn", *options, application], env, cwd) as server:
         yield server
 

@@ -65,7 +65,7 @@ class Request:
 
 async def open_stream(transport: Transport, send: Any) -> tuple[Request, GuardedSend]:
     request = Request(transport)
-    guarded = GuardedSend(request, "/", send)
+    guarded = GuardedSend(send, request, "/")
     await guarded(START)
     return request, guarded
 

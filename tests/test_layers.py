@@ -26,6 +26,7 @@ LAYERS = {
     "threads": 0,
     "batching": 0,
     "guard": 0,
+    "outlets": 0,
     "draft": 0,
     "tracking": 0,
     "pool": 0,

@@ -1,0 +1,194 @@
+"""The short way of frames, past the task that serves a stream: taken where it may be, and only there."""
+
+import logging
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tasks_app.outlets import CycleOutlet, Outlet, find_cycle
+from tests import wire
+from tests.servers import run_daphne, run_uvicorn
+from tests.test_stream import open_one
+from tests.viewers import make_running, put, read_next, report, until
+from tests.wire_site import Site
+from tests.wrapped import WRAPPED, run_wrapped
+
+STEPS = 10
+
+#: What of a stream is given to whoever iterates over it in any case: its head, its first snapshot, and its end.
+IN_ANY_CASE = 3
+
+run_httptools, run_h11 = partial(run_uvicorn, parser="httptools"), partial(run_uvicorn, parser="h11")
+servers = pytest.mark.parametrize(
+    "run", [run_daphne, run_httptools, run_h11], ids=["daphne", "uvicorn-httptools", "uvicorn-h11"]
+)
+
+
+def read_steps(site: Site, stream: wire.EventStream, name: str) -> list[str]:
+    """Have a puppet do its steps, each when the one before has come, and return what viewers were told."""
+    found = []
+    for step in range(1, STEPS + 1):
+        site.order(name, current=step, total=STEPS + 1, status=f"step {step}")
+        while (event := stream.next()).json()["current"] != step:
+            pass
+        found.append(event.json()["status"])
+    return found
+
+
+def read_stream(site: Site) -> tuple[list[str], list[str]]:
+    """Return the steps of a puppet, and the types of the events after them."""
+    task_id = site.start_puppet("short")
+    with site.open(task_id) as stream:
+        stream.next()
+        steps = read_steps(site, stream, "short")
+        site.order_return("short")
+        return steps, [event.type for event in stream.read_all()]
+
+
+# With real servers
+
+
+@servers
+def test_stream_arrives_step_by_step_and_ends(run):
+    with run_wrapped(run=run) as site:
+        steps, rest = read_stream(site)
+    assert steps == [f"step {step}" for step in range(1, STEPS + 1)]
+    assert rest == ["message", "end"]
+
+
+@pytest.mark.parametrize("run", [run_daphne, run_httptools], ids=["daphne", "uvicorn"])
+def test_frames_reach_the_server_past_django(run):
+    with run_wrapped("tests.asgi_layers:counted", run=run) as site:
+        read_stream(site)
+        assert wire.send(site.port, "GET", "/sent").json() == IN_ANY_CASE
+
+
+@servers
+def test_application_that_changes_what_is_sent_is_not_left_out(run):
+    with run_wrapped("tests.asgi_layers:changed", run=run) as site:
+        steps, _ = read_stream(site)
+    assert steps == [f"STEP {step}" for step in range(1, STEPS + 1)]
+
+
+@servers
+def test_slow_reader_gets_the_latest_and_the_end(run):
+    with run_wrapped(WRAPPED, run=run, RESULT_MAX_BYTES=1_000_000) as site:
+        task_id = site.start("flood", frames=300, size=100_000)
+        with site.open(task_id) as stream:
+            stream.next()
+            site.wait_for(task_id, "succeeded")
+            events = stream.read_all()
+    assert events[-1].type == "end"
+    assert events[-1].json()["meta"]["number"] == 299
+    assert len(events) < 300
+
+
+@servers
+def test_reader_that_goes_away_leaves_nothing_behind(run):
+    with run_wrapped(WRAPPED, run=run) as site:
+        task_id = site.start_puppet("gone")
+        with site.open(task_id) as stream, site.open(task_id) as other:
+            stream.next()
+            other.next()
+            stream.reset()
+            assert read_steps(site, other, "gone")[-1] == f"step {STEPS}"
+        site.order_return("gone")
+
+
+# What servers can't be brought to
+
+
+class OneWriter(Outlet):
+    """An outlet that notes what is written, as long as it does not fail."""
+
+    def __init__(self) -> None:
+        super().__init__(send)
+        self.written: list[bytes] = []
+        self.error: Exception | None = None
+
+    def write(self, frame: bytes) -> bool:
+        if self.error is not None:
+            raise self.error
+        self.written.append(frame)
+        return True
+
+
+async def test_frame_that_was_written_is_not_given_to_the_reader():
+    put(snapshot := report(make_running(), 1))
+    stream, outlet = await open_one(), OneWriter()
+    stream.outlet = outlet
+    await anext(stream), await anext(stream)
+    waiting = stream.__anext__()
+    put(report(snapshot, 2))
+    await until(lambda: outlet.written, "the frame was written")
+    assert not waiting.done()
+    assert b'"current":2' in outlet.written[0]
+    stream.close()
+
+
+async def test_frame_that_could_not_be_written_takes_the_long_way(caplog):
+    put(snapshot := report(make_running(), 1))
+    stream, outlet = await open_one(), OneWriter()
+    stream.outlet, outlet.error = outlet, RuntimeError("no")
+    await read_next(stream)
+    put(report(snapshot, 2))
+    assert b'"current":2' in await anext(stream)
+    assert stream.outlet is None
+    (record,) = [item for item in caplog.records if item.levelno == logging.ERROR]
+    assert "t1" in record.getMessage()
+    stream.close()
+
+
+def make_cycle(**changes: Any) -> tuple[SimpleNamespace, list[bytes]]:
+    """Return what is known of uvicorn's cycle, and what its transport is given."""
+    written: list[bytes] = []
+    cycle = SimpleNamespace(
+        flow=SimpleNamespace(write_paused=False),
+        transport=SimpleNamespace(write=written.append),
+        disconnected=False,
+        chunked_encoding=True,
+    )
+    for name, value in changes.items():
+        setattr(cycle.flow if name == "write_paused" else cycle, name, value)
+    return cycle, written
+
+
+async def send(message: Any) -> None:
+    pass
+
+
+def make_outlet(**changes: Any) -> tuple[CycleOutlet, list[bytes]]:
+    cycle, written = make_cycle(**changes)
+    return CycleOutlet(send, cycle), written
+
+
+def test_frame_is_written_as_one_chunk():
+    outlet, written = make_outlet()
+    assert outlet.write(b"data: 2\n\n" * 2)
+    assert written == [b"12\r\ndata: 2\n\ndata: 2\n\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"write_paused": True}, {"disconnected": True}, {"chunked_encoding": False}], ids=str
+)
+async def test_frame_is_not_written_at_once_where_that_can_not_be(change):
+    outlet, written = make_outlet(**change)
+    assert not outlet.write(b"data: 2\n\n")
+    assert written == []
+
+
+@pytest.mark.parametrize("name", ["flow", "transport", "disconnected", "chunked_encoding"])
+def test_send_of_a_server_that_lacks_something_has_no_cycle(name):
+    class Cycle(SimpleNamespace):
+        def send(self, message: Any) -> None: ...
+
+    known = Cycle(**vars(make_cycle()[0]))
+    assert find_cycle(known.send) is known
+    delattr(known, name)
+    assert find_cycle(known.send) is None
+
+
+def test_function_has_no_cycle():
+    assert find_cycle(send) is None
