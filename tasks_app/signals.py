@@ -38,13 +38,13 @@ class SignalSender:
 
     def start(self) -> None:
         """Start the thread, if anybody listens."""
-        if task_changed.has_listeners() or task_ended.has_listeners():
+        if _have_receivers():
             with self._condition:
                 self._start()
 
     def send(self, snapshot: Snapshot) -> None:
         """Have the receivers called, soon, with a snapshot that was just made."""
-        if task_changed.has_listeners() or task_ended.has_listeners():
+        if _have_receivers():
             with self._condition:
                 self._pending[snapshot.task_id] = snapshot
                 self._start()
@@ -75,6 +75,11 @@ class SignalSender:
                 return None
             self._is_busy = True
             return self._pending.pop(next(iter(self._pending)))
+
+
+def _have_receivers() -> bool:
+    """`has_listeners()` of both would look at each receiver, for every change of a task."""
+    return bool(task_changed.receivers or task_ended.receivers)
 
 
 def _deliver(snapshot: Snapshot) -> None:

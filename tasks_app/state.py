@@ -2,10 +2,12 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self
 
 from .encoding import encode_json
@@ -320,6 +322,9 @@ _WIRE_FIELDS = _FIRST_FIELDS + tuple(
     item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS)
 )
 
+#: A hundred times as much may be more than a float can be.
+_HUGE = sys.float_info.max / 100
+
 
 def percent_of(current: float | None, total: float | None) -> float | None:
     """Return 0 to 100, or None where it can't be known (no total yet, or nothing to do)."""
@@ -327,7 +332,10 @@ def percent_of(current: float | None, total: float | None) -> float | None:
         return None
     if current <= 0:
         return 0.0
-    return 100.0 if current >= total else min(current * 100 / total, 100.0)
+    if current >= total:
+        return 100.0
+    # The first is nicer (28.0, not 28.000000000000004), the second can't overflow.
+    return min(current * 100 / total if current < _HUGE else current / total * 100, 100.0)
 
 
 def floor_percent(percent: float) -> int:
@@ -335,6 +343,7 @@ def floor_percent(percent: float) -> int:
     return math.floor(round(percent, 9))
 
 
+@lru_cache(1024)  # most times of a snapshot are those of the one before
 def format_time(time: datetime | None) -> str | None:
     """Return `time` as RFC 3339 in UTC, to the millisecond."""
     if time is None:
@@ -342,6 +351,7 @@ def format_time(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@lru_cache(1024)
 def parse_time(text: str | None) -> datetime | None:
     """Return what `format_time` made `text` of."""
     return None if text is None else datetime.fromisoformat(text)

@@ -257,6 +257,11 @@ def test_progress_stays_when_the_total_becomes_unknown():
     assert (snapshot.progress, snapshot.percent) == (50, None)
 
 
+@pytest.mark.parametrize("kind", [int, float])
+def test_percent_of_huge_numbers_is_known(kind):
+    assert make_running(current=kind(10**307), total=1e308).percent == pytest.approx(10)
+
+
 @given(st.lists(st.tuples(amounts, amounts), max_size=8))
 def test_no_report_breaks_the_rules_of_progress(reports):
     snapshot = make_running()
