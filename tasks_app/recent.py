@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from django.core.signals import setting_changed
 
 from .lazy import Lazy
-from .observer import observe_many
-from .state import Snapshot
+from .observer import observe_texts
+from .state import Snapshot, State
 from .store import get_store
 
 #: Seconds for which what was read is good.
@@ -37,6 +38,7 @@ class RecentReader:
         self._lock = threading.Lock()
         self._future: Future[Recent] | None = None
         self._read_at = 0.0
+        self._known: dict[str, _Known] = {}
 
     async def aread(self) -> Recent:
         """Return the recent tasks.
@@ -60,9 +62,36 @@ class RecentReader:
     def _read(self) -> Recent:
         task_ids = get_store().find_recent()
         batches = [task_ids[start : start + BATCH_SIZE] for start in range(0, len(task_ids), BATCH_SIZE)]
-        recent = Recent([_without_data(snapshot) for batch in batches for snapshot in observe_many(batch)])
+        found = {task_id: item for batch in batches for task_id, item in self._read_batch(batch).items()}
+        self._known = found
         self._read_at = self._get_monotonic()
-        return recent
+        return Recent([found[task_id].snapshot for task_id in task_ids if task_id in found])
+
+    def _read_batch(self, task_ids: Sequence[str]) -> dict[str, "_Known"]:
+        """Decode, of a batch, what is new; the most have ended long ago."""
+        texts = get_store().read(task_ids)
+        known = {task_id: self._known[task_id] for task_id in texts if self._knows(task_id, texts[task_id])}
+        unknown = [task_id for task_id in task_ids if task_id not in known]
+        return known | {
+            snapshot.task_id: _Known(hash(texts[snapshot.task_id]), _without_data(snapshot))
+            for snapshot in observe_texts(unknown, texts)
+        }
+
+    def _knows(self, task_id: str, text: str) -> bool:
+        known = self._known.get(task_id)
+        return known is not None and known.is_final and known.digest == hash(text)
+
+
+class _Known(NamedTuple):
+    """What was found of a task, and a digest of the text that it was found in."""
+
+    digest: int
+    snapshot: Snapshot
+
+    @property
+    def is_final(self) -> bool:
+        """Does the text alone say it? That a task is lost may be found in what its silence means."""
+        return self.snapshot.is_terminal and self.snapshot.state is not State.LOST
 
 
 @Lazy
