@@ -82,13 +82,8 @@ async def show_monitored_task(request: HttpRequest, task_id: str) -> HttpRespons
     return await _render(request, "tasks_app/monitor_task.html", context)
 
 
-async def may_monitor(request: HttpRequest) -> bool:
-    """May this caller see the monitor?"""
-    return is_staff(request) and await ask("can_list", request)
-
-
 async def _check_access(request: HttpRequest) -> None:
-    if not await may_monitor(request):
+    if not (is_staff(request) and await ask("can_list", request)):
         raise refusal(request, "You may not see the monitor.")
 
 
@@ -103,8 +98,9 @@ async def _make_rows(request: HttpRequest, recent: Recent, snapshots: Iterable[S
 def _make_row(snapshot: Snapshot, owner_names: dict[str, str], *, may_cancel: bool) -> dict[str, Any]:
     row = snapshot.to_wire()
     del row["meta"], row["result"]  # large ones would come again with every poll
-    owner = snapshot.owner and {"id": snapshot.owner, "name": owner_names[snapshot.owner]}
-    return row | {"owner": owner, "may_cancel": may_cancel}
+    owner = snapshot.owner
+    shown = None if owner is None else {"id": owner, "name": owner_names[owner]}
+    return row | {"owner": shown, "may_cancel": may_cancel}
 
 
 async def _learn_owner_names(recent: Recent, snapshots: Iterable[Snapshot]) -> None:
