@@ -15,7 +15,6 @@ from tasks_app.store import get_store
 from tests.caches import CacheDown, Controls
 from tests.doubles import FakeTime, controlled_cache
 from tests.viewers import NOW, make_running, put, put_silently, save_text
-from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -178,9 +177,3 @@ async def test_other_cache_is_read_at_once():
     with override_settings(CACHES={"default": other}):
         assert (await get_recent_reader().aread()).snapshots == []
     assert await read_ids(get_recent_reader()) == ["t1"]
-
-
-async def test_thread_that_read_ends(reader, monkeypatch):
-    monkeypatch.setattr("tasks_app.pool._IDLE_SECONDS", 0.01)
-    await reader.aread()
-    wait_until(lambda: not any("store" in item.name for item in threading.enumerate()), "the thread ended")
