@@ -34,11 +34,13 @@ _PROBLEM_PAGES = {HTTPStatus.FORBIDDEN: "monitor_forbidden", HTTPStatus.NOT_FOUN
 
 async def respond_with_page(request: HttpRequest, problem: Problem) -> HttpResponseBase:
     """Answer a problem to a person: who has to log in is sent there."""
-    headers, login_url = problem.headers | {"Cache-Control": "no-store"}, _get_login_url(request)
+    headers = problem.headers | {"Cache-Control": "no-store"}
     if problem.status is HTTPStatus.UNAUTHORIZED:
-        return HttpResponseRedirect(login_url, headers=headers)
+        return HttpResponseRedirect(_get_login_url(request), headers=headers)
+    context = {"title": problem.status.phrase, "detail": problem.detail}
+    if problem.status is HTTPStatus.FORBIDDEN:  # perhaps they have another account
+        context["login_url"] = _get_login_url(request)
     template = f"tasks_app/{_PROBLEM_PAGES.get(problem.status, 'monitor_problem')}.html"
-    context = {"title": problem.status.phrase, "detail": problem.detail, "login_url": login_url}
     return await _render(request, template, context, problem.status, headers)
 
 
