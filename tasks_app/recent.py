@@ -1,6 +1,7 @@
 """The recent tasks as the monitor shows them: read and decoded at most once a second, however many people watch."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from django.core.signals import setting_changed
 
 from .lazy import Lazy
 from .observer import observe_texts
-from .state import Snapshot, State
+from .state import Snapshot
 from .store import get_store
 
 #: Seconds for which what was read is good.
@@ -37,7 +38,7 @@ class RecentReader:
         self._get_monotonic = get_monotonic
         self._lock = threading.Lock()
         self._future: Future[Recent] | None = None
-        self._read_at = 0.0
+        self._read_at = -math.inf
         self._known: dict[str, _Known] = {}
 
     async def aread(self) -> Recent:
@@ -50,14 +51,13 @@ class RecentReader:
 
     def _find(self) -> "Future[Recent]":
         with self._lock:
-            if self._future is None or self._is_used_up(self._future):
+            if self._future is None or (self._future.done() and self._is_old()):
                 self._future = get_store().submit(self._read)
             return self._future
 
-    def _is_used_up(self, future: "Future[Recent]") -> bool:
-        if not future.done():
-            return False
-        return future.exception() is not None or self._get_monotonic() - self._read_at >= MAX_AGE
+    def _is_old(self) -> bool:
+        """Was the last success so long ago? A failure is not kept: before it, it was."""
+        return self._get_monotonic() - self._read_at >= MAX_AGE
 
     def _read(self) -> Recent:
         task_ids = get_store().find_recent()
@@ -79,7 +79,7 @@ class RecentReader:
 
     def _knows(self, task_id: str, text: str) -> bool:
         known = self._known.get(task_id)
-        return known is not None and known.is_final and known.digest == hash(text)
+        return known is not None and known.snapshot.is_terminal and known.digest == hash(text)
 
 
 class _Known(NamedTuple):
@@ -87,11 +87,6 @@ class _Known(NamedTuple):
 
     digest: int
     snapshot: Snapshot
-
-    @property
-    def is_final(self) -> bool:
-        """Does the text alone say it? That a task is lost may be found in what its silence means."""
-        return self.snapshot.is_terminal and self.snapshot.state is not State.LOST
 
 
 @Lazy

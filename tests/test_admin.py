@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
@@ -144,11 +144,22 @@ def test_site_without_our_urls_has_no_link(install):
     assert "Live progress" not in get_index(log_in())
 
 
-def test_login_page_has_no_link(install):
+class OpenPolicy(Policy):
+    def can_list(self, request: HttpRequest) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1), User(pk=1, is_staff=True, is_active=False)])
+def test_others_than_staff_get_no_link_even_if_they_may_list(install, settings, user):
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": f"{__name__}.OpenPolicy"}
+    install()
+    assert admin.site.get_app_list(SimpleNamespace(user=user)) == []
+
+
+def test_login_page_is_shown(install):
     install()
     response = Client().get("/admin/login/")
-    assert response.status_code == 200
-    assert find_links(response.text) == []
+    assert (response.status_code, find_links(response.text)) == (200, [])
 
 
 @pytest.mark.parametrize("policy", ["SyncPolicy", "AsyncPolicy"])

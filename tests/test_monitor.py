@@ -4,16 +4,18 @@ import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, AsyncRequestFactory, Client
 from django.urls import include, path
 
 from tasks_app import make_token
+from tasks_app.monitor import show_monitor, show_monitor_data, show_monitored_task
 from tasks_app.overview import CONDITIONS
 from tasks_app.permissions import Policy
 from tasks_app.recent import get_recent_reader
@@ -120,6 +122,7 @@ async def test_page_refuses_others_and_shows_no_task(place):
     assert (response.status_code, response["Content-Type"]) == (403, "text/html; charset=utf-8")
     assert "secret" not in response.text
     assert response["Cache-Control"] == "no-store"
+    assert response.context["login_url"] == f"/accounts/login/?{urlencode({'next': place})}"
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -173,9 +176,13 @@ async def test_staff_get_an_answer_that_only_they_may_keep(staff, place):
     assert "Cookie" in response["Vary"]
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_refusal_varies_with_who_asks(place):
-    assert "Cookie" in (await AsyncClient().get(place))["Vary"]
+@pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1), User(pk=2, is_staff=True)])
+@pytest.mark.parametrize("view", [show_monitor, show_monitor_data, partial(show_monitored_task, task_id="t1")])
+async def test_each_answer_varies_with_who_asks(view, user):
+    list_tasks(make_queued(1))
+    request = AsyncRequestFactory().get("/tasks/monitor")
+    request.user = user  # without Django's middleware, which says so too
+    assert (await view(request))["Vary"] == "Cookie"
 
 
 @pytest.mark.parametrize("place", PLACES)

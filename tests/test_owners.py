@@ -32,6 +32,11 @@ def test_any_number_is_found_by_one_query(number, queries, django_assert_num_que
     assert found == {str(user.pk): user.username for user in users}
 
 
+async def test_nobody_costs_no_thread(monkeypatch):
+    monkeypatch.setattr("tasks_app.owners._read_names", pytest.fail)
+    assert await afind_owner_names([]) == {}
+
+
 async def test_site_without_users_of_django_shows_ids(settings):
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.auth"]
     assert await afind_owner_names(["7"]) == {"7": "7"}
