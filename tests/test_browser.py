@@ -39,7 +39,7 @@ def test_simulation_started_on_the_page_is_seen_to_complete(site: Server):
     with open_page() as page:
         page.goto(site.url)
         page.fill("#duration", "1")
-        page.click("#simulate-form button")
+        page.click("#start-form button")
         expect(page.locator("task-progress .status")).to_have_text("Task completed!", timeout=15_000)
         expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
 
@@ -51,7 +51,7 @@ def test_five_simulations_share_one_connection(site: Server):
         page.goto(site.url)
         page.fill("#duration", "2")
         page.fill("#count", "5")
-        page.click("#simulate-form button")
+        page.click("#start-form button")
         expect(page.locator("task-progress[data-state=succeeded]")).to_have_count(5, timeout=15_000)
         assert streams[-1].count("task=") == 5
 
@@ -60,7 +60,7 @@ def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
     with open_page() as page:
         page.goto(site.url)
         page.fill("#duration", "600")
-        page.click("#simulate-form button")
+        page.click("#start-form button")
         page.click("task-progress .cancel")
         page.click("task-progress .yes")
         expect(page.locator("task-progress .status")).to_have_text("Cancelled by you", timeout=15_000)
@@ -100,7 +100,7 @@ def test_axe_finds_nothing_to_complain_about_on_the_page(site: Server, scheme: s
     with open_page(color_scheme=scheme) as page:
         page.goto(site.url)
         page.fill("#duration", "600")
-        page.click("#simulate-form button")
+        page.click("#start-form button")
         expect(page.locator("task-progress")).to_have_attribute("data-state", "running")
         assert find_violations(page) == []
         page.click("task-progress .cancel")
