@@ -182,7 +182,7 @@ EXAMPLES: Mapping[str, Example] = {
             fields=(choose_seconds(20), choose_count(50)),
             job=simulate_work,
             component="{% task_progress task_id label=label compact=True %}",
-            label="Task",
+            label="Job",
         ),
     )
 }
