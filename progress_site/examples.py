@@ -23,7 +23,7 @@ class Field:
 
     name: str
     label: str
-    value: float
+    value: int
     minimum: int
     maximum: int
     step: str = "1"
@@ -75,7 +75,7 @@ def make_template(component: str) -> Any:
     return engines["django"].from_string("{% load tasks_app %}" + component)
 
 
-def choose_seconds(value: float) -> Field:
+def choose_seconds(value: int) -> Field:
     """Return the field for how long a task takes, with a default."""
     return Field(name="duration", label="Seconds", value=value, minimum=0, maximum=MAX_DURATION, step="any")
 

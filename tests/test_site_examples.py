@@ -2,6 +2,7 @@
 
 import ast
 import re
+import time
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
@@ -77,8 +78,11 @@ def test_task_that_would_go_on_too_long_fails_at_once(site, task, argument, valu
     assert re.fullmatch(rf"{argument} must be between \d and \d+( seconds)?, not {value}", end["error"]["message"])
 
 
-def test_spread_numbers_take_their_time():
-    assert list(spread(5, 0.01)) == [1, 2, 3, 4, 5]
+def test_numbers_are_spread_over_the_time_that_they_are_given():
+    begun = time.monotonic()
+    assert [(number, time.monotonic() - begun >= number / 100) for number in spread(5, 0.05)] == [
+        (number, True) for number in (1, 2, 3, 4, 5)
+    ]
 
 
 @each_example

@@ -137,9 +137,11 @@ def test_task_is_started_and_cancelled_by_keyboard_alone(site: Site, page: Page)
     page.goto(f"{site.url}/demo/cancel")
     press_until(page, "Tab", "duration")
     page.keyboard.type("600")
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     component = page.locator("task-progress")
     expect_states(component, 1, "running")
+    expect(page.get_by_role("button", name="Start")).to_be_focused()
     press_until(page, "Tab", "cancel")
     page.keyboard.press("Enter")
     press_until(page, "Shift+Tab", "yes")
@@ -189,7 +191,9 @@ def test_server_that_is_away_is_explained_beside_the_button(site: Site, browser:
 def test_reader_without_javascript_is_told_what_does_not_work(site: Site, browser: Browser, slug: str, text: str):
     with open_tab(browser, java_script_enabled=False) as page:
         page.goto(f"{site.url}/demo/{slug}")
-        expect(page.locator("#start-form .alert").first).to_contain_text(text)
+        alert = page.locator("noscript .alert")
+        expect(alert).to_be_visible()
+        expect(alert).to_contain_text(text)
 
 
 @needs_axe

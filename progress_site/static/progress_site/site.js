@@ -7,6 +7,7 @@ async function submit(event, start) {
   event.preventDefault();
   const form = event.target;
   const button = form.querySelector("button");
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   showAlert(form, "");
   try {
@@ -15,6 +16,9 @@ async function submit(event, start) {
     showAlert(form, error.message);
   } finally {
     button.disabled = false;
+    if (hadFocus && document.activeElement === document.body) {
+      button.focus(); // which it lost when it was disabled
+    }
     remember();
   }
 }
