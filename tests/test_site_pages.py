@@ -7,6 +7,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser import find_violations, needs_axe, needs_chromium, open_browser, open_tab
+from tests.gallery_site import SCENES
 from tests.test_site import DEADLINE, Site, run_site
 
 pytestmark = needs_chromium
@@ -75,6 +76,10 @@ def test_every_example_has_a_run_here(site: Site, page: Page):
     page.goto(site.url)
     links = page.locator("nav a").evaluate_all("links => links.map((each) => new URL(each.href).pathname)")
     assert links == PATHS
+
+
+def test_every_page_has_its_picture_in_the_gallery():
+    assert set(PATHS) <= {scene.path for scene in SCENES}
 
 
 @pytest.mark.parametrize("slug", RUNS)
