@@ -211,6 +211,13 @@ def test_axe_finds_nothing_to_complain_about(site: Site, browser: Browser, query
         assert find_violations(page) == []
 
 
+@needs_axe
+def test_axe_finds_nothing_to_complain_about_in_the_open_list_of_skipped_rows(site: Site, page: Page):
+    start(site, page, "import", rows="3000")
+    page.click("summary", timeout=SLOW)
+    assert find_violations(page) == []
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_page_fits_a_phone_of_320_pixels(site: Site, browser: Browser, query: str, path: str):
     with open_tab(browser, viewport={"width": 320, "height": 640}) as page:

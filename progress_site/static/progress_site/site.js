@@ -101,6 +101,7 @@ function showErrors(component) {
     const list = document.createElement("ul");
     const all = errors.length < result.skipped ? "The first " : "";
     summary.textContent = `${all}${formatNumber(errors.length)} skipped rows`;
+    list.tabIndex = 0; // it scrolls
     list.append(...errors.map(describeError));
     details.append(summary, list);
     component.after(details);
