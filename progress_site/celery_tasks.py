@@ -5,11 +5,12 @@ from typing import Any
 from . import tasks, uploads
 from .celery import app
 
-
-@app.task
-def simulate(duration: float = 10) -> dict[str, float]:
-    """Do nothing for `duration` seconds."""
-    return tasks.simulate_work(duration)
+simulate = app.task(tasks.simulate.func)
+scan_folders = app.task(tasks.scan_folders.func)
+train_model = app.task(tasks.train_model.func)
+archive_photos = app.task(tasks.archive_photos.func)
+write_report = app.task(tasks.write_report.func)
+import_sample = app.task(tasks.import_sample.func)
 
 
 @app.task

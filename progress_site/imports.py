@@ -27,14 +27,21 @@ def import_customers(file: TextIO) -> dict[str, Any]:
         TaskCancelled: someone asked to stop.
     In both cases, and with any other exception, nothing was loaded.
     """
-    progress.update(status="Checking the file")
-    total = count_rows(file)
-    file.seek(0)
-    with take_turn():
-        rows = progress.track(read_rows(file), total=total, status="Importing", unit="rows")
-        outcome = load(rows)
-    progress.update(status=f"Imported {outcome['imported']:,} rows, skipped {outcome['skipped']:,}")
+    progress.stages({"Check": 1, "Import": 9})
+    with progress.stage("Check"):
+        progress.update(status="Checking the file")
+        total = count_rows(file)
+        file.seek(0)
+    with progress.stage("Import"), take_turn():
+        progress.update(status="Importing", unit="rows")
+        outcome = load(progress.track(read_rows(file), total=total))
+    progress.update(status=describe(outcome))
     return outcome
+
+
+def describe(outcome: dict[str, Any]) -> str:
+    """Return the sentence that says what became of the rows."""
+    return f"Imported {outcome['imported']:,} rows, skipped {outcome['skipped']:,}"
 
 
 def load(rows: Iterable[Row | BadRow]) -> dict[str, Any]:

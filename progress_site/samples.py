@@ -1,9 +1,10 @@
 """Makes customers up, the same ones for the same seed, so that the import has something to do. Pure."""
 
+import csv
 import random
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 HEADER = ("Name", "Email", "Amount", "Joined", "Note")
 
@@ -22,6 +23,17 @@ class Sample(NamedTuple):
 
     values: Values
     is_bad: bool
+
+
+def write_samples(file: TextIO, rows: int, seed: int) -> int:
+    """Write `rows` customers as CSV, and return how many of them are bad."""
+    bad = 0
+    writer = csv.writer(file)
+    writer.writerow(HEADER)
+    for sample in make_samples(rows, seed):
+        writer.writerow(sample.values)
+        bad += sample.is_bad
+    return bad
 
 
 def make_samples(rows: int, seed: int) -> Iterator[Sample]:

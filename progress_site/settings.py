@@ -125,9 +125,10 @@ CACHES = {
 }
 CHANNEL_LAYERS = PROFILE.channel_layers
 TASKS = {"default": PROFILE.tasks}
+STARTABLE = ("simulate", "scan_folders", "train_model", "archive_photos", "write_report", "import_sample")
 TASKS_APP = {
     "CACHE": "tasks",
-    "STARTABLE": {"simulate": f"{PROFILE.jobs}.simulate"},
+    "STARTABLE": {name: f"{PROFILE.jobs}.{name}" for name in STARTABLE},
     "DEFAULT_TASK": "simulate",
     "ALLOW_ANONYMOUS_START": True,
     "RESULT_MAX_BYTES": 512 * 1024,  # room for the reasons why 1,000 rows of an import were skipped

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Iterator
 
 from tasks_app import progress
 
@@ -24,15 +25,34 @@ def simulate_work(duration: float) -> dict[str, float]:
         ValueError: `duration` is not between 0 and MAX_DURATION.
         TaskCancelled: someone asked to stop.
     """
+    check_duration(duration)
+    begun, steps, done = time.monotonic(), 0, 0
+    progress.update(current=0, total=100, status=describe(0))
+    while done < 100:
+        steps, done = steps + 1, min(done + random.randint(1, 5), 100)
+        pause_until(begun + duration * done / 100)
+        progress.update(current=done, status=describe(done))
+    return {"steps": steps, "seconds": round(time.monotonic() - begun, 3)}
+
+
+def spread(count: int, duration: float) -> Iterator[int]:
+    """Yield the numbers from 1 to `count`, evenly over `duration` seconds.
+
+    Raises:
+        ValueError: `duration` is not between 0 and MAX_DURATION.
+        TaskCancelled: someone asked to stop.
+    """
+    check_duration(duration)
+    begun = time.monotonic()
+    for number in range(1, count + 1):
+        pause_until(begun + duration * number / count)
+        yield number
+
+
+def check_duration(duration: float) -> None:
+    """Raise ValueError unless it is one that a visitor may ask for."""
     if not 0 <= duration <= MAX_DURATION:
         raise ValueError(f"duration must be between 0 and {MAX_DURATION} seconds, not {duration!r}")
-    done, steps, begun = 0, 0, time.monotonic()
-    while done < 100:
-        progress.update(current=done, total=100, status=describe(done))
-        done, steps = min(done + random.randint(1, 5), 100), steps + 1
-        pause_until(begun + duration * done / 100)
-    progress.update(current=done, status=describe(done))
-    return {"steps": steps, "seconds": round(time.monotonic() - begun, 3)}
 
 
 def describe(percent: float) -> str:

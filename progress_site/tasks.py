@@ -1,16 +1,18 @@
 """The jobs of the demo site."""
 
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, TextIO
 
 from django.db import DatabaseError
 from django.dispatch import receiver
 
-from tasks_app import progress
+from tasks_app import TaskCancelled, progress
 
 from . import uploads
 from .imports import import_customers
 from .rows import InvalidFile
-from .simulation import simulate_work
+from .samples import write_samples
+from .simulation import simulate_work, spread
 
 try:
     from django.tasks import TaskResult, task
@@ -18,6 +20,8 @@ try:
 except ImportError:  # Django 5.2
     from django_tasks import TaskResult, task
     from django_tasks.signals import task_finished
+
+MAX_SAMPLE_ROWS = 200_000
 
 
 @task
@@ -27,16 +31,73 @@ def simulate(duration: float = 10) -> dict[str, float]:
 
 
 @task
+def scan_folders(duration: float = 8) -> dict[str, int]:
+    """Look at files; how many there are is known at the end."""
+    progress.update(status="Scanning", unit="files")
+    found = sum(1 for _ in progress.track(spread(1284, duration)))
+    return {"files": found}
+
+
+@task
+def train_model(duration: float = 6) -> None:
+    """Fail half-way."""
+    progress.update(status="Training", unit="batches")
+    for batch in progress.track(spread(80, duration), total=80):
+        if batch == 40:
+            raise RuntimeError("shard 4 has no labels")
+
+
+@task
+def archive_photos(duration: float = 60) -> None:
+    """Stop between two photos when someone asks to, and put the archived ones back."""
+    archived = []
+    progress.update(status="Archiving", unit="photos")
+    try:
+        for photo in progress.track(spread(600, duration), total=600):
+            archived.append(photo)
+    except TaskCancelled:
+        progress.log(f"Put {len(archived)} photos back", level="warning")
+        raise
+
+
+@task
+def write_report(duration: float = 10) -> None:
+    """Tell more than fits into one line."""
+    progress.log("Loaded 4 sources")
+    progress.update(status="Drawing", unit="charts")
+    for chart in progress.track(spread(25, duration), total=25):
+        progress.log(f"Drew chart {chart}")
+        if chart % 6 == 0:
+            progress.log(f"Chart {chart} lacks May", level="warning")
+
+
+@task
+def import_sample(rows: int = 100_000) -> dict[str, Any]:
+    """Import made-up customers, about 1 % of them bad."""
+    if not 1 <= rows <= MAX_SAMPLE_ROWS:
+        raise ValueError(f"rows must be between 1 and {MAX_SAMPLE_ROWS}, not {rows!r}")
+    with TemporaryFile("w+", encoding="utf-8", newline="") as file:
+        write_samples(file, rows, seed=1)
+        file.seek(0)
+        return import_explained(file)
+
+
+@task
 def import_csv(upload: str) -> dict[str, Any]:
     """Import the customers of an uploaded file. Not in STARTABLE: visitors must not name files of the server."""
     return import_upload(upload)
 
 
 def import_upload(upload: str) -> dict[str, Any]:
-    """Import the customers of an uploaded file; where this raises, viewers are told what they may know."""
+    """Import the customers of an uploaded file."""
+    with uploads.open_text(upload) as file:
+        return import_explained(file)
+
+
+def import_explained(file: TextIO) -> dict[str, Any]:
+    """Import the customers of a file; where this raises, viewers are told what they may know."""
     try:
-        with uploads.open_text(upload) as file:
-            return import_customers(file)
+        return import_customers(file)
     except InvalidFile as error:
         # In production viewers are not shown what an exception says, but they are shown the status.
         progress.update(status=f"{error} Nothing was imported.")

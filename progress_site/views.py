@@ -1,11 +1,11 @@
-"""The page of the demo site, and where it sends files."""
+"""The pages of the demo site, and where they send files."""
 
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from tasks_app import BrokerUnavailable, StoreUnavailable, TaskQueueFull, start
 
 from . import uploads
+from .examples import EXAMPLES, Example, choose_count, choose_seconds, make_template
 from .rows import COLUMNS, InvalidFile, check_head
 
 #: A task of the framework that the settings have chosen.
@@ -31,6 +32,9 @@ FORM_BYTES = 64 * 1024
 
 #: Tasks that the address may name; one stream can follow as many.
 MAX_TASKS = 100
+
+#: How the index shows a task of any kind.
+COMPONENT = "{% task_progress task_id cancel=True %}"
 
 HINT = (
     "POST /start-task starts the demo task, GET the progress_url of the answer follows it live, "
@@ -47,18 +51,30 @@ CONTENT_SECURITY_POLICY = (
 @csrf_exempt  # so that other methods are told that they are not allowed
 @require_safe
 def show_index(request: HttpRequest) -> HttpResponse:
-    """Show the page, or to a client that prefers JSON what else there is."""
+    """Show the first page, or to a client that prefers JSON what else there is."""
     if _prefers_json(request):
         response: HttpResponse = JsonResponse({"message": HINT})
         patch_vary_headers(response, ["Accept"])
         return response
-    return _render_index(request)
+    return _render_page(request, None)
+
+
+@csrf_exempt
+@require_safe
+def show_example(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the page of an example."""
+    if slug not in EXAMPLES:
+        raise Http404(f"There is no example {slug!r}.")
+    return _render_page(request, EXAMPLES[slug])
 
 
 @csrf_exempt  # it is made below
 @require_POST
 def import_customers(request: HttpRequest) -> HttpResponse:
-    """Take a file in and start its import; a script, which has no cookies, needs no CSRF token."""
+    """Take a file in and start its import; a script, which has no cookies, needs no CSRF token.
+
+    `?page=` is the slug of the example that a browser comes from, and goes back to; without it that is the index.
+    """
     return csrf_protect(_import)(request) if request.COOKIES else _import(request)
 
 
@@ -112,7 +128,7 @@ def _start_import(request: HttpRequest, upload: UploadedFile) -> str:
 
 def _answer_started(request: HttpRequest, task_id: str) -> HttpResponse:
     if not _prefers_json(request):
-        page = f"{reverse('index')}?{urlencode({'task': task_id})}"
+        page = f"{_get_address(_find_example(request))}?{urlencode({'task': task_id})}"
         return HttpResponseRedirect(page, status=HTTPStatus.SEE_OTHER)
     status_url = reverse("tasks_app:task", args=[task_id])
     answer = {
@@ -129,7 +145,8 @@ def _answer_started(request: HttpRequest, task_id: str) -> HttpResponse:
 def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     headers = {"Retry-After": "5"} if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if not _prefers_json(request):
-        return _render_index(request, status=refusal.status, headers=headers, refusal=refusal.detail)
+        page = _find_example(request)
+        return _render_page(request, page, status=refusal.status, headers=headers, refusal=refusal.detail)
     problem = {
         "type": "about:blank",
         "title": refusal.status.phrase,
@@ -139,18 +156,51 @@ def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     return JsonResponse(problem, status=refusal.status, content_type="application/problem+json", headers=headers)
 
 
-def _render_index(
-    request: HttpRequest, *, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None, **context: Any
+def _find_example(request: HttpRequest) -> Example | None:
+    return EXAMPLES.get(request.GET.get("page", ""))
+
+
+def _get_address(example: Example | None) -> str:
+    return reverse("example", args=[example.slug]) if example else reverse("index")
+
+
+def _render_page(
+    request: HttpRequest,
+    example: Example | None,
+    *,
+    status: int = HTTPStatus.OK,
+    headers: dict[str, str] | None = None,
+    refusal: str = "",
 ) -> HttpResponse:
-    task_ids = list(dict.fromkeys(filter(None, request.GET.getlist("task"))))[-MAX_TASKS:]
-    context |= {"columns": COLUMNS, "max_bytes": settings.IMPORT_MAX_BYTES, "max_tasks": MAX_TASKS}
-    context["task_ids"] = reversed(task_ids)  # the newest first
-    response = render(request, "progress_site/index.html", context, status=status)
+    """Show an example, or the index."""
+    context = {
+        "example": example,
+        "page_url": _get_address(example),
+        "examples": EXAMPLES.values(),
+        "takes_files": example is None or example.takes_files,
+        "fields": example.fields if example else (choose_seconds(10), choose_count(1)),
+        "component": example.template if example else make_template(COMPONENT),
+        "tasks": _list_tasks(request, example.label if example else ""),
+        "columns": COLUMNS,
+        "max_bytes": settings.IMPORT_MAX_BYTES,
+        "max_tasks": MAX_TASKS,
+        "refusal": refusal,
+    }
+    template = "progress_site/example.html" if example else "progress_site/index.html"
+    response = render(request, template, context, status=status)
     for name, value in (headers or {}).items():
         response[name] = value
     response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     patch_vary_headers(response, ["Accept"])
     return response
+
+
+def _list_tasks(request: HttpRequest, label: str) -> list[dict[str, str]]:
+    """Return the tasks that the address names, the newest first, with numbered labels."""
+    task_ids = list(dict.fromkeys(filter(None, request.GET.getlist("task"))))[-MAX_TASKS:]
+    labels = [f"{label} {number}" if label else "" for number in range(1, len(task_ids) + 1)]
+    tasks = zip(task_ids, labels, strict=True)
+    return [{"task_id": task_id, "label": label} for task_id, label in tasks][::-1]
 
 
 def _prefers_json(request: HttpRequest) -> bool:

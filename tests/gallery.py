@@ -1,4 +1,4 @@
-"""Pictures of the component in each state: `python -m tests.gallery FOLDER`."""
+"""Pictures of the component in each state, and of the demo's pages: `python -m tests.gallery FOLDER`."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.browser import open_browser, open_tab
+from tests.gallery_site import save_site_pictures
 from tests.stub import Stub, encode, make_component, run_stub
 
 STAGES = [
@@ -69,9 +70,16 @@ VIEWS = {
 
 
 def save_pictures(folder: Path) -> None:
-    """Save what a wide page, a phone and a page that is read from right to left show."""
+    """Save all of them."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open_browser() as browser, run_stub() as stub:
+    with open_browser() as browser:
+        save_component_pictures(browser, folder)
+        save_site_pictures(browser, folder)
+
+
+def save_component_pictures(browser: Browser, folder: Path) -> None:
+    """Save what a wide page, a phone and a page that is read from right to left show."""
+    with run_stub() as stub:
         stub.greeting = LOG
         for name, view in VIEWS.items():
             save_picture(browser, stub, folder / f"{name}.png", **view)

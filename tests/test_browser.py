@@ -1,4 +1,4 @@
-"""The demo's page, and README's JavaScript, in a real browser."""
+"""The demo's first page, and README's JavaScript, in a real browser."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import find_violations, needs_axe, needs_chromium, open_page
+from tests.browser import needs_chromium, open_page
 from tests.readme import find_block
 from tests.servers import ROOT, Server, run_runserver
 
@@ -39,7 +39,7 @@ def test_simulation_started_on_the_page_is_seen_to_complete(site: Server):
     with open_page() as page:
         page.goto(site.url)
         page.fill("#duration", "1")
-        page.click("#simulate-form button")
+        page.click("#start-form button")
         expect(page.locator("task-progress .status")).to_have_text("Task completed!", timeout=15_000)
         expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
 
@@ -51,7 +51,7 @@ def test_five_simulations_share_one_connection(site: Server):
         page.goto(site.url)
         page.fill("#duration", "2")
         page.fill("#count", "5")
-        page.click("#simulate-form button")
+        page.click("#start-form button")
         expect(page.locator("task-progress[data-state=succeeded]")).to_have_count(5, timeout=15_000)
         assert streams[-1].count("task=") == 5
 
@@ -60,7 +60,7 @@ def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
     with open_page() as page:
         page.goto(site.url)
         page.fill("#duration", "600")
-        page.click("#simulate-form button")
+        page.click("#start-form button")
         page.click("task-progress .cancel")
         page.click("task-progress .yes")
         expect(page.locator("task-progress .status")).to_have_text("Cancelled by you", timeout=15_000)
@@ -92,26 +92,6 @@ def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, 
         while page.get_by_role("link", name="Refresh").count():
             page.get_by_role("link", name="Refresh").click()
         expect(page.locator("task-progress")).to_contain_text("Imported 1 rows, skipped 0")
-
-
-@needs_axe
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_about_on_the_page(site: Server, scheme: str):
-    with open_page(color_scheme=scheme) as page:
-        page.goto(site.url)
-        page.fill("#duration", "600")
-        page.click("#simulate-form button")
-        expect(page.locator("task-progress")).to_have_attribute("data-state", "running")
-        assert find_violations(page) == []
-        page.click("task-progress .cancel")
-        page.click("task-progress .yes")
-        expect(page.locator("task-progress")).to_have_attribute("data-state", "cancelled", timeout=15_000)
-
-
-def test_page_fits_a_phone_of_320_pixels(site: Server):
-    with open_page(viewport={"width": 320, "height": 640}) as page:
-        page.goto(site.url)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_javascript_of_readme_follows_a_task_to_its_end(site: Server):

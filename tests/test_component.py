@@ -491,6 +491,14 @@ def test_every_state_fits_a_phone_of_320_pixels(browser: Browser, stub: Stub):
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+def test_rate_gives_way_where_step_count_and_time_left_would_not_fit(browser: Browser, stub: Stub):
+    facts = {"current": 42310, "total": 100000, "unit": "rows", "rate": 13600.0, "eta": 4.4}
+    with open_tab(browser, viewport={"width": 540, "height": 640}) as page:
+        meta = show_one(stub, page, stages=STAGES, **facts).locator(".meta")
+        expect(meta.locator(".left")).to_be_visible()
+        assert meta.evaluate("meta => meta.scrollWidth <= meta.clientWidth")
+
+
 @pytest.mark.parametrize("width", [604, 320])
 def test_card_is_as_high_at_the_end_as_it_was_before(browser: Browser, stub: Stub, width):
     with open_tab(browser, viewport={"width": width, "height": 640}) as page:

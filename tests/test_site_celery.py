@@ -49,6 +49,22 @@ def test_simulation_in_a_worker_is_followed_to_its_end(site: Site):
     assert len({snapshot["progress"] for snapshot in snapshots}) > 5
 
 
+@pytest.mark.parametrize(
+    ("task", "kwargs", "state"),
+    [
+        ("import_sample", {"rows": 300}, "succeeded"),
+        ("train_model", {"duration": 0.1}, "failed"),
+        ("archive_photos", {"duration": 0.1}, "succeeded"),
+        ("scan_folders", {"duration": 0.1}, "succeeded"),
+        ("write_report", {"duration": 0.1}, "succeeded"),
+    ],
+)
+def test_example_in_a_worker_ends_as_its_page_says(site: Site, task: str, kwargs: dict[str, float], state: str):
+    body = {"task": task, "kwargs": kwargs}
+    answer = requests.post(f"{site.url}/start-task", json=body, timeout=DEADLINE).json()
+    assert follow(site.url + answer["progress_url"])[-1]["state"] == state
+
+
 def test_simulation_in_a_worker_is_cancelled(site: Site):
     task_id = start_simulation(site, duration=3600)["task_id"]
     wait_for_state(site, task_id, "running")

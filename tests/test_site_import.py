@@ -100,7 +100,7 @@ def wait_until_uploads_are_gone(site: Site) -> None:
 
 
 def wait_until_importing(site: Site, task_id: str) -> None:
-    wait_until(lambda: get_task(site, task_id)["progress"] >= 5, "rows were loaded", deadline=DEADLINE)
+    wait_until(lambda: get_task(site, task_id)["current"], "rows were loaded", deadline=DEADLINE)
 
 
 def test_log_says_what_is_wrong_with_each_bad_row(site):

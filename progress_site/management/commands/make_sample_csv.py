@@ -1,13 +1,12 @@
 """`manage.py make_sample_csv`: a file to try the import with."""
 
-import csv
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from progress_site.samples import HEADER, make_samples
+from progress_site.samples import write_samples
 
 
 class Command(BaseCommand):
@@ -22,17 +21,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: Path, rows: int, seed: int, **options: Any) -> None:
         if rows < 0:
             raise CommandError(f"--rows is {rows!r}; it must not be negative")
-        bad = write_samples(path, rows, seed)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            bad = write_samples(file, rows, seed)
         self.stdout.write(f"Wrote {rows} rows, {bad} of them bad, to {path}")
-
-
-def write_samples(path: Path, rows: int, seed: int) -> int:
-    """Write the file, and return how many of its rows are bad."""
-    bad = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(HEADER)
-        for sample in make_samples(rows, seed):
-            writer.writerow(sample.values)
-            bad += sample.is_bad
-    return bad

@@ -122,6 +122,9 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 :host([compact]) .icon { margin-inline-end: -2px; }
 :host([compact]) .foot { display: none; }
 
+@container (inline-size < 560px) {
+  .meta:has(.step):has(.count) .rate { display: none; }
+}
 @container (inline-size < 360px) {
   :host(:not([compact])) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }
   :host(:not([compact])) :is(.head, .foot) { display: contents; }

@@ -1,13 +1,13 @@
 // Starts tasks, and adds a component for each. All text that comes from the server is set as text, never as HTML.
 
 const page = document.body.dataset;
-const csrfToken = document.querySelector("[name=csrfmiddlewaretoken]").value;
 const tasks = document.querySelector("#tasks");
 
 async function submit(event, start) {
   event.preventDefault();
   const form = event.target;
   const button = form.querySelector("button");
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   showAlert(form, "");
   try {
@@ -16,13 +16,18 @@ async function submit(event, start) {
     showAlert(form, error.message);
   } finally {
     button.disabled = false;
+    if (hadFocus && document.activeElement === document.body) {
+      button.focus(); // which it lost when it was disabled
+    }
     remember();
   }
 }
 
-async function startSimulations({ elements: { duration, count } }) {
-  const body = JSON.stringify({ task: "simulate", kwargs: { duration: duration.valueAsNumber } });
-  for (let number = 0; number < count.valueAsNumber; number++) {
+async function startTasks(form) {
+  const numbers = [...new FormData(form)].map(([name, value]) => [name, Number(value)]);
+  const { count = 1, ...kwargs } = Object.fromEntries(numbers);
+  const body = JSON.stringify({ task: form.dataset.task, kwargs });
+  for (let number = 0; number < count; number++) {
     add(await post(page.startUrl, body, { "Content-Type": "application/json" }));
   }
 }
@@ -41,7 +46,7 @@ async function post(url, body, headers = {}) {
     response = await fetch(url, {
       method: "POST",
       credentials: "same-origin",
-      headers: { Accept: "application/json", "X-CSRFToken": csrfToken, ...headers },
+      headers: { Accept: "application/json", "X-CSRFToken": page.csrfToken, ...headers },
       body,
     });
   } catch {
@@ -57,19 +62,27 @@ async function post(url, body, headers = {}) {
   return data;
 }
 
-function add({ task_id: taskId }, label = "") {
-  const component = document.createElement("task-progress");
+// A new component is a copy of what the server would have put into the page.
+function add({ task_id: taskId }, label = makeLabel()) {
+  const copy = document.importNode(document.querySelector("#component").content, true);
+  const component = copy.querySelector("task-progress");
   component.setAttribute("task-id", taskId);
-  component.setAttribute("label", label);
-  component.toggleAttribute("cancel", true);
+  if (label) {
+    component.setAttribute("label", label);
+  }
   tasks.prepend(component);
+}
+
+// Where all have the same name they are numbered.
+function makeLabel() {
+  return tasks.dataset.label && `${tasks.dataset.label} ${tasks.querySelectorAll("task-progress").length + 1}`;
 }
 
 // The address names the tasks, so that a reload shows them again.
 function remember() {
   const taskIds = [...tasks.querySelectorAll("task-progress")].map((component) => component.getAttribute("task-id"));
   const query = new URLSearchParams(taskIds.slice(0, page.maxTasks).reverse().map((taskId) => ["task", taskId]));
-  history.replaceState(null, "", `${page.indexUrl}?${query}`);
+  history.replaceState(null, "", `${page.pageUrl}?${query}`);
 }
 
 function showAlert(form, text) {
@@ -88,6 +101,7 @@ function showErrors(component) {
     const list = document.createElement("ul");
     const all = errors.length < result.skipped ? "The first " : "";
     summary.textContent = `${all}${formatNumber(errors.length)} skipped rows`;
+    list.tabIndex = 0; // it scrolls
     list.append(...errors.map(describeError));
     details.append(summary, list);
     component.after(details);
@@ -106,5 +120,5 @@ function formatNumber(value) {
 
 tasks.querySelectorAll("task-progress").forEach(showErrors); // what had ended before the page was made
 tasks.addEventListener("task-progress:end", (event) => showErrors(event.target));
-document.querySelector("#simulate-form").addEventListener("submit", (event) => submit(event, startSimulations));
-document.querySelector("#import-form").addEventListener("submit", (event) => submit(event, startImport));
+document.querySelector("#start-form").addEventListener("submit", (event) => submit(event, startTasks));
+document.querySelector("#import-form")?.addEventListener("submit", (event) => submit(event, startImport));

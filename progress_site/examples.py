@@ -1,0 +1,188 @@
+"""The examples of the demo, each a page: what it starts, and the code beside it, taken from what runs."""
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.template import engines
+
+from . import tasks
+from .imports import import_customers
+from .simulation import MAX_DURATION, simulate_work
+
+#: Tasks that a form starts at once, at the most.
+MAX_COUNT = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A number that a visitor may choose; `count` is how many tasks start, any other is an argument of the task."""
+
+    name: str
+    label: str
+    value: int
+    minimum: int
+    maximum: int
+    step: str = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A page with a form and what it starts.
+
+    `task`: a name in STARTABLE; `job`: the function that does its work; `component`: the line of a template that
+    shows it, with a `task_id` and, where several have the same name, a `label`; `takes_files`: may a visitor send one?
+    """
+
+    slug: str
+    name: str
+    title: str
+    sentence: str
+    task: str
+    fields: tuple[Field, ...]
+    job: Callable[..., Any]
+    component: str
+    label: str = ""
+    takes_files: bool = False
+
+    @property
+    def code(self) -> str:
+        """The body of the job and its first line: no docstring, nor what makes it a task of some framework."""
+        return _read_code(self.job)
+
+    @property
+    def file(self) -> str:
+        """Where that stands."""
+        return self.job.__module__.replace(".", "/") + ".py"
+
+    @property
+    def is_compact(self) -> bool:
+        """Is there room for several components side by side?"""
+        return "compact=True" in self.component
+
+    @property
+    def template(self) -> Any:
+        """The component, to be included for each task."""
+        return make_template(self.component)
+
+
+@cache
+def make_template(component: str) -> Any:
+    """Return the template that consists of such a line."""
+    return engines["django"].from_string("{% load tasks_app %}" + component)
+
+
+def choose_seconds(value: int) -> Field:
+    """Return the field for how long a task takes, with a default."""
+    return Field(name="duration", label="Seconds", value=value, minimum=0, maximum=MAX_DURATION, step="any")
+
+
+def choose_count(value: int) -> Field:
+    """Return the field for how many tasks start, with a default."""
+    return Field(name="count", label="Tasks", value=value, minimum=1, maximum=MAX_COUNT)
+
+
+@cache
+def _read_code(job: Callable[..., Any]) -> str:
+    source = inspect.getsource(job)
+    function = ast.parse(source).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    lines = source.splitlines()
+    if ast.get_docstring(function) is not None:
+        docstring = function.body.pop(0)
+        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return "\n".join(lines[function.lineno - 1 :])
+
+
+#: By what stands in the address, in the order in which a visitor may want to see them.
+EXAMPLES: Mapping[str, Example] = {
+    example.slug: example
+    for example in (
+        Example(
+            slug="one",
+            name="One",
+            title="Start one",
+            sentence="A job says how far it is, and one tag in the template shows it.",
+            task="simulate",
+            fields=(choose_seconds(10),),
+            job=simulate_work,
+            component='{% task_progress task_id label="Simulation" %}',
+        ),
+        Example(
+            slug="five",
+            name="Five",
+            title="Start five",
+            sentence="Each task has a component of its own; they share one connection.",
+            task="simulate",
+            fields=(choose_seconds(10), choose_count(5)),
+            job=simulate_work,
+            component="{% task_progress task_id label=label %}",
+            label="Simulation",
+        ),
+        Example(
+            slug="import",
+            name="Import",
+            title="Import a file",
+            sentence="Each stage of the job is a segment of the bar, as wide as its share of the work.",
+            task="import_sample",
+            fields=(Field(name="rows", label="Rows", value=100_000, minimum=1, maximum=tasks.MAX_SAMPLE_ROWS),),
+            job=import_customers,
+            component='{% task_progress task_id label="Import customers" cancel=True %}',
+            takes_files=True,
+        ),
+        Example(
+            slug="fail",
+            name="Fail",
+            title="Fail",
+            sentence="An exception ends the task where it is; visitors read its message only while DEBUG is on.",
+            task="train_model",
+            fields=(choose_seconds(6),),
+            job=tasks.train_model.func,
+            component='{% task_progress task_id label="Train model" %}',
+        ),
+        Example(
+            slug="cancel",
+            name="Cancel",
+            title="Cancel",
+            sentence="A task that is asked to stop does so at its next step, and may clean up before.",
+            task="archive_photos",
+            fields=(choose_seconds(60),),
+            job=tasks.archive_photos.func,
+            component='{% task_progress task_id label="Archive photos" cancel=True logs=True %}',
+        ),
+        Example(
+            slug="indeterminate",
+            name="Indeterminate",
+            title="Indeterminate",
+            sentence="Where nobody knows the total the bar has no end, but the count still grows.",
+            task="scan_folders",
+            fields=(choose_seconds(8),),
+            job=tasks.scan_folders.func,
+            component='{% task_progress task_id label="Scan folders" %}',
+        ),
+        Example(
+            slug="log",
+            name="Log",
+            title="Keep a log",
+            sentence="What does not fit into one line goes into the log of the task.",
+            task="write_report",
+            fields=(choose_seconds(10),),
+            job=tasks.write_report.func,
+            component='{% task_progress task_id label="Write report" logs=True %}',
+        ),
+        Example(
+            slug="many",
+            name="Many",
+            title="Start fifty",
+            sentence="Fifty bars, and still one connection.",
+            task="simulate",
+            fields=(choose_seconds(20), choose_count(50)),
+            job=simulate_work,
+            component="{% task_progress task_id label=label compact=True %}",
+            label="Job",
+        ),
+    )
+}
