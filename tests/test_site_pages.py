@@ -72,10 +72,10 @@ def query(site: Site) -> str:
     return "?" + "&".join(f"task={answer['task_id']}" for answer in task_ids)
 
 
-def test_every_example_has_a_run_here(site: Site, page: Page):
+def test_navigation_names_the_pages_that_are_tried_here_and_the_monitor(site: Site, page: Page):
     page.goto(site.url)
     links = page.locator("nav a").evaluate_all("links => links.map((each) => new URL(each.href).pathname)")
-    assert links == PATHS
+    assert links == [*PATHS, "/tasks/monitor"]
 
 
 def test_every_page_has_its_picture_in_the_gallery():

@@ -19,7 +19,6 @@ async function submit(event, start) {
     if (hadFocus && document.activeElement === document.body) {
       button.focus(); // which it lost when it was disabled
     }
-    remember();
   }
 }
 
@@ -71,6 +70,7 @@ function add({ task_id: taskId }, label = makeLabel()) {
     component.setAttribute("label", label);
   }
   tasks.prepend(component);
+  remember();
 }
 
 // Where all have the same name they are numbered.
