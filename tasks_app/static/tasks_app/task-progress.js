@@ -3,6 +3,7 @@
 // Attributes: task-id, src (base URL of the app's endpoints, "/"), token, label, cancel, logs, compact.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
+import { postCancel } from "./task-progress-cancel.js";
 import { describe, describeName } from "./task-progress-describe.js";
 import { build, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
 import { follow, hasEnded } from "./task-progress-stream.js";
@@ -59,7 +60,7 @@ export class TaskProgressElement extends HTMLElement {
   async cancel() {
     this.#isCancelling = true;
     this.#confirm(false);
-    this.#problem = await this.#postCancel();
+    this.#problem = await postCancel(this.#base, this.getAttribute("task-id"));
     this.#isCancelling = !this.#problem;
     this.render();
     if (this.#problem) {
@@ -210,21 +211,6 @@ export class TaskProgressElement extends HTMLElement {
     this.dispatchEvent(Object.assign(event, { message }));
   }
 
-  // Returns what went wrong, or "".
-  async #postCancel() {
-    const url = `${this.#base}tasks/${encodeURIComponent(this.getAttribute("task-id"))}/cancel`;
-    const headers = { Accept: "application/json", "X-CSRFToken": readCsrfToken() };
-    try {
-      const response = await fetch(url, { method: "POST", headers });
-      if (response.ok || response.status === 409) {
-        return ""; // 409: it has ended in the meantime
-      }
-      return (await response.json()).detail ?? texts.refused;
-    } catch {
-      return texts.unreachable;
-    }
-  }
-
   #describe() {
     if (!this.#snapshot) {
       return { percent: "", status: texts[this.state], facts: {} };
@@ -314,11 +300,4 @@ export class TaskProgressElement extends HTMLElement {
       log.scrollTop = log.scrollHeight;
     }
   }
-}
-
-// Django's cookie, or what a page holds where scripts may not read that.
-function readCsrfToken() {
-  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
-  const element = document.querySelector("[name=csrfmiddlewaretoken], meta[name=csrf-token]");
-  return cookie ?? element?.value ?? element?.content ?? "";
 }
