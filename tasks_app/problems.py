@@ -16,6 +16,7 @@ from .exceptions import TaskAlreadyEnded, TaskNotFound
 logger = logging.getLogger("tasks_app")
 
 Endpoint = Callable[..., Awaitable[HttpResponseBase]]
+Responder = Callable[[HttpRequest, "Problem"], Awaitable[HttpResponseBase]]
 
 #: Seconds after which a client may try again what was refused for lack of room or of the cache.
 RETRY_AFTER = 5
@@ -45,7 +46,12 @@ class Problem(Exception):
         )
 
 
-def answers_problems(view: Endpoint) -> Endpoint:
+async def respond_with_json(request: HttpRequest, problem: Problem) -> HttpResponseBase:
+    """Answer a problem to a script."""
+    return problem.to_response()
+
+
+def answers_problems(view: Endpoint, respond: Responder = respond_with_json) -> Endpoint:
     """Make the problems that a view raises its answer."""
 
     @wraps(view)
@@ -53,9 +59,9 @@ def answers_problems(view: Endpoint) -> Endpoint:
         try:
             return await view(request, *args, **kwargs)
         except Problem as problem:
-            return problem.to_response()
+            return await respond(request, problem)
         except (SuspiciousOperation, MultiPartParserError) as error:  # raised when the query or a form is first read
-            return bad_request(str(error)).to_response()
+            return await respond(request, bad_request(str(error)))
 
     return wrapped
 

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -187,10 +188,11 @@ class Store:
 
     async def arun(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function that uses this store, without blocking the event loop."""
-        if self.is_local:
-            return function(*args)
-        call = partial(_without_connections, partial(function, *args))
-        return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
+        return function(*args) if self.is_local else await asyncio.wrap_future(self.submit(function, *args))
+
+    def submit(self, function: Callable[..., T], *args: Any) -> "Future[T]":
+        """Call a function that uses this store in another thread, wherever its cache is: it may take long."""
+        return _get_executor().submit(_without_connections, partial(function, *args))
 
 
 @Lazy

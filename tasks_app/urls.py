@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import monitor, views
 
 app_name = "tasks_app"
 
@@ -11,6 +11,9 @@ urlpatterns = [
     path("task-progress", views.stream_tasks, name="tasks-progress"),
     path("task-progress/<str:task_id>", views.stream_task, name="task-progress"),
     path("tasks", views.list_tasks, name="tasks"),
+    path("tasks/monitor", monitor.show_monitor, name="monitor"),
+    path("tasks/monitor/data", monitor.show_monitor_data, name="monitor-data"),
     path("tasks/<str:task_id>", views.show_task, name="task"),
     path("tasks/<str:task_id>/cancel", views.cancel_task, name="task-cancel"),
+    path("tasks/<str:task_id>/monitor", monitor.show_monitored_task, name="monitor-task"),
 ]

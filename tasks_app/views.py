@@ -1,21 +1,18 @@
 """The endpoints. Each is async, and none holds a thread while it waits."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
-from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
-from django.views.decorators.csrf import csrf_exempt
 
 from . import sse
 from .conf import get_settings
 from .control import acancel
-from .encoding import encode_json
+from .endpoints import endpoint, json_response, not_found, refusal
 from .exceptions import (
     BrokerUnavailable,
     InvalidArguments,
@@ -29,8 +26,8 @@ from .hub import get_hub
 from .idempotency import answer_once
 from .logstream import LogStream
 from .observer import aobserve, aobserve_many
-from .permissions import ask, get_user_key, has_token, load_user, make_token
-from .problems import Endpoint, Problem, answers_problems, bad_request, store_access, unavailable
+from .permissions import ask, get_user_key, has_token, make_token, select
+from .problems import Problem, bad_request, store_access, unavailable
 from .registry import astart_named
 from .requests import (
     MAX_LIMIT,
@@ -48,28 +45,6 @@ from .stream import STREAM_HEADERS, EventStreamResponse, Stream
 from .watch import View
 
 
-def endpoint(*methods: str) -> Callable[[Endpoint], Callable[..., Any]]:
-    """Make a view answer these methods, with problems as JSON, and with `request.user` loaded."""
-
-    def decorate(view: Endpoint) -> Callable[..., Any]:
-        @csrf_exempt  # what needs the check makes it itself: scripts without cookies have no token
-        @transaction.non_atomic_requests
-        @answers_problems
-        @wraps(view)
-        async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if request.method not in methods:
-                allowed = ", ".join(methods)
-                raise Problem(
-                    HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method!r} is not one of {allowed}.", Allow=allowed
-                )
-            await load_user(request)
-            return await view(request, *args, **kwargs)
-
-        return wrapped
-
-    return decorate
-
-
 @endpoint("POST")
 async def start_task(request: HttpRequest) -> HttpResponse:
     """Start a task by its name in STARTABLE, and answer where to follow it."""
@@ -79,7 +54,7 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     await _check_can_start(request, name)
     answer = await answer_once(request, body, lambda: _start(request, name, kwargs))
     answer["token"] = make_token(answer["task_id"])
-    return _json_response(answer, status=HTTPStatus.ACCEPTED, headers={"Location": answer["status_url"]})
+    return json_response(answer, status=HTTPStatus.ACCEPTED, headers={"Location": answer["status_url"]})
 
 
 @endpoint("GET", "HEAD")
@@ -90,7 +65,7 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
         unless_sent.callback(stream.close)
         (view,) = await _get_visible_views(request, stream)
         if view is None:
-            raise _not_found(task_id)
+            raise not_found(task_id)
         last_event_id = _get_last_event_id(request)
         if stream.has_told_all(last_event_id):
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
@@ -121,7 +96,7 @@ async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     """Answer the snapshot of a task as JSON."""
     snapshot = await _get_visible(request, task_id)
     etag = f'"{snapshot.event_id}"'
-    response = _json_response(snapshot.to_wire(), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+    response = json_response(snapshot.to_wire(), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
     return get_conditional_response(request, etag=etag, response=response) or response
 
 
@@ -129,10 +104,10 @@ async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 async def list_tasks(request: HttpRequest) -> HttpResponse:
     """Answer the snapshots of recent tasks that the caller may see, the newest first."""
     if not await ask("can_list", request):
-        raise _refusal(request, "You may not list tasks.")
+        raise refusal(request, "You may not list tasks.")
     limit = parse_limit(request)
     tasks = [snapshot.to_wire() async for snapshot in _find_visible(request, limit)]
-    return _json_response({"tasks": tasks}, headers={"Cache-Control": "private, no-cache"})
+    return json_response({"tasks": tasks}, headers={"Cache-Control": "private, no-cache"})
 
 
 @endpoint("POST")
@@ -141,15 +116,15 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     check_csrf(request)
     snapshot = await _get_visible(request, task_id)
     if not await ask("can_cancel", request, snapshot):
-        raise _refusal(request, "You may not cancel this task.")
+        raise refusal(request, "You may not cancel this task.")
     try:
         with store_access():
             await acancel(task_id)
     except TaskNotFound as error:
-        raise _not_found(task_id) from error
+        raise not_found(task_id) from error
     except TaskAlreadyEnded as error:
         raise Problem(HTTPStatus.CONFLICT, "The task has ended already.") from error
-    return _json_response({"task_id": task_id, "cancel_requested": True}, status=HTTPStatus.ACCEPTED)
+    return json_response({"task_id": task_id, "cancel_requested": True}, status=HTTPStatus.ACCEPTED)
 
 
 async def _check_can_start(request: HttpRequest, name: str) -> None:
@@ -157,11 +132,11 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
     names = get_settings().STARTABLE
     if name in names:
         if not await ask("can_start", request, name):
-            raise _refusal(request, "You may not start this task.")
+            raise refusal(request, "You may not start this task.")
         return
     allowed = [known for known in sorted(names) if await ask("can_start", request, known)]
     if names and not allowed:
-        raise _refusal(request, "You may not start this task.")
+        raise refusal(request, "You may not start this task.")
     raise bad_request(f"Unknown task {describe(name)}; allowed: {allowed!r}.")
 
 
@@ -234,7 +209,7 @@ async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
     with store_access():
         snapshot = await aobserve(task_id)
     if snapshot is None or not await _can_view(request, snapshot):
-        raise _not_found(task_id)
+        raise not_found(task_id)
     return snapshot
 
 
@@ -246,7 +221,7 @@ async def _find_visible(request: HttpRequest, limit: int) -> AsyncIterator[Snaps
         batch, task_ids = task_ids[:MAX_LIMIT], task_ids[MAX_LIMIT:]
         with store_access():
             snapshots = await aobserve_many(batch)
-        visible = [snapshot for snapshot in snapshots if await ask("can_view", request, snapshot)][:limit]
+        visible = (await select("can_view", request, snapshots))[:limit]
         limit -= len(visible)
         for snapshot in visible:
             yield snapshot
@@ -254,17 +229,3 @@ async def _find_visible(request: HttpRequest, limit: int) -> AsyncIterator[Snaps
 
 async def _can_view(request: HttpRequest, snapshot: Snapshot) -> bool:
     return has_token(request, snapshot.task_id) or await ask("can_view", request, snapshot)
-
-
-def _json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
-    return HttpResponse(encode_json(data), content_type="application/json", **options)
-
-
-def _not_found(task_id: str) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, f"There is no task {describe(task_id)}, or you may not see it.")
-
-
-def _refusal(request: HttpRequest, detail: str) -> Problem:
-    if get_user_key(request) is None:
-        return Problem(HTTPStatus.UNAUTHORIZED, f"{detail} Log in first.", WWW_Authenticate="Session")
-    return Problem(HTTPStatus.FORBIDDEN, detail)

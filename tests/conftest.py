@@ -6,6 +6,7 @@ import pytest
 from django.core.cache import caches
 
 from tasks_app.flusher import get_flusher
+from tasks_app.recent import get_recent_reader
 from tasks_app.reporter import Progress
 from tests import jobs
 from tests.doubles import FakeTime, HandFlusher, begin
@@ -16,6 +17,7 @@ from tests.waiting import wait_until
 def _clean_slate() -> Iterator[None]:
     """Each test begins with an empty cache and leaves no task behind."""
     caches["default"].clear()
+    get_recent_reader.cache_clear()
     jobs.gate.clear()
     yield
     jobs.gate.set()

@@ -13,6 +13,7 @@ LAYERS = {
     "exceptions": 0,
     "lazy": 0,
     "state": 0,
+    "overview": 0,
     "reporting": 0,
     "encoding": 0,
     "failures": 0,
@@ -46,6 +47,8 @@ LAYERS = {
     "stream": 3,
     "logstream": 3,
     "handlers": 3,
+    "recent": 4,
+    "owners": 4,
     "control": 4,
     "attempts": 4,
     "queueing": 4,
@@ -60,7 +63,10 @@ LAYERS = {
     "problems": 4,
     "requests": 5,
     "idempotency": 5,
+    "endpoints": 5,
     "views": 5,
+    "monitor": 5,
+    "admin": 5,
     "urls": 5,
     "checks": 5,
     "templatetags": 5,
@@ -71,7 +77,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "failures", "state", "pace", "silence", "log", "sse", "draft", "tracking"}
+PURE = {"encoding", "failures", "state", "overview", "pace", "silence", "log", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

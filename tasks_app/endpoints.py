@@ -1,0 +1,52 @@
+"""What the endpoints share: which methods they answer, and the answers that many of them give."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from .encoding import encode_json
+from .exceptions import describe
+from .permissions import get_user_key, load_user
+from .problems import Endpoint, Problem, Responder, answers_problems, respond_with_json
+
+
+def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[[Endpoint], Callable[..., Any]]:
+    """Make a view answer these methods, with `request.user` loaded, and `respond` to the problems that it raises."""
+
+    def decorate(view: Endpoint) -> Callable[..., Any]:
+        @wraps(view)
+        async def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method not in methods:
+                allowed = ", ".join(methods)
+                raise Problem(
+                    HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method!r} is not one of {allowed}.", Allow=allowed
+                )
+            await load_user(request)
+            return await view(request, *args, **kwargs)
+
+        # What needs Django's CSRF check makes it itself: scripts without cookies have no token.
+        return csrf_exempt(transaction.non_atomic_requests(answers_problems(checked, respond)))
+
+    return decorate
+
+
+def json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
+    """Return an answer in JSON."""
+    return HttpResponse(encode_json(data), content_type="application/json", **options)
+
+
+def not_found(task_id: str) -> Problem:
+    """Return the answer to who asks for a task that does not exist, or that they may not see."""
+    return Problem(HTTPStatus.NOT_FOUND, f"There is no task {describe(task_id)}, or you may not see it.")
+
+
+def refusal(request: HttpRequest, detail: str) -> Problem:
+    """Return the answer to who may not do this: perhaps they may once they are logged in."""
+    if get_user_key(request) is None:
+        return Problem(HTTPStatus.UNAUTHORIZED, f"{detail} Log in first.", WWW_Authenticate="Session")
+    return Problem(HTTPStatus.FORBIDDEN, detail)

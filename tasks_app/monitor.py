@@ -1,0 +1,149 @@
+"""The monitor: pages on which staff see the recent tasks live, and the data behind them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from asgiref.sync import sync_to_async
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.urls import NoReverseMatch, reverse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.vary import vary_on_cookie
+
+from .endpoints import endpoint, json_response, not_found, refusal
+from .observer import aobserve
+from .overview import PAGE_SIZE, Page, summarize
+from .owners import afind_owner_names
+from .permissions import ask, is_staff, select
+from .problems import Problem, store_access
+from .recent import Recent, get_recent_reader
+from .requests import parse_page, parse_selection
+from .state import Snapshot
+
+_HEADERS = {"Cache-Control": "private, no-cache"}
+
+#: The pages that answer problems; there is one more for all others.
+_PROBLEM_PAGES = {HTTPStatus.FORBIDDEN: "monitor_forbidden", HTTPStatus.NOT_FOUND: "monitor_missing"}
+
+
+async def respond_with_page(request: HttpRequest, problem: Problem) -> HttpResponseBase:
+    """Answer a problem to a person: who has to log in is sent there."""
+    headers, login_url = problem.headers | {"Cache-Control": "no-store"}, _get_login_url(request)
+    if problem.status is HTTPStatus.UNAUTHORIZED:
+        return HttpResponseRedirect(login_url, headers=headers)
+    template = f"tasks_app/{_PROBLEM_PAGES.get(problem.status, 'monitor_problem')}.html"
+    context = {"title": problem.status.phrase, "detail": problem.detail, "login_url": login_url}
+    return await _render(request, template, context, problem.status, headers)
+
+
+@vary_on_cookie
+@endpoint("GET", "HEAD", respond=respond_with_page)
+async def show_monitor(request: HttpRequest) -> HttpResponseBase:
+    """Show the page whose script fills it with the recent tasks."""
+    await _check_access(request)
+    return await _render(request, "tasks_app/monitor.html")
+
+
+@vary_on_cookie
+@endpoint("GET", "HEAD")
+async def show_monitor_data(request: HttpRequest) -> HttpResponseBase:
+    """Answer the recent tasks that the caller may see: counts, a chart, and a page of those that are asked for."""
+    await _check_access(request)
+    selection, number = parse_selection(request), parse_page(request)
+    with store_access():
+        recent = await get_recent_reader().aread()
+    visible = await select("can_view", request, recent.snapshots)
+    if selection.text:
+        await _learn_owner_names(recent, visible)
+    selected = selection.apply(visible, recent.owner_names)
+    page = Page.cut(selected, number)
+    numbers = {"total": len(selected), "page": page.number, "pages": page.count, "page_size": PAGE_SIZE}
+    rows = await _make_rows(request, recent, page.items)
+    return _conditional_response(request, summarize(visible, now=datetime.now(UTC)) | numbers | {"rows": rows})
+
+
+@vary_on_cookie
+@endpoint("GET", "HEAD", respond=respond_with_page)
+async def show_monitored_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
+    """Show the page of one task."""
+    await _check_access(request)
+    with store_access():
+        snapshot = await aobserve(task_id)
+    if snapshot is None or not await ask("can_view", request, snapshot):
+        raise not_found(task_id)
+    (row,) = await _make_rows(request, Recent([snapshot]), [snapshot])
+    context = {"owner": row["owner"], "may_cancel": row["may_cancel"], "snapshot": snapshot.to_wire()}
+    return await _render(request, "tasks_app/monitor_task.html", context)
+
+
+async def may_monitor(request: HttpRequest) -> bool:
+    """May this caller see the monitor?"""
+    return is_staff(request) and await ask("can_list", request)
+
+
+async def _check_access(request: HttpRequest) -> None:
+    if not await may_monitor(request):
+        raise refusal(request, "You may not see the monitor.")
+
+
+async def _make_rows(request: HttpRequest, recent: Recent, snapshots: Iterable[Snapshot]) -> list[dict[str, Any]]:
+    snapshots = list(snapshots)
+    await _learn_owner_names(recent, snapshots)
+    cancellable = await select("can_cancel", request, [item for item in snapshots if not item.is_terminal])
+    ids = {snapshot.task_id for snapshot in cancellable}
+    return [_make_row(snapshot, recent.owner_names, may_cancel=snapshot.task_id in ids) for snapshot in snapshots]
+
+
+def _make_row(snapshot: Snapshot, owner_names: dict[str, str], *, may_cancel: bool) -> dict[str, Any]:
+    row = snapshot.to_wire()
+    del row["meta"], row["result"]  # large ones would come again with every poll
+    owner = snapshot.owner and {"id": snapshot.owner, "name": owner_names[snapshot.owner]}
+    return row | {"owner": owner, "may_cancel": may_cancel}
+
+
+async def _learn_owner_names(recent: Recent, snapshots: Iterable[Snapshot]) -> None:
+    owners = {snapshot.owner for snapshot in snapshots if snapshot.owner is not None}
+    recent.owner_names.update(await afind_owner_names(owners - recent.owner_names.keys()))
+
+
+def _conditional_response(request: HttpRequest, data: dict[str, Any]) -> HttpResponseBase:
+    response = json_response(data, headers=_HEADERS)
+    response["ETag"] = etag = f'"{sha256(response.content).hexdigest()[:32]}"'
+    return get_conditional_response(request, etag=etag, response=response) or response
+
+
+async def _render(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any] | None = None,
+    status: int = HTTPStatus.OK,
+    headers: dict[str, str] = _HEADERS,
+) -> HttpResponse:
+    """Render in a thread: the context processors of a site may ask the database."""
+    context = {"request": request, **(context or {})}
+    response = await sync_to_async(render)(request, template, context, status=status)
+    for name, value in headers.items():
+        response[name] = value
+    return response
+
+
+def _get_login_url(request: HttpRequest) -> str:
+    url = _find_login_url()
+    path = request.build_absolute_uri() if urlsplit(url).netloc else request.get_full_path()
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': path})}"
+
+
+def _find_login_url() -> str:
+    """Return where staff log in: in the admin, where there is one."""
+    if apps.is_installed("django.contrib.admin"):
+        try:
+            return reverse("admin:login")
+        except NoReverseMatch:
+            pass
+    return resolve_url(django_settings.LOGIN_URL)

@@ -1,0 +1,149 @@
+"""What the monitor says of many tasks at once: how many in which state, a chart, and a page of a list. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from typing import Any
+
+from .state import Snapshot, State, format_time
+
+#: What a list of tasks can be narrowed down to: the states, and "stalled", which is no state of its own.
+CONDITIONS = ("queued", "running", "stalled", "succeeded", "failed", "cancelled", "lost")
+
+PAGE_SIZE = 50
+
+#: Seconds that each column of the chart stands for, and how many there are.
+CHART_STEP, CHART_LENGTH = 60, 60
+
+#: The line of the chart in which the end of a task is counted.
+_LINES = {
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.LOST: "failed",
+    State.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which tasks a list shows; what is empty does not narrow it down.
+
+    Args:
+        conditions: some of CONDITIONS, of which one must hold.
+        task: the name of the task.
+        text: what stands, in any case, in the name, the id, the owner's id or the owner's name.
+    """
+
+    conditions: frozenset[str] = frozenset()
+    task: str = ""
+    text: str = ""
+
+    def apply(self, snapshots: Iterable[Snapshot], owner_names: Mapping[str, str]) -> list[Snapshot]:
+        """Return the tasks to show, in this order."""
+        text = self.text.casefold()
+        return [
+            snapshot
+            for snapshot in snapshots
+            if (not self.conditions or not self.conditions.isdisjoint(_find_conditions(snapshot)))
+            and (not self.task or self.task == snapshot.task)
+            and (not text or any(text in item.casefold() for item in _find_texts(snapshot, owner_names)))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; the last one, where a later one was asked for."""
+
+    items: Sequence[Snapshot]
+    number: int
+    count: int
+
+    @classmethod
+    def cut(cls, snapshots: Sequence[Snapshot], number: int) -> "Page":
+        """Return the page of this number, from 1, of at least one."""
+        count = max(1, math.ceil(len(snapshots) / PAGE_SIZE))
+        number = min(number, count)
+        return cls(snapshots[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], number, count)
+
+
+def summarize(snapshots: Sequence[Snapshot], *, now: datetime) -> dict[str, Any]:
+    """Return what the monitor shows above its list, as JSON.
+
+    Args:
+        now: the end of the hour that is looked at.
+    """
+    return {
+        "counts": count_conditions(snapshots),
+        "failed_last_hour": count_failed(snapshots, since=now - timedelta(hours=1)),
+        "chart": draw_chart(snapshots, now=now),
+        "names": sorted({snapshot.task for snapshot in snapshots}),
+    }
+
+
+def count_conditions(snapshots: Sequence[Snapshot]) -> dict[str, int]:
+    """Return how many tasks there are, and of how many each of CONDITIONS holds."""
+    found = Counter(condition for snapshot in snapshots for condition in _find_conditions(snapshot))
+    return {"all": len(snapshots), **{condition: found[condition] for condition in CONDITIONS}}
+
+
+def count_failed(snapshots: Iterable[Snapshot], *, since: datetime) -> int:
+    """Return how many tasks have failed, or were lost, after that time."""
+    return sum(
+        snapshot.finished_at is not None and snapshot.finished_at > since
+        for snapshot in snapshots
+        if _LINES.get(snapshot.state) == "failed"
+    )
+
+
+def draw_chart(snapshots: Iterable[Snapshot], *, now: datetime) -> dict[str, Any]:
+    """Return how many tasks ran, and how many ended in which way, in each of the last minutes up to this one."""
+    step = timedelta(seconds=CHART_STEP)
+    until = now.astimezone(UTC).replace(second=0, microsecond=0) + step
+    chart = _Chart(until - CHART_LENGTH * step, step)
+    for snapshot in snapshots:
+        chart.add(snapshot, until)
+    return {"step": CHART_STEP, "until": format_time(until), "running": chart.count_running(), **chart.ends}
+
+
+class _Chart:
+    """Columns that are counted one task after the other."""
+
+    def __init__(self, start: datetime, step: timedelta) -> None:
+        self._start = start
+        self._step = step
+        self._changes = [0] * (CHART_LENGTH + 1)  # how many more tasks run than in the column before
+        self.ends = {line: [0] * CHART_LENGTH for line in dict.fromkeys(_LINES.values())}
+
+    def add(self, snapshot: Snapshot, until: datetime) -> None:
+        end = until if snapshot.state is State.RUNNING else snapshot.finished_at
+        if end is None:  # it waits: to be begun, or to be begun anew
+            return
+        last = self._find_column(end)
+        if 0 <= last < CHART_LENGTH and snapshot.is_terminal:
+            self.ends[_LINES[snapshot.state]][last] += 1
+        if snapshot.started_at is not None and last >= 0:
+            self._add_run(self._find_column(snapshot.started_at), last)
+
+    def _add_run(self, first: int, last: int) -> None:
+        if first < CHART_LENGTH:
+            self._changes[max(first, 0)] += 1
+            self._changes[min(last, CHART_LENGTH - 1) + 1] -= 1
+
+    def _find_column(self, time: datetime) -> int:
+        return (time - self._start) // self._step
+
+    def count_running(self) -> list[int]:
+        return list(accumulate(self._changes[:-1]))
+
+
+def _find_conditions(snapshot: Snapshot) -> tuple[str, ...]:
+    return (snapshot.state, "stalled") if snapshot.stalled else (snapshot.state,)
+
+
+def _find_texts(snapshot: Snapshot, owner_names: Mapping[str, str]) -> tuple[str, ...]:
+    owner = snapshot.owner or ""
+    name = snapshot.task.replace("_", " ")  # as people read it
+    return snapshot.task, name, snapshot.task_id, owner, owner_names.get(owner, "")

@@ -1,0 +1,50 @@
+"""What people call the owners of tasks."""
+
+import logging
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+
+logger = logging.getLogger("tasks_app")
+
+
+async def afind_owner_names(owners: Collection[str]) -> dict[str, str]:
+    """Return the names of owners, by one query; an owner who is no user is called by their id.
+
+    Args:
+        owners: primary keys of users as text, or whatever else a site has for owners.
+    """
+    names = {owner: owner for owner in owners}
+    if owners and (model := _find_user_model()) is not None:
+        names |= await sync_to_async(_read_names)(model, owners)
+    return names
+
+
+def _find_user_model() -> Any:
+    try:
+        return get_user_model()
+    except ImproperlyConfigured:  # the site has other users than Django's, or none
+        return None
+
+
+def _read_names(model: Any, owners: Collection[str]) -> dict[str, str]:
+    try:
+        users = model._default_manager.filter(pk__in=list(_find_keys(model, owners)))
+        return {str(user.pk): user.get_username() for user in users}
+    except Exception:
+        logger.exception("the names of the owners of tasks could not be read")  # their ids will do
+        return {}
+
+
+def _find_keys(model: Any, owners: Collection[str]) -> Iterator[Any]:
+    """Yield those owners that can be the primary key of a user."""
+    for owner in owners:
+        try:
+            key = model._meta.pk.to_python(owner)
+            model._meta.pk.run_validators(key)
+        except ValidationError:
+            continue
+        yield key
