@@ -40,10 +40,9 @@ function go(wanted, replaces = false) {
 }
 
 function take(data) {
-  if (data.page > data.pages && data.pages > 0) {
-    query.set("page", data.pages); // there were more when the address was made
-    go(query, true);
-    return;
+  if (query.has("page") && query.get("page") !== String(data.page)) {
+    query.set("page", data.page); // there were more when the address was made
+    history.replaceState(null, "", makeAddress(query));
   }
   for (const card of main.querySelectorAll("[data-figure]")) {
     const { figure } = card.dataset;
