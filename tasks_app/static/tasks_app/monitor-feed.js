@@ -4,6 +4,7 @@ const POLL_MS = 2000;
 const TIMEOUT_MS = 15_000;
 const MIN_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 30_000;
+const MIN_SKEW_MS = 5000; // the header tells whole seconds, and an answer takes its time
 
 export class Feed {
   #url;
@@ -25,7 +26,7 @@ export class Feed {
     this.#on = on;
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#stop() : this.retry()));
     addEventListener("online", () => this.retry());
-    addEventListener("pageshow", () => this.retry());
+    addEventListener("pageshow", ({ persisted }) => persisted && this.retry());
     addEventListener("pagehide", () => this.#stop());
   }
 
@@ -97,9 +98,9 @@ export class Feed {
       return;
     }
     this.#failures = 0;
-    this.#skew = (Date.parse(response.headers.get("Date")) || Date.now()) - Date.now();
     this.#on.hear();
     if (data) {
+      this.#skew = measureSkew(response);
       this.#shown = response.headers.has("ETag") ? shown : "";
       this.#on.take(data);
     }
@@ -118,4 +119,9 @@ export class Feed {
     this.#on.lose(++this.#failures);
     return Math.random() * Math.min(MIN_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS);
   }
+}
+
+function measureSkew(response) {
+  const skew = Date.parse(response.headers.get("Date")) - Date.now();
+  return Math.abs(skew) > MIN_SKEW_MS ? skew : 0;
 }

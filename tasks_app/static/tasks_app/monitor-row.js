@@ -20,8 +20,10 @@ export class Row {
   #problem = "";
   #unfollow = null;
 
-  /** @param {{base: string, format: Formatter, getServerNow: () => number, settle: () => void}} page - `settle` is called when a
-   *    question has been answered */
+  /**
+   * @param {{base: string, format: Formatter, getServerNow: () => number, speak: (text: string) => void,
+   *   settle: () => void}} page - `settle` is called when a question has been asked or answered
+   */
   constructor(page) {
     this.#page = page;
     const { element, parts } = stamp("row");
@@ -52,19 +54,35 @@ export class Row {
     if (!known || snapshot.seq > known.seq || (snapshot.seq === known.seq && !this.#isFollowed)) {
       this.#accept(snapshot);
     }
-    const name = describeName(snapshot);
-    setText(this.#parts.name, name, snapshot.task);
+    setText(this.#parts.name, this.#name, snapshot.task);
     this.#parts.name.href = `${this.#page.base}tasks/${encodeURIComponent(snapshot.task_id)}/monitor`;
-    this.#parts.cancel.setAttribute("aria-label", say("cancelNamed", { name }));
     setText(this.#parts.owner, owner?.name ?? "", owner?.name ?? "");
     this.render();
-    this.#follow();
+    this.follow();
   }
 
   /** Let go of the task. */
   remove() {
-    this.#unfollow?.();
+    this.unfollow();
     this.element.remove();
+  }
+
+  /** Show each of its changes as it comes. One that has ended is let go of with its row alone: less would be another stream. */
+  follow() {
+    if (!this.#unfollow && this.isLive) {
+      this.#unfollow = follow(this.#page.base, this.#snapshot.task_id, {}, {
+        show: (snapshot) => this.#show(snapshot),
+        miss: () => this.#miss(),
+        log: () => {},
+        carry: () => {},
+      });
+    }
+  }
+
+  unfollow() {
+    this.#unfollow?.();
+    this.#unfollow = null;
+    this.#isFollowed = false;
   }
 
   /** Show what is known now. */
@@ -103,24 +121,14 @@ export class Row {
     this.#problem = hasEnded(snapshot) ? "" : this.#problem;
   }
 
-  // A task that has ended is let go of with its row alone: fewer tasks would be another stream.
-  #follow() {
-    if (this.#unfollow || !this.isLive) {
-      return;
-    }
-    this.#unfollow = follow(this.#page.base, this.#snapshot.task_id, {}, {
-      show: (snapshot) => this.#show(snapshot),
-      miss: () => this.#miss(),
-      log: () => {},
-      carry: () => {},
-    });
-  }
-
   #show(snapshot) {
     this.#isFollowed = true;
     if (snapshot.seq >= this.#snapshot.seq) {
       this.#accept(snapshot);
       this.render();
+      if (this.#isCancelling && hasEnded(snapshot)) {
+        this.#speak(nameState(this.state));
+      }
     }
   }
 
@@ -135,6 +143,15 @@ export class Row {
     this.#problem = await postCancel(this.#page.base, this.#snapshot.task_id);
     this.#isCancelling = !this.#problem;
     this.render();
+    this.#speak(this.#problem || texts.cancelling);
+  }
+
+  #speak(news) {
+    this.#page.speak(`${this.#name}: ${news}`);
+  }
+
+  get #name() {
+    return describeName(this.#snapshot);
   }
 
   // The question takes the button's place. "No" gets the focus, so that a key held down confirms nothing.
@@ -163,6 +180,7 @@ export class Row {
     cancel.hidden = !isShown || this.#isConfirming;
     confirmation.hidden = !this.#isConfirming;
     cancel.setAttribute("aria-disabled", isAsked);
+    cancel.setAttribute("aria-label", isAsked ? texts.cancelling : say("cancelNamed", { name: this.#name }));
     setText(cancel, isAsked ? texts.cancelling : texts.cancel);
     if (hadFocus && !isShown) {
       name.focus(); // or it would be lost

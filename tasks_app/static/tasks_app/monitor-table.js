@@ -13,7 +13,7 @@ export class Table {
   /**
    * @param {HTMLElement} list - takes the focus of a row that goes
    * @param {HTMLElement} body - has the rows
-   * @param {{base: string, format: Formatter, getServerNow: () => number}} page
+   * @param {{base: string, format: Formatter, getServerNow: () => number, speak: (text: string) => void}} page
    */
   constructor(list, body, page) {
     this.#list = list;
@@ -33,8 +33,16 @@ export class Table {
   }
 
   clear() {
-    this.#waiting = null;
     this.#arrange([]);
+  }
+
+  /** Hold no connection for tasks that nobody looks at. */
+  rest() {
+    this.#rows.forEach((row) => row.unfollow());
+  }
+
+  wake() {
+    this.#rows.forEach((row) => row.follow());
   }
 
   /** Count on what time alone changes. */

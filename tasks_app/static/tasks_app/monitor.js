@@ -8,6 +8,7 @@ import { Table } from "./monitor-table.js";
 import { getFormatter, say, texts } from "./task-progress-texts.js";
 
 const STALE_AFTER = 2; // failures in a row
+const HIDDEN_MS = 10_000; // until a page that nobody sees follows no task any more
 
 const find = (id) => document.getElementById(id);
 const main = find("monitor");
@@ -17,13 +18,15 @@ readWords();
 const format = getFormatter(document.documentElement.lang || navigator.language);
 const base = findBase(main);
 const feed = new Feed(`${base}tasks/monitor/data`, { take, hear, lose, refuse });
-const table = new Table(find("list"), find("rows"), { base, format, getServerNow: () => feed.getServerNow() });
+const page = { base, format, speak, getServerNow: () => feed.getServerNow() };
+const table = new Table(find("list"), find("rows"), page);
 const chart = new Chart(find("chart"), format);
 const filters = new Filters(find("filters"), go, format);
 
 let query = readAddress();
 let isChosen = false; // is what comes next what the reader asked for?
 let worries = {};
+let hiddenTimer;
 
 function ask() {
   filters.show(query);
@@ -166,6 +169,14 @@ addEventListener("popstate", () => {
   query = readAddress();
   isChosen = true;
   ask();
+});
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) {
+    hiddenTimer = setTimeout(() => table.rest(), HIDDEN_MS);
+  } else {
+    table.wake();
+  }
 });
 setInterval(() => document.hidden || table.tick(), 1000);
 ask();
