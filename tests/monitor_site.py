@@ -17,6 +17,12 @@ from tests.wire_site import Site
 
 ANA, LI, OMAR = "1", "2", "3"
 
+#: Has the page seem to be hidden, or to be seen again.
+HIDE = """(isHidden) => {
+  Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 @contextmanager
 def run_monitor_site(

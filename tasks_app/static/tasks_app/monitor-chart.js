@@ -8,7 +8,7 @@ const MIN_SHARE = 0.07; // of the height: what failed is seen beside hundreds th
 
 export class Chart {
   #format;
-  #svg = draw("svg", { role: "img", width: "100%", height: "100%" });
+  #svg = draw("svg", { width: "100%", height: "100%" });
   #bars = [];
   #axis = [document.createElement("time"), document.createElement("time")];
   #drawn = "";
@@ -39,6 +39,7 @@ export class Chart {
       this.#bars.push(this.#addBar(this.#bars.length, minutes.length));
     }
     minutes.forEach((minute, index) => this.#renderBar(this.#bars[index], minute, peak));
+    this.#svg.setAttribute("role", "img");
     this.#svg.setAttribute("aria-label", say("chart", this.#describe(summarize(chart))));
     [minutes[0].start, minutes.at(-1).start].forEach((time, index) => {
       this.#axis[index].dateTime = time.toISOString();

@@ -33,6 +33,7 @@ export class Row {
     parts.yes.addEventListener("click", () => this.#cancel());
     parts.no.addEventListener("click", () => this.#confirm(false));
     parts.confirmation.addEventListener("keydown", ({ key }) => key === "Escape" && this.#confirm(false));
+    parts.confirmation.setAttribute("aria-label", texts.confirm);
     setText(parts.question, texts.confirm);
     setText(parts.yes, texts.yes);
     setText(parts.no, texts.no);
