@@ -10,6 +10,8 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 from django.utils.module_loading import import_string
 
 from . import compat
@@ -32,7 +34,15 @@ QUESTIONS = ("can_start", "can_view", "can_cancel", "can_list")
 
 def register() -> None:
     """Have Django run these checks."""
-    for check in (check_settings, check_tasks, check_policy, check_cache, check_channel_layer, check_server):
+    for check in (
+        check_settings,
+        check_tasks,
+        check_policy,
+        check_cache,
+        check_channel_layer,
+        check_server,
+        check_templates,
+    ):
         checks.register(check)
 
 
@@ -89,6 +99,23 @@ def check_channel_layer(app_configs: object, **kwargs: object) -> list[checks.Ch
 def check_server(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Can streams get through?"""
     return [*_check_asgi(), *_check_gzip()]
+
+
+def check_templates(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Are the pages of the monitor found? A site without any templates does not miss them."""
+    if not django_settings.TEMPLATES:
+        return []
+    try:
+        get_template("tasks_app/monitor.html")
+    except TemplateDoesNotExist:
+        return [
+            checks.Warning(
+                "No engine in TEMPLATES finds the templates of tasks_app: its monitor can't be shown.",
+                hint="Add a DjangoTemplates engine with 'APP_DIRS': True, or with the app_directories loader.",
+                id="tasks_app.W008",
+            )
+        ]
+    return []
 
 
 def get_valid_settings() -> Settings | None:

@@ -34,11 +34,13 @@ _PROBLEM_PAGES = {HTTPStatus.FORBIDDEN: "monitor_forbidden", HTTPStatus.NOT_FOUN
 
 async def respond_with_page(request: HttpRequest, problem: Problem) -> HttpResponseBase:
     """Answer a problem to a person: who has to log in is sent there."""
-    headers, login_url = problem.headers | {"Cache-Control": "no-store"}, _get_login_url(request)
+    headers = problem.headers | {"Cache-Control": "no-store"}
     if problem.status is HTTPStatus.UNAUTHORIZED:
-        return HttpResponseRedirect(login_url, headers=headers)
+        return HttpResponseRedirect(_get_login_url(request), headers=headers)
+    context = {"title": problem.status.phrase, "detail": problem.detail}
+    if problem.status is HTTPStatus.FORBIDDEN:  # perhaps they have another account
+        context["login_url"] = _get_login_url(request)
     template = f"tasks_app/{_PROBLEM_PAGES.get(problem.status, 'monitor_problem')}.html"
-    context = {"title": problem.status.phrase, "detail": problem.detail, "login_url": login_url}
     return await _render(request, template, context, problem.status, headers)
 
 
@@ -82,13 +84,8 @@ async def show_monitored_task(request: HttpRequest, task_id: str) -> HttpRespons
     return await _render(request, "tasks_app/monitor_task.html", context)
 
 
-async def may_monitor(request: HttpRequest) -> bool:
-    """May this caller see the monitor?"""
-    return is_staff(request) and await ask("can_list", request)
-
-
 async def _check_access(request: HttpRequest) -> None:
-    if not await may_monitor(request):
+    if not (is_staff(request) and await ask("can_list", request)):
         raise refusal(request, "You may not see the monitor.")
 
 
@@ -103,8 +100,9 @@ async def _make_rows(request: HttpRequest, recent: Recent, snapshots: Iterable[S
 def _make_row(snapshot: Snapshot, owner_names: dict[str, str], *, may_cancel: bool) -> dict[str, Any]:
     row = snapshot.to_wire()
     del row["meta"], row["result"]  # large ones would come again with every poll
-    owner = snapshot.owner and {"id": snapshot.owner, "name": owner_names[snapshot.owner]}
-    return row | {"owner": owner, "may_cancel": may_cancel}
+    owner = snapshot.owner
+    shown = None if owner is None else {"id": owner, "name": owner_names[owner]}
+    return row | {"owner": shown, "may_cancel": may_cancel}
 
 
 async def _learn_owner_names(recent: Recent, snapshots: Iterable[Snapshot]) -> None:

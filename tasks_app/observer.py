@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -43,7 +43,11 @@ def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
         StoreUnavailable: one was to be declared lost, which the cache refused.
         Exception: whatever the cache raised.
     """
-    texts = get_store().read(task_ids)
+    return observe_texts(task_ids, get_store().read(task_ids))
+
+
+def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Snapshot]:
+    """Do what `observe_many` does with the texts of tasks that were just read from the store."""
     return _judge([sight for task_id in task_ids if (sight := _try_to_look(task_id, texts.get(task_id))) is not None])
 
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
@@ -101,7 +101,7 @@ def count_failed(snapshots: Iterable[Snapshot], *, since: datetime) -> int:
 def draw_chart(snapshots: Iterable[Snapshot], *, now: datetime) -> dict[str, Any]:
     """Return how many tasks ran, and how many ended in which way, in each of the last minutes up to this one."""
     step = timedelta(seconds=CHART_STEP)
-    until = now.astimezone(UTC).replace(second=0, microsecond=0) + step
+    until = now.replace(second=0, microsecond=0) + step
     chart = _Chart(until - CHART_LENGTH * step, step)
     for snapshot in snapshots:
         chart.add(snapshot, until)

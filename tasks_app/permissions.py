@@ -6,7 +6,7 @@ from itertools import compress
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core import signing
 from django.http import HttpRequest
 from django.utils import timezone
@@ -63,6 +63,12 @@ async def ask(question: str, request: HttpRequest, *args: Any) -> bool:
     return answer
 
 
+def ask_now(question: str, request: HttpRequest, *args: Any) -> bool:
+    """Do what `ask` does, from sync code, where the user is loaded or may be."""
+    method = _find_method(question)
+    return bool((async_to_sync(method) if iscoroutinefunction(method) else method)(request, *args))
+
+
 async def select(question: str, request: HttpRequest, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Return those of many tasks for which the policy says yes, in this order; a sync policy costs one thread."""
     answers = await _ask_each(question, request, [(snapshot,) for snapshot in snapshots])
@@ -70,7 +76,7 @@ async def select(question: str, request: HttpRequest, snapshots: Sequence[Snapsh
 
 
 async def _ask_each(question: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[bool]:
-    method = getattr(import_string(get_settings().POLICY)(), question)
+    method = _find_method(question)
     if iscoroutinefunction(method):
         return [bool(await method(request, *case)) for case in cases]
 
@@ -78,6 +84,11 @@ async def _ask_each(question: str, request: HttpRequest, cases: Sequence[tuple[A
         return [bool(method(request, *case)) for case in cases]
 
     return answer() if getattr(method, "in_place", False) else await sync_to_async(answer)()
+
+
+def _find_method(question: str) -> Callable[..., Any]:
+    method: Callable[..., Any] = getattr(import_string(get_settings().POLICY)(), question)
+    return method
 
 
 async def load_user(request: HttpRequest) -> None:

@@ -1,16 +1,18 @@
 """The recent tasks as the monitor shows them: read and decoded at most once a second, however many people watch."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from django.core.signals import setting_changed
 
 from .lazy import Lazy
-from .observer import observe_many
+from .observer import observe_texts
 from .state import Snapshot
 from .store import get_store
 
@@ -36,7 +38,8 @@ class RecentReader:
         self._get_monotonic = get_monotonic
         self._lock = threading.Lock()
         self._future: Future[Recent] | None = None
-        self._read_at = 0.0
+        self._read_at = -math.inf
+        self._known: dict[str, _Known] = {}
 
     async def aread(self) -> Recent:
         """Return the recent tasks.
@@ -48,21 +51,42 @@ class RecentReader:
 
     def _find(self) -> "Future[Recent]":
         with self._lock:
-            if self._future is None or self._is_used_up(self._future):
+            if self._future is None or (self._future.done() and self._is_old()):
                 self._future = get_store().submit(self._read)
             return self._future
 
-    def _is_used_up(self, future: "Future[Recent]") -> bool:
-        if not future.done():
-            return False
-        return future.exception() is not None or self._get_monotonic() - self._read_at >= MAX_AGE
+    def _is_old(self) -> bool:
+        """Was the last success so long ago? A failure is not kept: before it, it was."""
+        return self._get_monotonic() - self._read_at >= MAX_AGE
 
     def _read(self) -> Recent:
         task_ids = get_store().find_recent()
         batches = [task_ids[start : start + BATCH_SIZE] for start in range(0, len(task_ids), BATCH_SIZE)]
-        recent = Recent([_without_data(snapshot) for batch in batches for snapshot in observe_many(batch)])
+        found = {task_id: item for batch in batches for task_id, item in self._read_batch(batch).items()}
+        self._known = found
         self._read_at = self._get_monotonic()
-        return recent
+        return Recent([found[task_id].snapshot for task_id in task_ids if task_id in found])
+
+    def _read_batch(self, task_ids: Sequence[str]) -> dict[str, "_Known"]:
+        """Decode, of a batch, what is new; the most have ended long ago."""
+        texts = get_store().read(task_ids)
+        known = {task_id: self._known[task_id] for task_id in texts if self._knows(task_id, texts[task_id])}
+        unknown = [task_id for task_id in task_ids if task_id not in known]
+        return known | {
+            snapshot.task_id: _Known(hash(texts[snapshot.task_id]), _without_data(snapshot))
+            for snapshot in observe_texts(unknown, texts)
+        }
+
+    def _knows(self, task_id: str, text: str) -> bool:
+        known = self._known.get(task_id)
+        return known is not None and known.snapshot.is_terminal and known.digest == hash(text)
+
+
+class _Known(NamedTuple):
+    """What was found of a task, and a digest of the text that it was found in."""
+
+    digest: int
+    snapshot: Snapshot
 
 
 @Lazy

@@ -8,13 +8,14 @@ from django.core import checks
 
 from tasks_app import compat
 from tasks_app.backends import InProcessBackend
-from tasks_app.checks import check_cache, check_policy, check_server, check_settings, check_tasks
+from tasks_app.checks import check_cache, check_policy, check_server, check_settings, check_tasks, check_templates
 from tasks_app.permissions import Policy
 from tests import jobs
 
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 FILE = "django.core.cache.backends.filebased.FileBasedCache"
 DATABASE = "django.core.cache.backends.db.DatabaseCache"
+DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
 IMMEDIATE = f"{compat.BaseTaskBackend.__module__.removesuffix('.base')}.immediate.ImmediateBackend"
 DUMMY = IMMEDIATE.replace("immediate.Immediate", "dummy.Dummy")
 
@@ -45,7 +46,7 @@ def run() -> dict[str, checks.CheckMessage]:
     """Run all checks of the app; return the messages by id."""
     found = [
         message
-        for check in (check_settings, check_tasks, check_policy, check_cache, check_server)
+        for check in (check_settings, check_tasks, check_policy, check_cache, check_server, check_templates)
         for message in check(None)
     ]
     for message in found:
@@ -280,4 +281,18 @@ def test_project_with_another_asgi_server_is_fine(settings):
 def test_gzip_middleware_is_warned_of_on_django_5(settings, monkeypatch, version, ids):
     monkeypatch.setattr(django, "VERSION", version)
     settings.MIDDLEWARE = ["django.middleware.gzip.GZipMiddleware", *settings.MIDDLEWARE]
+    assert run().keys() == ids
+
+
+@pytest.mark.parametrize(
+    ("engines", "ids"),
+    [
+        ([], set()),
+        ([{"BACKEND": DJANGO_TEMPLATES, "APP_DIRS": True}], set()),
+        ([{"BACKEND": DJANGO_TEMPLATES}], {"W008"}),
+        ([{"BACKEND": DJANGO_TEMPLATES}, {"BACKEND": DJANGO_TEMPLATES, "NAME": "b", "APP_DIRS": True}], set()),
+    ],
+)
+def test_templates_that_no_engine_finds_are_missed(settings, engines, ids):
+    settings.TEMPLATES = engines
     assert run().keys() == ids

@@ -1,27 +1,32 @@
 """The monitor over HTTP: who may see it, what its pages and its data say, and what they do not tell."""
 
 import json
-from datetime import timedelta
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from django.contrib.auth.models import User
-from django.http import HttpRequest
-from django.test import AsyncClient
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, AsyncRequestFactory, Client
 from django.urls import include, path
 
 from tasks_app import make_token
+from tasks_app.monitor import show_monitor, show_monitor_data, show_monitored_task
+from tasks_app.overview import CONDITIONS
 from tasks_app.permissions import Policy
 from tasks_app.recent import get_recent_reader
-from tasks_app.state import Snapshot
+from tasks_app.state import Report, Snapshot, Stage
 from tasks_app.store import get_store
 from tests.answers import assert_problem
-from tests.viewers import NOW, put
+from tests.doubles import controlled_cache
+from tests.viewers import NOW, make_running, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-app_urls = path("", include("tasks_app.urls"))
 urlpatterns = [path("jobs/", include("tasks_app.urls"))]
 
 PAGES = ["/tasks/monitor", "/tasks/t1/monitor"]
@@ -71,14 +76,14 @@ def make_queued(number: int, *, task: str = "demo", owner: str | None = None) ->
     return Snapshot.queued(f"t{number}", task, now=NOW + timedelta(seconds=number), owner=owner)
 
 
-async def get_data(client: AsyncClient, query: object = None) -> dict[str, Any]:
+async def get_data(client: AsyncClient, **query: Any) -> dict[str, Any]:
     response = await client.get("/tasks/monitor/data", query)
     assert response.status_code == 200, response.content
     return dict(json.loads(response.content))
 
 
-async def list_ids(client: AsyncClient, query: object = None) -> list[str]:
-    return [row["task_id"] for row in (await get_data(client, query))["rows"]]
+async def list_ids(client: AsyncClient, **query: Any) -> list[str]:
+    return [row["task_id"] for row in (await get_data(client, **query))["rows"]]
 
 
 # Who may see it
@@ -117,6 +122,7 @@ async def test_page_refuses_others_and_shows_no_task(place):
     assert (response.status_code, response["Content-Type"]) == (403, "text/html; charset=utf-8")
     assert "secret" not in response.text
     assert response["Cache-Control"] == "no-store"
+    assert response.context["login_url"] == f"/accounts/login/?{urlencode({'next': place})}"
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -170,9 +176,13 @@ async def test_staff_get_an_answer_that_only_they_may_keep(staff, place):
     assert "Cookie" in response["Vary"]
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_refusal_varies_with_who_asks(place):
-    assert "Cookie" in (await AsyncClient().get(place))["Vary"]
+@pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1), User(pk=2, is_staff=True)])
+@pytest.mark.parametrize("view", [show_monitor, show_monitor_data, partial(show_monitored_task, task_id="t1")])
+async def test_each_answer_varies_with_who_asks(view, user):
+    list_tasks(make_queued(1))
+    request = AsyncRequestFactory().get("/tasks/monitor")
+    request.user = user  # without Django's middleware, which says so too
+    assert (await view(request))["Vary"] == "Cookie"
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -186,3 +196,292 @@ async def test_other_methods_are_refused(staff, place, method):
 async def test_head_is_answered(staff, place):
     list_tasks(make_queued(1))
     assert (await staff.head(place)).status_code == 200
+
+
+# The data
+
+
+ROW_FIELDS = (Snapshot.queued("t1", "demo", now=NOW).to_wire().keys() - {"meta", "result"}) | {"owner", "may_cancel"}
+
+
+async def test_data_has_all_that_the_page_needs(staff):
+    list_tasks(make_queued(1))
+    data = await get_data(staff)
+    (row,) = data.pop("rows")
+    chart = data.pop("chart")
+    assert data == {
+        "counts": {"all": 1, **dict.fromkeys(CONDITIONS, 0), "queued": 1},
+        "failed_last_hour": 0,
+        "names": ["demo"],
+        "total": 1,
+        "page": 1,
+        "pages": 1,
+        "page_size": 50,
+    }
+    assert chart.keys() == {"step", "until", "running", "succeeded", "failed", "cancelled"}
+    assert row.keys() == ROW_FIELDS
+    assert (row["owner"], row["may_cancel"]) == (None, True)
+
+
+async def test_rows_are_the_snapshots_without_what_may_be_large(staff):
+    snapshot = make_running().reported(Report(meta={"secret": 1}, stages=(Stage(name="Parse"),)), now=NOW)
+    list_tasks(snapshot.succeeded({"secret": 2}, now=NOW))
+    (row,) = (await get_data(staff))["rows"]
+    wire = (await staff.get("/tasks/t1")).json()
+    assert {**wire, **row} == wire | {"owner": None, "may_cancel": False}
+    assert "secret" not in str(row)
+
+
+async def test_newest_come_first_fifty_a_page(staff):
+    list_tasks(*map(make_queued, range(120)))
+    assert await list_ids(staff) == [f"t{number}" for number in range(119, 69, -1)]
+    data = await get_data(staff, page=3)
+    assert [row["task_id"] for row in data["rows"]] == [f"t{number}" for number in range(19, -1, -1)]
+    assert (data["total"], data["page"], data["pages"]) == (120, 3, 3)
+
+
+async def test_page_beyond_the_end_is_the_last_one(staff):
+    list_tasks(*map(make_queued, range(51)))
+    data = await get_data(staff, page=999_999_999)
+    assert ([row["task_id"] for row in data["rows"]], data["page"]) == (["t0"], 2)
+
+
+async def test_filters_narrow_the_list_and_not_the_counts(staff):
+    list_tasks(make_queued(1, task="a"), make_running("t2"), make_running("t3").failed("E", now=NOW))
+    data = await get_data(staff, state=["queued", "failed"])
+    assert {row["task_id"] for row in data["rows"]} == {"t1", "t3"}
+    assert (data["total"], data["counts"]["all"], data["counts"]["running"]) == (2, 3, 1)
+    assert data["names"] == ["a", "demo"]
+    assert await list_ids(staff, task="a") == ["t1"]
+    assert await list_ids(staff, q="T3") == ["t3"]
+    assert await list_ids(staff, state="running", task="a") == []
+
+
+async def test_empty_filters_are_none(staff):
+    list_tasks(make_queued(1))
+    assert await list_ids(staff, q="", task="") == ["t1"]
+
+
+async def test_spaces_around_a_search_do_not_count(staff):
+    list_tasks(make_queued(1))
+    assert await list_ids(staff, q="  demo ") == ["t1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("state=done", ["'state'", "'done'", "'queued'", "'stalled'", "'lost'"]),
+        ("state=", ["'state'", "''"]),
+        ("state=failed&state=x", ["'x'"]),
+        ("state=failed%00", ["failed\\x00"]),
+        ("page=0", ["'page'", "'0'", "a whole number from 1"]),
+        ("page=-1", ["'-1'"]),
+        ("page=1.5", ["'1.5'"]),
+        ("page=", ["''"]),
+        ("page=%C2%B2", ["'²'"]),
+        ("page=1&page=x", ["'x'"]),
+        (f"page={'9' * 5000}", ["a whole number from 1"]),
+        (f"q={'x' * 10_000}", ["'q'", "at most 200 characters"]),
+    ],
+)
+async def test_bad_parameter_is_named(staff, query, words):
+    assert_problem(await staff.get(f"/tasks/monitor/data?{query}"), 400, *words)
+
+
+@pytest.mark.parametrize(
+    "query", ["q=%00", "q=%ED%A0%80", "q=%FF", "task=%00", f"task={'x' * 9000}", "q=a&q=b", "task=a&task=b", "x=1"]
+)
+async def test_odd_parameter_finds_nothing_or_something(staff, query):
+    response = await staff.get(f"/tasks/monitor/data?{query}")
+    assert response.status_code == 200
+
+
+async def test_who_may_not_see_it_is_not_told_what_is_wrong():
+    assert (await AsyncClient().get("/tasks/monitor/data?page=x")).status_code == 401
+
+
+async def test_nothing_is_an_empty_list(staff):
+    data = await get_data(staff)
+    assert (data["rows"], data["total"], data["counts"]["all"], data["names"]) == ([], 0, 0, [])
+
+
+async def test_unchanged_list_costs_no_bytes(staff):
+    list_tasks(make_queued(1))
+    response = await staff.get("/tasks/monitor/data")
+    again = await staff.get("/tasks/monitor/data", headers={"If-None-Match": response["ETag"]})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", response["ETag"])
+    assert (again["Cache-Control"], "Cookie" in again["Vary"]) == ("private, no-cache", True)
+
+
+async def test_changed_list_has_another_etag(staff):
+    list_tasks(make_queued(1))
+    etag = (await staff.get("/tasks/monitor/data"))["ETag"]
+    list_tasks(make_queued(1).begun(now=NOW))
+    response = await staff.get("/tasks/monitor/data", headers={"If-None-Match": etag})
+    assert response.status_code == 200
+
+
+async def test_filters_have_etags_of_their_own(staff):
+    list_tasks(make_queued(1))
+    tags = {(await staff.get("/tasks/monitor/data", {"q": text}))["ETag"] for text in ("demo", "nothing")}
+    assert len(tags) == 2
+
+
+async def test_cache_failure_is_503(staff):
+    with controlled_cache("get_many"):
+        assert_problem(await staff.get("/tasks/monitor/data"), 503)
+        response = await staff.get("/tasks/t1/monitor")
+    assert (response.status_code, response["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert response["Retry-After"]
+
+
+# Owners
+
+
+async def test_owner_is_shown_by_name(staff):
+    ana = await User.objects.acreate(username="ana")
+    list_tasks(make_queued(1, owner=str(ana.pk)), make_queued(2, owner="404"), make_queued(3))
+    owners = [row["owner"] for row in (await get_data(staff))["rows"]]
+    assert owners == [None, {"id": "404", "name": "404"}, {"id": str(ana.pk), "name": "ana"}]
+
+
+async def test_search_finds_owners_on_every_page(staff):
+    ana = await User.objects.acreate(username="ana")
+    list_tasks(make_queued(0, owner=str(ana.pk)), *map(make_queued, range(1, 100)))
+    assert await list_ids(staff, q="ANA") == ["t0"]
+
+
+async def test_owner_is_told_nowhere_else(staff):
+    owner = await User.objects.acreate(username="owner-name")
+    list_tasks(make_running(owner=str(owner.pk)).succeeded(now=NOW))
+    for place in ("/tasks", "/tasks/t1", "/task-progress/t1", "/task-progress?task=t1"):
+        response = await staff.get(place)
+        body = b"".join([chunk async for chunk in response]) if response.streaming else response.content
+        assert b"t1" in body
+        assert b"owner" not in body
+
+
+# Policies
+
+
+class PickyPolicy(Policy):
+    """Hides tasks called "secret", and asks the database to know."""
+
+    def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        return snapshot.task != "secret" and User.objects.filter(pk=request.user.pk).exists()
+
+    def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        return snapshot.task == "mine"
+
+
+class AsyncPickyPolicy(Policy):
+    """The same, in coroutines."""
+
+    async def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        return snapshot.task != "secret"
+
+    async def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        return snapshot.task == "mine"
+
+
+@pytest.fixture(params=[PickyPolicy, AsyncPickyPolicy])
+def picky(request: pytest.FixtureRequest, settings: Any) -> None:
+    use_policy(settings, request.param)
+
+
+@pytest.mark.parametrize("query", ["", "?q=secret", "?task=secret", "?state=failed", "?q=owner-of-it"])
+async def test_task_that_the_policy_hides_leaves_no_trace(picky, staff, query):
+    owner = await User.objects.acreate(username="owner-of-it")
+    list_tasks(make_queued(2, task="mine"))
+    without = await staff.get(f"/tasks/monitor/data{query}")
+    now = datetime.now(UTC)
+    secret = Snapshot.queued("t1", "secret", now=now, owner=str(owner.pk)).begun(now=now)
+    list_tasks(secret.failed("E", now=now), replace(secret, task_id="t3"))
+    response = await staff.get(f"/tasks/monitor/data{query}")
+    assert drop_chart_time(response) == drop_chart_time(without)
+
+
+def drop_chart_time(response: HttpResponse) -> dict[str, Any]:
+    """Return the data but for the time, which may have gone on to the next minute."""
+    data: dict[str, Any] = json.loads(response.content)
+    del data["chart"]["until"]
+    return data
+
+
+async def test_policy_says_what_may_be_cancelled(picky, staff):
+    mine, other, ended = make_queued(1, task="mine"), make_queued(2), make_queued(3, task="mine")
+    list_tasks(mine, other, ended.cancelled(now=NOW))
+    rows = (await get_data(staff))["rows"]
+    assert {row["task_id"]: row["may_cancel"] for row in rows} == {"t1": True, "t2": False, "t3": False}
+
+
+async def test_sync_policy_is_asked_in_one_thread_for_all(settings, staff, monkeypatch):
+    use_policy(settings, PickyPolicy)
+    threads = []
+    monkeypatch.setattr(PickyPolicy, "can_view", lambda *args: threads.append(threading.current_thread().name) or True)
+    list_tasks(*map(make_queued, range(60)))
+    await get_data(staff)
+    assert (len(threads), len(set(threads))) == (60, 1)
+
+
+# The page of one task
+
+
+async def test_page_of_a_task_shows_it_with_its_owner(staff):
+    ana = await User.objects.acreate(username="ana")
+    list_tasks(make_running(owner=str(ana.pk)).succeeded({"url": "/report"}, now=NOW))
+    response = await staff.get("/tasks/t1/monitor")
+    context = response.context
+    assert context["snapshot"] == (await staff.get("/tasks/t1")).json()
+    assert (context["owner"], context["may_cancel"]) == ({"id": str(ana.pk), "name": "ana"}, False)
+    assert "ana" in response.text
+
+
+async def test_page_says_whether_the_task_can_be_cancelled(picky, staff):
+    list_tasks(make_queued(1, task="mine"), make_queued(2))
+    found = [(await staff.get(f"/tasks/{task_id}/monitor")).context["may_cancel"] for task_id in ("t1", "t2")]
+    assert found == [True, False]
+
+
+async def test_task_that_the_policy_hides_looks_as_one_that_never_was(picky, staff):
+    list_tasks(make_queued(1, task="secret"))
+    hidden, unknown = await staff.get("/tasks/t1/monitor"), await staff.get("/tasks/t2/monitor")
+    assert hidden.status_code == unknown.status_code == 404
+    assert hidden.text.replace("t1", "t2") == unknown.text
+    assert dict(hidden.headers) == dict(unknown.headers)
+
+
+async def test_token_shows_staff_no_task_that_the_policy_hides(picky, staff):
+    list_tasks(make_queued(1, task="secret"))
+    assert (await staff.get("/tasks/t1/monitor", {"token": make_token("t1")})).status_code == 404
+
+
+@pytest.mark.parametrize("task_id", ["%00", "x" * 500, "%F0%9F%98%80", "..", "a b", "<script>"])
+async def test_id_that_no_task_can_have_is_not_found(staff, task_id):
+    response = await staff.get(f"/tasks/{task_id}/monitor")
+    assert response.status_code == 404
+    assert "<script>" not in response.text
+
+
+async def test_names_of_tasks_and_people_are_escaped(staff):
+    eve = await User.objects.acreate(username="<script>alert(1)</script>")
+    list_tasks(make_queued(1, task="<script>alert(2)</script>", owner=str(eve.pk)))
+    assert "<script>alert" not in (await staff.get("/tasks/t1/monitor")).text
+
+
+# Where it is
+
+
+async def test_app_may_stand_under_another_path(settings, staff):
+    settings.ROOT_URLCONF = __name__
+    list_tasks(make_queued(1))
+    assert (await staff.get("/jobs/tasks/monitor/data")).status_code == 200
+    assert "/jobs/tasks/monitor" in (await staff.get("/jobs/tasks/t1/monitor")).text
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_wsgi_answers_too(place):
+    list_tasks(make_queued(1))
+    client = Client()
+    client.force_login(User.objects.create(username="staff", is_staff=True))
+    assert client.get(place).status_code == 200

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django import template
 from django.http import HttpRequest
 from django.template import Context
@@ -16,7 +15,7 @@ from django.utils.text import capfirst
 
 from ..control import get_snapshot
 from ..exceptions import TaskNotFound, describe
-from ..permissions import ask, opens
+from ..permissions import ask_now, opens
 from ..state import Snapshot
 from ..texts import get_translations
 
@@ -116,7 +115,7 @@ def _can_view(request: HttpRequest | None, snapshot: Snapshot) -> bool:
     if request is None:
         return False
     bool(getattr(request, "user", None))  # the lazy user is loaded here, where it may ask the database
-    return async_to_sync(ask)("can_view", request, snapshot)
+    return ask_now("can_view", request, snapshot)
 
 
 def _is_in_event_loop() -> bool:

@@ -1,0 +1,75 @@
+"""The link to the monitor in Django's admin, which looks for a module of this name in each app."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from .permissions import ask_now, is_staff
+
+_LABEL = "tasks_app"
+
+
+class Task(models.Model):
+    """What themes of the admin look at beside the link. It is abstract: there is no table, and nothing to migrate."""
+
+    class Meta:
+        abstract = True
+        app_label = _LABEL
+        verbose_name = _("Task")
+        verbose_name_plural = _("Tasks")
+
+
+def link_monitor(site: admin.AdminSite) -> None:
+    """Show those who may see the monitor a link to it, on the index of an admin site and in its sidebar.
+
+    The default site has the link already; call this for a site of your own.
+    """
+    if not getattr(site.get_app_list, "links_monitor", False):
+        site.get_app_list = _with_link(site.get_app_list)  # type: ignore[method-assign]
+
+
+def _with_link(get_app_list: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    @wraps(get_app_list)
+    def wrapped(request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        if app_label is not None:  # the page of one app
+            return get_app_list(request, app_label)
+        return [*get_app_list(request), *_find_entries(request)]
+
+    wrapped.links_monitor = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _find_entries(request: HttpRequest) -> list[dict[str, Any]]:
+    try:
+        url = reverse("tasks_app:monitor")
+    except NoReverseMatch:  # the site does not have our URLs
+        return []
+    return [_make_entry(url)] if is_staff(request) and ask_now("can_list", request) else []
+
+
+def _make_entry(url: str) -> dict[str, Any]:
+    model = {
+        "model": Task,
+        "name": Task._meta.verbose_name_plural,
+        "object_name": Task._meta.object_name,
+        "perms": {"add": False, "change": False, "delete": False, "view": True},
+        "admin_url": url,
+        "add_url": None,
+        "view_only": True,
+    }
+    return {
+        "name": _("Live progress"),
+        "app_label": _LABEL,
+        "app_url": url,
+        "has_module_perms": True,
+        "models": [model],
+    }
+
+
+link_monitor(admin.site)
