@@ -9,7 +9,6 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from tasks_app.state import format_time
 from tests import wire
 from tests.browser import open_tab
 from tests.servers import run_daphne
@@ -69,7 +68,8 @@ def make_task(
     """Return a task that nobody works at, and of which no sign of life is expected.
 
     Args:
-        values: its fields; `age`, `start` and `end` are how many seconds ago it was created, begun and ended.
+        values: its fields; `age`, `start` and `end` are how many seconds ago it was created, begun and ended, and
+            `log` is a list of levels and texts.
     """
     age = values.pop("age", 60)
     start, end = values.pop("start", age), values.pop("end", None)
@@ -92,5 +92,6 @@ def make_task(
     }
 
 
-def ago(seconds: float) -> str | None:
-    return format_time(datetime.now(UTC) - timedelta(seconds=seconds))
+def ago(seconds: float) -> str:
+    time = datetime.now(UTC) - timedelta(seconds=seconds)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """What a site with the monitor has, under the strictest policy, and the views by which tests fill it."""
 
 import json
+from datetime import UTC, datetime
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib import admin
@@ -9,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from tasks_app.conf import get_settings
+from tasks_app.log import Journal
 from tasks_app.recent import get_recent_reader
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
@@ -42,9 +45,15 @@ def log_in(request: HttpRequest, name: str) -> HttpResponse:
 
 @csrf_exempt
 def put_tasks(request: HttpRequest) -> HttpResponse:
-    """Store the tasks in the body, and list them."""
-    snapshots = [Snapshot.from_json(json.dumps(data)) for data in json.loads(request.body)]
-    get_store().save(snapshots)
+    """Store the tasks in the body, with what they have logged, and list them."""
+    snapshots, pages = [], {}
+    for data in json.loads(request.body):
+        journal = Journal(0, limit=get_settings().LOG_LINES)
+        for level, text in data.pop("log", []):
+            journal.append(text, level, now=datetime.now(UTC))
+        snapshots.append(Snapshot.from_json(json.dumps(data | {"logged": journal.absorb()})))
+        pages[data["task_id"]] = journal.pages
+    get_store().save(snapshots, pages)
     get_store().list_as_recent(snapshots)
     get_recent_reader.cache_clear()
     return HttpResponse()
