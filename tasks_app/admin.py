@@ -1,7 +1,6 @@
 """The link to the monitor in Django's admin, which looks for a module of this name in each app."""
 
-from collections.abc import Callable
-from functools import wraps
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -30,27 +29,28 @@ def link_monitor(site: admin.AdminSite) -> None:
 
     The default site has the link already; call this for a site of your own.
     """
-    if not getattr(site.get_app_list, "links_monitor", False):
-        site.get_app_list = _with_link(site.get_app_list)  # type: ignore[method-assign]
+    # The default site is a lazy stand-in.
+    instance: Any = site.register.__self__  # type: ignore[attr-defined]
+    replaced = vars(instance).get("get_app_list")
 
-
-def _with_link(get_app_list: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    @wraps(get_app_list)
-    def wrapped(request: HttpRequest, app_label: str | None = None) -> list[Any]:
+    def get_app_list(request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        # That of the class is looked up when it is called: projects replace it, too.
+        get_others = replaced or partial(type(instance).get_app_list, instance)
         if app_label is not None:  # the page of one app
-            return get_app_list(request, app_label)
-        return [*get_app_list(request), *_find_entries(request)]
+            return list(get_others(request, app_label))
+        return _add_link(request, list(get_others(request)))
 
-    wrapped.links_monitor = True  # type: ignore[attr-defined]
-    return wrapped
+    instance.get_app_list = get_app_list
 
 
-def _find_entries(request: HttpRequest) -> list[dict[str, Any]]:
+def _add_link(request: HttpRequest, apps: list[Any]) -> list[Any]:
     try:
         url = reverse("tasks_app:monitor")
     except NoReverseMatch:  # the site does not have our URLs
-        return []
-    return [_make_entry(url)] if is_staff(request) and ask_now("can_list", request) else []
+        return apps
+    if any(app["app_label"] == _LABEL for app in apps):
+        return apps
+    return [*apps, _make_entry(url)] if is_staff(request) and ask_now("can_list", request) else apps
 
 
 def _make_entry(url: str) -> dict[str, Any]:

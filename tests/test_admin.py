@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -178,6 +179,30 @@ def test_site_of_ones_own_gets_the_link_once(install):
     link_monitor(site)
     link_monitor(site)
     assert find_links(get_index(log_in())) == ["Live progress", "Tasks", "View"]
+
+
+def keep_nothing(self: admin.AdminSite, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+    """What a project may put in the place of `get_app_list`."""
+    return []
+
+
+def test_list_of_apps_that_a_project_changes_for_all_sites_is_kept(install, monkeypatch):
+    install()
+    get_index(log_in(is_superuser=True))
+    monkeypatch.setattr(admin.AdminSite, "get_app_list", keep_nothing)
+    request = SimpleNamespace(user=User.objects.get())
+    assert [app["app_label"] for app in admin.site.get_app_list(request)] == ["tasks_app"]
+
+
+def test_list_of_apps_that_a_project_changes_for_one_site_is_kept(install):
+    site = admin.AdminSite("own")
+    install(site=site)
+    from tasks_app.admin import link_monitor
+
+    site.get_app_list = partial(keep_nothing, site)
+    link_monitor(site)
+    request = SimpleNamespace(user=User.objects.create(username="boss", is_staff=True))
+    assert [app["app_label"] for app in site.get_app_list(request)] == ["tasks_app"]
 
 
 def test_site_of_ones_own_has_no_link_unasked(install):

@@ -133,6 +133,20 @@ async def test_staff_who_are_no_longer_active_are_refused(settings, place):
     assert (await client.get(place)).status_code == 403
 
 
+async def test_each_problem_has_its_page(staff):
+    others = await log_in("ann")
+    responses = [
+        await others.get("/tasks/monitor"),
+        await staff.get("/tasks/t1/monitor"),
+        await staff.post("/tasks/monitor"),
+    ]
+    assert [response.templates[0].name.removeprefix("tasks_app/monitor_") for response in responses] == [
+        "forbidden.html",
+        "missing.html",
+        "problem.html",
+    ]
+
+
 class NoListPolicy(Policy):
     def can_list(self, request: HttpRequest) -> bool:
         return False
