@@ -3,13 +3,11 @@
 import { isPlain, make, setText } from "./monitor-dom.js";
 import { describeName } from "./task-progress-describe.js";
 
-const NAMES = ["state", "task", "q", "page"];
 const TYPING_MS = 250;
 
 /** Return what the address asks for. */
 export function readAddress() {
-  const given = new URLSearchParams(location.search);
-  return new URLSearchParams([...given].filter(([name, value]) => NAMES.includes(name) && value));
+  return new URLSearchParams([...new URLSearchParams(location.search)].filter(([, value]) => value));
 }
 
 /** Return the address of a query. */

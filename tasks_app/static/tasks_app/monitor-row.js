@@ -2,7 +2,7 @@
 
 import { describeRow, isIndeterminate } from "./monitor-describe.js";
 import { nameState, setText, setTime, stamp } from "./monitor-dom.js";
-import { postCancel } from "./task-progress-cancel.js";
+import { CancelButton, postCancel } from "./task-progress-cancel.js";
 import { describeName } from "./task-progress-describe.js";
 import { follow, hasEnded } from "./task-progress-stream.js";
 import { say, texts } from "./task-progress-texts.js";
@@ -15,9 +15,7 @@ export class Row {
   #isFollowed = false; // has the stream spoken?
   #isMissing = false;
   #mayCancel = false;
-  #isConfirming = false;
-  #isCancelling = false;
-  #problem = "";
+  #button;
   #unfollow = null;
 
   /**
@@ -29,19 +27,20 @@ export class Row {
     const { element, parts } = stamp("row");
     this.element = element;
     this.#parts = parts;
-    parts.cancel.addEventListener("click", () => this.#confirm(true));
-    parts.yes.addEventListener("click", () => this.#cancel());
-    parts.no.addEventListener("click", () => this.#confirm(false));
-    parts.confirmation.addEventListener("keydown", ({ key }) => key === "Escape" && this.#confirm(false));
-    parts.confirmation.setAttribute("aria-label", texts.confirm);
-    setText(parts.question, texts.confirm);
-    setText(parts.yes, texts.yes);
-    setText(parts.no, texts.no);
+    this.#button = new CancelButton(parts, {
+      send: () => postCancel(page.base, this.#snapshot.task_id),
+      render: () => {
+        this.render();
+        page.settle();
+      },
+      tell: () => this.#speak(this.#problem || texts.cancelling),
+      lose: () => parts.name.focus(),
+    });
   }
 
   /** Is the reader being asked whether to cancel the task? */
   get isConfirming() {
-    return this.#isConfirming;
+    return this.#button.isAsking;
   }
 
   get isLive() {
@@ -92,7 +91,7 @@ export class Row {
     const { state } = this;
     const now = Date.now();
     const elapsed = (now - this.#receivedAt) / 1000;
-    const circumstances = { now, elapsed, isMine: this.#isCancelling, isCutOff: false };
+    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: false };
     const serverNow = this.#page.getServerNow();
     const { percent, status, whole, took } = describeRow(this.#snapshot, state, circumstances, serverNow, this.#page.format);
     this.element.dataset.state = state;
@@ -119,7 +118,6 @@ export class Row {
     this.#snapshot = snapshot;
     this.#receivedAt = Date.now();
     this.#isMissing = false;
-    this.#problem = hasEnded(snapshot) ? "" : this.#problem;
   }
 
   #show(snapshot) {
@@ -127,7 +125,7 @@ export class Row {
     if (snapshot.seq >= this.#snapshot.seq) {
       this.#accept(snapshot);
       this.render();
-      if (this.#isCancelling && hasEnded(snapshot)) {
+      if (this.#button.isSent && hasEnded(snapshot)) {
         this.#speak(nameState(this.state));
       }
     }
@@ -138,15 +136,6 @@ export class Row {
     this.render();
   }
 
-  async #cancel() {
-    this.#isCancelling = true;
-    this.#confirm(false);
-    this.#problem = await postCancel(this.#page.base, this.#snapshot.task_id);
-    this.#isCancelling = !this.#problem;
-    this.render();
-    this.#speak(this.#problem || texts.cancelling);
-  }
-
   #speak(news) {
     this.#page.speak(`${this.#name}: ${news}`);
   }
@@ -155,36 +144,15 @@ export class Row {
     return describeName(this.#snapshot);
   }
 
-  // The question takes the button's place. "No" gets the focus, so that a key held down confirms nothing.
-  #confirm(isAsked) {
-    const { cancel, no } = this.#parts;
-    const hadFocus = this.#hasFocus;
-    this.#isConfirming = isAsked && cancel.getAttribute("aria-disabled") !== "true";
-    this.#problem = "";
-    this.render();
-    if (hadFocus) {
-      (this.#isConfirming ? no : cancel).focus();
-    }
-    this.#page.settle();
-  }
-
-  get #hasFocus() {
-    return this.#parts.cancel.parentElement.contains(document.activeElement);
+  get #problem() {
+    return this.isLive ? this.#button.problem : "";
   }
 
   #renderActions() {
-    const { cancel, confirmation, name } = this.#parts;
-    const isAsked = this.#isCancelling || this.#snapshot.cancel_requested;
-    const isShown = this.isLive && (this.#mayCancel || isAsked);
-    const hadFocus = this.#hasFocus;
-    this.#isConfirming &&= isShown && !isAsked;
-    cancel.hidden = !isShown || this.#isConfirming;
-    confirmation.hidden = !this.#isConfirming;
-    cancel.setAttribute("aria-disabled", isAsked);
-    cancel.setAttribute("aria-label", isAsked ? texts.cancelling : say("cancelNamed", { name: this.#name }));
-    setText(cancel, isAsked ? texts.cancelling : texts.cancel);
-    if (hadFocus && !isShown) {
-      name.focus(); // or it would be lost
-    }
+    const { cancel } = this.#parts;
+    const isRequested = this.#snapshot.cancel_requested;
+    this.#button.render({ isLive: this.isLive, isOffered: this.#mayCancel, isRequested });
+    const isOver = cancel.getAttribute("aria-disabled") === "true";
+    cancel.setAttribute("aria-label", isOver ? texts.cancelling : say("cancelNamed", { name: this.#name }));
   }
 }
