@@ -181,17 +181,17 @@ def test_site_of_ones_own_gets_the_link_once(install):
     assert find_links(get_index(log_in())) == ["Live progress", "Tasks", "View"]
 
 
-def keep_nothing(self: admin.AdminSite, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+def list_theirs(self: admin.AdminSite, request: HttpRequest, app_label: str | None = None) -> list[Any]:
     """What a project may put in the place of `get_app_list`."""
-    return []
+    return [{"app_label": "theirs"}]
 
 
 def test_list_of_apps_that_a_project_changes_for_all_sites_is_kept(install, monkeypatch):
     install()
     get_index(log_in(is_superuser=True))
-    monkeypatch.setattr(admin.AdminSite, "get_app_list", keep_nothing)
+    monkeypatch.setattr(admin.AdminSite, "get_app_list", list_theirs)
     request = SimpleNamespace(user=User.objects.get())
-    assert [app["app_label"] for app in admin.site.get_app_list(request)] == ["tasks_app"]
+    assert [app["app_label"] for app in admin.site.get_app_list(request)] == ["theirs", "tasks_app"]
 
 
 def test_list_of_apps_that_a_project_changes_for_one_site_is_kept(install):
@@ -199,10 +199,10 @@ def test_list_of_apps_that_a_project_changes_for_one_site_is_kept(install):
     install(site=site)
     from tasks_app.admin import link_monitor
 
-    site.get_app_list = partial(keep_nothing, site)
+    site.get_app_list = partial(list_theirs, site)
     link_monitor(site)
     request = SimpleNamespace(user=User.objects.create(username="boss", is_staff=True))
-    assert [app["app_label"] for app in site.get_app_list(request)] == ["tasks_app"]
+    assert [app["app_label"] for app in site.get_app_list(request)] == ["theirs", "tasks_app"]
 
 
 def test_site_of_ones_own_has_no_link_unasked(install):
