@@ -1,4 +1,4 @@
-"""Pictures of the component in each state, and of the demo's pages: `python -m tests.gallery FOLDER`."""
+"""Pictures of the component in each state, of the demo's pages and of the monitor: `python -m tests.gallery FOLDER`."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests.browser import open_browser, open_tab
+from tests.gallery_monitor import save_monitor_pictures
 from tests.gallery_site import save_site_pictures
 from tests.stub import Stub, encode, make_component, run_stub
 
@@ -96,3 +97,4 @@ def save_picture(browser: Browser, stub: Stub, path: Path, *, width: int, scheme
 
 if __name__ == "__main__":
     save_pictures(Path(sys.argv[1]))
+    save_monitor_pictures(Path(sys.argv[1]))

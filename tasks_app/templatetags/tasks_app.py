@@ -26,6 +26,12 @@ register = template.Library()
 _IS_LOADED = "tasks_app is loaded"
 
 
+@register.filter
+def task_name(task: str) -> str:
+    """Return what people call a task, as the script does: "shop.tasks.import_rows" is "Import rows"."""
+    return capfirst(task.rpartition(".")[2].replace("_", " "))
+
+
 @register.inclusion_tag("tasks_app/head.html", takes_context=True)
 def task_progress_head(context: Context) -> dict[str, Any]:
     """Load the component's script, style and words, once in a page."""
@@ -77,17 +83,12 @@ def task_progress(
         "cancel": cancel,
         "logs": logs,
         "compact": compact,
-        "name": label or _describe_name(snapshot),
+        "name": label or (snapshot and task_name(snapshot.task)) or "",
         "snapshot": snapshot,
         "wire": snapshot and snapshot.to_wire(),
         "is_determinate": snapshot and (snapshot.percent is not None or snapshot.is_terminal),
         "page": request.get_full_path() if request is not None else "",
     }
-
-
-def _describe_name(snapshot: Snapshot | None) -> str:
-    """As the script does: "shop.tasks.import_rows" is called "Import rows"."""
-    return capfirst(snapshot.task.rpartition(".")[2].replace("_", " ")) if snapshot is not None else ""
 
 
 def _find_base(request: HttpRequest | None) -> str:

@@ -39,6 +39,15 @@ export function describeName(snapshot) {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
+/** Why a task has failed: the error where viewers are told, else what the task said last; null where it said nothing. */
+export function describeReason({ status, error }) {
+  if (status === SERVER_TEXTS.failed) {
+    return null;
+  }
+  const told = error && error.message !== GENERIC_ERROR ? error.message : null;
+  return told ?? status.replace(/^Failed: /, "");
+}
+
 function describeFigure(snapshot, state, format) {
   const { progress, percent, queue_position: position } = snapshot;
   if (state === "running" || state === "stalled") {
@@ -81,13 +90,9 @@ function describeTimeLeft(left, state, format) {
     : say("left", { time: format.duration(left) });
 }
 
-// The error where viewers are told, else what the task said last.
-function describeFailure({ status, error }) {
-  if (status === SERVER_TEXTS.failed) {
-    return texts.failed;
-  }
-  const told = error && error.message !== GENERIC_ERROR ? error.message : null;
-  return say("failedBecause", { message: told ?? status.replace(/^Failed: /, "") });
+function describeFailure(snapshot) {
+  const message = describeReason(snapshot);
+  return message === null ? texts.failed : say("failedBecause", { message });
 }
 
 // Not longer than it can have been: the last change was a sign of life.

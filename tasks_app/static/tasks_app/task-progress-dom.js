@@ -18,9 +18,8 @@ export const MARKS = {
  * Fill the shadow root of an element, and return its parts by name.
  *
  * @param {ShadowRoot} root
- * @param {{ask: () => void, answer: (isYes: boolean) => void}} on - the cancel button; the answers to its question
  */
-export function build(root, on) {
+export function build(root) {
   const parts = {};
   const make = (tag, name, attributes = {}, ...children) => {
     const element = (parts[name] = document.createElement(tag));
@@ -28,20 +27,10 @@ export function build(root, on) {
     element.append(...children);
     return element;
   };
-  const makeButton = (name, onClick) => {
-    const button = make("button", name, { type: "button", part: `button ${name}` });
-    button.addEventListener("click", onClick);
-    return button;
-  };
-  const question = make("span", "question", { dir: "auto" });
-  const answers = [makeButton("yes", () => on.answer(true)), makeButton("no", () => on.answer(false))];
-  const confirmation = make("span", "confirmation", { class: "actions", role: "group" }, question, ...answers);
-  confirmation.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      on.answer(false);
-    }
-  });
-  const actions = make("span", "actions", {}, makeButton("cancel", on.ask), confirmation);
+  const makeButton = (name) => make("button", name, { type: "button", part: `button ${name}` });
+  const answers = [make("span", "question", { dir: "auto" }), makeButton("yes"), makeButton("no")];
+  const confirmation = make("span", "confirmation", { class: "actions", role: "group" }, ...answers);
+  const actions = make("span", "actions", {}, makeButton("cancel"), confirmation);
   const name = make("span", "name", { id: "name", dir: "auto" });
   const head = make("div", "head", {}, makeIcon(parts), name, make("span", "percent"), actions);
   const range = { role: "progressbar", "aria-labelledby": "name", "aria-valuemin": 0, "aria-valuemax": 100 };

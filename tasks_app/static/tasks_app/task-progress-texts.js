@@ -99,7 +99,12 @@ export class Formatter {
   /** hh:mm:ss of an RFC 3339 text, or of seconds since 1970. */
   time(time) {
     const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
-    return this.#get(Intl.DateTimeFormat, options).format(new Date(typeof time === "number" ? time * 1000 : time));
+    return this.date(typeof time === "number" ? time * 1000 : time, options);
+  }
+
+  /** A moment in the reader's time zone; the options are those of Intl.DateTimeFormat. */
+  date(time, options) {
+    return this.#get(Intl.DateTimeFormat, options).format(new Date(time));
   }
 
   position(n) {

@@ -3,6 +3,7 @@
 // Attributes: task-id, src (base URL of the app's endpoints, "/"), token, label, cancel, logs, compact.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
+import { CancelButton, postCancel } from "./task-progress-cancel.js";
 import { describe, describeName } from "./task-progress-describe.js";
 import { build, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
 import { follow, hasEnded } from "./task-progress-stream.js";
@@ -32,15 +33,13 @@ export class TaskProgressElement extends HTMLElement {
   #snapshot = null;
   #receivedAt = 0;
   #isMissing = false;
-  #isConfirming = false;
-  #isCancelling = false;
-  #problem = "";
   #announced = "";
   #lineCount = 0;
   #isCutOff = false;
   #cutOffTimer;
   #unfollow = null;
   #parts = null;
+  #button = null;
 
   /** The last snapshot, or null. */
   get snapshot() {
@@ -56,15 +55,8 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   /** Ask the server to stop the task, without asking the reader first. */
-  async cancel() {
-    this.#isCancelling = true;
-    this.#confirm(false);
-    this.#problem = await this.#postCancel();
-    this.#isCancelling = !this.#problem;
-    this.render();
-    if (this.#problem) {
-      this.#dispatch("error", this.#problem);
-    }
+  cancel() {
+    return this.#button.cancel();
   }
 
   /** Show what is known now. */
@@ -83,7 +75,11 @@ export class TaskProgressElement extends HTMLElement {
     parts.log.hidden = !this.hasAttribute("logs");
     parts.log.setAttribute("aria-label", texts.log);
     parts.log.dataset.empty = texts.noLines;
-    this.#renderActions();
+    this.#button.render({
+      isLive: this.#isLive,
+      isOffered: this.hasAttribute("cancel"),
+      isRequested: Boolean(this.#snapshot?.cancel_requested),
+    });
     this.#renderBar([percent, status].filter(Boolean).join(", "));
     this.#renderLink();
     this.#announce(status);
@@ -91,9 +87,12 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   connectedCallback() {
-    this.#parts ??= build(this.attachShadow({ mode: "open" }), {
-      ask: () => this.#confirm(true),
-      answer: (isYes) => (isYes ? this.cancel() : this.#confirm(false)),
+    this.#parts ??= build(this.attachShadow({ mode: "open" }));
+    this.#button ??= new CancelButton(this.#parts, {
+      send: () => postCancel(this.#base, this.getAttribute("task-id")),
+      render: () => this.render(),
+      tell: () => this.#problem && this.#dispatch("error", this.#problem),
+      lose: () => this.#parts.card.focus(),
     });
     readTexts();
     this.#follow();
@@ -124,6 +123,10 @@ export class TaskProgressElement extends HTMLElement {
     return this.#snapshot !== null && !hasEnded(this.#snapshot) && !this.#isMissing;
   }
 
+  get #problem() {
+    return this.#isLive ? this.#button.problem : "";
+  }
+
   get #base() {
     return new URL((this.getAttribute("src") ?? "/").replace(/\/*$/, "/"), document.baseURI).href;
   }
@@ -134,8 +137,9 @@ export class TaskProgressElement extends HTMLElement {
 
   #forget() {
     this.#snapshot = null;
-    this.#isMissing = this.#isConfirming = this.#isCancelling = false;
-    this.#problem = this.#announced = "";
+    this.#isMissing = false;
+    this.#announced = "";
+    this.#button.reset();
     this.#lineCount = 0;
     this.#parts.log.replaceChildren();
   }
@@ -182,7 +186,6 @@ export class TaskProgressElement extends HTMLElement {
     this.#snapshot = snapshot;
     this.#receivedAt = Date.now();
     this.#isMissing = false;
-    this.#problem = hasEnded(snapshot) ? "" : this.#problem;
   }
 
   #miss() {
@@ -210,28 +213,13 @@ export class TaskProgressElement extends HTMLElement {
     this.dispatchEvent(Object.assign(event, { message }));
   }
 
-  // Returns what went wrong, or "".
-  async #postCancel() {
-    const url = `${this.#base}tasks/${encodeURIComponent(this.getAttribute("task-id"))}/cancel`;
-    const headers = { Accept: "application/json", "X-CSRFToken": readCsrfToken() };
-    try {
-      const response = await fetch(url, { method: "POST", headers });
-      if (response.ok || response.status === 409) {
-        return ""; // 409: it has ended in the meantime
-      }
-      return (await response.json()).detail ?? texts.refused;
-    } catch {
-      return texts.unreachable;
-    }
-  }
-
   #describe() {
     if (!this.#snapshot) {
       return { percent: "", status: texts[this.state], facts: {} };
     }
     const now = Date.now();
     const elapsed = (now - this.#receivedAt) / 1000;
-    const circumstances = { now, elapsed, isMine: this.#isCancelling, isCutOff: this.#isCutOff };
+    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: this.#isCutOff };
     return describe(this.#snapshot, this.state, circumstances, this.#format);
   }
 
@@ -255,37 +243,6 @@ export class TaskProgressElement extends HTMLElement {
     link.href = isText ? url : "";
     link.hidden = !isText || !/^https?:$/.test(link.protocol); // not "javascript:"
     setText(link, texts.result);
-  }
-
-  #renderActions() {
-    const { actions, cancel, confirmation, question, yes, no } = this.#parts;
-    const isAsked = this.#isCancelling || Boolean(this.#snapshot?.cancel_requested);
-    const hadFocus = actions.contains(this.shadowRoot.activeElement);
-    actions.hidden = !this.#isLive || !(this.hasAttribute("cancel") || isAsked);
-    this.#isConfirming &&= !actions.hidden && !isAsked;
-    cancel.hidden = this.#isConfirming;
-    confirmation.hidden = !this.#isConfirming;
-    cancel.setAttribute("aria-disabled", isAsked);
-    confirmation.setAttribute("aria-label", texts.confirm);
-    setText(cancel, isAsked ? texts.cancelling : texts.cancel);
-    setText(question, texts.confirm);
-    setText(yes, texts.yes);
-    setText(no, texts.no);
-    if (hadFocus && actions.hidden) {
-      this.#parts.card.focus(); // or it would be lost
-    }
-  }
-
-  // The question takes the button's place. "No" gets the focus, so that a key held down confirms nothing.
-  #confirm(isAsked) {
-    const { cancel, no, actions } = this.#parts;
-    const hadFocus = actions.contains(this.shadowRoot.activeElement);
-    this.#isConfirming = isAsked && cancel.getAttribute("aria-disabled") !== "true";
-    this.#problem = "";
-    this.render();
-    if (hadFocus) {
-      (this.#isConfirming ? no : cancel).focus();
-    }
   }
 
   // Each change of state, and each ten percent, is said once.
@@ -314,11 +271,4 @@ export class TaskProgressElement extends HTMLElement {
       log.scrollTop = log.scrollHeight;
     }
   }
-}
-
-// Django's cookie, or what a page holds where scripts may not read that.
-function readCsrfToken() {
-  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
-  const element = document.querySelector("[name=csrfmiddlewaretoken], meta[name=csrf-token]");
-  return cookie ?? element?.value ?? element?.content ?? "";
 }

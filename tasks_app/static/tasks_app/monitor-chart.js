@@ -1,0 +1,101 @@
+// The monitor's chart: for each minute a bar of the tasks that ran in it, parted by what became of them.
+
+import { say } from "./task-progress-texts.js";
+
+const SERIES = ["running", "succeeded", "cancelled", "failed"]; // from the bottom
+const MIN_PEAK = 4; // one task alone is no mountain
+const MIN_SHARE = 0.07; // of the height: what failed is seen beside hundreds that did not
+
+export class Chart {
+  #format;
+  #svg = draw("svg", { width: "100%", height: "100%" });
+  #bars = [];
+  #axis = [document.createElement("time"), document.createElement("time")];
+  #drawn = "";
+
+  /** @param {HTMLElement} container */
+  constructor(container, format) {
+    this.#format = format;
+    const axis = document.createElement("div");
+    axis.className = "axis";
+    axis.setAttribute("aria-hidden", "true");
+    axis.append(...this.#axis);
+    container.append(this.#svg, axis);
+  }
+
+  /** Show what the server says of the last minutes. */
+  update(chart) {
+    const data = JSON.stringify(chart);
+    if (data !== this.#drawn) {
+      this.#drawn = data;
+      this.#render(chart);
+    }
+  }
+
+  #render(chart) {
+    const minutes = split(chart);
+    const peak = Math.max(MIN_PEAK, ...minutes.map(({ total }) => total));
+    while (this.#bars.length < minutes.length) {
+      this.#bars.push(this.#addBar(this.#bars.length, minutes.length));
+    }
+    minutes.forEach((minute, index) => this.#renderBar(this.#bars[index], minute, peak));
+    this.#svg.setAttribute("role", "img");
+    this.#svg.setAttribute("aria-label", say("chart", this.#describe(summarize(chart))));
+    [minutes[0].start, minutes.at(-1).start].forEach((time, index) => {
+      this.#axis[index].dateTime = time.toISOString();
+      this.#axis[index].textContent = this.#time(time);
+    });
+  }
+
+  #addBar(index, count) {
+    const [x, width] = [`${(100 * index) / count}%`, `${100 / count}%`];
+    const title = draw("title");
+    const whole = draw("rect", { class: "minute", x, y: 0, width, height: "100%" });
+    const parts = SERIES.map((name) => draw("rect", { class: `part ${name}`, x, width, rx: 1.5 }));
+    this.#svg.append(draw("g", {}, title, whole, ...parts));
+    return { title, parts };
+  }
+
+  #renderBar({ title, parts }, { start, counts, values }, peak) {
+    let top = 1;
+    SERIES.forEach((name, index) => {
+      const share = counts[name] && Math.max(counts[name] / peak, name === "failed" ? MIN_SHARE : 0);
+      top = Math.max(top - share, 0);
+      parts[index].setAttribute("y", `${100 * top}%`);
+      parts[index].setAttribute("height", `${100 * share}%`);
+    });
+    title.textContent = say("minute", { time: this.#time(start), ...this.#describe(values) });
+  }
+
+  #describe(counts) {
+    return Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, this.#format.number(n)]));
+  }
+
+  #time(time) {
+    return this.#format.date(time, { timeStyle: "short" });
+  }
+}
+
+// A task that ended in a minute ran in it, too, unless it was cancelled before it began.
+function split(chart) {
+  const end = Date.parse(chart.until);
+  return chart.running.map((running, index) => {
+    const values = Object.fromEntries(SERIES.map((name) => [name, chart[name][index]]));
+    const ended = values.succeeded + values.cancelled + values.failed;
+    const counts = { ...values, running: Math.max(running - ended, 0) };
+    const start = new Date(end - (chart.running.length - index) * chart.step * 1000);
+    return { start, values, counts, total: Math.max(running, ended) };
+  });
+}
+
+function summarize(chart) {
+  const sums = SERIES.map((name) => [name, chart[name].reduce((sum, n) => sum + n, 0)]);
+  return { ...Object.fromEntries(sums), peak: Math.max(0, ...chart.running) };
+}
+
+function draw(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  element.append(...children);
+  return element;
+}

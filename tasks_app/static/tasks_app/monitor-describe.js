@@ -1,0 +1,53 @@
+// What a row of the monitor says of a snapshot. Pure: no element, no clock.
+
+import { describe, describeReason } from "./task-progress-describe.js";
+import { SERVER_TEXTS, texts } from "./task-progress-texts.js";
+
+/**
+ * Return the texts of a row: `percent`, `status`, `whole` (all that is known of it) and `took`.
+ *
+ * @param {object} snapshot
+ * @param {string} state - its state, or "stalled" or "missing"
+ * @param {object} circumstances - as `describe` has them
+ * @param {number} serverNow - the server's time in milliseconds
+ * @param {Formatter} format
+ */
+export function describeRow(snapshot, state, circumstances, serverNow, format) {
+  const described = describe(snapshot, state, circumstances, format);
+  const status = describeStatus(snapshot, state, described, circumstances);
+  return {
+    percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),
+    status: join([status, described.facts.step, described.facts.left]),
+    whole: join([status, ...Object.values(described.facts)]),
+    took: describeTook(snapshot, serverNow, format),
+  };
+}
+
+/** Is it not known how far the task is? */
+export function isIndeterminate({ percent }, state) {
+  return state === "running" && percent === null;
+}
+
+/** How long a task ran, or has run for. */
+export function describeTook({ started_at: start, finished_at: end }, serverNow, format) {
+  const seconds = ((end ? Date.parse(end) : serverNow) - Date.parse(start)) / 1000;
+  return start ? format.duration(Math.max(seconds, 0)) : "";
+}
+
+// The state has a column of its own: it is not said twice.
+function describeStatus(snapshot, state, { percent, status }, { isMine }) {
+  switch (state) {
+    case "queued":
+      return percent || status;
+    case "failed":
+      return describeReason(snapshot) ?? texts.failed;
+    case "cancelled":
+      return isMine || snapshot.status === SERVER_TEXTS.cancelled ? status : snapshot.status;
+    default:
+      return status;
+  }
+}
+
+function join(texts) {
+  return texts.filter(Boolean).join(" · ");
+}

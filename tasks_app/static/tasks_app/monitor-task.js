@@ -1,0 +1,127 @@
+// The monitor's page of one task: the component shows how far it is, and what it knows is spelt out below.
+
+import { describeTook } from "./monitor-describe.js";
+import { make, nameState, readWords, setText, setTime, stamp } from "./monitor-dom.js";
+import { hasEnded } from "./task-progress-stream.js";
+import { getFormatter, say, texts } from "./task-progress-texts.js";
+
+const TIMES = ["created_at", "started_at", "finished_at", "updated_at"];
+
+const find = (id) => document.getElementById(id);
+const component = document.querySelector("task-progress");
+const findFact = (name) => find("facts").querySelector(`[data-fact="${name}"]`);
+
+readWords();
+const format = getFormatter(document.documentElement.lang || navigator.language);
+
+function render() {
+  const { snapshot } = component;
+  if (!snapshot) {
+    return;
+  }
+  renderFacts(snapshot);
+  renderStages(snapshot.stages);
+  renderMeta(snapshot.meta);
+  renderResult(snapshot);
+  renderError(snapshot);
+}
+
+function renderFacts(snapshot) {
+  const state = findFact("state");
+  state.dataset.state = component.state;
+  setText(state.lastElementChild, nameState(component.state));
+  TIMES.forEach((name) => setTime(findFact(name), snapshot[name], format));
+  setText(findFact("took"), describeTook(snapshot, Date.now(), format));
+  for (const name of ["attempt", "queue_position"]) {
+    setText(findFact(name), snapshot[name] === null ? "" : format.number(snapshot[name]));
+  }
+  for (const fact of find("facts").children) {
+    fact.hidden = !fact.lastElementChild.textContent;
+  }
+}
+
+function renderStages(stages) {
+  find("stages").hidden = !stages.length;
+  const body = find("stages").querySelector("tbody");
+  while (body.childElementCount > stages.length) {
+    body.lastElementChild.remove();
+  }
+  while (body.childElementCount < stages.length) {
+    body.append(stamp("stage").element);
+  }
+  stages.forEach((stage, index) => renderStage(body.children[index], stage));
+}
+
+function renderStage(row, { name, weight, progress, state }) {
+  const part = (key) => row.querySelector(`[data-part="${key}"]`);
+  row.dataset.state = state;
+  setText(part("name"), name, name);
+  setText(part("state"), nameState(state));
+  setText(part("percent"), progress === null ? "" : format.percent(progress));
+  part("fill").style.inlineSize = `${progress ?? 0}%`;
+  setText(part("weight"), format.number(weight));
+}
+
+function renderMeta(meta) {
+  const entries = Object.entries(meta);
+  find("meta").hidden = !entries.length;
+  const list = find("meta").querySelector("dl");
+  const shown = JSON.stringify(meta);
+  if (list.dataset.shown !== shown) {
+    list.dataset.shown = shown;
+    list.replaceChildren(...entries.map(([name, value]) => makeEntry(name, value)));
+  }
+}
+
+function makeEntry(name, value) {
+  const isText = typeof value !== "object" || value === null;
+  const content = isText ? String(value) : make("pre", { dir: "ltr" }, JSON.stringify(value, null, 2));
+  return make("div", {}, make("dt", { dir: "auto" }, name), make("dd", { dir: "auto" }, content));
+}
+
+function renderResult({ state, result, result_omitted: reason }) {
+  find("result").hidden = state !== "succeeded" || (result === null && !reason);
+  const part = (key) => find("result").querySelector(`[data-part="${key}"]`);
+  const url = findUrl(result?.url);
+  part("open").hidden = !url;
+  part("link").href = url;
+  setText(part("link"), texts.result, url);
+  part("omitted").hidden = !reason;
+  setText(part("omitted"), reason ? say("omitted", { reason }) : "");
+  part("json").hidden = result === null;
+  setText(part("json"), JSON.stringify(result, null, 2));
+}
+
+// Where a link may lead: to the web alone, not to "javascript:".
+function findUrl(url) {
+  const isUrl = typeof url === "string" && URL.canParse(url, document.baseURI);
+  const { protocol, href } = isUrl ? new URL(url, document.baseURI) : { protocol: "" };
+  return /^https?:$/.test(protocol) ? href : "";
+}
+
+function renderError({ error }) {
+  find("error").hidden = !error;
+  const part = (key) => find("error").querySelector(`[data-part="${key}"]`);
+  setText(part("type"), error?.type ?? "");
+  setText(part("message"), error?.message ?? "");
+}
+
+// Back to the list as it was filtered, if that is where the reader comes from.
+function leadBack() {
+  const [list, from] = [new URL(find("back").href), document.referrer && new URL(document.referrer)];
+  if (from && from.origin === list.origin && from.pathname === list.pathname) {
+    find("back").href = from.href;
+  }
+}
+
+component.addEventListener("task-progress:change", () => {
+  find("gone").hidden = true;
+  render();
+});
+component.addEventListener("task-progress:error", () => {
+  find("gone").hidden = component.state !== "missing";
+  render();
+});
+setInterval(() => document.hidden || !component.snapshot || hasEnded(component.snapshot) || renderFacts(component.snapshot), 1000);
+leadBack();
+customElements.whenDefined("task-progress").then(render);

