@@ -30,7 +30,7 @@ class SimpleRequest:
 
 def write_all() -> None:
     """Wait until all is said of orphans, and stored."""
-    orphans.drain()
+    orphans.drain(10)
     get_flusher().flush()
 
 

@@ -17,6 +17,7 @@ LAYERS = {
     "encoding": 0,
     "failures": 0,
     "clock": 0,
+    "patience": 0,
     "pace": 0,
     "silence": 0,
     "log": 0,
@@ -71,7 +72,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "failures", "state", "pace", "silence", "log", "sse", "draft", "tracking"}
+PURE = {"encoding", "failures", "state", "pace", "patience", "silence", "log", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

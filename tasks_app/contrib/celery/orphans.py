@@ -13,7 +13,7 @@ from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import close_old_connections
 
 from ...attempts import adopt
-from ...flusher import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF
+from ...flusher import MAX_BACKOFF, MIN_BACKOFF
 from ...pool import DaemonExecutor
 from ...reporter import Progress
 from ...state import Snapshot, State
@@ -73,9 +73,9 @@ def hand_back(task_id: str) -> None:
     _end_soon(task_id, Progress.hand_back, only_in=State.RUNNING)
 
 
-def drain() -> None:
-    """Wait until all is reported, some seconds at most."""
-    futures.wait(list(_unfinished), EXIT_SECONDS)
+def drain(timeout: float) -> None:
+    """Wait until all is reported, `timeout` seconds at most."""
+    futures.wait(list(_unfinished), timeout)
 
 
 def _end_soon(task_id: str, end: Callable[[Progress], None], *, only_in: State | None = None) -> None:
