@@ -112,20 +112,28 @@ class Unread(Progress):
         """Do now, in the flusher's thread, what could not be done when the task began."""
         try:
             stored, is_cancelled = _load(self.task_id)
-            _claim(_continue(stored, self.anew, self.snapshot))
+            if self._is_superseded(stored):
+                self._flusher.remove(self)
+            else:
+                _claim(_continue(stored, self.anew, self.snapshot))
+                self._go_on_from(stored)
         except Exception as error:  # whatever a cache backend raises
-            raise StoreUnavailable(f"task {self.task_id!r} can't be read") from error
-        if self._is_handed_back and stored is not None and stored.attempt > self.anew.attempt:
-            self._flusher.remove(self)  # the next attempt may have stored that: it has the say
+            raise StoreUnavailable(f"what is stored of task {self.task_id!r} can't be read") from error
+        self.is_read = True
+        if is_cancelled:
+            self.request_cancel()
+
+    def _is_superseded(self, stored: Snapshot | None) -> bool:
+        """Has the next attempt perhaps stored this, since this one was handed back? Then it has the say."""
+        return self._is_handed_back and stored is not None and stored.attempt > self.anew.attempt
+
+    def _go_on_from(self, stored: Snapshot | None) -> None:
+        if stored is None:
+            self._flusher.enlist(self.anew)
         with self._lock:
-            self.is_read = True
             self._snapshot = _continue(stored, self.anew, self._snapshot)
             if stored is not None and stored.seq >= self.anew.seq:
                 self._journal.follow(stored.logged)
-        if stored is None:
-            get_flusher().enlist(self.anew)
-        if is_cancelled:
-            self.request_cancel()
 
 
 def _claim(snapshot: Snapshot) -> None:

@@ -15,7 +15,7 @@ PATIENCE = 0.5
 DISTRUST = 10.0
 
 
-class Watch:
+class Latency:
     """Measures calls, in any thread; one that fails in time is in time."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -24,7 +24,7 @@ class Watch:
         self._under_way: dict[object, float] = {}
         self._late_at: float | None = None
 
-    def call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    def measure(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a function, and take note of how long that takes."""
         call = object()
         with self._lock:
@@ -55,15 +55,15 @@ class Watch:
                 self._under_way = {call: began for call, began in self._under_way.items() if not _is_late(began, now)}
 
 
-class Watched:
-    """An object whose methods are measured."""
+class Timed:
+    """An object whose methods are measured, each time."""
 
-    def __init__(self, target: object, watch: Watch) -> None:
+    def __init__(self, target: object, latency: Latency) -> None:
         self._target = target
-        self._watch = watch
+        self._latency = latency
 
     def __getattr__(self, name: str) -> Any:
-        return partial(self._watch.call, getattr(self._target, name))
+        return partial(self._latency.measure, getattr(self._target, name))
 
 
 def _is_late(began: float, now: float) -> bool:

@@ -20,7 +20,7 @@ from django.db import close_old_connections
 from .conf import get_settings
 from .exceptions import StoreUnavailable
 from .lazy import Lazy
-from .patience import PATIENCE, Watch, Watched
+from .patience import PATIENCE, Latency, Timed
 from .pool import DaemonExecutor
 from .state import Snapshot
 
@@ -47,9 +47,9 @@ class Store:
         #: Is it this process' own memory? That answers in microseconds: calling it in place is cheaper than a thread.
         self.is_local = isinstance(cache, LocMemCache | DummyCache)
         # In a database, what a transaction has stored is seen only by the thread that it belongs to.
-        self._is_watched = not self.is_local and not isinstance(cache, BaseDatabaseCache)
-        self._watch = Watch()
-        self._cache = cast(BaseCache, Watched(cache, self._watch)) if self._is_watched else cache
+        self._is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
+        self._latency = Latency()
+        self._cache = cast(BaseCache, Timed(cache, self._latency)) if self._is_timed else cache
 
     def add(self, snapshot: Snapshot, *, delay: float = 0) -> bool:
         """Store the first snapshot of a task that begins in `delay` seconds at the earliest.
@@ -179,7 +179,7 @@ class Store:
     @property
     def hangs(self) -> bool:
         """Does the cache let whoever asks it wait?"""
-        return self._watch.is_late
+        return self._latency.is_late
 
     def ask(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function that uses this store for somebody who must not wait: not for longer than PATIENCE seconds.
@@ -188,7 +188,7 @@ class Store:
             StoreUnavailable: it hangs, or is known to. What was begun may be done later.
             Exception: whatever the function raised.
         """
-        if not self._is_watched:
+        if not self._is_timed:
             return function(*args)
         if self.hangs:
             raise StoreUnavailable("the cache does not answer")
