@@ -126,16 +126,16 @@ def test_task_begins_while_the_flusher_hangs_in_a_write_that_has_not_failed_yet(
     assert end(second) is not None
 
 
-def test_task_that_was_cancelled_before_it_began_hears_of_it_when_the_cache_is_back(gate):
+def test_task_that_was_cancelled_before_it_began_hears_of_it_when_the_cache_is_back(gate, monkeypatch):
     add_queued()
     get_store().request_cancel("t1")
     gate.shut()
-    with override_settings(TASKS_APP={"SWEEP_INTERVAL": 300}):  # override_settings makes another store, too
-        reporter = soon(begin, make_anew())
-        assert not reporter.cancelled
-        gate.open()
-        wait_until(lambda: reporter.cancelled, "it was asked to stop")
-        reporter.end_cancelled()
+    monkeypatch.setattr(get_store(), "find_words", lambda task_ids: (set(), {}))  # as if no sweep were soon
+    reporter = soon(begin, make_anew())
+    assert not reporter.cancelled
+    gate.open()
+    wait_until(lambda: reporter.cancelled, "it was asked to stop")
+    reporter.end_cancelled()
 
 
 def test_second_delivery_leaves_word_for_the_first_when_the_cache_is_back(gate):
@@ -172,7 +172,7 @@ def test_task_of_which_nothing_is_stored_is_listed_when_the_cache_is_back(gate):
     gate.shut()
     reporter = soon(begin, make_anew("new"))
     gate.open()
-    wait_until(lambda: get_store().find_recent() == ["new"], "it is listed")
+    wait_until(lambda: "new" in get_store().find_recent(), "it is listed")
     end(reporter)
 
 
