@@ -1,4 +1,4 @@
-"""Does the cache answer in time? Who must not wait for one that hangs learns it from how others fared. Pure."""
+"""Does the cache answer in time? Who must not wait for one that hangs learns it from others. Pure, with a clock."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ class Latency:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may ask, too
         self._under_way: dict[object, float] = {}
         self._late_at: float | None = None
 

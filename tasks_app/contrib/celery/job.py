@@ -85,6 +85,7 @@ def on_internal_error(*, task_id: str, exception: BaseException, **kwargs: Any) 
 def on_shutdown(**kwargs: Any) -> None:
     """Write what is not written yet: in a child of a prefork pool, Python calls nothing at exit."""
     began = time.monotonic()
+    get_flusher().end_all()  # and while the orphans are waited for, that is written
     orphans.drain(EXIT_SECONDS)
     drain_process(EXIT_SECONDS - (time.monotonic() - began))
 

@@ -80,7 +80,7 @@ def hand_back(task_id: str) -> None:
 
 def hand_back_cancelled() -> None:
     """Report what a cold shutdown gives back to the broker, and wait until that is stored, some seconds at most."""
-    cancelled = [request.id for request in _unacknowledged.values() if _is_given_back(request)]
+    cancelled = [request.id for request in list(_unacknowledged.values()) if _is_given_back(request)]
     _unacknowledged.clear()  # once the connection is closed, the broker itself has the others sent anew
     if cancelled:
         for task_id in cancelled:
@@ -95,8 +95,9 @@ def drain(timeout: float) -> None:
 
 
 def _hold(request: Any) -> None:
-    for task_id in [task_id for task_id, held in _unacknowledged.items() if held.acknowledged]:
-        del _unacknowledged[task_id]
+    for task_id, held in list(_unacknowledged.items()):
+        if held.acknowledged:
+            _unacknowledged.pop(task_id, None)
     if request.task.acks_late:
         _unacknowledged[request.id] = request
 
