@@ -1,15 +1,20 @@
 """One attempt of a task, in the process that runs it or that has the last word on it."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from .current import bind, get_bound
+from .exceptions import StoreUnavailable
 from .flusher import get_flusher
 from .reporter import Progress
 from .state import Snapshot
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")
+
+T = TypeVar("T")
 
 
 def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
@@ -22,8 +27,8 @@ def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
     reporter = _make_reporter(anew) if before is None else _follow(before, anew)
     reporter.begin()
     get_flusher().add(reporter)
-    if reporter.snapshot.attempt > 1:
-        _claim(reporter.snapshot)
+    if not isinstance(reporter, Unread):
+        ask(anew.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
     return reporter
 
 
@@ -53,7 +58,31 @@ def pass_on(reporter: Progress) -> bool:
     If not it is stored later, unless the next attempt has begun by then.
     """
     reporter.hand_back()
-    return get_flusher().flush()
+    return write(reporter)
+
+
+def write(reporter: Progress) -> bool:
+    """Write what is known of a task now, if that can be: no job waits for a cache that hangs; could it?"""
+    return bool(ask(reporter.task_id, "it could not be written at once", get_flusher().flush))
+
+
+def ask(task_id: str, what: str, function: Callable[..., T], *args: object) -> T | None:
+    """Call a function that uses the store, without waiting for a cache that hangs.
+
+    Args:
+        what: what it means for the task if that fails, for the log.
+
+    Returns:
+        What the function does; None if it raised, or the cache hangs.
+    """
+    store = get_store()
+    if store.hangs:  # that was logged when it was found
+        return None
+    try:
+        return store.ask(function, *args)
+    except Exception:
+        logger.exception("task %s: %s", task_id, what)
+        return None
 
 
 class Unread(Progress):
@@ -70,31 +99,47 @@ class Unread(Progress):
         self.anew = anew
 
     def take(self) -> Snapshot | None:
-        """Return the snapshot to write; none while the one that is stored can't be read."""
-        if not self.is_read and not self._read():
-            return None
+        """Return the snapshot to write, or None if the one written last still holds.
+
+        Raises:
+            StoreUnavailable: the one that is stored still can't be read.
+        """
+        if not self.is_read:
+            self._read()
         return super().take()
 
-    def _read(self) -> bool:
+    def _read(self) -> None:
+        """Do now, in the flusher's thread, what could not be done when the task began."""
         try:
-            stored, _ = _load(self.task_id)
-        except Exception as error:  # whatever a cache backend raises; that it failed was logged when the task began
-            logger.debug("task %s: its snapshot still can't be read: %s", self.task_id, error)
-            return False
+            stored, is_cancelled = _load(self.task_id)
+            if self._is_superseded(stored):
+                self._flusher.remove(self)
+            else:
+                _claim(_continue(stored, self.anew, self.snapshot))
+                self._go_on_from(stored)
+        except Exception as error:  # whatever a cache backend raises
+            raise StoreUnavailable(f"what is stored of task {self.task_id!r} can't be read") from error
+        self.is_read = True
+        if is_cancelled:
+            self.request_cancel()
+
+    def _is_superseded(self, stored: Snapshot | None) -> bool:
+        """Has the next attempt perhaps stored this, since this one was handed back? Then it has the say."""
+        return self._is_handed_back and stored is not None and stored.attempt > self.anew.attempt
+
+    def _go_on_from(self, stored: Snapshot | None) -> None:
+        if stored is None:
+            self._flusher.enlist(self.anew)
         with self._lock:
-            self.is_read = True
+            self._snapshot = _continue(stored, self.anew, self._snapshot)
             if stored is not None and stored.seq >= self.anew.seq:
-                self._snapshot = _continue(stored, self.anew, self._snapshot)
                 self._journal.follow(stored.logged)
-        return True
 
 
 def _claim(snapshot: Snapshot) -> None:
     """A broker may deliver a message once more while its first worker still runs it: that one shall hear of this."""
-    try:
+    if snapshot.attempt > 1:
         get_store().claim_attempt(snapshot.task_id, snapshot.attempt)
-    except Exception:
-        logger.exception("task %s: that it was begun anew could not be stored", snapshot.task_id)
 
 
 def _follow(before: Progress, anew: Snapshot) -> Progress:
@@ -105,13 +150,11 @@ def _follow(before: Progress, anew: Snapshot) -> Progress:
 
 
 def _make_reporter(anew: Snapshot) -> Progress:
-    if get_flusher().is_failing:  # a cache that hangs would keep the job waiting
+    what = "its snapshot could not be read; that is tried again"
+    loaded = None if get_flusher().is_failing else ask(anew.task_id, what, _load, anew.task_id)
+    if loaded is None:
         return Unread(anew, anew)
-    try:
-        stored, is_cancelled = _load(anew.task_id)
-    except Exception:
-        logger.exception("task %s: its snapshot could not be read; that is tried again", anew.task_id)
-        return Unread(anew, anew)
+    stored, is_cancelled = loaded
     if stored is None:
         get_flusher().enlist(anew)
     reporter = Progress(_choose(stored, anew))
@@ -132,8 +175,10 @@ def _choose(stored: Snapshot | None, anew: Snapshot) -> Snapshot:
     return anew if stored is None or stored.seq < anew.seq else stored
 
 
-def _continue(stored: Snapshot, anew: Snapshot, now: Snapshot) -> Snapshot:
+def _continue(stored: Snapshot | None, anew: Snapshot, now: Snapshot) -> Snapshot:
     """Return `now`, which has come of `anew` without knowing what is stored of the task, as what comes after that."""
+    if stored is None or stored.seq < anew.seq:
+        return now
     return replace(
         now,
         task=stored.task,

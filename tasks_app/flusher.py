@@ -15,6 +15,7 @@ from .arrivals import Arrivals
 from .clock import Clock
 from .conf import Settings, get_settings
 from .ends import Ends
+from .exceptions import StoreUnavailable
 from .failures import Failures
 from .reporting import Reporter
 from .signals import SignalSender
@@ -76,8 +77,8 @@ class Flusher:
 
     @property
     def is_failing(self) -> bool:
-        """Did the last write fail?"""
-        return bool(self._failures)
+        """Did the last write fail, or does the cache hang?"""
+        return bool(self._failures) or get_store().hangs
 
     def find(self, task_id: str) -> Reporter | None:
         """Return the reporter of a task that runs, or waits, in this process."""
@@ -92,11 +93,11 @@ class Flusher:
     def flush(self) -> bool:
         """Write everything that has changed, now and in this thread; False if the cache failed (it was logged)."""
         with self._flush_lock:
-            taken = [
-                (reporter, snapshot)
-                for reporter in list(self._reporters.values())
-                if (snapshot := _take(reporter)) is not None
-            ]
+            try:
+                taken = self._take_all()
+            except StoreUnavailable:
+                self._note_failure(list(self._reporters))
+                return False
             return not taken or self._write(taken)
 
     def end_all(self) -> None:
@@ -122,6 +123,11 @@ class Flusher:
         """Python 3.12 starts no thread any more once the process ends, just when the last news are to be told."""
         self.signals.start()
         layers.start()
+
+    def _take_all(self) -> Sequence[Taken]:
+        taken = [(item, snapshot) for item in list(self._reporters.values()) if (snapshot := _take(item)) is not None]
+        # To take one may have lasted: the next attempt may have begun, and goes on from what this one has told it.
+        return [item for item in taken if self._reporters.get(item[0].task_id) is item[0]]
 
     def _write(self, taken: Sequence[Taken]) -> bool:
         try:
@@ -253,12 +259,14 @@ def get_flusher() -> Flusher:
     return _flusher
 
 
-def drain_process() -> None:
+def drain_process(timeout: float = EXIT_SECONDS) -> None:
     """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same."""
-    get_flusher().end_all()
-    if get_flusher().drain(EXIT_SECONDS):
-        layers.drain(EXIT_SECONDS)
-        get_flusher().signals.drain(EXIT_SECONDS)
+    flusher = get_flusher()
+    end = flusher.clock.monotonic() + timeout
+    flusher.end_all()
+    if flusher.drain(timeout):
+        layers.drain(end - flusher.clock.monotonic())
+        flusher.signals.drain(end - flusher.clock.monotonic())
 
 
 def _renew_flusher() -> None:
@@ -270,6 +278,8 @@ def _renew_flusher() -> None:
 def _take(reporter: Reporter) -> Snapshot | None:
     try:
         return reporter.take()
+    except StoreUnavailable:
+        raise
     except Exception:
         logger.exception("task %s: what it reported can't be taken over", reporter.task_id)
         return None

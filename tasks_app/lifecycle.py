@@ -107,7 +107,7 @@ def _get_delay(task_result: "TaskResult[Any, Any]") -> float:
 
 
 def _end_unstarted(task_id: str, row: Any) -> None:
-    snapshot = get_store().get(task_id)
+    snapshot = get_store().ask(get_store().get, task_id)
     if snapshot is not None and snapshot.state is State.QUEUED:
         kind = row.exception_class_path.rpartition(".")[2]
         attempts.adopt(snapshot).fail_as(kind, _find_message(kind, row.traceback))

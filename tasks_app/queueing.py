@@ -81,16 +81,17 @@ def queue(
     start = _start.get()
     if start is None or start.snapshot is not None:  # enqueued by a task that was started, and runs, in this context
         start = Start(None, owner)
+    is_awaited = start is _start.get()  # by whoever starts it; else nobody must wait for a cache that hangs
     now = get_flusher().clock.now()
     snapshot = Snapshot.queued(task_id, start.name or task, now=now, owner=start.owner, runner=runner, beat=beat)
     start.snapshot = snapshot
     try:
         if database is None:
-            return _add(snapshot, delay), True
-        _add_at_commit(snapshot, delay, database, keep if start is _start.get() else None)
+            return _add(snapshot, delay, is_awaited), True
+        _add_at_commit(snapshot, delay, database, keep if is_awaited else None)
     except Exception as error:
         start.error = error
-        if start is _start.get():
+        if is_awaited:
             raise StoreUnavailable("the state of the new task could not be stored") from error
         logger.exception("task %s: its first snapshot could not be stored", task_id)
         return snapshot, False
@@ -105,7 +106,11 @@ def find_queued(task_id: str) -> Snapshot | None:
     return start.snapshot
 
 
-def _add(snapshot: Snapshot, delay: float) -> Snapshot:
+def _add(snapshot: Snapshot, delay: float, is_awaited: bool) -> Snapshot:
+    return _add_now(snapshot, delay) if is_awaited else get_store().ask(_add_now, snapshot, delay)
+
+
+def _add_now(snapshot: Snapshot, delay: float) -> Snapshot:
     store = get_store()
     if store.add(snapshot, delay=delay):
         get_flusher().enlist(snapshot)
@@ -120,11 +125,11 @@ def _add_at_commit(snapshot: Snapshot, delay: float, database: str, keep: Keep |
     if keep is not None:
         get_store().get(snapshot.task_id)  # whoever starts it is told now that the cache can't be reached
         keep(snapshot.task, snapshot.owner)
-    transaction.on_commit(partial(_add_late, snapshot, delay), using=database)
+    transaction.on_commit(partial(_add_late, snapshot, delay, keep is not None), using=database)
 
 
-def _add_late(snapshot: Snapshot, delay: float) -> None:
+def _add_late(snapshot: Snapshot, delay: float, is_awaited: bool) -> None:
     try:
-        _add(snapshot, delay)
+        _add(snapshot, delay, is_awaited)
     except Exception:
         logger.exception("task %s: its first snapshot could not be stored", snapshot.task_id)

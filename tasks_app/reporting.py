@@ -32,7 +32,11 @@ class Reporter(Protocol):
         """The pages of its log to write with the snapshot that was taken, by their slot."""
 
     def take(self) -> Snapshot | None:
-        """Return the snapshot to write, or None if the one written last still holds."""
+        """Return the snapshot to write, or None if the one written last still holds.
+
+        Raises:
+            StoreUnavailable: something must be read before, and can't be.
+        """
 
     def mark_written(self, snapshot: Snapshot) -> bool:
         """Take note that `snapshot`, with `pages`, was stored; is there anything in it that viewers did not know?"""

@@ -6,11 +6,12 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent import futures
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.core.cache import BaseCache, caches
+from django.core.cache.backends.db import BaseDatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.signals import setting_changed
@@ -19,6 +20,7 @@ from django.db import close_old_connections
 from .conf import get_settings
 from .exceptions import StoreUnavailable
 from .lazy import Lazy
+from .patience import PATIENCE, Latency, Timed
 from .pool import DaemonExecutor
 from .state import Snapshot
 
@@ -42,9 +44,12 @@ class Store:
     """
 
     def __init__(self, cache: BaseCache) -> None:
-        self._cache = cache
         #: Is it this process' own memory? That answers in microseconds: calling it in place is cheaper than a thread.
         self.is_local = isinstance(cache, LocMemCache | DummyCache)
+        # In a database, what a transaction has stored is seen only by the thread that it belongs to.
+        self._is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
+        self._latency = Latency()
+        self._cache = cast(BaseCache, Timed(cache, self._latency)) if self._is_timed else cache
 
     def add(self, snapshot: Snapshot, *, delay: float = 0) -> bool:
         """Store the first snapshot of a task that begins in `delay` seconds at the earliest.
@@ -171,6 +176,29 @@ class Store:
         """Give an idempotency key back."""
         self._cache.delete(_claim_key(name))
 
+    @property
+    def hangs(self) -> bool:
+        """Does the cache let whoever asks it wait?"""
+        return self._latency.is_late
+
+    def ask(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function that uses this store for somebody who must not wait: not for longer than PATIENCE seconds.
+
+        Raises:
+            StoreUnavailable: it hangs, or is known to. What was begun may be done later.
+            Exception: whatever the function raised.
+        """
+        if not self._is_timed:
+            return function(*args)
+        if self.hangs:
+            raise StoreUnavailable("the cache does not answer")
+        future = self.submit(function, *args)
+        futures.wait([future], PATIENCE)
+        if not future.done():
+            future.cancel()
+            raise StoreUnavailable(f"the cache has not answered within {PATIENCE} s")
+        return future.result()
+
     async def aread(self, task_ids: Iterable[str]) -> dict[str, str]:
         return await self.arun(self.read, task_ids)
 
@@ -190,7 +218,7 @@ class Store:
         """Call a function that uses this store, without blocking the event loop."""
         return function(*args) if self.is_local else await asyncio.wrap_future(self.submit(function, *args))
 
-    def submit(self, function: Callable[..., T], *args: Any) -> "Future[T]":
+    def submit(self, function: Callable[..., T], *args: Any) -> "futures.Future[T]":
         """Call a function that uses this store in another thread, wherever its cache is: it may take long."""
         return _get_executor().submit(_without_connections, partial(function, *args))
 

@@ -1,8 +1,11 @@
 """Caches that count, fail or interrupt: what a real backend does only when nobody looks."""
 
+import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
 #: What a test sets as CACHES to use `ControlledCache`.
@@ -85,3 +88,47 @@ class ControlledCache(LocMemCache):
 def _check(method: str) -> None:
     if method in controls.failing:
         raise CacheDown(f"{method} failed")
+
+
+#: What a test sets as CACHES to use `HangingCache`.
+HANGING_CACHES = {"default": {"BACKEND": "tests.caches.HangingCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}}
+
+
+class Gate:
+    """What a test shuts to have every `HangingCache` of the process hang; `waiting` are the methods that do."""
+
+    def __init__(self) -> None:
+        self._is_open = threading.Event()
+        self.waiting: list[str] = []
+        self.open()
+
+    def shut(self) -> None:
+        self.waiting = []
+        self._is_open.clear()
+
+    def open(self) -> None:
+        self._is_open.set()
+
+    def pass_through(self, method: str) -> None:
+        self.waiting.append(method)
+        assert self._is_open.wait(30), f"nobody opened the gate for {method!r}"
+
+
+gate = Gate()
+
+
+class HangingCache(BaseCache):
+    """A cache that is not known to be in this process' memory, and answers only while `gate` is open."""
+
+    def __init__(self, name: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        self._cache = LocMemCache(name, params)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("get", "get_many", "set", "set_many", "add", "delete", "incr", "clear"):
+            return partial(self._call, name)
+        return super().__getattribute__(name)
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        gate.pass_through(name)
+        return getattr(self._cache, name)(*args, **kwargs)

@@ -98,6 +98,12 @@ def wait_for_file(path: str) -> str:
     return "found"
 
 
+@app.task(acks_late=True)
+def wait_for_file_or_anew(path: str) -> str:
+    """Do the same; what kills it has it begun anew."""
+    return wait_for_file(path)
+
+
 @app.task(bind=True)
 def chatter(self: Any) -> None:
     """Report as much as it can, until it is killed."""

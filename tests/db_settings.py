@@ -33,6 +33,7 @@ if LOCATION.startswith("redis://"):
             "CONFIG": {"hosts": [{"address": LOCATION, "socket_timeout": None}]},
         }
     }
+    CACHES["default"]["OPTIONS"] = json.loads(os.environ.get("CACHE_OPTIONS", "{}"))
 else:
     CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}
 

@@ -75,6 +75,16 @@ class Site:
         )
         return json.loads(run_python("-c", code, env=self.env))
 
+    def query_times(self) -> list[float]:
+        """Return how many seconds each task took that has ended, as the database has it."""
+        code = (
+            "import django, json; django.setup()\n"
+            "from django_tasks_db.models import DBTaskResult\n"
+            "ended = DBTaskResult.objects.finished().exclude(started_at=None)\n"
+            "print(json.dumps([(row.finished_at - row.started_at).total_seconds() for row in ended]))"
+        )
+        return json.loads(run_python("-c", code, env=self.env))
+
 
 @dataclass(frozen=True)
 class Orders:

@@ -1,4 +1,4 @@
-"""Pictures of the component in each state, of the demo's pages and of the monitor: `python -m tests.gallery FOLDER`."""
+"""Pictures of the component, the demo's pages and the monitor in each state: `python -m tests.gallery FOLDER`."""
 
 import sys
 from pathlib import Path

@@ -8,7 +8,13 @@ from tests.settings import TASKS_APP
 
 _URL = os.environ["VALKEY_URL"]
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _URL,
+        "OPTIONS": json.loads(os.environ.get("CACHE_OPTIONS", "{}")),
+    }
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": os.environ.get("LAYER", "channels_redis.pubsub.RedisPubSubChannelLayer"),

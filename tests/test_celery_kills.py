@@ -5,6 +5,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,3 +151,19 @@ def test_task_that_a_cold_shutdown_kills_is_lost_once_no_message_of_it_is_left(s
         worker.process.wait(20)
         assert site.count_messages("own") == 0
         assert wait_for_end(task_id).state == "lost"
+
+
+@pytest.mark.timeout(120)
+def test_task_that_a_cold_shutdown_gives_back_waits_and_is_begun_anew(site: CelerySite, tmp_path: Path):
+    with site.run_worker("--concurrency=1", OWN, STALLED_AFTER=200, LOST_AFTER=300) as worker:
+        task_id = jobs.wait_for_file_or_anew.apply_async((str(tmp_path / "go"),), queue="own").id
+        wait_for_status(task_id, "Waiting")
+        worker.process.send_signal(signal.SIGQUIT)
+        worker.process.wait(30)
+    assert site.count_messages("own") == 1
+    given_back = get_snapshot(task_id)
+    assert (given_back.state, given_back.attempt, given_back.progress) == ("queued", 1, 50)
+    (tmp_path / "go").touch()
+    with site.run_worker("--concurrency=1", OWN):
+        ended = wait_for_end(task_id)
+    assert (ended.state, ended.result, ended.attempt) == ("succeeded", "found", 2)

@@ -1,5 +1,6 @@
 """How the main process of a worker ends the tasks whose process has died, or that never began."""
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,15 +23,24 @@ class SimpleRequest:
     """What a worker knows of a task in its hands, which process 1 runs."""
 
     type = "demo"
+    task = SimpleNamespace(acks_late=False)
     worker_pid = 1
 
     def __init__(self, task_id: str) -> None:
         self.id = task_id
 
 
+class LateRequest(SimpleRequest):
+    """One whose message is acknowledged late, and that a cold shutdown has just cancelled."""
+
+    task = SimpleNamespace(acks_late=True)
+    acknowledged = False
+    _already_cancelled = True
+
+
 def write_all() -> None:
     """Wait until all is said of orphans, and stored."""
-    orphans.drain()
+    orphans.drain(10)
     get_flusher().flush()
 
 
@@ -127,3 +137,45 @@ def test_task_that_a_worker_sends_anew_for_a_dead_process_is_queued_before(orpha
 def test_message_that_the_worker_can_not_read_is_the_end_of_its_task(orphan):
     orphans.on_rejected(message=SimpleNamespace(headers={"id": "t1"}), exc=None)
     assert wait_for_end("t1").error["type"] == "InvalidTaskError"
+
+
+def receive_late(**changes: Any) -> LateRequest:
+    """Have the worker get `t1`, which is then as these say."""
+    request = LateRequest("t1")
+    orphans.on_received(request=request)
+    vars(request).update(changes)
+    return request
+
+
+def test_task_that_a_cold_shutdown_gives_back_waits(orphan, monkeypatch):
+    monkeypatch.setattr(orphans, "_await_death", lambda pid: True)
+    receive_late()
+    orphans.hand_back_cancelled()
+    assert get_store().get("t1").state == "queued"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"_already_cancelled": False}, {"acknowledged": True}, {"worker_pid": None}, {"worker_pid": os.getpid()}],
+)
+def test_task_that_a_shutdown_does_not_give_back_is_left_alone(orphan, monkeypatch, changes):
+    monkeypatch.setattr(orphans, "_await_death", lambda pid: True)
+    receive_late(**changes)
+    orphans.hand_back_cancelled()
+    assert get_store().get("t1").state == "running"
+
+
+def test_task_that_was_handed_back_is_not_handed_back_once_more_when_the_worker_ends(orphan, monkeypatch):
+    monkeypatch.setattr(orphans, "_await_death", lambda pid: True)
+    receive_late()
+    orphans.hand_back("t1")
+    write_all()
+    get_store().save([get_store().get("t1").begun(now=NOW)])  # elsewhere
+    orphans.hand_back_cancelled()
+    assert get_store().get("t1").state == "running"
+
+
+def test_request_is_let_go_once_its_message_is_acknowledged():
+    request = receive_late(acknowledged=True)
+    orphans.on_received(request=SimpleRequest("t2"))
+    assert request not in orphans._unacknowledged.values()

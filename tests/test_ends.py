@@ -87,7 +87,7 @@ def test_end_is_looked_for_until_the_cache_answers(flusher, time, shared_cache, 
     shared_cache.clear()
     time.move(5)
     with monkeypatch.context() as patch:
-        patch.setattr(type(shared_cache), "get_many", fail)
+        patch.setattr(shared_cache, "get_many", fail)
         flusher._sweep()
     assert "the cache failed" in caplog.text
     flusher._sweep()
@@ -103,7 +103,7 @@ def test_end_that_the_cache_refuses_is_tried_again(flusher, time, shared_cache, 
     shared_cache.clear()
     time.move(5)
     with monkeypatch.context() as patch:
-        patch.setattr(type(shared_cache), "set_many", lambda self, data, timeout: list(data))
+        patch.setattr(shared_cache, "set_many", lambda data, timeout: list(data))
         flusher._sweep()
     assert "the cache did not take the ends of ['t1']" in caplog.text
     flusher._sweep()

@@ -18,6 +18,7 @@ LAYERS = {
     "encoding": 0,
     "failures": 0,
     "clock": 0,
+    "patience": 0,
     "pace": 0,
     "silence": 0,
     "log": 0,
@@ -78,7 +79,7 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "failures", "state", "overview", "pace", "silence", "log", "sse", "draft", "tracking"}
+PURE = {"encoding", "failures", "state", "overview", "pace", "patience", "silence", "log", "sse", "draft", "tracking"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(

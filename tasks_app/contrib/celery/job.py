@@ -1,6 +1,7 @@
 """In the process that runs a task."""
 
 import sys
+import time
 from typing import Any
 
 from billiard.process import current_process
@@ -10,12 +11,12 @@ from celery.exceptions import Ignore, Reject, WorkerLostError
 from ... import attempts
 from ...current import find_reporter
 from ...exceptions import TaskCancelled
-from ...flusher import drain_process, get_flusher
+from ...flusher import EXIT_SECONDS, drain_process, get_flusher
 from ...reporter import Progress
 from ...state import State
 from ...store import get_store
 from . import orphans
-from .mirror import fail, find_own, is_mirrored, logger, never_raise, read_header
+from .mirror import fail, find_own, is_mirrored, never_raise, read_header
 
 
 class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
@@ -83,8 +84,10 @@ def on_internal_error(*, task_id: str, exception: BaseException, **kwargs: Any) 
 @never_raise
 def on_shutdown(**kwargs: Any) -> None:
     """Write what is not written yet: in a child of a prefork pool, Python calls nothing at exit."""
-    orphans.drain()
-    drain_process()
+    began = time.monotonic()
+    get_flusher().end_all()  # and while the orphans are waited for, that is written
+    orphans.drain(EXIT_SECONDS)
+    drain_process(EXIT_SECONDS - (time.monotonic() - began))
 
 
 def _heed_cancel(reporter: Progress) -> None:
@@ -93,14 +96,10 @@ def _heed_cancel(reporter: Progress) -> None:
     It is written before the flag is read here, while `cancel` sets the flag before it reads the task: at least one of
     the two sees the other, so that no task ends as cancelled for its viewers and goes on for its worker.
     """
-    if isinstance(reporter, attempts.Unread) or not get_flusher().flush():
+    if isinstance(reporter, attempts.Unread) or not attempts.write(reporter):
         return  # the cache fails, and the flusher looks when it is back
-    try:
-        cancelled = get_store().find_cancelled([reporter.task_id])
-    except Exception:
-        logger.exception("task %s: whether it was cancelled could not be read; it is tried again", reporter.task_id)
-        return
-    if cancelled:
+    what = "whether it was cancelled could not be read; it is tried again"
+    if attempts.ask(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
         reporter.request_cancel()
         reporter.end_cancelled()
 

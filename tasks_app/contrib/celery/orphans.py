@@ -13,7 +13,7 @@ from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import close_old_connections
 
 from ...attempts import adopt
-from ...flusher import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF
+from ...flusher import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, get_flusher
 from ...pool import DaemonExecutor
 from ...reporter import Progress
 from ...state import Snapshot, State
@@ -26,6 +26,9 @@ DEATH_SECONDS = 5.0
 
 #: The requests that this worker holds; they know the processes that run them.
 _requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
+
+#: Those whose message is acknowledged late: in a cold shutdown, Celery lets go of them before it calls anybody.
+_unacknowledged: dict[str, Any] = {}
 _unfinished: set["futures.Future[None]"] = set()
 
 
@@ -34,6 +37,7 @@ def on_received(*, request: Any, **kwargs: Any) -> None:
     """Remember the request."""
     if is_mirrored(request.type, request.id):
         _requests[request.id] = request
+        _hold(request)
 
 
 @never_raise
@@ -70,12 +74,37 @@ def fail(task_id: str, error: BaseException) -> None:
 
 def hand_back(task_id: str) -> None:
     """Report that a task whose process was killed waits to be begun anew."""
+    _unacknowledged.pop(task_id, None)
     _end_soon(task_id, Progress.hand_back, only_in=State.RUNNING)
 
 
-def drain() -> None:
-    """Wait until all is reported, some seconds at most."""
-    futures.wait(list(_unfinished), EXIT_SECONDS)
+def hand_back_cancelled() -> None:
+    """Report what a cold shutdown gives back to the broker, and wait until that is stored, some seconds at most."""
+    cancelled = [request.id for request in list(_unacknowledged.values()) if _is_given_back(request)]
+    _unacknowledged.clear()  # once the connection is closed, the broker itself has the others sent anew
+    if cancelled:
+        for task_id in cancelled:
+            hand_back(task_id)
+        drain(EXIT_SECONDS)
+        get_flusher().drain(EXIT_SECONDS)
+
+
+def drain(timeout: float) -> None:
+    """Wait until all is reported, `timeout` seconds at most."""
+    futures.wait(list(_unfinished), timeout)
+
+
+def _hold(request: Any) -> None:
+    for task_id, held in list(_unacknowledged.items()):
+        if held.acknowledged:
+            _unacknowledged.pop(task_id, None)
+    if request.task.acks_late:
+        _unacknowledged[request.id] = request
+
+
+def _is_given_back(request: Any) -> bool:
+    # Celery says nowhere else that it has killed a process for its own end; a thread it can't kill.
+    return request._already_cancelled and not request.acknowledged and request.worker_pid not in (None, os.getpid())
 
 
 def _end_soon(task_id: str, end: Callable[[Progress], None], *, only_in: State | None = None) -> None:
@@ -141,6 +170,7 @@ def _get_executor() -> DaemonExecutor:
 def _renew() -> None:
     _get_executor.cache_clear()
     _requests.clear()
+    _unacknowledged.clear()
     _unfinished.clear()
 
 

