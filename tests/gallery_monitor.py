@@ -84,8 +84,7 @@ def make_past() -> Iterator[dict[str, Any]]:
 def save_monitor_pictures(folder: Path) -> None:
     """Save what a wide page, a phone and a page that is read from right to left show of the monitor."""
     folder.mkdir(parents=True, exist_ok=True)
-    patience = {"STALLED_AFTER": 600, "LOST_AFTER": 6000}
-    with TemporaryDirectory() as data, run_monitor_site(Path(data), **patience) as site, open_browser() as browser:
+    with TemporaryDirectory() as data, run_monitor_site(Path(data)) as site, open_browser() as browser:
         save_empty(browser, site, folder)
         put_tasks(site, make_tasks())
         for scheme in ("light", "dark"):

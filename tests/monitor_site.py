@@ -27,10 +27,13 @@ HIDE = """(isHidden) => {
 def run_monitor_site(
     folder: Path, *, env: Mapping[str, str] | None = None, port: int = 0, **tasks_app: Any
 ) -> Iterator[Site]:
-    """Run the site with these values in TASKS_APP, and with its database in a folder."""
+    """Run the site with these values in TASKS_APP, and with its database in a folder.
+
+    It is patient: nobody works at most of the tasks that tests put there, and they shall not stall for that.
+    """
     settings = {
         "DJANGO_SETTINGS_MODULE": "tests.monitor_settings",
-        "WIRE_TASKS_APP": json.dumps(tasks_app),
+        "WIRE_TASKS_APP": json.dumps({"STALLED_AFTER": 600, "LOST_AFTER": 6000, **tasks_app}),
         "WIRE_DATABASE": str(folder / "db.sqlite3"),
     }
     with run_daphne("tests.monitor_asgi:application", env={**settings, **(env or {})}, port=port) as server:
@@ -65,7 +68,7 @@ def clear_tasks(site: Site) -> None:
 def make_task(
     task_id: str, task: str = "shop.tasks.import_rows", state: str = "running", **values: Any
 ) -> dict[str, Any]:
-    """Return a task that nobody works at, and of which no sign of life is expected.
+    """Return a task that nobody works at.
 
     Args:
         values: its fields; `age`, `start` and `end` are how many seconds ago it was created, begun and ended, and
