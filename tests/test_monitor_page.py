@@ -522,6 +522,16 @@ def kill(process: "subprocess.Popen[str]") -> None:
     process.wait(10)
 
 
+def test_answer_that_is_no_data_is_none_and_asked_for_again(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    page.route(DATA, lambda route: route.fulfill(content_type="text/html", body="<p>Back in a minute</p>"))
+    expect(page.locator("#signal")).to_have_text("Reconnecting…", timeout=SLOW)
+    page.unroute(DATA)
+    expect(page.locator("#signal")).to_have_text("Live", timeout=SLOW)
+    expect(page.locator("#rows tr")).to_have_count(4)
+
+
 def test_page_that_has_nothing_to_show_can_be_told_to_try_again(site: Site, browser: Browser):
     with open_staff_tab(browser, site, expected_errors=("500 (Internal Server Error)",)) as page:
         put_tasks(site, SOME)
