@@ -456,6 +456,14 @@ def test_nothing_moves_while_a_reader_is_asked(site: Site, page: Page):
     expect(rows).to_have_count(4)
 
 
+def test_question_that_is_left_open_holds_no_other_filter_up(site: Site, page: Page):
+    put_tasks(site, [make_task("a", "shop.tasks.import_rows"), make_task("b", "shop.tasks.send_mail", "failed")])
+    show(site, page).get_by_role("button", name="Cancel Import rows").click()
+    expect(page.get_by_role("button", name="No")).to_be_visible()
+    page.get_by_role("link", name="Failed").click()
+    expect_tasks(page, "Send mail")
+
+
 def test_who_may_not_cancel_has_no_button(site: Site, page: Page):
     put_tasks(site, SOME[1:3])
     show(site, page)
