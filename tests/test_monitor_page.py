@@ -252,7 +252,9 @@ def test_more_failures_and_stalls_are_announced(site: Site, page: Page):
     put_tasks(site, SOME)
     show(site, page)
     expect(page.locator(".figures dd").last).to_have_text("1", timeout=SLOW)
+    page.evaluate(HIDE, True)  # so that no answer has one of these alone
     put_tasks(site, [make_task("e", state="failed"), make_task("f", stalled=True)])
+    page.evaluate(HIDE, False)
     expect(page.get_by_role("status")).to_have_text("Failed this hour: 2. Stalled: 1", timeout=SLOW)
 
 
@@ -345,6 +347,16 @@ def test_search_finds_owners_and_keeps_the_state_asked_for(site: Site, page: Pag
     expect_tasks(page, "Import rows", "Send mail")
     page.get_by_role("searchbox").fill("mail")
     expect_tasks(page, "Send mail")
+
+
+def test_filter_that_is_chosen_while_a_search_is_typed_takes_it_along(site: Site, page: Page):
+    put_tasks(site, [make_task("a", "shop.tasks.import_rows"), make_task("b", "shop.tasks.send_mail")])
+    show(site, page)
+    page.evaluate("setTimeout = () => 0")  # the typing never ends
+    page.locator("#search").fill("mail")
+    page.locator(".chip", has_text="Running").click()
+    expect_tasks(page, "Send mail")
+    expect(page.locator("#search")).to_have_value("mail")
 
 
 def test_kept_address_shows_the_same_again(site: Site, page: Page):
