@@ -33,7 +33,7 @@ def _find_user_model() -> Any:
 def _read_names(model: Any, owners: Collection[str]) -> dict[str, str]:
     try:
         users = model._default_manager.filter(pk__in=list(_find_keys(model, owners)))
-        return {str(user.pk): user.get_username() for user in users}
+        return {str(user.pk): str(user.get_username()) for user in users}
     except Exception:
         logger.exception("the names of the owners of tasks could not be read")  # their ids will do
         return {}

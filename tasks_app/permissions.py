@@ -83,7 +83,12 @@ async def _ask_each(question: str, request: HttpRequest, cases: Sequence[tuple[A
     def answer() -> list[bool]:
         return [bool(method(request, *case)) for case in cases]
 
-    return answer() if getattr(method, "in_place", False) else await sync_to_async(answer)()
+    return answer() if needs_only_user(question) else await sync_to_async(answer)()
+
+
+def needs_only_user(question: str) -> bool:
+    """Does the policy in force look at the user and at the task's owner alone? Otherwise it may look at anything."""
+    return getattr(_find_method(question), "in_place", False)
 
 
 def _find_method(question: str) -> Callable[..., Any]:

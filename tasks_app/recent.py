@@ -7,25 +7,29 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.signals import setting_changed
 
 from .lazy import Lazy
 from .observer import observe_texts
+from .permissions import needs_only_user
 from .state import Snapshot
 from .store import get_store
 
 #: Seconds for which what was read is good.
 MAX_AGE = 1.0
 
-#: How many tasks are read at once: their results, which are not kept, may be large.
+#: How many tasks are read at once: their results may be large.
 BATCH_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The recent tasks, the newest first, without `result` and `meta`; and what was learned of their owners."""
+    """The recent tasks, the newest first, and what was learned of their owners.
+
+    Without `result` and `meta`, which may be large, unless a policy of the site's own may judge by them.
+    """
 
     snapshots: Sequence[Snapshot]
     owner_names: dict[str, str] = field(default_factory=dict)
@@ -72,8 +76,9 @@ class RecentReader:
         texts = get_store().read(task_ids)
         known = {task_id: self._known[task_id] for task_id in texts if self._knows(task_id, texts[task_id])}
         unknown = [task_id for task_id in task_ids if task_id not in known]
+        dropped = _choose_what_to_drop()
         return known | {
-            snapshot.task_id: _Known(hash(texts[snapshot.task_id]), _without_data(snapshot))
+            snapshot.task_id: _Known(hash(texts[snapshot.task_id]), replace(snapshot, **dropped))
             for snapshot in observe_texts(unknown, texts)
         }
 
@@ -95,8 +100,9 @@ def get_recent_reader() -> RecentReader:
     return RecentReader()
 
 
-def _without_data(snapshot: Snapshot) -> Snapshot:
-    return replace(snapshot, meta={}, result=None)
+def _choose_what_to_drop() -> dict[str, Any]:
+    is_user_enough = needs_only_user("can_view") and needs_only_user("can_cancel")
+    return {"meta": {}, "result": None} if is_user_enough else {}
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:

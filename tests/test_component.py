@@ -225,6 +225,7 @@ def test_result_link_leads_to_web_pages_alone(stub: Stub, page: Page, url, href)
     link = show_one(stub, page, **{**DONE, "result": {"url": url}}).locator(".link")
     if href is None:
         expect(link).to_be_hidden()
+        assert link.get_attribute("href") == ""
     else:
         assert link.evaluate("link => link.href") == (href if "://" in href else stub.url + href)
 

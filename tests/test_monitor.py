@@ -429,6 +429,25 @@ async def test_policy_says_what_may_be_cancelled(picky, staff):
     assert {row["task_id"]: row["may_cancel"] for row in rows} == {"t1": True, "t2": False, "t3": False}
 
 
+class DataPolicy(Policy):
+    """Judges by what a task says of itself."""
+
+    def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        return snapshot.meta.get("tenant") != "other" and snapshot.result != "private"
+
+    def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        return snapshot.meta.get("tenant") == "mine"
+
+
+async def test_policy_is_shown_all_of_a_task(settings, staff):
+    use_policy(settings, DataPolicy)
+    mine, other = (make_running(name).reported(Report(meta={"tenant": name}), now=NOW) for name in ("mine", "other"))
+    list_tasks(mine, other, make_running("ended").succeeded("private", now=NOW))
+    data = await get_data(staff)
+    assert ([row["task_id"] for row in data["rows"]], data["counts"]["all"]) == (["mine"], 1)
+    assert (data["rows"][0]["may_cancel"], data["rows"][0].keys() & {"meta", "result"}) == (True, set())
+
+
 async def test_sync_policy_is_asked_in_one_thread_for_all(settings, staff, monkeypatch):
     use_policy(settings, PickyPolicy)
     threads = []

@@ -252,7 +252,9 @@ def test_more_failures_and_stalls_are_announced(site: Site, page: Page):
     put_tasks(site, SOME)
     show(site, page)
     expect(page.locator(".figures dd").last).to_have_text("1", timeout=SLOW)
+    page.evaluate(HIDE, True)  # so that no answer has one of these alone
     put_tasks(site, [make_task("e", state="failed"), make_task("f", stalled=True)])
+    page.evaluate(HIDE, False)
     expect(page.get_by_role("status")).to_have_text("Failed this hour: 2. Stalled: 1", timeout=SLOW)
 
 
@@ -345,6 +347,16 @@ def test_search_finds_owners_and_keeps_the_state_asked_for(site: Site, page: Pag
     expect_tasks(page, "Import rows", "Send mail")
     page.get_by_role("searchbox").fill("mail")
     expect_tasks(page, "Send mail")
+
+
+def test_filter_that_is_chosen_while_a_search_is_typed_takes_it_along(site: Site, page: Page):
+    put_tasks(site, [make_task("a", "shop.tasks.import_rows"), make_task("b", "shop.tasks.send_mail")])
+    show(site, page)
+    page.evaluate("setTimeout = () => 0")  # the typing never ends
+    page.locator("#search").fill("mail")
+    page.locator(".chip", has_text="Running").click()
+    expect_tasks(page, "Send mail")
+    expect(page.locator("#search")).to_have_value("mail")
 
 
 def test_kept_address_shows_the_same_again(site: Site, page: Page):
@@ -456,6 +468,14 @@ def test_nothing_moves_while_a_reader_is_asked(site: Site, page: Page):
     expect(rows).to_have_count(4)
 
 
+def test_question_that_is_left_open_holds_no_other_filter_up(site: Site, page: Page):
+    put_tasks(site, [make_task("a", "shop.tasks.import_rows"), make_task("b", "shop.tasks.send_mail", "failed")])
+    show(site, page).get_by_role("button", name="Cancel Import rows").click()
+    expect(page.get_by_role("button", name="No")).to_be_visible()
+    page.get_by_role("link", name="Failed").click()
+    expect_tasks(page, "Send mail")
+
+
 def test_who_may_not_cancel_has_no_button(site: Site, page: Page):
     put_tasks(site, SOME[1:3])
     show(site, page)
@@ -520,6 +540,16 @@ def test_server_that_dies_and_comes_back_is_found_again(browser: Browser, tmp_pa
 def kill(process: "subprocess.Popen[str]") -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
+
+
+def test_answer_that_is_no_data_is_none_and_asked_for_again(site: Site, page: Page):
+    put_tasks(site, SOME)
+    show(site, page)
+    page.route(DATA, lambda route: route.fulfill(content_type="text/html", body="<p>Back in a minute</p>"))
+    expect(page.locator("#signal")).to_have_text("Reconnecting…", timeout=SLOW)
+    page.unroute(DATA)
+    expect(page.locator("#signal")).to_have_text("Live", timeout=SLOW)
+    expect(page.locator("#rows tr")).to_have_count(4)
 
 
 def test_page_that_has_nothing_to_show_can_be_told_to_try_again(site: Site, browser: Browser):

@@ -84,8 +84,8 @@ export class Feed {
       if (aborted.aborted) {
         return null; // another request has taken its place
       }
-      if (!["AbortError", "TimeoutError", "TypeError"].includes(error.name)) {
-        throw error;
+      if (!["AbortError", "SyntaxError", "TimeoutError", "TypeError"].includes(error.name)) {
+        throw error; // the others say that no answer came, or one that is cut off or no JSON
       }
     }
     return this.#lose();

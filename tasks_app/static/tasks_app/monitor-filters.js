@@ -96,11 +96,12 @@ export class Filters {
 
   #type() {
     clearTimeout(this.#timer);
-    this.#choose({ q: this.#search.value.trim() }, true);
+    this.#choose({}, true);
   }
 
+  // What is being typed counts, too, though the reader has not paused yet.
   #choose(values, isTyped = false) {
-    const query = change(this.#query, values);
+    const query = change(this.#query, { q: this.#search.value.trim(), ...values });
     if (String(query) !== String(this.#query)) {
       this.#go(query, isTyped);
     }

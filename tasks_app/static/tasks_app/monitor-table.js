@@ -22,9 +22,9 @@ export class Table {
     body.addEventListener("click", openRow);
   }
 
-  /** Show these tasks, the first on top. Nothing moves while a reader is being asked something. */
-  update(records) {
-    if (this.#isHeld) {
+  /** Show these tasks, the first on top. While a reader is being asked something nothing moves, unless he chose other tasks. */
+  update(records, isChosen) {
+    if (this.#isHeld && !isChosen) {
       this.#waiting = records;
       records.forEach((record) => this.#rows.get(record.task_id)?.take(record));
     } else {

@@ -2,6 +2,7 @@
 
 import { describeTook } from "./monitor-describe.js";
 import { make, nameState, readWords, setText, setTime, stamp } from "./monitor-dom.js";
+import { findUrl } from "./task-progress-dom.js";
 import { hasEnded } from "./task-progress-stream.js";
 import { getFormatter, say, texts } from "./task-progress-texts.js";
 
@@ -90,13 +91,6 @@ function renderResult({ state, result, result_omitted: reason }) {
   setText(part("omitted"), reason ? say("omitted", { reason }) : "");
   part("json").hidden = result === null;
   setText(part("json"), JSON.stringify(result, null, 2));
-}
-
-// Where a link may lead: to the web alone, not to "javascript:".
-function findUrl(url) {
-  const isUrl = typeof url === "string" && URL.canParse(url, document.baseURI);
-  const { protocol, href } = isUrl ? new URL(url, document.baseURI) : { protocol: "" };
-  return /^https?:$/.test(protocol) ? href : "";
 }
 
 function renderError({ error }) {

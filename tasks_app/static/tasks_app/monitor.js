@@ -55,7 +55,7 @@ function take(data) {
   }
   chart.update(data.chart);
   filters.update(data.counts, data.names);
-  table.update(data.rows);
+  table.update(data.rows, isChosen);
   turnPages(data);
   show(data.total ? "list" : data.counts.all ? "unmatched" : "empty");
   announce(data);

@@ -5,7 +5,7 @@
 
 import { CancelButton, postCancel } from "./task-progress-cancel.js";
 import { describe, describeName } from "./task-progress-describe.js";
-import { build, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
+import { build, findUrl, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
 import { follow, hasEnded } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
 
@@ -238,10 +238,8 @@ export class TaskProgressElement extends HTMLElement {
 
   #renderLink() {
     const { link } = this.#parts;
-    const url = this.state === "succeeded" && this.#snapshot.result?.url;
-    const isText = typeof url === "string" && URL.canParse(url, document.baseURI);
-    link.href = isText ? url : "";
-    link.hidden = !isText || !/^https?:$/.test(link.protocol); // not "javascript:"
+    link.href = findUrl(this.state === "succeeded" && this.#snapshot.result?.url);
+    link.hidden = !link.getAttribute("href");
     setText(link, texts.result);
   }
 
