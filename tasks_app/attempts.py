@@ -27,7 +27,7 @@ def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
     reporter = _make_reporter(anew) if before is None else _follow(before, anew)
     reporter.begin()
     get_flusher().add(reporter)
-    if not isinstance(reporter, Unread):
+    if reporter.attempt > 1 and not isinstance(reporter, Unread):
         ask(anew.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
     return reporter
 

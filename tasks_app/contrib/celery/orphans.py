@@ -79,19 +79,24 @@ def hand_back(task_id: str) -> None:
 
 
 def hand_back_cancelled() -> None:
-    """Report what a cold shutdown gives back to the broker, and wait until that is stored, some seconds at most."""
+    """Report what a cold shutdown gives back to the broker, and wait until that is stored, some seconds at most.
+
+    And until all that it has killed is reported: at the end of such a shutdown, Celery sends no signal.
+    """
     cancelled = [request.id for request in list(_unacknowledged.values()) if _is_given_back(request)]
     _unacknowledged.clear()  # once the connection is closed, the broker itself has the others sent anew
+    for task_id in cancelled:
+        hand_back(task_id)
+    began = time.monotonic()
+    drain(EXIT_SECONDS)
     if cancelled:
-        for task_id in cancelled:
-            hand_back(task_id)
-        drain(EXIT_SECONDS)
-        get_flusher().drain(EXIT_SECONDS)
+        get_flusher().drain(EXIT_SECONDS - (time.monotonic() - began))
 
 
 def drain(timeout: float) -> None:
-    """Wait until all is reported, `timeout` seconds at most."""
-    futures.wait(list(_unfinished), timeout)
+    """Wait until all is reported, `timeout` seconds at most; what was waited for in vain isn't waited for again."""
+    _, late = futures.wait(list(_unfinished), timeout)
+    _unfinished.difference_update(late)
 
 
 def _hold(request: Any) -> None:
