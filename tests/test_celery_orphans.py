@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery.exceptions import Retry, WorkerLostError
+from celery.exceptions import Retry, TimeLimitExceeded, WorkerLostError
 
 from tasks_app import Snapshot, State
 from tasks_app.contrib.celery import job, orphans, publisher
@@ -16,7 +16,7 @@ from tasks_app.current import find_reporter
 from tasks_app.flusher import get_flusher
 from tasks_app.state import Report
 from tasks_app.store import get_store
-from tests.celery_site import wait_for_end
+from tests.celery_site import knows, wait_for_end
 from tests.doubles import controlled_cache
 from tests.test_celery_start import NOW
 from tests.waiting import wait_until
@@ -28,6 +28,7 @@ class SimpleRequest:
     type = "demo"
     task = SimpleNamespace(acks_late=False)
     worker_pid = 1
+    request_dict: dict[str, Any]
 
     def __init__(self, task_id: str) -> None:
         self.id = task_id
@@ -70,6 +71,27 @@ def test_orphan_that_has_ended_keeps_its_end(orphan):
     orphans.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
     write_all()
     assert get_store().get("t1").state == "succeeded"
+
+
+@pytest.mark.parametrize(("error", "state"), [(WorkerLostError(), "lost"), (TimeLimitExceeded(2), "failed")])
+def test_task_of_which_nobody_could_store_anything_is_known_by_its_message(error, state):
+    request = SimpleRequest("t1")
+    request.request_dict = {"id": "t1", "task": "demo", "tasks_app": {"task": "import", "owner": "7"}}
+    orphans.on_received(request=request)
+    orphans.fail("t1", error)
+    wait_until(lambda: knows("t1"), "it is known")
+    snapshot = wait_for_end("t1")
+    assert (snapshot.state, snapshot.task, snapshot.owner) == (state, "import", "7")
+    wait_until(lambda: get_store().find_recent() == ["t1"], "it is listed")
+
+
+def test_failure_of_which_nothing_is_stored_is_left_to_the_process_that_may_have_begun_it():
+    request = SimpleRequest("t1")
+    request.request_dict = {"id": "t1", "task": "demo"}
+    orphans.on_received(request=request)
+    orphans.fail("t1", ValueError())
+    write_all()
+    assert get_store().get("t1") is None
 
 
 def test_failure_of_what_runs_elsewhere_is_left_to_that_process(orphan):
