@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tasks_app.attempts import begin
 from tasks_app.contrib.celery import job
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.flusher import EXIT_SECONDS, drain_process, get_flusher
+from tasks_app.lifecycle import on_row_saved
 from tasks_app.observer import aobserve
 from tasks_app.patience import PATIENCE, _is_late
 from tasks_app.state import Snapshot
@@ -325,6 +327,43 @@ def test_task_of_the_immediate_backend_runs_while_the_cache_hangs(gate):
     gate.open()
     wait_until(lambda: is_written(result.id), "it is known")
     assert get_snapshot(result.id).result == 2
+
+
+# --- a task can't begin ---
+
+
+def save_failed_row() -> None:
+    """Do what a `db_worker` does with a task that it can't import."""
+    on_row_saved(
+        instance=SimpleNamespace(
+            pk="t1",
+            status=compat.TaskResultStatus.FAILED,
+            task_path="shop.tasks.gone",
+            exception_class_path="builtins.ImportError",
+            traceback="ImportError: gone\n",
+        )
+    )
+
+
+def test_failure_of_a_task_that_can_not_begin_is_told_when_the_cache_is_back(gate):
+    queued = add_queued()
+    gate.shut()
+    soon(save_failed_row)
+    gate.open()
+    assert get_flusher().drain(10)
+    ended = read()
+    assert (ended.state, ended.error["type"], ended.attempt) == ("failed", "ImportError", 0)
+    assert (ended.task, ended.owner, ended.seq > queued.seq) == ("import", "7", True)
+
+
+def test_failure_of_a_task_that_runs_elsewhere_is_not_told_when_the_cache_is_back(gate):
+    running = add_queued().begun(now=NOW)
+    get_store().save([running])
+    gate.shut()
+    soon(save_failed_row)
+    gate.open()
+    assert get_flusher().drain(10)
+    assert read() == running
 
 
 # --- somebody asks for a task ---
