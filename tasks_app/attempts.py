@@ -9,7 +9,7 @@ from .current import bind, get_bound
 from .exceptions import StoreUnavailable
 from .flusher import get_flusher
 from .reporter import Progress
-from .state import Snapshot
+from .state import Snapshot, State
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")
@@ -27,7 +27,7 @@ def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
     reporter = _make_reporter(anew) if before is None else _follow(before, anew)
     reporter.begin()
     get_flusher().add(reporter)
-    if not isinstance(reporter, Unread):
+    if reporter.attempt > 1 and not isinstance(reporter, Unread):
         ask(anew.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
     return reporter
 
@@ -49,6 +49,13 @@ def adopt(snapshot: Snapshot) -> Progress:
     reporter = Progress(snapshot, is_stored=True)
     if not snapshot.is_terminal:
         get_flusher().add(reporter)
+    return reporter
+
+
+def adopt_unread(anew: Snapshot) -> Progress:
+    """Look after a task so as to end it before it has begun; what is stored of it is read when that can be."""
+    reporter = Unstarted(anew, anew)
+    get_flusher().add(reporter)
     return reporter
 
 
@@ -134,6 +141,13 @@ class Unread(Progress):
             self._snapshot = _continue(stored, self.anew, self._snapshot)
             if stored is not None and stored.seq >= self.anew.seq:
                 self._journal.follow(stored.logged)
+
+
+class Unstarted(Unread):
+    """A task that ends before it could begin, unless something else was stored of it than that it waits."""
+
+    def _is_superseded(self, stored: Snapshot | None) -> bool:
+        return stored is None or stored.state is not State.QUEUED
 
 
 def _claim(snapshot: Snapshot) -> None:

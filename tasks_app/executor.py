@@ -161,6 +161,8 @@ class Run:
         """Make the task known; one for which this raises will not run."""
         path, delay = self.task_result.task.module_path, max(self.get_delay(), 0.0)
         snapshot, is_stored = queue(self.task_id, path, beat=1, delay=delay)
+        if not is_stored:  # the flusher stores it, and knows of no new task but those it is told of
+            get_flusher().enlist(snapshot)
         self.progress = Progress(snapshot, is_stored=is_stored)
         self.progress.on_cancel = self._withdraw
         get_flusher().add(self.progress)

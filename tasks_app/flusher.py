@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import math
 import os
 import sys
 import threading
@@ -55,6 +56,8 @@ class Flusher:
         self._thread: threading.Thread | None = None
         self._failures = Failures()
         self._next_flush = self._next_sweep = 0.0
+        #: Until then, an end of the process waits for nothing: it has done so just before, in vain.
+        self.hopeless_until = -math.inf
 
     def add(self, reporter: Reporter) -> None:
         """Look after a task from now on, until its last snapshot was stored."""
@@ -260,13 +263,19 @@ def get_flusher() -> Flusher:
 
 
 def drain_process(timeout: float = EXIT_SECONDS) -> None:
-    """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same."""
+    """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same.
+
+    It may end in steps, such as those of a Celery worker; only one of them waits in vain.
+    """
     flusher = get_flusher()
-    end = flusher.clock.monotonic() + timeout
+    began = flusher.clock.monotonic()
+    end = began + (timeout if began > flusher.hopeless_until else 0.0)
     flusher.end_all()
-    if flusher.drain(timeout):
+    if flusher.drain(end - began):
         layers.drain(end - flusher.clock.monotonic())
         flusher.signals.drain(end - flusher.clock.monotonic())
+    else:
+        flusher.hopeless_until = flusher.clock.monotonic() + EXIT_SECONDS
 
 
 def _renew_flusher() -> None:

@@ -18,8 +18,7 @@ from .flusher import get_flusher
 from .queueing import queue
 from .reporter import Progress
 from .runners import get_runner
-from .state import Snapshot, State
-from .store import get_store
+from .state import Snapshot
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult
@@ -107,10 +106,9 @@ def _get_delay(task_result: "TaskResult[Any, Any]") -> float:
 
 
 def _end_unstarted(task_id: str, row: Any) -> None:
-    snapshot = get_store().ask(get_store().get, task_id)
-    if snapshot is not None and snapshot.state is State.QUEUED:
-        kind = row.exception_class_path.rpartition(".")[2]
-        attempts.adopt(snapshot).fail_as(kind, _find_message(kind, row.traceback))
+    anew = Snapshot.queued(task_id, row.task_path, now=get_flusher().clock.now())
+    kind = row.exception_class_path.rpartition(".")[2]
+    attempts.adopt_unread(anew).fail_as(kind, _find_message(kind, row.traceback))
 
 
 def _report_failure(reporter: Progress, task_result: "TaskResult[Any, Any]") -> None:

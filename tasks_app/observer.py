@@ -53,12 +53,12 @@ def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Sna
 
 async def aobserve(task_id: str) -> Snapshot | None:
     """Do what `observe` does, from async code."""
-    return await get_store().arun(observe, task_id)
+    return await get_store().aask(observe, task_id)
 
 
 async def aobserve_many(task_ids: Sequence[str]) -> list[Snapshot]:
     """Do what `observe_many` does, from async code."""
-    return await get_store().arun(observe_many, task_ids)
+    return await get_store().aask(observe_many, task_ids)
 
 
 def declare_lost(snapshots: Sequence[Snapshot]) -> list[Snapshot]:

@@ -34,7 +34,8 @@ class CycleOutlet(Outlet):
 
     __slots__ = ("_cycle", "_flow", "_transport")
 
-    _frame = _chunk = b""
+    #: The last frame, and the chunk around it; in one, since each event loop has a thread of its own.
+    _made = b"", b""
 
     def __init__(self, send: Send, cycle: Any) -> None:
         super().__init__(send)
@@ -47,9 +48,10 @@ class CycleOutlet(Outlet):
         cycle = self._cycle
         if self._flow.write_paused or cycle.disconnected or not cycle.chunked_encoding:
             return False
-        if CycleOutlet._frame is not frame:
-            CycleOutlet._frame, CycleOutlet._chunk = frame, b"%x\r\n%b\r\n" % (len(frame), frame)
-        self._transport.write(CycleOutlet._chunk)
+        made = CycleOutlet._made
+        if made[0] is not frame:
+            CycleOutlet._made = made = frame, b"%x\r\n%b\r\n" % (len(frame), frame)
+        self._transport.write(made[1])
         return True
 
 

@@ -5,6 +5,7 @@ import hashlib
 import math
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
 from functools import lru_cache, partial
@@ -217,6 +218,20 @@ class Store:
     async def arun(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function that uses this store, without blocking the event loop."""
         return function(*args) if self.is_local else await asyncio.wrap_future(self.submit(function, *args))
+
+    async def aask(self, function: Callable[..., T], *args: Any) -> T:
+        """Do what `arun` does, for somebody who waits for the cache, but not for all others who wait for it, too.
+
+        Raises:
+            StoreUnavailable: it hangs, and so did those before.
+            Exception: whatever the function raised.
+        """
+        return await self.arun(self._call_unless_late, time.monotonic(), function, *args)
+
+    def _call_unless_late(self, asked_at: float, function: Callable[..., T], *args: Any) -> T:
+        if self.hangs and time.monotonic() - asked_at > PATIENCE:
+            raise StoreUnavailable("the cache does not answer")
+        return function(*args)
 
     def submit(self, function: Callable[..., T], *args: Any) -> "futures.Future[T]":
         """Call a function that uses this store in another thread, wherever its cache is: it may take long."""

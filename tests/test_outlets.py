@@ -170,6 +170,22 @@ def test_frame_is_written_as_one_chunk():
     assert written == [b"12\r\ndata: 2\n\ndata: 2\n\n\r\n"]
 
 
+def test_frame_of_another_event_loop_does_not_take_the_place_of_this_one():
+    """Each has a thread of its own; the other one writes just before this one does."""
+    other, _ = make_outlet()
+    outlet, written = make_outlet()
+
+    class Transport:
+        @property
+        def write(self) -> Any:
+            other.write(b"data: theirs\n\n")
+            return written.append
+
+    outlet._transport = Transport()
+    assert outlet.write(b"data: ours\n\n")
+    assert written == [b"c\r\ndata: ours\n\n\r\n"]
+
+
 @pytest.mark.parametrize(
     "change", [{"write_paused": True}, {"disconnected": True}, {"chunked_encoding": False}], ids=str
 )

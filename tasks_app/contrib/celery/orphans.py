@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
 
+from celery.app.task import Context
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import close_old_connections
 
@@ -19,7 +20,7 @@ from ...reporter import Progress
 from ...state import Snapshot, State
 from ...store import get_store
 from . import mirror
-from .mirror import is_mirrored, logger, never_raise
+from .mirror import is_mirrored, logger, never_raise, read_header
 
 #: How long a process that was told to die may take until it is thought to go on.
 DEATH_SECONDS = 5.0
@@ -79,19 +80,24 @@ def hand_back(task_id: str) -> None:
 
 
 def hand_back_cancelled() -> None:
-    """Report what a cold shutdown gives back to the broker, and wait until that is stored, some seconds at most."""
+    """Report what a cold shutdown gives back to the broker, and wait until that is stored, some seconds at most.
+
+    And until all that it has killed is reported: at the end of such a shutdown, Celery sends no signal.
+    """
     cancelled = [request.id for request in list(_unacknowledged.values()) if _is_given_back(request)]
     _unacknowledged.clear()  # once the connection is closed, the broker itself has the others sent anew
+    for task_id in cancelled:
+        hand_back(task_id)
+    began = time.monotonic()
+    drain(EXIT_SECONDS)
     if cancelled:
-        for task_id in cancelled:
-            hand_back(task_id)
-        drain(EXIT_SECONDS)
-        get_flusher().drain(EXIT_SECONDS)
+        get_flusher().drain(EXIT_SECONDS - (time.monotonic() - began))
 
 
 def drain(timeout: float) -> None:
-    """Wait until all is reported, `timeout` seconds at most."""
-    futures.wait(list(_unfinished), timeout)
+    """Wait until all is reported, `timeout` seconds at most; what was waited for in vain isn't waited for again."""
+    _, late = futures.wait(list(_unfinished), timeout)
+    _unfinished.difference_update(late)
 
 
 def _hold(request: Any) -> None:
@@ -109,18 +115,20 @@ def _is_given_back(request: Any) -> bool:
 
 def _end_soon(task_id: str, end: Callable[[Progress], None], *, only_in: State | None = None) -> None:
     """Say the last word on a task, in a thread: the worker's main loop must not wait for the cache."""
-    pid = getattr(_requests.get(task_id), "worker_pid", None)
-    future = _get_executor().submit(_end, task_id, pid, end, only_in)
+    future = _get_executor().submit(_end, task_id, _requests.get(task_id), end, only_in)
     _unfinished.add(future)
     future.add_done_callback(_unfinished.discard)
 
 
-def _end(task_id: str, pid: int | None, end: Callable[[Progress], None], only_in: State | None) -> None:
+def _end(task_id: str, request: Any, end: Callable[[Progress], None], only_in: State | None) -> None:
     try:
+        pid = getattr(request, "worker_pid", None)
         if not _await_death(pid):
             logger.warning("task %s: process %s, which was told to die, goes on and reports it", task_id, pid)
             return
         snapshot = _load(task_id)
+        if snapshot is None and request is not None and only_in is None:
+            snapshot = _make_anew(request)
         if snapshot is not None and not snapshot.is_terminal and only_in in (None, snapshot.state):
             end(adopt(snapshot))
     except Exception:
@@ -160,6 +168,13 @@ def _load(task_id: str) -> Snapshot | None:
                 logger.exception("task %s: its snapshot could not be read; it is tried again", task_id)
             pause.wait(min(MIN_BACKOFF * 2**failures, MAX_BACKOFF))
             failures = min(failures + 1, 16)
+
+
+def _make_anew(request: Any) -> Snapshot:
+    """Make a task of its message: nobody could store anything of it before its process was killed."""
+    snapshot = read_header(request.id, request.type, Context(request.request_dict))
+    get_flusher().enlist(snapshot)
+    return snapshot
 
 
 @lru_cache(maxsize=1)
