@@ -1,6 +1,7 @@
 """System checks: what would only show at night, in production, is said by `manage.py check`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import django
 from django.conf import settings as django_settings
@@ -10,6 +11,7 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils.module_loading import import_string
@@ -186,6 +188,20 @@ def _check_cache(alias: str) -> Messages:
             hint="Use Redis or Valkey, or the database cache.",
             id="tasks_app.W006",
         )
+    if isinstance(cache, RedisCache) and not _has_time_limit(caches.settings[alias]):
+        yield checks.Warning(
+            f"CACHES[{alias!r}] has no 'socket_timeout': while its server hangs, whoever asks it waits for ever, and "
+            "running tasks are taken for lost.",
+            hint="Give it OPTIONS {'socket_timeout': 5, 'socket_connect_timeout': 5}.",
+            id="tasks_app.W009",
+        )
+
+
+def _has_time_limit(config: Mapping[str, Any]) -> bool:
+    """Redis' own client takes options from the address, too."""
+    locations = config.get("LOCATION", "")
+    locations = [locations] if isinstance(locations, str) else locations
+    return "socket_timeout" in config.get("OPTIONS", {}) or all("socket_timeout=" in item for item in locations)
 
 
 def _find_remote_backends() -> list[str]:

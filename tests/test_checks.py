@@ -14,6 +14,7 @@ from tests import jobs
 
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 FILE = "django.core.cache.backends.filebased.FileBasedCache"
+REDIS = "django.core.cache.backends.redis.RedisCache"
 DATABASE = "django.core.cache.backends.db.DatabaseCache"
 DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
 IMMEDIATE = f"{compat.BaseTaskBackend.__module__.removesuffix('.base')}.immediate.ImmediateBackend"
@@ -232,6 +233,21 @@ def test_shared_cache_is_fine_where_tasks_run_in_other_processes(settings, tmp_p
     assert run() == {}
 
 
+@pytest.mark.parametrize(
+    ("location", "options", "ids"),
+    [
+        ("redis://localhost", {}, {"W009"}),
+        ("redis://localhost", {"socket_connect_timeout": 5}, {"W009"}),
+        ("redis://localhost", {"socket_timeout": 5}, set()),
+        ("redis://localhost?socket_timeout=5", {}, set()),
+        (["redis://a?socket_timeout=5", "redis://b"], {}, {"W009"}),
+    ],
+)
+def test_redis_without_a_time_limit_is_warned_of(settings, location, options, ids):
+    settings.CACHES = {"default": {"BACKEND": REDIS, "LOCATION": location, "OPTIONS": options}}
+    assert run().keys() == ids
+
+
 def test_backend_made_of_ours_needs_no_shared_cache(settings):
     settings.TASKS = {"default": {"BACKEND": "tests.test_checks.OwnBackend"}}
     assert run() == {}
@@ -250,14 +266,6 @@ def test_cache_with_room_is_fine(settings):
 
 def test_cache_of_other_aliases_is_not_looked_at(settings):
     settings.CACHES = {**settings.CACHES, "other": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
-    assert run() == {}
-
-
-def test_networked_cache_is_fine(settings):
-    pytest.importorskip("redis", reason="redis is not installed")
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
-    }
     assert run() == {}
 
 
