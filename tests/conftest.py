@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.core.cache import caches
 
+from tasks_app.arrivals import Arrivals
+from tasks_app.ends import Ends
 from tasks_app.flusher import get_flusher
 from tasks_app.recent import get_recent_reader
 from tasks_app.reporter import Progress
@@ -16,12 +18,19 @@ from tests.waiting import wait_until
 @pytest.fixture(autouse=True)
 def _clean_slate() -> Iterator[None]:
     """Each test begins with an empty cache and leaves no task behind."""
+    _forget_the_past()
     caches["default"].clear()
     get_recent_reader.cache_clear()
     jobs.gate.clear()
     yield
     jobs.gate.set()
     wait_until(lambda: not get_flusher()._reporters, "every task ended and was stored")
+
+
+def _forget_the_past() -> None:
+    """What the flusher of this process would yet list, or look for once more, of earlier tests' tasks."""
+    flusher = get_flusher()
+    flusher._arrivals, flusher._ends = Arrivals(), Ends()
 
 
 @pytest.fixture
