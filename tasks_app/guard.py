@@ -158,7 +158,7 @@ class _Guard:
         """Write what is sent to the socket right away.
 
         Twisted would have the event loop watch the socket, come back when it can be written to, as it nearly always
-        can, write, and have the watch taken off: a third of what a frame costs.
+        can, write, and have the watch taken off: two system calls more for each frame.
         """
         self._transport.startWriting = _do_nothing
         try:

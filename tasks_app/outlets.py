@@ -6,6 +6,9 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
+#: The bytes that asyncio's and uvloop's transports hold before they ask whoever writes to pause.
+HIGH_WATER = 65536
+
 
 class Outlet:
     """`send` for one request, through which a stream may also send by itself.
@@ -29,10 +32,12 @@ class Outlet:
 class CycleOutlet(Outlet):
     """Writes to the transport of uvicorn's `RequestResponseCycle` for httptools, as its `send` does.
 
-    All viewers of a task are sent the same frame one after the other, so the chunk around it is made once.
+    All viewers of a task are sent the same frame one after the other, so the chunk around it is made once. What is
+    asked of each is asked of its transport alone, which is used anyway: with hundreds of viewers, each object more is
+    one that the processor has to fetch from far away.
     """
 
-    __slots__ = ("_cycle", "_flow", "_transport")
+    __slots__ = ("_cycle", "_is_chunked", "_transport")
 
     #: The last frame, and the chunk around it; in one, since each event loop has a thread of its own.
     _made = b"", b""
@@ -40,23 +45,31 @@ class CycleOutlet(Outlet):
     def __init__(self, send: Send, cycle: Any) -> None:
         super().__init__(send)
         self._cycle = cycle
-        self._flow = cycle.flow
         self._transport = cycle.transport
+        self._is_chunked = False
 
     def write(self, frame: bytes) -> bool:
         """Send a part of the body at once, unless its reader is behind, or gone."""
-        cycle = self._cycle
-        if self._flow.write_paused or cycle.disconnected or not cycle.chunked_encoding:
+        transport = self._transport
+        if transport.is_closing() or transport.get_write_buffer_size() > HIGH_WATER:
+            return False
+        if not (self._is_chunked or self._find_chunked()):
             return False
         made = CycleOutlet._made
         if made[0] is not frame:
             CycleOutlet._made = made = frame, b"%x\r\n%b\r\n" % (len(frame), frame)
-        self._transport.write(made[1])
+        transport.write(made[1])
         return True
+
+    def _find_chunked(self) -> bool:
+        """Is the body chunked? That is known from its headers on, which are sent before the first frame."""
+        self._is_chunked = bool(self._cycle.chunked_encoding)
+        return self._is_chunked
 
 
 def find_cycle(send: Send) -> Any:
     """Return uvicorn's object of which `send` is a method, where it works with httptools; None for any other."""
     cycle = getattr(send, "__self__", None)
-    has_all = all(hasattr(cycle, name) for name in ("transport", "disconnected", "chunked_encoding"))
-    return cycle if has_all and hasattr(getattr(cycle, "flow", None), "write_paused") else None
+    transport = getattr(cycle, "transport", None)
+    can_write = all(hasattr(transport, name) for name in ("write", "is_closing", "get_write_buffer_size"))
+    return cycle if can_write and hasattr(cycle, "chunked_encoding") else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks_app.outlets import CycleOutlet, Outlet, find_cycle
+from tasks_app.outlets import HIGH_WATER, CycleOutlet, Outlet, find_cycle
 from tests import wire
 from tests.servers import run_daphne, run_uvicorn
 from tests.test_stream import open_one
@@ -144,15 +144,11 @@ async def test_frame_that_could_not_be_written_takes_the_long_way(caplog):
 def make_cycle(**changes: Any) -> tuple[SimpleNamespace, list[bytes]]:
     """Return what is known of uvicorn's cycle, and what its transport is given."""
     written: list[bytes] = []
-    cycle = SimpleNamespace(
-        flow=SimpleNamespace(write_paused=False),
-        transport=SimpleNamespace(write=written.append),
-        disconnected=False,
-        chunked_encoding=True,
-    )
-    for name, value in changes.items():
-        setattr(cycle.flow if name == "write_paused" else cycle, name, value)
-    return cycle, written
+    answers = {"is_closing": False, "get_write_buffer_size": HIGH_WATER} | changes
+    chunked_encoding = answers.pop("chunked_encoding", True)
+    asked = {name: partial(lambda answer: answer, answer) for name, answer in answers.items()}
+    transport = SimpleNamespace(write=written.append, **asked)
+    return SimpleNamespace(transport=transport, chunked_encoding=chunked_encoding), written
 
 
 async def send(message: Any) -> None:
@@ -175,19 +171,21 @@ def test_frame_of_another_event_loop_does_not_take_the_place_of_this_one():
     other, _ = make_outlet()
     outlet, written = make_outlet()
 
-    class Transport:
+    class Transport(SimpleNamespace):
         @property
         def write(self) -> Any:
             other.write(b"data: theirs\n\n")
             return written.append
 
-    outlet._transport = Transport()
+    asked = vars(outlet._transport)
+    del asked["write"]
+    outlet._transport = Transport(**asked)
     assert outlet.write(b"data: ours\n\n")
     assert written == [b"c\r\ndata: ours\n\n\r\n"]
 
 
 @pytest.mark.parametrize(
-    "change", [{"write_paused": True}, {"disconnected": True}, {"chunked_encoding": False}], ids=str
+    "change", [{"get_write_buffer_size": HIGH_WATER + 1}, {"is_closing": True}, {"chunked_encoding": False}], ids=str
 )
 async def test_frame_is_not_written_at_once_where_that_can_not_be(change):
     outlet, written = make_outlet(**change)
@@ -195,14 +193,14 @@ async def test_frame_is_not_written_at_once_where_that_can_not_be(change):
     assert written == []
 
 
-@pytest.mark.parametrize("name", ["flow", "transport", "disconnected", "chunked_encoding"])
+@pytest.mark.parametrize("name", ["transport", "chunked_encoding", "write", "is_closing", "get_write_buffer_size"])
 def test_send_of_a_server_that_lacks_something_has_no_cycle(name):
     class Cycle(SimpleNamespace):
         def send(self, message: Any) -> None: ...
 
     known = Cycle(**vars(make_cycle()[0]))
     assert find_cycle(known.send) is known
-    delattr(known, name)
+    delattr(known if hasattr(known, name) else known.transport, name)
     assert find_cycle(known.send) is None
 
 
