@@ -52,10 +52,10 @@ class Ends:
         store = get_store()
         texts = store.read(snapshots)
         lost = [snapshot for task_id, snapshot in snapshots.items() if _is_lost(snapshot, texts.get(task_id))]
-        refused = store.save(lost)
+        versions, refused = store.save(lost)
         for task_id in snapshots.keys() - refused:
             self.forget(task_id)
-        wakeups.publish([snapshot.task_id for snapshot in lost])
+        wakeups.publish(versions)
         if refused:
             raise StoreUnavailable(f"the cache did not take the ends of {sorted(refused)!r}")
 

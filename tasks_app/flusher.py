@@ -6,10 +6,10 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from . import layers, wakeups
 from .arrivals import Arrivals
@@ -20,7 +20,7 @@ from .exceptions import StoreUnavailable
 from .failures import Failures
 from .reporting import Reporter
 from .signals import SignalSender
-from .state import Snapshot, State
+from .state import Snapshot, State, Version
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")
@@ -136,12 +136,12 @@ class Flusher:
         try:
             taken = self._drop_lost(taken)
             pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
-            refused = get_store().save([snapshot for _, snapshot in taken], pages)
+            versions, refused = get_store().save([snapshot for _, snapshot in taken], pages)
         except Exception:
             # Whatever a cache backend raises: nothing is lost, the reporters still hold it.
             self._note_failure([snapshot.task_id for _, snapshot in taken])
             return False
-        self._finish([item for item in taken if item[1].task_id not in refused])
+        self._finish([item for item in taken if item[1].task_id in versions], versions)
         if refused:
             self._note_failure(sorted(refused))
         else:
@@ -169,10 +169,11 @@ class Flusher:
         if is_stopped:
             reporter.request_cancel()
 
-    def _finish(self, written: Sequence[Taken]) -> None:
+    def _finish(self, written: Sequence[Taken], versions: Mapping[str, Version]) -> None:
         have_logged = [reporter.task_id for reporter, _ in written if reporter.pages]
         news = [snapshot for reporter, snapshot in written if reporter.mark_written(snapshot)]
-        wakeups.publish(list(dict.fromkeys([*(snapshot.task_id for snapshot in news), *have_logged])))
+        changed = dict.fromkeys([*(snapshot.task_id for snapshot in news), *have_logged])
+        wakeups.publish({task_id: versions[task_id] for task_id in changed})
         for snapshot in news:
             self.signals.send(snapshot)
         for reporter, snapshot in written:
@@ -202,8 +203,6 @@ class Flusher:
                 self._failures.note()
                 self._urgent.wait(self._get_pause(MIN_BACKOFF))
                 self._urgent.clear()
-            finally:
-                close_old_connections()
         connections.close_all()
 
     def _run_once(self, settings: Settings) -> None:
@@ -225,6 +224,7 @@ class Flusher:
         if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
             self._sweep()
+        get_store().close_old_connections()
 
     def _get_pause(self, interval: float) -> float:
         # Whoever looks on takes a task that is silent for much longer than HEARTBEAT for dead.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
 from weakref import WeakSet
 
@@ -13,6 +13,7 @@ from .failures import Failures
 from .layers import LayerListener
 from .logreader import LogReader
 from .observer import declare_lost
+from .state import Version
 from .store import get_store
 from .watch import Viewer, Watch
 
@@ -31,6 +32,8 @@ class Hub:
         self._settings = get_settings()
         self._watches: dict[str, Watch] = {}
         self._stale: set[str] = set()
+        #: Tasks of which this process has stored something since the last read began, which may be older than that.
+        self._taken_over: set[str] = set()
         self._read_since_sweep: set[str] = set()
         self._batch: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
@@ -101,13 +104,24 @@ class Hub:
         if self._ticker is not None:
             self._ticker.cancel()
 
-    def _on_change(self, task_ids: Collection[str]) -> None:
+    def _on_change(self, versions: Mapping[str, Version]) -> None:
         """Runs in the thread that wrote the tasks."""
-        if watched := [task_id for task_id in task_ids if task_id in self._watches]:
+        if watched := [version for task_id, version in versions.items() if task_id in self._watches]:
             try:
-                self._loop.call_soon_threadsafe(self._mark_stale, watched)
+                self._loop.call_soon_threadsafe(self._take_over, watched)
             except RuntimeError:  # the loop is closed, and with it every stream
                 wakeups.ignore(self._on_change)
+
+    def _take_over(self, versions: Iterable[Version]) -> None:
+        """Show what this process has just stored: what is at hand need not be read."""
+        for version in versions:
+            watch = self._watches.get(version.snapshot.task_id)
+            if watch is not None and watch.log is not None:
+                self._mark_stale([watch.task_id])  # lines must be read, and no snapshot runs ahead of its lines
+            elif watch is not None:
+                self._taken_over.add(watch.task_id)
+                if watch.take_over(version, monotonic=time.monotonic()):
+                    self._notify(watch, watch.viewers)
 
     def _mark_stale(self, task_ids: Iterable[str]) -> None:
         self._stale |= self._watches.keys() & set(task_ids)
@@ -152,8 +166,9 @@ class Hub:
             task_ids |= self._watches.keys() - self._read_since_sweep
             self._read_since_sweep.clear()
         try:
+            self._taken_over.clear()
             texts = await get_store().aread(task_ids) if task_ids else {}
-            self._apply(task_ids, texts)
+            self._apply(task_ids - self._taken_over, texts)
             if batch is not None:
                 batch.set_result(None)
             await self._logs.read(self._notify)
@@ -193,7 +208,11 @@ class Hub:
 
     def _notify(self, watch: Watch, viewers: Iterable[Viewer]) -> None:
         for viewer in list(viewers):
-            viewer.notify(watch)
+            try:
+                viewer.notify(watch)
+            except Exception:
+                # Whatever is wrong with one viewer: the others are told.
+                logger.exception("task %s: a viewer could not be told of it", watch.task_id)
 
     async def _judge_silence(self) -> None:
         settings, lost, monotonic = self._settings, [], time.monotonic()
@@ -213,9 +232,7 @@ class Hub:
 
     async def _declare_lost(self, watches: Sequence[Watch]) -> None:
         snapshots = [watch.silence.snapshot for watch in watches if watch.silence.snapshot is not None]
-        lost = await get_store().arun(declare_lost, snapshots)
-        for watch, snapshot in zip(watches, lost, strict=True):
-            self._apply_one(watch, snapshot.to_json())
+        await get_store().arun(declare_lost, snapshots)  # whose word of it comes to this hub, too
 
     def _tick(self) -> None:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""

@@ -74,9 +74,10 @@ def declare_lost(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     lost = [snapshot.lost(now=now) for snapshot in snapshots]
     task_ids = [snapshot.task_id for snapshot in lost]
     logger.warning("no sign of life any more from tasks %s", task_ids)
-    if refused := get_store().save(lost):
+    versions, refused = get_store().save(lost)
+    wakeups.publish(versions)
+    if refused:
         raise StoreUnavailable(f"the cache did not take {sorted(refused)!r}")
-    wakeups.publish(task_ids)
     return lost
 
 

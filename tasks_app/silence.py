@@ -17,8 +17,11 @@ class Silence:
         self._is_gone = False
         self._since = 0.0
 
-    def hear(self, text: str | None, *, monotonic: float) -> bool:
+    def hear(self, text: str | None, *, monotonic: float, snapshot: Snapshot | None = None) -> bool:
         """Take in what the store holds; is it another version? One that vanished (None) may come back.
+
+        Args:
+            snapshot: that of the text, where whoever tells has it at hand.
 
         Raises:
             ValueError: the text is not that of a snapshot; it is not looked at again.
@@ -30,7 +33,7 @@ class Silence:
             return False
         self._text = text
         self._since = monotonic
-        self.snapshot = Snapshot.from_json(text)
+        self.snapshot = snapshot or Snapshot.from_json(text)
         return True
 
     def measure(self, *, monotonic: float) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from .encoding import encode_json
 
@@ -312,6 +312,13 @@ class Snapshot:
 
     def _stopped_stages(self, state: State) -> tuple[Stage, ...]:
         return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
+
+
+class Version(NamedTuple):
+    """A snapshot, and the text that is stored of it."""
+
+    snapshot: Snapshot
+    text: str
 
 
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))

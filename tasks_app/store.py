@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
 from functools import lru_cache, partial
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.db import BaseDatabaseCache
@@ -23,7 +23,7 @@ from .exceptions import StoreUnavailable
 from .lazy import Lazy
 from .patience import PATIENCE, Latency, Timed
 from .pool import DaemonExecutor
-from .state import Snapshot
+from .state import Snapshot, Version
 
 T = TypeVar("T")
 
@@ -36,6 +36,13 @@ RECENT_TASKS = 1000
 #: How long a repeat with the same Idempotency-Key answers the same task, and how long an unfinished start blocks it.
 IDEMPOTENCY_TTL = 24 * 3600
 CLAIM_TTL = 60
+
+
+class Saved(NamedTuple):
+    """What became of snapshots that were to be stored, by the ids of their tasks."""
+
+    versions: dict[str, Version]
+    refused: set[str]
 
 
 class Store:
@@ -66,13 +73,14 @@ class Store:
         found = self._cache.get_many([task, cancel])
         return (Snapshot.from_json(found[task]) if task in found else None), cancel in found
 
-    def save(self, snapshots: Iterable[Snapshot], pages: Mapping[str, Mapping[int, str]] | None = None) -> set[str]:
-        """Store the snapshots, in one round trip where the cache can do that; return the ids of those it refused.
+    def save(self, snapshots: Iterable[Snapshot], pages: Mapping[str, Mapping[int, str]] | None = None) -> Saved:
+        """Store the snapshots, in one round trip where the cache can do that; return which it took, and refused.
 
         Args:
             pages: what is to be stored of the tasks' logs, by slot, before the snapshots that count these lines.
         """
         ids: dict[str, str] = {}
+        versions: dict[str, Version] = {}
         by_ttl: dict[int, dict[str, str]] = {}
         for task_id, texts in (pages or {}).items():
             for slot, text in texts.items():
@@ -82,9 +90,10 @@ class Store:
         for snapshot in snapshots:
             key = _task_key(snapshot.task_id)
             ids[key] = snapshot.task_id
-            by_ttl.setdefault(_time_to_live(snapshot), {})[key] = snapshot.to_json()
-        refused = [key for ttl, texts in by_ttl.items() for key in self._cache.set_many(texts, ttl)]
-        return {ids[key] for key in refused}
+            versions[snapshot.task_id] = version = Version(snapshot, snapshot.to_json())
+            by_ttl.setdefault(_time_to_live(snapshot), {})[key] = version.text
+        refused = {ids[key] for ttl, texts in by_ttl.items() for key in self._cache.set_many(texts, ttl)}
+        return Saved({task_id: version for task_id, version in versions.items() if task_id not in refused}, refused)
 
     def read(self, task_ids: Iterable[str]) -> dict[str, str]:
         """Return the stored text of each task that has one, in one round trip where the cache can do that."""
@@ -176,6 +185,11 @@ class Store:
     def release(self, name: str) -> None:
         """Give an idempotency key back."""
         self._cache.delete(_claim_key(name))
+
+    def close_old_connections(self) -> None:
+        """Let go of what this store has opened in the calling thread, if that must not outlive CONN_MAX_AGE there."""
+        if not self.is_local:  # nor does it then use a database
+            close_old_connections()
 
     @property
     def hangs(self) -> bool:

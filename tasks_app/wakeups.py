@@ -1,23 +1,25 @@
-"""The word "these tasks changed, look again", from whoever wrote them to whoever watches them.
+"""The word "these tasks changed", from whoever wrote them to whoever watches them.
 
-It may be lost: readers sweep anyway. Within a process it goes straight to each listener, to others through a Channels
-layer where there is one.
+Within a process each listener is given what was stored. Other processes are told to look again, through a Channels
+layer where there is one. It may be lost: readers sweep anyway.
 """
 
 import os
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 
 from . import layers
+from .state import Version
 
-Listener = Callable[[Collection[str]], None]
+#: Is given the versions by the ids of their tasks.
+Listener = Callable[[Mapping[str, Version]], None]
 
 _lock = threading.Lock()
 _listeners: frozenset[Listener] = frozenset()
 
 
 def listen(listener: Listener) -> None:
-    """Have `listener` called with the ids of tasks that changed, in the thread that wrote them; it must not block."""
+    """Have `listener` called with what was stored of tasks, in the thread that stored it; it must not block."""
     global _listeners
     with _lock:
         _listeners |= {listener}
@@ -30,11 +32,11 @@ def ignore(listener: Listener) -> None:
         _listeners -= {listener}
 
 
-def publish(task_ids: Collection[str]) -> None:
-    """Tell every listener of this process, and other processes, that these tasks were written."""
+def publish(versions: Mapping[str, Version]) -> None:
+    """Give every listener of this process the versions of tasks that were stored, and tell other processes of them."""
     for listener in _listeners:
-        listener(task_ids)
-    layers.send(task_ids)
+        listener(versions)
+    layers.send(versions.keys())
 
 
 def _forget_listeners() -> None:

@@ -7,7 +7,7 @@ from weakref import WeakSet
 from . import sse
 from .log import Log
 from .silence import Silence
-from .state import Snapshot
+from .state import Snapshot, Version
 
 
 class Viewer(Protocol):
@@ -79,6 +79,15 @@ class Watch:
         assert self.silence.snapshot is not None
         return self._show(self.silence.snapshot)
 
+    def take_over(self, version: Version, *, monotonic: float) -> bool:
+        """Take in what this process has stored, unless something later is known; is there anything new to show?"""
+        snapshot, text = version
+        known = self.silence.snapshot
+        if known is not None and _age(snapshot) <= _age(known):
+            return False
+        self.silence.hear(text, monotonic=monotonic, snapshot=snapshot)
+        return self._show(snapshot)
+
     def stall(self) -> bool:
         """Show the task as one that gives no sign of life; is that news?"""
         return self.view is not None and self._show(self.view.snapshot.as_stalled())
@@ -88,6 +97,10 @@ class Watch:
             return False
         self.view = View(snapshot)
         return True
+
+
+def _age(snapshot: Snapshot) -> tuple[int, int, int]:
+    return snapshot.seq, snapshot.logged, snapshot.beat or 0
 
 
 def _without_id(frame: bytes) -> bytes:

@@ -55,13 +55,13 @@ def test_end_that_is_stored_again_is_published(flusher, time, shared_cache):
     end(flusher)
     shared_cache.clear()
     heard = []
-    wakeups.listen(heard.append)
+    wakeups.listen(heard.extend)
     try:
         time.move(5)
         flusher._sweep()
     finally:
-        wakeups.ignore(heard.append)
-    assert heard == [["t1"]]
+        wakeups.ignore(heard.extend)
+    assert heard == ["t1"]
 
 
 def test_end_is_not_looked_for_before_heartbeat(flusher, time, shared_cache):

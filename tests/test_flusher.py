@@ -86,7 +86,7 @@ def test_task_that_begins_again_while_its_end_is_written_is_kept(flusher):
     begin(flusher).succeed()
     next_attempt = Progress(Snapshot.queued("t1", "demo", now=flusher.clock.now()), flusher=flusher)
 
-    def begin_again(task_ids):
+    def begin_again(versions):
         flusher.add(next_attempt)
 
     wakeups.listen(begin_again)

@@ -24,11 +24,13 @@ from tests.viewers import (
     is_idle,
     make_running,
     put,
+    put_elsewhere,
     put_silently,
     read_next,
     read_rest,
     report,
     save_text,
+    tell_changed,
     until,
 )
 
@@ -44,6 +46,13 @@ def cache(settings) -> Iterator[Controls]:
     controls.reset()
     yield controls
     controls.reset()
+
+
+@pytest.fixture
+def remote_cache(cache, monkeypatch) -> Controls:
+    """The same, read in another thread, as caches are that answer over a network."""
+    monkeypatch.setattr(get_store(), "is_local", False)
+    return cache
 
 
 @dataclass
@@ -81,9 +90,18 @@ async def test_burst_of_changes_is_one_read_whatever_the_viewers(cache):
     watching = [await watch(f"t{number % 50}") for number in range(150)]
     cache.take_reads()
     for task in tasks:
-        put(report(task, 10))
+        put_elsewhere(report(task, 10))
     await until(lambda: all(one.seen for one in watching), "every viewer was told")
     assert [len(keys) for keys in cache.take_reads()] == [50]
+
+
+async def test_change_that_this_process_has_stored_is_shown_without_a_read(cache):
+    put(make_running())
+    watching = await watch("t1")
+    cache.take_reads()
+    put(report(make_running(), 10))
+    await until(lambda: watching.seen == [("t1", "3")], "the viewer was told")
+    assert cache.take_reads() == []
 
 
 async def test_streams_that_open_together_share_one_read(cache):
@@ -104,8 +122,8 @@ async def test_change_of_a_task_that_nobody_watches_is_not_read(cache):
     put(make_running("t1"), make_running("t2"))
     watching = await watch("t1")
     cache.take_reads()
-    put(report(make_running("t2"), 10))
-    put(report(make_running("t1"), 10))
+    put_elsewhere(report(make_running("t2"), 10))
+    put_elsewhere(report(make_running("t1"), 10))
     await until(lambda: watching.seen, "the viewer was told")
     assert [len(keys) for keys in cache.take_reads()] == [1]
 
@@ -133,6 +151,42 @@ async def test_change_between_the_first_read_and_its_answer_is_not_lost(cache):
     await until(lambda: watching.view.event_id == "3", "the change was seen")
 
 
+async def test_change_that_is_read_is_seen_though_it_was_stored_while_the_read_before_was_under_way(cache):
+    put(make_running())
+    watching = await watch("t1")
+    first = report(make_running(), 10)
+    cache.after_read = lambda: put_elsewhere(report(first, 20))
+    put_elsewhere(first)
+    await until(lambda: watching.view.snapshot.progress == 20, "the last change was seen")
+
+
+@pytest.mark.parametrize("later", [lambda one: report(one, 10), Snapshot.beating, lambda one: one.having_logged(1)])
+async def test_word_that_comes_late_takes_nothing_back(cache, later):
+    """A sweep may read what this process has stored before the hub is given what was stored before that."""
+    put(make_running())
+    watching = await watch("t1")
+    earlier = report(make_running(), 5)
+    versions = put_silently(earlier)
+    put_elsewhere(later(earlier))
+    latest = later(earlier).to_json()
+    await until(lambda: watching.watches[0].silence._text == latest, "the later one was read")
+    wakeups.publish(versions)
+    put(make_running("t2"))
+    await watch("t2")  # by then it was heard
+    assert (watching.watches[0].silence._text, watching.seen[-1]) == (latest, ("t1", later(earlier).event_id))
+
+
+async def test_read_that_was_under_way_takes_back_nothing_that_this_process_has_stored(remote_cache):
+    put(make_running())
+    watching = await watch("t1")
+    remote_cache.after_read = lambda: put(report(make_running(), 10))
+    tell_changed("t1")
+    await until(lambda: watching.seen, "the viewer was told")
+    put_elsewhere(make_running("t2"))
+    await watch("t2")  # by then the read has ended
+    assert watching.seen == [("t1", "3")]
+
+
 async def test_change_from_another_thread_is_seen_without_a_sweep(cache):
     put(make_running())
     watching = await watch("t1")
@@ -152,7 +206,7 @@ async def test_heartbeats_tell_viewers_nothing(cache):
     put(snapshot)
     watching = await watch("t1")
     shown = watching.view
-    put(snapshot.beating())
+    put_elsewhere(snapshot.beating())
     put(snapshot.beating().beating())
     await until(
         lambda: watching.watches[0].silence._text == snapshot.beating().beating().to_json(),
@@ -226,7 +280,7 @@ async def test_streams_survive_a_cache_failure_and_resume(cache, caplog):
     stream.show_one(None)
     await read_next(stream)
     cache.break_down("get_many")
-    put(report(make_running(), 10))
+    put_elsewhere(report(make_running(), 10))
     await until(lambda: "reading tasks failed" in caplog.text, "the failure was logged")
     cache.repair()
     assert b'"progress":10,' in await read_next(stream)
@@ -238,7 +292,7 @@ async def test_lasting_failure_is_logged_ever_less_often(cache, caplog):
     watching = await watch("t1")
     watching.hub._get_backoff = lambda: 0
     cache.break_down("get_many")
-    wakeups.publish(["t1"])
+    tell_changed("t1")
     await until(lambda: watching.hub._failures.count > 20, "reading failed many times")
     cache.repair()
     said = [record.args[0] for record in caplog.records if record.msg.startswith("reading tasks failed")]
@@ -283,7 +337,7 @@ async def test_garbage_in_the_cache_is_logged_and_survived(cache, caplog, garbag
     watching = await watch("t1", "t2")
     save_text("t1", garbage)
     put(report(make_running("t2"), 10))
-    wakeups.publish(["t1"])
+    tell_changed("t1")
     await until(lambda: "t1: what the cache holds is no snapshot" in caplog.text, "the garbage was logged")
     put(report(make_running("t1"), 20))
     await until(lambda: set(watching.seen) == {("t1", "3"), ("t2", "3")}, "both tasks went on")

@@ -11,7 +11,7 @@ from tasks_app import observer as observer_module
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.observer import Observer, aobserve, observe
 from tasks_app.state import Snapshot, State
-from tasks_app.store import get_store
+from tasks_app.store import Saved, get_store
 from tests.caches import CONTROLLED_CACHES, CacheDown, controls
 from tests.viewers import NOW, make_running, put, report, save_text
 
@@ -93,13 +93,13 @@ def test_lost_task_is_stored_as_lost(clock):
 
 def test_those_who_stream_a_lost_task_are_told(clock):
     put(make_running())
-    heard: list[list[str]] = []
-    wakeups.listen(heard.append)
+    heard: list[str] = []
+    wakeups.listen(heard.extend)
     try:
         look_every(clock, 5, times=14)
     finally:
-        wakeups.ignore(heard.append)
-    assert heard == [["t1"]]
+        wakeups.ignore(heard.extend)
+    assert heard == ["t1"]
 
 
 def test_lost_task_is_logged_with_its_id(clock, caplog):
@@ -126,7 +126,7 @@ def test_lost_task_that_can_not_be_stored_is_not_shown_as_lost(clock, settings):
 def test_lost_task_that_the_cache_refuses_is_not_shown_as_lost(clock, monkeypatch):
     put(make_running())
     look_every(clock, 5, times=13)
-    monkeypatch.setattr(type(get_store()), "save", lambda self, snapshots: {"t1"})
+    monkeypatch.setattr(type(get_store()), "save", lambda self, snapshots: Saved({}, {"t1"}))
     with pytest.raises(StoreUnavailable, match="'t1'"):
         observe("t1")
 

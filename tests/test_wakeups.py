@@ -6,7 +6,8 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 
 from tasks_app import layers, wakeups
-from tests.viewers import until
+from tasks_app.state import Version
+from tests.viewers import make_running, until
 
 
 @pytest.fixture
@@ -25,11 +26,15 @@ def listen() -> Iterator[Callable[[wakeups.Listener], None]]:
     assert wakeups._listeners == before
 
 
+def make_versions(*task_ids: str) -> dict[str, Version]:
+    return {task_id: Version(make_running(task_id), "") for task_id in task_ids}
+
+
 def test_every_listener_hears_of_every_task(listen):
     first, second = [], []
     listen(first.extend)
     listen(second.extend)
-    wakeups.publish(["a", "b"])
+    wakeups.publish(make_versions("a", "b"))
     assert (first, second) == (["a", "b"], ["a", "b"])
 
 
@@ -38,7 +43,7 @@ def test_listener_that_listens_twice_hears_once(listen):
     listener = heard.extend
     listen(listener)
     listen(listener)
-    wakeups.publish(["a"])
+    wakeups.publish(make_versions("a"))
     assert heard == ["a"]
 
 
@@ -47,29 +52,29 @@ def test_listener_that_ignores_hears_no_more(listen):
     listener = heard.extend
     listen(listener)
     wakeups.ignore(listener)
-    wakeups.publish(["a"])
+    wakeups.publish(make_versions("a"))
     assert heard == []
 
 
 def test_ignoring_what_never_listened_is_harmless():
-    wakeups.ignore(lambda task_ids: None)
+    wakeups.ignore(lambda versions: None)
 
 
 def test_listener_may_stop_listening_while_it_is_called(listen):
     heard = []
 
-    def listen_once(task_ids):
-        heard.extend(task_ids)
+    def listen_once(versions):
+        heard.extend(versions)
         wakeups.ignore(listen_once)
 
     listen(listen_once)
-    wakeups.publish(["a"])
-    wakeups.publish(["b"])
+    wakeups.publish(make_versions("a"))
+    wakeups.publish(make_versions("b"))
     assert heard == ["a"]
 
 
 def test_publishing_without_listeners_is_harmless():
-    wakeups.publish(["a"])
+    wakeups.publish(make_versions("a"))
 
 
 class RecordingLayer(InMemoryChannelLayer):

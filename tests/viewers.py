@@ -1,14 +1,14 @@
 """What tests of the read path share: tasks made by hand, viewers that count, and streams read as events."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from django.core.cache import caches
 
 from tasks_app import wakeups
-from tasks_app.hub import Hub
-from tasks_app.state import Report, Snapshot
+from tasks_app.hub import Hub, _hubs
+from tasks_app.state import Report, Snapshot, Version
 from tasks_app.store import Store, get_store
 from tasks_app.watch import Watch
 from tests.waiting import DEADLINE, wait_until
@@ -42,20 +42,25 @@ def report(snapshot: Snapshot, current: float) -> Snapshot:
 
 
 def put(*snapshots: Snapshot) -> None:
-    """Store snapshots as the flusher does: in one go, and with the word that they changed."""
+    """Store snapshots as the flusher does: in one go, and this process is given them."""
+    wakeups.publish(put_silently(*snapshots))
+
+
+def put_elsewhere(*snapshots: Snapshot) -> None:
+    """Store snapshots as another process does that a layer connects to this one."""
     put_silently(*snapshots)
-    wakeups.publish([snapshot.task_id for snapshot in snapshots])
+    tell_changed(*(snapshot.task_id for snapshot in snapshots))
 
 
-def put_silently(*snapshots: Snapshot) -> None:
+def put_silently(*snapshots: Snapshot) -> Mapping[str, Version]:
     """Store snapshots as another process does: nobody here is told."""
-    Store(caches.create_connection("default")).save(snapshots)
+    return Store(caches.create_connection("default")).save(snapshots).versions
 
 
-def put_text(task_id: str, text: object) -> None:
-    """Store anything at all where the snapshot of a task should be, and say that it changed."""
-    save_text(task_id, text)
-    wakeups.publish([task_id])
+def tell_changed(*task_ids: str) -> None:
+    """Say that tasks changed, as a layer does: they must be read."""
+    for hub in [hub for loop, hub in list(_hubs.items()) if not loop.is_closed()]:
+        hub._loop.call_soon_threadsafe(hub._mark_stale, task_ids)
 
 
 def save_text(task_id: str, text: object) -> None:
