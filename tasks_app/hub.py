@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
 from weakref import WeakSet
@@ -32,6 +33,8 @@ class Hub:
         self._settings = get_settings()
         self._watches: dict[str, Watch] = {}
         self._stale: set[str] = set()
+        #: What this process has stored and was not looked at yet: the threads that store it append to this.
+        self._arrived: deque[Mapping[str, Version]] = deque()
         #: Tasks of which this process has stored something since the last read began, which may be older than that.
         self._taken_over: set[str] = set()
         self._read_since_sweep: set[str] = set()
@@ -106,16 +109,23 @@ class Hub:
 
     def _on_change(self, versions: Mapping[str, Version]) -> None:
         """Runs in the thread that wrote the tasks."""
-        if watched := [version for task_id, version in versions.items() if task_id in self._watches]:
+        if watched := {task_id: version for task_id, version in versions.items() if task_id in self._watches}:
+            self._arrived.append(watched)
             try:
-                self._loop.call_soon_threadsafe(self._take_over, watched)
+                self._loop.call_soon_threadsafe(self._take_over)
             except RuntimeError:  # the loop is closed, and with it every stream
                 wakeups.ignore(self._on_change)
 
-    def _take_over(self, versions: Iterable[Version]) -> None:
-        """Show what this process has just stored: what is at hand need not be read."""
-        for version in versions:
-            watch = self._watches.get(version.snapshot.task_id)
+    def _take_over(self) -> None:
+        """Show what this process has just stored: what is at hand need not be read.
+
+        Of a loop that falls behind the latest is shown, and not one version after the other, ever later.
+        """
+        latest: dict[str, Version] = {}
+        while self._arrived:
+            latest |= self._arrived.popleft()
+        for task_id, version in latest.items():
+            watch = self._watches.get(task_id)
             if watch is not None and watch.log is not None:
                 self._mark_stale([watch.task_id])  # lines must be read, and no snapshot runs ahead of its lines
             elif watch is not None:

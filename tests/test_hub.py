@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -102,6 +102,15 @@ async def test_change_that_this_process_has_stored_is_shown_without_a_read(cache
     put(report(make_running(), 10))
     await until(lambda: watching.seen == [("t1", "3")], "the viewer was told")
     assert cache.take_reads() == []
+
+
+async def test_loop_that_falls_behind_shows_the_latest_of_what_this_process_has_stored(cache):
+    put(make_running())
+    watching = await watch("t1")
+    for current in (10, 20, 30):  # this thread is that of the loop: it gets no turn in between
+        put(later := replace(report(make_running(), current), seq=current))
+    await until(lambda: watching.view.snapshot == later, "the last one was shown")
+    assert watching.seen == [("t1", "30")]
 
 
 async def test_streams_that_open_together_share_one_read(cache):
