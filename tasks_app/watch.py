@@ -79,14 +79,15 @@ class Watch:
         assert self.silence.snapshot is not None
         return self._show(self.silence.snapshot)
 
-    def take_over(self, version: Version, *, monotonic: float) -> bool:
-        """Take in what this process has stored, unless something later is known; is there anything new to show?"""
-        snapshot, text = version
+    def is_behind(self, version: Version) -> bool:
+        """Is this later than what is known of the task?"""
         known = self.silence.snapshot
-        if known is not None and _age(snapshot) <= _age(known):
-            return False
-        self.silence.hear(text, monotonic=monotonic, snapshot=snapshot)
-        return self._show(snapshot)
+        return known is None or _age(known) < _age(version.snapshot)
+
+    def take_over(self, version: Version, *, monotonic: float) -> bool:
+        """Take in what this process has stored; is there anything new to show?"""
+        self.silence.hear(version.text, monotonic=monotonic, snapshot=version.snapshot)
+        return self._show(version.snapshot)
 
     def stall(self) -> bool:
         """Show the task as one that gives no sign of life; is that news?"""

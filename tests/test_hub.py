@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -183,6 +184,22 @@ async def test_word_that_comes_late_takes_nothing_back(cache, later):
     put(make_running("t2"))
     await watch("t2")  # by then it was heard
     assert (watching.watches[0].silence._text, watching.seen[-1]) == (latest, ("t1", later(earlier).event_id))
+
+
+@pytest.mark.parametrize(
+    ("known", "stored"),
+    [
+        (replace(make_running(), seq=50), replace(make_running(), created_at=NOW + timedelta(hours=1))),
+        (replace(make_running(), seq=50), replace(make_running(), seq=7, attempt=2)),
+        (make_running().lost(now=NOW), report(make_running(), 10)),
+    ],
+    ids=["the cache was emptied", "another process goes on with the attempt before", "it was taken for lost"],
+)
+async def test_task_that_this_process_begins_anew_is_shown_though_its_seq_is_no_later(cache, known, stored):
+    put_silently(known)
+    watching = await watch("t1")
+    put(stored)
+    await until(lambda: watching.view.snapshot == stored, "what is stored was shown")
 
 
 async def test_read_that_was_under_way_takes_back_nothing_that_this_process_has_stored(remote_cache):
