@@ -193,7 +193,7 @@ class Hub:
         else:
             self._failures.clear()
             if not is_sweep:
-                self._read_since_sweep |= task_ids
+                self._read_since_sweep |= task_ids - self._taken_over
 
     def _fail(self, error: Exception, task_ids: set[str], batch: "asyncio.Future[None] | None") -> None:
         """Whatever a cache raises: streams stay open, and the tasks are read again."""

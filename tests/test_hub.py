@@ -34,6 +34,7 @@ from tests.viewers import (
     tell_changed,
     until,
 )
+from tests.waiting import wait_until
 
 #: So long that no sweep falls into a test.
 NEVER = 3600
@@ -211,6 +212,26 @@ async def test_read_that_was_under_way_takes_back_nothing_that_this_process_has_
     put_elsewhere(make_running("t2"))
     await watch("t2")  # by then the read has ended
     assert watching.seen == [("t1", "3")]
+
+
+async def test_read_that_was_not_used_is_made_up_for_by_the_next_sweep(remote_cache):
+    put(make_running())
+    watching = await watch("t1")
+    await watching.hub._read(is_sweep=True)
+    earlier = report(make_running(), 10)
+    versions = put_silently(earlier)
+
+    def be_late() -> None:
+        wakeups.publish(versions)
+        wait_until(lambda: watching.seen == [("t1", "3")], "the late word was heard")
+
+    remote_cache.after_read = be_late
+    put_elsewhere(report(earlier, 20))
+    put_elsewhere(make_running("t2"))
+    await until(lambda: watching.seen, "the viewer was told")
+    await watch("t2")  # by then the read has ended
+    await watching.hub._read(is_sweep=True)
+    assert watching.seen == [("t1", "3"), ("t1", "4")]
 
 
 async def test_change_from_another_thread_is_seen_without_a_sweep(cache):
