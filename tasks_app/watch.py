@@ -7,7 +7,7 @@ from weakref import WeakSet
 from . import sse
 from .log import Log
 from .silence import Silence
-from .state import Snapshot, Version
+from .state import Snapshot, Version, format_time
 
 
 class Viewer(Protocol):
@@ -77,7 +77,7 @@ class Watch:
         if not self.silence.hear(text, monotonic=monotonic):
             return False
         assert self.silence.snapshot is not None
-        return self._show(self.silence.snapshot)
+        return not self._has_shown_later(self.silence.snapshot) and self._show(self.silence.snapshot)
 
     def is_behind(self, version: Version) -> bool:
         """Is this later than what is known of the task?"""
@@ -93,6 +93,13 @@ class Watch:
         """Show the task as one that gives no sign of life; is that news?"""
         return self.view is not None and self._show(self.view.snapshot.as_stalled())
 
+    def _has_shown_later(self, snapshot: Snapshot) -> bool:
+        """Is this from before what is shown of the same attempt, as what a replica tells that lags behind?"""
+        if self.view is None or snapshot.is_terminal:
+            return False
+        shown = self.view.snapshot
+        return snapshot.seq < shown.seq and _identify_attempt(snapshot) == _identify_attempt(shown)
+
     def _show(self, snapshot: Snapshot) -> bool:
         if self.view is not None and self.view.event_id == snapshot.event_id:
             return False
@@ -102,6 +109,10 @@ class Watch:
 
 def _age(snapshot: Snapshot) -> tuple[int, int, int]:
     return snapshot.seq, snapshot.logged, snapshot.beat or 0
+
+
+def _identify_attempt(snapshot: Snapshot) -> tuple[int, str | None]:
+    return snapshot.attempt, format_time(snapshot.created_at)  # which is stored to the millisecond
 
 
 def _without_id(frame: bytes) -> bytes:

@@ -214,6 +214,17 @@ async def test_read_that_was_under_way_takes_back_nothing_that_this_process_has_
     assert watching.seen == [("t1", "3")]
 
 
+async def test_read_from_a_replica_that_lags_takes_back_nothing_that_this_process_has_stored(cache):
+    earlier = report(replace(make_running(), created_at=NOW + timedelta(microseconds=1)), 10)
+    put(earlier)
+    watching = await watch("t1")
+    put(report(earlier, 20))
+    await until(lambda: watching.seen == [("t1", "4")], "the viewer was told")
+    put_elsewhere(earlier)
+    await until(lambda: watching.watches[0].silence._text == earlier.to_json(), "the earlier one was read")
+    assert (watching.seen, watching.view.snapshot.progress) == ([("t1", "4")], 20)
+
+
 async def test_read_that_was_not_used_is_made_up_for_by_the_next_sweep(remote_cache):
     put(make_running())
     watching = await watch("t1")
