@@ -107,8 +107,8 @@ class Watch:
         return True
 
 
-def _age(snapshot: Snapshot) -> tuple[int, int, int]:
-    return snapshot.seq, snapshot.logged, snapshot.beat or 0
+def _age(snapshot: Snapshot) -> tuple[int, int]:
+    return snapshot.seq, snapshot.logged
 
 
 def _identify_attempt(snapshot: Snapshot) -> tuple[int, str | None]:

@@ -56,6 +56,14 @@ def test_thread_ends_when_it_was_idle_and_begins_again(live_flusher):
     wait_until(lambda: read("t2") is not None, "a new thread wrote the next task")
 
 
+def test_thread_lets_go_of_the_connections_that_its_cache_has_opened_in_it(live_flusher, monkeypatch):
+    threads: list[str] = []
+    monkeypatch.setattr(get_store(), "close_old_connections", lambda: threads.append(threading.current_thread().name))
+    begin(live_flusher).succeed()
+    wait_until(lambda: threads, "they were looked at")
+    assert set(threads) == {"tasks_app-flusher"}
+
+
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 14, "SWEEP_INTERVAL": 0.01})
 def test_end_does_not_wait_for_flush_interval(live_flusher):
     progress = begin(live_flusher)

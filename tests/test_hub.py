@@ -106,6 +106,15 @@ async def test_change_that_this_process_has_stored_is_shown_without_a_read(cache
     assert cache.take_reads() == []
 
 
+async def test_lines_that_nobody_looks_at_cost_no_read(cache):
+    put(make_running())
+    watching = await watch("t1")
+    cache.take_reads()
+    put(later := make_running().having_logged(1))
+    await until(lambda: watching.watches[0].logged == later.logged, "it was taken over")
+    assert (cache.take_reads(), watching.seen) == ([], [])
+
+
 async def test_loop_that_falls_behind_shows_the_latest_of_what_this_process_has_stored(cache):
     put(make_running())
     watching = await watch("t1")
@@ -206,12 +215,13 @@ async def test_task_that_this_process_begins_anew_is_shown_though_its_seq_is_no_
 async def test_read_that_was_under_way_takes_back_nothing_that_this_process_has_stored(remote_cache):
     put(make_running())
     watching = await watch("t1")
-    remote_cache.after_read = lambda: put(report(make_running(), 10))
-    tell_changed("t1")
+    failed = make_running().failed("ValueError", now=NOW)
+    remote_cache.after_read = lambda: put(failed.begun(now=NOW))
+    put_elsewhere(failed)
     await until(lambda: watching.seen, "the viewer was told")
     put_elsewhere(make_running("t2"))
     await watch("t2")  # by then the read has ended
-    assert watching.seen == [("t1", "3")]
+    assert watching.seen == [("t1", "4")]
 
 
 async def test_read_from_a_replica_that_lags_takes_back_nothing_that_this_process_has_stored(cache):
@@ -223,6 +233,14 @@ async def test_read_from_a_replica_that_lags_takes_back_nothing_that_this_proces
     put_elsewhere(earlier)
     await until(lambda: watching.watches[0].silence._text == earlier.to_json(), "the earlier one was read")
     assert (watching.seen, watching.view.snapshot.progress) == ([("t1", "4")], 20)
+
+
+async def test_end_that_is_read_is_shown_though_it_came_of_an_earlier_version(cache):
+    """The cache server has started with an old dump, and nobody wrote the task any more."""
+    put(replace(make_running(), seq=50))
+    watching = await watch("t1")
+    put_elsewhere(lost := make_running().lost(now=NOW))
+    await until(lambda: watching.seen == [("t1", lost.event_id)], "the end was shown")
 
 
 async def test_read_that_was_not_used_is_made_up_for_by_the_next_sweep(remote_cache):
@@ -243,6 +261,20 @@ async def test_read_that_was_not_used_is_made_up_for_by_the_next_sweep(remote_ca
     await watch("t2")  # by then the read has ended
     await watching.hub._read(is_sweep=True)
     assert watching.seen == [("t1", "3"), ("t1", "4")]
+
+
+async def test_viewer_that_fails_does_not_keep_the_news_from_others(cache, caplog):
+    class Failing(CountingViewer):
+        def notify(self, watch: Watch) -> None:
+            super().notify(watch)
+            raise RuntimeError("no")
+
+    put(make_running())
+    watching = [await watch("t1", viewer=Failing()) for _ in range(3)]
+    caplog.clear()
+    put(report(make_running(), 10))
+    await until(lambda: all(one.seen for one in watching), "every viewer was told")
+    await until(lambda: caplog.text.count("task t1: a viewer could not be told of it") == 3, "all three were logged")
 
 
 async def test_change_from_another_thread_is_seen_without_a_sweep(cache):
