@@ -125,17 +125,18 @@ class Hub:
         while self._arrived:
             latest |= self._arrived.popleft()
         for task_id, version in latest.items():
-            watch = self._watches.get(task_id)
-            if watch is None:
-                continue
-            # Lines must be read, and no snapshot runs ahead of its lines. And what is not later than what is known may
-            # hold all the same: the task was begun anew, or is written by another process, too.
-            if watch.log is not None or not watch.is_behind(version):
-                self._mark_stale([task_id])
-                continue
-            self._taken_over.add(task_id)
-            if watch.take_over(version, monotonic=time.monotonic()):
-                self._notify(watch, watch.viewers)
+            if (watch := self._watches.get(task_id)) is not None:
+                self._take_over_one(watch, version)
+
+    def _take_over_one(self, watch: Watch, version: Version) -> None:
+        # Lines must be read, and no snapshot runs ahead of its lines. And what is not later than what is known may
+        # hold all the same: the task was begun anew, or is written by another process, too.
+        if watch.log is not None or not watch.is_behind(version):
+            self._mark_stale([watch.task_id])
+            return
+        self._taken_over.add(watch.task_id)
+        if watch.take_over(version, monotonic=time.monotonic()):
+            self._notify(watch, watch.viewers)
 
     def _mark_stale(self, task_ids: Iterable[str]) -> None:
         self._stale |= self._watches.keys() & set(task_ids)

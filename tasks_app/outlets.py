@@ -6,7 +6,7 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-#: The bytes that asyncio's and uvloop's transports hold before they ask whoever writes to pause.
+#: The bytes that asyncio's and uvloop's transports hold by default before they ask whoever writes to pause.
 HIGH_WATER = 65536
 
 
