@@ -55,6 +55,10 @@ def measure_viewers(viewers: int, seconds: float) -> Iterator[Figure]:
         # CPython keeps most of what it once had for the next to come.
         kept, most = server.get_memory() - idle, server.get_peak_memory() - idle
         yield Figure(f"memory kept after {what}", kept / 1e6, "MB", "at the most", most / 1e6)
+        with Readers(server.port) as readers:
+            readers.open([server.start_pulse(interval=INTERVAL)] * viewers)
+        again = server.get_peak_memory() - idle
+        yield Figure(f"memory at the most with {viewers:,} viewers more", again / 1e6, "MB", "before", most / 1e6)
 
 
 def measure_tasks(tasks: int, seconds: float) -> Iterator[Figure]:
