@@ -31,8 +31,8 @@ class Pace:
             return replace(self, value=value)
         keep = math.exp(-interval / self.window)
         speed = min(value - self.value, _LARGEST) / interval
-        return replace(
-            self,
+        return type(self)(
+            window=self.window,
             value=value,
             time=time,
             elapsed=self.elapsed + interval,

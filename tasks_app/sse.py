@@ -23,8 +23,7 @@ HEARTBEAT_EVENT = b"event: heartbeat\ndata: {}\n\n"
 
 def encode_event(data: Mapping[str, Any], *, event: str | None = None, event_id: str | None = None) -> bytes:
     """Return one event whose data is one line of ASCII JSON, so that no text in it can break the frame."""
-    head = (f"id: {event_id}\n" if event_id is not None else "") + (f"event: {event}\n" if event else "")
-    return f"{head}data: {encode_json(data)}\n\n".encode("ascii")
+    return _encode(encode_json(data), event=event, event_id=event_id)
 
 
 def encode_retry(milliseconds: int) -> bytes:
@@ -32,14 +31,14 @@ def encode_retry(milliseconds: int) -> bytes:
     return b"retry: %d\n\n" % milliseconds
 
 
-def encode_snapshot(snapshot: Snapshot) -> bytes:
-    """Return the unnamed event that carries a snapshot."""
-    return encode_event(snapshot.to_wire(), event_id=snapshot.event_id)
+def encode_snapshot(snapshot: Snapshot, wire: str | None = None) -> bytes:
+    """Return the unnamed event that carries a snapshot; `wire` is its text for viewers, where that was made before."""
+    return _encode(wire or encode_json(snapshot.to_wire()), event_id=snapshot.event_id)
 
 
-def encode_end(snapshot: Snapshot) -> bytes:
+def encode_end(snapshot: Snapshot, wire: str | None = None) -> bytes:
     """Return the event that ends the stream of one task: its terminal snapshot again."""
-    return encode_event(snapshot.to_wire(), event="end", event_id=snapshot.event_id)
+    return _encode(wire or encode_json(snapshot.to_wire()), event="end", event_id=snapshot.event_id)
 
 
 def encode_id(event_id: str) -> bytes:
@@ -67,3 +66,8 @@ def encode_all_ended(states: Mapping[str, int]) -> bytes:
         "states": states,
     }
     return encode_event(data, event="end", event_id=END_ID)
+
+
+def _encode(text: str, *, event: str | None = None, event_id: str | None = None) -> bytes:
+    head = (f"id: {event_id}\n" if event_id is not None else "") + (f"event: {event}\n" if event else "")
+    return f"{head}data: {text}\n\n".encode("ascii")

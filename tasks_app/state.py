@@ -275,7 +275,7 @@ class Snapshot:
 
     def to_json(self) -> str:
         """Return the text that is stored: what viewers see, and the private fields."""
-        return encode_json(self.to_wire() | {name: getattr(self, name) for name in _PRIVATE_FIELDS})
+        return Version.of(self).text
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -315,10 +315,18 @@ class Snapshot:
 
 
 class Version(NamedTuple):
-    """A snapshot, and the text that is stored of it."""
+    """A snapshot with its texts, made once: what viewers see, and what is stored, with the private fields."""
 
     snapshot: Snapshot
+    wire: str
     text: str
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Self:
+        """Return a snapshot with its texts."""
+        wire = encode_json(snapshot.to_wire())
+        private = encode_json({name: getattr(snapshot, name) for name in _PRIVATE_FIELDS})
+        return cls(snapshot, wire, f"{wire[:-1]},{private[1:]}")
 
 
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))

@@ -90,7 +90,7 @@ class Store:
         for snapshot in snapshots:
             key = _task_key(snapshot.task_id)
             ids[key] = snapshot.task_id
-            versions[snapshot.task_id] = version = Version(snapshot, snapshot.to_json())
+            versions[snapshot.task_id] = version = Version.of(snapshot)
             by_ttl.setdefault(_time_to_live(snapshot), {})[key] = version.text
         refused = {ids[key] for ttl, texts in by_ttl.items() for key in self._cache.set_many(texts, ttl)}
         return Saved({task_id: version for task_id, version in versions.items() if task_id not in refused}, refused)

@@ -27,17 +27,18 @@ class View:
         ValueError, RecursionError: the snapshot holds what is not JSON.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, wire: str | None = None) -> None:
         self.snapshot = snapshot
+        self._wire = wire
         self.event_id = snapshot.event_id
         self.is_terminal = snapshot.is_terminal
         #: The unnamed event.
-        self.frame = sse.encode_snapshot(snapshot)
+        self.frame = sse.encode_snapshot(snapshot, wire)
 
     @cached_property
     def end_frame(self) -> bytes:
         """The event that ends a stream."""
-        return sse.encode_end(self.snapshot)
+        return sse.encode_end(self.snapshot, self._wire)
 
     @cached_property
     def data(self) -> bytes:
@@ -87,7 +88,7 @@ class Watch:
     def take_over(self, version: Version, *, monotonic: float) -> bool:
         """Take in what this process has stored; is there anything new to show?"""
         self.silence.hear(version.text, monotonic=monotonic, snapshot=version.snapshot)
-        return self._show(version.snapshot)
+        return self._show(version.snapshot, version.wire)
 
     def stall(self) -> bool:
         """Show the task as one that gives no sign of life; is that news?"""
@@ -100,10 +101,10 @@ class Watch:
         shown = self.view.snapshot
         return snapshot.seq < shown.seq and _identify_attempt(snapshot) == _identify_attempt(shown)
 
-    def _show(self, snapshot: Snapshot) -> bool:
+    def _show(self, snapshot: Snapshot, wire: str | None = None) -> bool:
         if self.view is not None and self.view.event_id == snapshot.event_id:
             return False
-        self.view = View(snapshot)
+        self.view = View(snapshot, wire)
         return True
 
 

@@ -180,6 +180,17 @@ async def test_change_that_is_read_is_seen_though_it_was_stored_while_the_read_b
     await until(lambda: watching.view.snapshot.progress == 20, "the last change was seen")
 
 
+@pytest.mark.parametrize("change", [lambda one: report(one, 10), lambda one: one.succeeded({"n": 1}, now=NOW)])
+async def test_what_is_taken_over_is_shown_as_what_is_read(cache, change):
+    put(make_running("t1", owner="7"), make_running("t2", owner="7"))
+    taken_over, read = await watch("t1"), await watch("t2")
+    put(change(make_running("t1", owner="7")))
+    put_elsewhere(change(make_running("t2", owner="7")))
+    await until(lambda: taken_over.seen and read.seen, "both were shown")
+    for name in ("frame", "end_frame", "data", "end_data"):
+        assert getattr(taken_over.view, name) == getattr(read.view, name).replace(b"t2", b"t1")
+
+
 @pytest.mark.parametrize("later", [lambda one: report(one, 10), Snapshot.beating, lambda one: one.having_logged(1)])
 async def test_word_that_comes_late_takes_nothing_back(cache, later):
     """A sweep may read what this process has stored before the hub is given what was stored before that."""

@@ -15,6 +15,7 @@ from tasks_app.state import (
     Snapshot,
     Stage,
     State,
+    Version,
     encode_json,
     floor_percent,
     format_time,
@@ -464,6 +465,12 @@ def test_stored_text_round_trips(status, unit, meta, result, owner, names):
         assert "\n" not in text
         assert Snapshot.from_json(text).to_json() == text
         assert json.loads(Snapshot.from_json(text).to_json()) == json.loads(text)
+
+
+def test_stored_text_is_what_viewers_see_and_the_private_fields():
+    version = Version.of(make_queued(owner="7", runner="celery").begun(now=NOW).having_logged(7))
+    assert version.text == version.wire[:-1] + ',"owner":"7","beat":1,"runner":"celery","logged":7}'
+    assert json.loads(version.wire) == version.snapshot.to_wire()
 
 
 def test_log_is_no_public_change():

@@ -27,7 +27,7 @@ def listen() -> Iterator[Callable[[wakeups.Listener], None]]:
 
 
 def make_versions(*task_ids: str) -> dict[str, Version]:
-    return {task_id: Version(make_running(task_id), "") for task_id in task_ids}
+    return {task_id: Version.of(make_running(task_id)) for task_id in task_ids}
 
 
 def test_every_listener_hears_of_every_task(listen):
