@@ -13,7 +13,7 @@ HIGH_WATER = 65536
 class Outlet:
     """`send` for one request, through which a stream may also send by itself.
 
-    A frame then wakes no task, and passes through no layer of Django: that is a quarter of its cost, or half of it.
+    A frame then wakes no task, and passes through no layer of Django: that is three tenths of its cost, or half of it.
     """
 
     __slots__ = ("_send",)
