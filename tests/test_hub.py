@@ -372,6 +372,19 @@ def test_event_loop_that_is_closed_is_forgotten():
     assert hub._on_change not in wakeups._listeners
 
 
+def test_event_loop_that_is_closed_in_a_hurry_is_told_of_changes_no_more(cache):
+    running = make_running()
+    put(running)
+    loop = asyncio.new_event_loop()
+    hub = loop.run_until_complete(watch("t1")).hub
+    hub._reader._log_destroy_pending = False
+    loop.close()  # which leaves the reader no time to end
+    assert hub._on_change in wakeups._listeners
+    put(report(running, 1))
+    assert hub._on_change not in wakeups._listeners
+    del _hubs[loop]
+
+
 # A cache that fails
 
 
