@@ -116,6 +116,7 @@ class Stub:
         self.is_down = False
         self.snapshots: dict[str, Mapping[str, Any]] = {}
         self.cancel_answer: tuple[int, Mapping[str, Any]] = (202, {})
+        self.refused_token: str | None = None
         self.streams: list[StubStream] = []
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
 
@@ -149,7 +150,8 @@ class Stub:
         if parts.path == "/task-progress":
             self._stream(handler, parts.query)
         elif parts.path.endswith("/cancel"):
-            status, body = self.cancel_answer
+            is_refused = handler.headers["X-CSRFToken"] == self.refused_token
+            status, body = (403, {}) if is_refused else self.cancel_answer
             handler.reply(status, "application/json", json.dumps(body).encode())
         elif parts.path.startswith("/tasks/"):
             snapshot = self.snapshots.get(parts.path.removeprefix("/tasks/"))

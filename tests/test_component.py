@@ -398,6 +398,17 @@ def test_token_may_stand_in_the_page(stub: Stub, page: Page, head):
     assert stub.find_requests("POST", "/tasks/t/cancel")[0]["X-CSRFToken"] == "from the page"
 
 
+def test_token_in_the_page_is_sent_where_that_of_the_cookie_is_refused(browser: Browser, stub: Stub):
+    with open_tab(browser, expected_errors=("403",)) as page:
+        page.context.add_cookies([{"name": "csrftoken", "value": "left over", "url": stub.url}])
+        stub.refused_token = "left over"
+        stub.show(page, '<input name="csrfmiddlewaretoken" value="from the page">', make_component("cancel"))
+        page.locator("task-progress").evaluate("element => element.cancel()")
+        sent = [headers["X-CSRFToken"] for headers in stub.find_requests("POST", "/tasks/t/cancel")]
+        assert sent == ["left over", "from the page"]
+        expect(page.get_by_role("button", name="Cancelling…")).to_be_visible()
+
+
 def test_refused_cancel_says_why_and_can_be_tried_again(browser: Browser, stub: Stub):
     with open_tab(browser, expected_errors=("403",)) as page:
         page.add_init_script(EVENTS)

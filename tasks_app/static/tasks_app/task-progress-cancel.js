@@ -92,9 +92,8 @@ export class CancelButton {
  */
 export async function postCancel(base, taskId) {
   const url = `${base}tasks/${encodeURIComponent(taskId)}/cancel`;
-  const headers = { Accept: "application/json", "X-CSRFToken": readCsrfToken() };
   try {
-    const response = await fetch(url, { method: "POST", headers });
+    const response = await postWithToken(url);
     if (response.ok || response.status === 409) {
       return ""; // 409: it has ended in the meantime
     }
@@ -104,9 +103,22 @@ export async function postCancel(base, taskId) {
   }
 }
 
-// Django's cookie, or what a page holds where scripts may not read that.
-function readCsrfToken() {
+// Which token holds, only the server can tell: a cookie may be left over from other settings, or be another site's, and
+// what stands in a page is out of date when the reader has logged in since.
+async function postWithToken(url) {
+  let response;
+  for (const token of readCsrfTokens()) {
+    response = await fetch(url, { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token } });
+    if (response.status !== 403) {
+      break;
+    }
+  }
+  return response;
+}
+
+function readCsrfTokens() {
   const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
   const element = document.querySelector("[name=csrfmiddlewaretoken], meta[name=csrf-token]");
-  return cookie ?? element?.value ?? element?.content ?? "";
+  const tokens = [cookie, element?.value ?? element?.content].filter(Boolean);
+  return tokens.length ? tokens : [""];
 }
