@@ -51,6 +51,7 @@ def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(running_site: Site) -> Site:
+    running_site.wait_until_free()  # the page of the test before may just have been closed
     clear_tasks(running_site)
     return running_site
 
