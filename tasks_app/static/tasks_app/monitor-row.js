@@ -4,8 +4,9 @@ import { describeRow, isIndeterminate } from "./monitor-describe.js";
 import { nameState, setText, setTime, stamp } from "./monitor-dom.js";
 import { CancelButton, postCancel } from "./task-progress-cancel.js";
 import { describeName } from "./task-progress-describe.js";
-import { follow, hasEnded } from "./task-progress-stream.js";
+import { follow } from "./task-progress-stream.js";
 import { say, texts } from "./task-progress-texts.js";
+import { hasEnded } from "./task-progress-topics.js";
 
 export class Row {
   #page;

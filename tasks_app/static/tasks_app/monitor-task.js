@@ -3,7 +3,7 @@
 import { describeTook } from "./monitor-describe.js";
 import { make, nameState, readWords, setText, setTime, stamp } from "./monitor-dom.js";
 import { findUrl } from "./task-progress-dom.js";
-import { hasEnded } from "./task-progress-stream.js";
+import { hasEnded } from "./task-progress-topics.js";
 import { getFormatter, say, texts } from "./task-progress-texts.js";
 
 const TIMES = ["created_at", "started_at", "finished_at", "updated_at"];

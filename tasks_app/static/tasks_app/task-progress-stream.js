@@ -3,6 +3,8 @@
 // What arrives are whole snapshots, so a new stream needs no history: it is opened beside the old one, which stays until
 // the new one has spoken. Where no stream gets through, the tasks are polled until one does.
 
+import { makeParameters, Topics } from "./task-progress-topics.js";
+
 const MAX_TASKS = 100; // what the server allows on one stream
 const MAX_STREAMS = 3; // browsers open six connections to a host, and cancelling needs one, too: what is beyond is polled
 const MAX_QUERY = 6000; // characters; proxies refuse long addresses
@@ -19,10 +21,7 @@ const HELD_BACK_MS = 60_000; // until the next try of a stream that something ho
 const POLL_MS = 2000;
 const POLL_HIDDEN_MS = 15_000;
 const POLL_EACH_MS = 100; // pages with many tasks poll each of them less often
-const POLLS_AT_ONCE = 4;
 const HIDDEN_MS = 15_000; // a hidden tab then lets go of its stream: those six connections are for all tabs
-
-const TERMINAL = ["succeeded", "failed", "cancelled", "lost"];
 
 const connections = new Set();
 let isHidden = false;
@@ -44,11 +43,6 @@ export function follow(base, taskId, options, follower) {
   return () => connection.remove(taskId, follower);
 }
 
-/** Is this the snapshot of a task that has ended? */
-export function hasEnded({ state }) {
-  return TERMINAL.includes(state);
-}
-
 function findConnection(base, taskId, options) {
   const candidates = [...connections].filter((connection) => connection.base === base);
   return (
@@ -58,15 +52,13 @@ function findConnection(base, taskId, options) {
 }
 
 class Connection {
-  #topics = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isDone}
+  #topics = new Topics();
   #source = null; // the stream that has spoken
   #candidate = null; // the one that has not yet; it will replace the other
   #url = ""; // of the newer of both
-  #transport = "connecting";
   #openedAt = 0;
   #spokeAt = 0;
   #heardAt = 0;
-  #newsCount = 0;
   #failures = 0;
   #patience = 3 * HEARTBEAT_MS;
   #timers = {};
@@ -81,27 +73,17 @@ class Connection {
   }
 
   hasRoom(taskId, options) {
-    const isFull = this.#live.length >= MAX_TASKS;
+    const isFull = this.#topics.live.length >= MAX_TASKS;
     return !isFull && this.#makeQuery().length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
-  add(taskId, { token, logs }, follower) {
-    const topic = this.#topics.get(taskId) ?? { taskId, followers: new Set(), snapshot: null, isDone: false };
-    this.#topics.set(taskId, topic);
-    topic.followers.add(follower);
-    topic.token = token ?? topic.token;
-    topic.logs ||= logs;
-    topic.parameters = makeParameters(taskId, topic);
-    topic.isDone &&= topic.snapshot !== null && hasEnded(topic.snapshot); // what was missing is asked for again
-    follower.carry(this.#transport);
-    if (topic.snapshot) {
-      follower.show(topic.snapshot);
-    }
+  add(taskId, options, follower) {
+    this.#topics.add(taskId, options, follower);
     this.#set("sync", () => this.#sync(), 0);
   }
 
   remove(taskId, follower) {
-    this.#topics.get(taskId)?.followers.delete(follower);
+    this.#topics.remove(taskId, follower);
     this.#set("sync", () => this.#sync(), 0); // an element that was only moved is back by then
   }
 
@@ -133,12 +115,8 @@ class Connection {
     this.#stopPolling();
   }
 
-  get #live() {
-    return [...this.#topics.values()].filter((topic) => !topic.isDone);
-  }
-
   get isLive() {
-    return this.#live.length > 0;
+    return this.#topics.live.length > 0;
   }
 
   get #mayStream() {
@@ -150,14 +128,14 @@ class Connection {
   }
 
   #makeQuery() {
-    return ["heartbeat=event", ...this.#live.map((topic) => topic.parameters)].join("&");
+    return ["heartbeat=event", ...this.#topics.live.map((topic) => topic.parameters)].join("&");
   }
 
   #sync() {
-    this.#topics.forEach(({ followers }, taskId) => followers.size || this.#topics.delete(taskId));
+    this.#topics.prune();
     if (!this.isLive) {
       this.freeze();
-      if (!this.#topics.size) {
+      if (this.#topics.isEmpty) {
         connections.delete(this);
       }
     } else if (isHidden) {
@@ -168,7 +146,7 @@ class Connection {
   }
 
   #makeUrl() {
-    const logs = this.#live.some((topic) => topic.logs) ? "&logs=1" : "";
+    const logs = this.#topics.live.some((topic) => topic.logs) ? "&logs=1" : "";
     return `${this.base}task-progress?${this.#makeQuery()}${logs}`;
   }
 
@@ -187,12 +165,12 @@ class Connection {
     this.#openedAt = Date.now();
     const source = (this.#candidate = new EventSource(this.#url));
     this.#set("firstByte", () => this.#giveUpOnStream(), FIRST_BYTE_MS);
-    source.onmessage = (event) => this.#hear(source, () => this.#show(JSON.parse(event.data)));
+    source.onmessage = (event) => this.#hear(source, () => this.#topics.show(JSON.parse(event.data)));
     source.onerror = () => this.#lose(source, source.readyState === EventSource.CLOSED);
     for (const [name, take] of Object.entries({
       heartbeat: (data, gap) => (this.#patience = 3 * Math.max(gap, HEARTBEAT_MS)),
-      log: (data) => this.#log(data),
-      missing: (data) => this.#miss(this.#topics.get(data.task_id)),
+      log: (data) => this.#topics.log(data),
+      missing: (data) => this.#topics.miss(data),
       end: () => this.#finish(source),
     })) {
       source.addEventListener(name, (event) => this.#hear(source, (gap) => take(JSON.parse(event.data), gap)));
@@ -221,7 +199,7 @@ class Connection {
     this.#spokeAt = this.#heardAt = Date.now();
     this.#clear("firstByte");
     this.#stopPolling();
-    this.#carry("stream");
+    this.#topics.carry("stream");
     this.#doubt();
   }
 
@@ -229,12 +207,12 @@ class Connection {
   // beginning, a poll now and then tells whether something should have.
   #doubt() {
     const poll = async () => {
-      const [source, known] = [this.#source, this.#newsCount];
+      const [source, known] = [this.#source, this.#topics.newsCount];
       await this.#pollAll(new AbortController().signal);
       if (source !== this.#source || this.#heardAt - this.#spokeAt > BURST_MS) {
         return; // it has spoken in the meantime
       }
-      if (this.#newsCount === known) {
+      if (this.#topics.newsCount === known) {
         this.#doubt();
       } else {
         this.#set("doubt", () => this.#giveUpOnStream(), GRACE_MS);
@@ -261,7 +239,7 @@ class Connection {
     if (isRefused) {
       this.#poll(POLL_MS); // the answer was no stream: each task's own address tells more
     } else if (!this.#source && !this.#poller) {
-      this.#carry("connecting");
+      this.#topics.carry("connecting");
     }
     this.#retry();
   }
@@ -297,40 +275,18 @@ class Connection {
     this.#open();
   }
 
-  #show(snapshot) {
-    const topic = this.#topics.get(snapshot.task_id);
-    if (!topic || topic.isDone || !isNews(snapshot, topic.snapshot)) {
-      return;
-    }
-    this.#newsCount++;
-    topic.snapshot = snapshot;
-    topic.isDone = hasEnded(snapshot);
-    topic.followers.forEach((follower) => follower.show(snapshot));
-  }
-
-  #miss(topic) {
-    if (topic && !topic.isDone) {
-      topic.isDone = true;
-      topic.followers.forEach((follower) => follower.miss());
-    }
-  }
-
-  #log({ task_id: taskId, offset, lines }) {
-    this.#topics.get(taskId)?.followers.forEach((follower) => follower.log(offset, lines));
-  }
-
   #poll(interval) {
     if (this.#poller?.interval === interval) {
       return; // it does so already
     }
     this.#stopPolling();
     const poller = (this.#poller = Object.assign(new AbortController(), { interval }));
-    this.#carry("polling");
+    this.#topics.carry("polling");
     let pause = interval;
     const run = async () => {
       const isReached = await this.#pollAll(poller.signal);
       if (!poller.signal.aborted) {
-        const least = Math.max(interval, POLL_EACH_MS * this.#live.length);
+        const least = Math.max(interval, POLL_EACH_MS * this.#topics.live.length);
         pause = isReached ? least : Math.min(2 * pause, MAX_BACKOFF_MS);
         this.#set("poll", run, pause * (0.75 + Math.random() / 2));
         if (!isHidden && !this.#isOpening && !this.#timers.retry) {
@@ -342,48 +298,17 @@ class Connection {
   }
 
   async #pollAll(signal) {
-    const queue = this.#live;
-    let isReached = true;
-    const work = async () => {
-      for (let topic = queue.shift(); topic && !signal.aborted; topic = queue.shift()) {
-        isReached = (await this.#pollOne(topic, signal)) && isReached;
-      }
-    };
-    await Promise.all(Array.from({ length: POLLS_AT_ONCE }, work));
+    const isReached = await this.#topics.poll(this.base, signal);
     if (!this.isLive) {
       this.freeze(); // all have ended
     }
     return isReached;
   }
 
-  async #pollOne(topic, signal) {
-    const query = topic.token ? `?token=${encodeURIComponent(topic.token)}` : "";
-    try {
-      // "no-cache" asks with the ETag of what the browser has, and takes 304 for an answer.
-      const url = `${this.base}tasks/${encodeURIComponent(topic.taskId)}${query}`;
-      const response = await fetch(url, { cache: "no-cache", signal, headers: { Accept: "application/json" } });
-      if (response.status === 404) {
-        this.#miss(topic);
-      } else if (response.ok) {
-        this.#show(await response.json());
-      }
-      return response.ok || response.status === 404;
-    } catch {
-      return false; // aborted, or the server can't be reached: the next round will tell
-    }
-  }
-
   #stopPolling() {
     this.#poller?.abort();
     this.#poller = null;
     this.#clear("poll");
-  }
-
-  #carry(transport) {
-    if (transport !== this.#transport) {
-      this.#transport = transport;
-      this.#topics.forEach((topic) => topic.followers.forEach((follower) => follower.carry(transport)));
-    }
   }
 
   #close() {
@@ -406,20 +331,6 @@ class Connection {
     clearTimeout(this.#timers[name]);
     delete this.#timers[name];
   }
-}
-
-function makeParameters(taskId, { token }) {
-  const parameters = new URLSearchParams({ task: taskId });
-  if (token) {
-    parameters.append("token", token);
-  }
-  return parameters.toString();
-}
-
-/** A stalled task that stirs has the same `seq` as before. */
-function isNews(snapshot, known) {
-  const isSame = (name) => snapshot[name] === known[name];
-  return !known || (snapshot.seq >= known.seq && !["seq", "state", "stalled"].every(isSame));
 }
 
 let hiddenTimer;

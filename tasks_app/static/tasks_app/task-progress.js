@@ -6,8 +6,9 @@
 import { CancelButton, postCancel } from "./task-progress-cancel.js";
 import { describe, describeName } from "./task-progress-describe.js";
 import { build, findUrl, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
-import { follow, hasEnded } from "./task-progress-stream.js";
+import { follow } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
+import { hasEnded } from "./task-progress-topics.js";
 
 const MAX_LINES = 200;
 const CUT_OFF_MS = 3000; // until a reader is told that news can't come
