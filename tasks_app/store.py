@@ -1,10 +1,8 @@
 """Where the state of tasks lives: one JSON text per task in Django's cache framework."""
 
 import asyncio
-import hashlib
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
@@ -20,15 +18,22 @@ from django.db import close_old_connections
 
 from .conf import get_settings
 from .exceptions import StoreUnavailable
+from .keys import (
+    RECENT_COUNT_KEY,
+    is_task_id,
+    make_attempt_key,
+    make_cancel_key,
+    make_claim_key,
+    make_page_key,
+    make_recent_key,
+    make_task_key,
+)
 from .lazy import Lazy
 from .patience import PATIENCE, Latency, Timed
 from .pool import DaemonExecutor
 from .state import Snapshot, Version
 
 T = TypeVar("T")
-
-#: An id is a part of URLs and of cache keys: printable ASCII without a slash (memcached forbids spaces).
-_TASK_ID = re.compile(r"[!-.0-~]{1,128}")
 
 #: How many tasks can be listed, the latest ones.
 RECENT_TASKS = 1000
@@ -65,11 +70,11 @@ class Store:
         False if the id is taken, which changes nothing.
         """
         ttl = _time_to_live(snapshot) + _seconds(delay)
-        return bool(self._cache.add(_task_key(snapshot.task_id), snapshot.to_json(), ttl))
+        return bool(self._cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), ttl))
 
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
         """Return what is stored of a task that begins; was it asked to stop?"""
-        task, cancel = _task_key(task_id), _cancel_key(task_id)
+        task, cancel = make_task_key(task_id), make_cancel_key(task_id)
         found = self._cache.get_many([task, cancel])
         return (Snapshot.from_json(found[task]) if task in found else None), cancel in found
 
@@ -84,11 +89,11 @@ class Store:
         by_ttl: dict[int, dict[str, str]] = {}
         for task_id, texts in (pages or {}).items():
             for slot, text in texts.items():
-                key = _page_key(task_id, slot)
+                key = make_page_key(task_id, slot)
                 ids[key] = task_id
                 by_ttl.setdefault(_page_time_to_live(), {})[key] = text
         for snapshot in snapshots:
-            key = _task_key(snapshot.task_id)
+            key = make_task_key(snapshot.task_id)
             ids[key] = snapshot.task_id
             versions[snapshot.task_id] = version = Version.of(snapshot)
             by_ttl.setdefault(_time_to_live(snapshot), {})[key] = version.text
@@ -97,12 +102,12 @@ class Store:
 
     def read(self, task_ids: Iterable[str]) -> dict[str, str]:
         """Return the stored text of each task that has one, in one round trip where the cache can do that."""
-        keys = {_task_key(task_id): task_id for task_id in task_ids if is_task_id(task_id)}
+        keys = {make_task_key(task_id): task_id for task_id in task_ids if is_task_id(task_id)}
         return {keys[key]: text for key, text in self._cache.get_many(keys).items()} if keys else {}
 
     def read_pages(self, slots: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         """Return what is stored of the logs of tasks, each page by the task and the slot."""
-        keys = {_page_key(task_id, slot): (task_id, slot) for task_id, slot in slots}
+        keys = {make_page_key(task_id, slot): (task_id, slot) for task_id, slot in slots}
         return {keys[key]: text for key, text in self._cache.get_many(keys).items()} if keys else {}
 
     def get(self, task_id: str) -> Snapshot | None:
@@ -122,7 +127,7 @@ class Store:
         last = self._count_recent(len(snapshots))
         places = range(last - len(snapshots) + 1, last + 1)
         entries = {
-            _recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
+            make_recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
             for place, snapshot in zip(places, snapshots, strict=True)
         }
         if refused := self._cache.set_many(entries, _seconds(get_settings().ACTIVE_TTL)):
@@ -130,28 +135,28 @@ class Store:
 
     def _count_recent(self, number: int) -> int:
         try:
-            return int(self._cache.incr(_RECENT_COUNT, number))
+            return int(self._cache.incr(RECENT_COUNT_KEY, number))
         except ValueError:  # there is no such key yet
-            self._cache.add(_RECENT_COUNT, 0, None)
-            return int(self._cache.incr(_RECENT_COUNT, number))
+            self._cache.add(RECENT_COUNT_KEY, 0, None)
+            return int(self._cache.incr(RECENT_COUNT_KEY, number))
 
     def find_recent(self) -> list[str]:
         """Return the ids of the tasks that are on that list, the newest first."""
-        entries = self._cache.get_many(map(_recent_key, range(RECENT_TASKS)))
+        entries = self._cache.get_many(map(make_recent_key, range(RECENT_TASKS)))
         return list(dict.fromkeys(task_id for _, task_id in sorted(entries.values(), reverse=True)))
 
     def request_cancel(self, task_id: str) -> None:
         """Leave word that the task shall stop; its worker looks for it."""
-        self._cache.set(_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
+        self._cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
 
     def claim_attempt(self, task_id: str, attempt: int) -> None:
         """Leave word for whoever still runs an earlier attempt of a task: it goes on elsewhere."""
-        self._cache.set(_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))
+        self._cache.set(make_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))
 
     def find_words(self, task_ids: Iterable[str]) -> tuple[set[str], dict[str, int]]:
         """Return the words left for the workers of these tasks: which to cancel; the latest attempt of some."""
-        cancels = {_cancel_key(task_id): task_id for task_id in task_ids}
-        attempts = {_attempt_key(task_id): task_id for task_id in cancels.values()}
+        cancels = {make_cancel_key(task_id): task_id for task_id in task_ids}
+        attempts = {make_attempt_key(task_id): task_id for task_id in cancels.values()}
         found = self._cache.get_many([*cancels, *attempts]) if cancels else {}
         return (
             {cancels[key] for key in found.keys() & cancels.keys()},
@@ -160,7 +165,7 @@ class Store:
 
     def find_cancelled(self, task_ids: Iterable[str]) -> set[str]:
         """Return those of the tasks that someone asked to cancel."""
-        keys = {_cancel_key(task_id): task_id for task_id in task_ids}
+        keys = {make_cancel_key(task_id): task_id for task_id in task_ids}
         return {keys[key] for key in self._cache.get_many(keys)} if keys else set()
 
     def claim(self, name: str, text: str) -> str | None:
@@ -169,7 +174,7 @@ class Store:
         Raises:
             StoreUnavailable: the cache refused to store it, without raising.
         """
-        key = _claim_key(name)
+        key = make_claim_key(name)
         for _ in range(2):  # whoever held it may have given it back in between
             if self._cache.add(key, text, CLAIM_TTL):
                 return None
@@ -180,11 +185,11 @@ class Store:
 
     def fulfil(self, name: str, text: str) -> None:
         """Replace the text under a claimed idempotency key by the lasting one."""
-        self._cache.set(_claim_key(name), text, IDEMPOTENCY_TTL)
+        self._cache.set(make_claim_key(name), text, IDEMPOTENCY_TTL)
 
     def release(self, name: str) -> None:
         """Give an idempotency key back."""
-        self._cache.delete(_claim_key(name))
+        self._cache.delete(make_claim_key(name))
 
     def close_old_connections(self) -> None:
         """Let go of what this store has opened in the calling thread, if that must not outlive CONN_MAX_AGE there."""
@@ -261,11 +266,6 @@ def get_store() -> Store:
     return Store(caches.create_connection(get_settings().CACHE))
 
 
-def is_task_id(text: str) -> bool:
-    """Can this be the id of a task?"""
-    return _TASK_ID.fullmatch(text) is not None
-
-
 @lru_cache(maxsize=1)
 def _get_executor() -> DaemonExecutor:
     return DaemonExecutor(max_workers=4, name="tasks_app-store")
@@ -280,33 +280,6 @@ def _without_connections(function: Callable[[], T]) -> T:
         return function()
     finally:
         close_old_connections()
-
-
-def _task_key(task_id: str) -> str:
-    return f"tasks_app:task:{task_id}"
-
-
-_RECENT_COUNT = "tasks_app:recent"
-
-
-def _recent_key(place: int) -> str:
-    return f"tasks_app:recent:{place}"
-
-
-def _page_key(task_id: str, slot: int) -> str:
-    return f"tasks_app:log:{task_id}:{slot}"
-
-
-def _cancel_key(task_id: str) -> str:
-    return f"tasks_app:cancel:{task_id}"
-
-
-def _attempt_key(task_id: str) -> str:
-    return f"tasks_app:attempt:{task_id}"
-
-
-def _claim_key(name: str) -> str:
-    return f"tasks_app:start:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def _time_to_live(snapshot: Snapshot) -> int:

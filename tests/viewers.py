@@ -8,8 +8,9 @@ from django.core.cache import caches
 
 from tasks_app import wakeups
 from tasks_app.hub import Hub, _hubs
+from tasks_app.keys import make_task_key
 from tasks_app.state import Report, Snapshot, Version
-from tasks_app.store import Store, _task_key
+from tasks_app.store import Store
 from tasks_app.watch import Watch
 from tests.waiting import DEADLINE, wait_until
 from tests.wire import Event, EventDecoder
@@ -65,7 +66,7 @@ def tell_changed(*task_ids: str) -> None:
 
 def save_text(task_id: str, text: object) -> None:
     """Store anything at all where the snapshot of a task should be."""
-    caches["default"].set(_task_key(task_id), text)
+    caches["default"].set(make_task_key(task_id), text)
 
 
 async def until(condition: Callable[[], object], what: str, *, deadline: float = DEADLINE) -> None:
