@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import caches
+from playwright.sync_api import Browser
 
 from tasks_app.arrivals import Arrivals
 from tasks_app.ends import Ends
@@ -11,6 +12,7 @@ from tasks_app.flusher import get_flusher
 from tasks_app.recent import get_recent_reader
 from tasks_app.reporter import Progress
 from tests import jobs
+from tests.browser import open_browser
 from tests.doubles import FakeTime, HandFlusher, begin
 from tests.waiting import wait_until
 
@@ -55,3 +57,10 @@ def flusher(time: FakeTime) -> HandFlusher:
 def job(flusher: HandFlusher) -> Progress:
     """A task that runs, and is written when the test says so."""
     return begin(flusher)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser; it has an event loop, beside which no other of the same thread can run."""
+    with open_browser() as running:
+        yield running

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tasks_app.texts import TEXTS
-from tests.browser import find_violations, needs_axe, needs_chromium, open_browser, open_tab
+from tests.browser import find_violations, needs_axe, needs_chromium, open_tab
 from tests.gallery import COMPONENTS, LINES, STAGES
 from tests.servers import ROOT
 from tests.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
@@ -28,12 +28,6 @@ for (const name of ["change", "end", "error"]) {
   });
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import needs_chromium, open_browser, open_tab
+from tests.browser import needs_chromium, open_tab
 from tests.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 from tests.waiting import wait_until
 
@@ -15,12 +15,6 @@ pytestmark = needs_chromium
 ONE = '<task-progress task-id="t"></task-progress>'
 FIRST_BYTE, DOUBT, SILENCE, HIDDEN = 10_000, 20_000, 45_000, 15_000
 HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as running:
-        yield running
 
 
 @pytest.fixture

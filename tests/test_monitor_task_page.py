@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import find_violations, needs_axe, needs_chromium, open_browser
+from tests.browser import find_violations, needs_axe, needs_chromium
 from tests.monitor_jobs import SCRIPT
 from tests.monitor_site import ANA, HIDE, clear_tasks, make_task, make_url, open_staff_tab, put_tasks, run_monitor_site
 from tests.waiting import wait_until
@@ -44,12 +44,6 @@ def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def site(running_site: Site) -> Site:
     clear_tasks(running_site)
     return running_site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as running:
-        yield running
 
 
 @pytest.fixture

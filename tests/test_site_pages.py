@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.browser import find_violations, needs_axe, needs_chromium, open_browser, open_tab
+from tests.browser import find_violations, needs_axe, needs_chromium, open_tab
 from tests.gallery_site import SCENES
 from tests.test_site import DEADLINE, Site, run_site
 
@@ -32,12 +32,6 @@ PATHS = ["/", *(f"/demo/{slug}" for slug in RUNS)]
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with run_site(tmp_path_factory.mktemp("site")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as running:
         yield running
 
 
