@@ -13,6 +13,7 @@ from tasks_app.recent import get_recent_reader
 from tasks_app.reporter import Progress
 from tests import jobs
 from tests.browser import open_browser
+from tests.caches import CONTROLLED_CACHES, Controls, controls
 from tests.doubles import FakeTime, HandFlusher, begin
 from tests.waiting import wait_until
 
@@ -39,6 +40,15 @@ def _forget_the_past() -> None:
 def open_gate() -> Callable[[], None]:
     """Let the `wait` task go on."""
     return jobs.gate.set
+
+
+@pytest.fixture
+def cache(settings) -> Iterator[Controls]:
+    """A cache that counts, and fails on demand."""
+    settings.CACHES = CONTROLLED_CACHES
+    controls.reset()
+    yield controls
+    controls.reset()
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from tasks_app.executor import Executor
 from tasks_app.flusher import get_flusher
 from tasks_app.store import get_store
 from tests import jobs
-from tests.caches import CONTROLLED_CACHES, controls
 from tests.viewers import until
 from tests.waiting import DEADLINE, wait_until
 
@@ -619,31 +618,23 @@ def test_receiver_that_raises_at_the_end_breaks_no_other_task(backend, broken_re
 
 
 @pytest.mark.parametrize("job", [occupy, linger], ids=["sync", "async"])
-def test_start_with_a_cache_that_fails_runs_nothing(backend, settings, sent, job):
+def test_start_with_a_cache_that_fails_runs_nothing(backend, cache, sent, job):
     executor = backend()
-    settings.CACHES = CONTROLLED_CACHES
-    controls.reset()
-    controls.break_down()
-    try:
-        with pytest.raises(StoreUnavailable):
-            start(job)
-    finally:
-        controls.reset()
+    cache.break_down()
+    with pytest.raises(StoreUnavailable):
+        start(job)
+    cache.repair()
     assert hold_nothing(executor)
     assert not get_flusher()._reporters
     assert sent == []
 
 
-def test_plain_enqueue_with_a_cache_that_fails_runs_all_the_same(settings, caplog):
+def test_plain_enqueue_with_a_cache_that_fails_runs_all_the_same(cache, caplog):
     """The host's own views must not fail because progress can't be shown."""
-    settings.CACHES = CONTROLLED_CACHES
-    controls.reset()
-    controls.break_down()
-    try:
-        result = note.enqueue("x")
-        wait_until(lambda: diary.names == ["x"], "it ran")
-    finally:
-        controls.reset()
+    cache.break_down()
+    result = note.enqueue("x")
+    wait_until(lambda: diary.names == ["x"], "it ran")
+    cache.repair()
     finish(result)
     assert "its first snapshot could not be stored" in caplog.text
 

@@ -15,7 +15,7 @@ from tasks_app import (
 )
 from tasks_app.store import get_store
 from tests import jobs
-from tests.caches import CONTROLLED_CACHES, CacheDown, controls
+from tests.caches import CacheDown
 from tests.viewers import make_running, put, until
 from tests.waiting import wait_until
 
@@ -98,12 +98,7 @@ def test_cancel_left_by_another_process_reaches_the_task():
 
 
 @pytest.mark.parametrize("call", [get_snapshot, cancel])
-def test_cache_failure_is_passed_on(settings, call):
-    settings.CACHES = CONTROLLED_CACHES
-    controls.reset()
-    controls.break_down()
-    try:
-        with pytest.raises(CacheDown):
-            call("t1")
-    finally:
-        controls.reset()
+def test_cache_failure_is_passed_on(cache, call):
+    cache.break_down()
+    with pytest.raises(CacheDown):
+        call("t1")

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +16,7 @@ from tasks_app.state import Snapshot, State
 from tasks_app.store import get_store
 from tasks_app.stream import Stream
 from tasks_app.watch import View, Watch
-from tests.caches import CONTROLLED_CACHES, CacheDown, Controls, controls
+from tests.caches import CacheDown, Controls
 from tests.viewers import (
     NOW,
     CountingViewer,
@@ -41,13 +40,10 @@ NEVER = 3600
 
 
 @pytest.fixture
-def cache(settings) -> Iterator[Controls]:
-    """A cache that counts and fails on demand; the hub reads it only when it is told to."""
-    settings.CACHES = CONTROLLED_CACHES
+def cache(cache, settings) -> Controls:
+    """The same, which the hub reads only when it is told to."""
     settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": NEVER}
-    controls.reset()
-    yield controls
-    controls.reset()
+    return cache
 
 
 @pytest.fixture

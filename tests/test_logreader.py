@@ -1,24 +1,16 @@
 """Logs are read in batches that are neither too many nor too large, and the event loop goes on meanwhile."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 
 from tasks_app.log import PAGE_LINES
 from tasks_app.logreader import BATCH, LogReader
 from tasks_app.watch import Viewer, Watch
-from tests.caches import CONTROLLED_CACHES, Controls, controls
+from tests.caches import Controls
 from tests.doubles import begin, read
 from tests.viewers import CountingViewer
-
-
-@pytest.fixture
-def cache(settings) -> Iterator[Controls]:
-    settings.CACHES = CONTROLLED_CACHES
-    controls.reset()
-    yield controls
-    controls.reset()
 
 
 @pytest.fixture

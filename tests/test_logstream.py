@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 
@@ -13,7 +13,7 @@ from tasks_app.logstream import LogStream, Place, hash_tasks, parse_place, parse
 from tasks_app.reporter import Progress
 from tasks_app.store import get_store
 from tasks_app.stream import CHUNK_BYTES, Stream
-from tests.caches import CONTROLLED_CACHES, Controls, controls
+from tests.caches import Controls
 from tests.doubles import HandFlusher, begin
 from tests.viewers import decode, read_events, read_next, read_rest, until
 from tests.wire import Event
@@ -32,13 +32,10 @@ async def _leaves_nothing():
 
 
 @pytest.fixture
-def cache(settings) -> Iterator[Controls]:
-    """A cache that counts and fails on demand; the hub reads it only when it is told to."""
-    settings.CACHES = CONTROLLED_CACHES
+def cache(cache, settings) -> Controls:
+    """The same, which the hub reads only when it is told to."""
     settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": NEVER}
-    controls.reset()
-    yield controls
-    controls.reset()
+    return cache
 
 
 async def open_one(task_id: str = "t1", last_event_id: str | None = None) -> LogStream:

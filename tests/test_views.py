@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 
 import pytest
 from django.test import AsyncClient, Client
@@ -14,7 +13,6 @@ from tasks_app.store import get_store
 from tasks_app.stream import Stream
 from tests import jobs
 from tests.answers import assert_problem, start_named
-from tests.caches import CONTROLLED_CACHES, Controls, controls
 from tests.doubles import begin
 from tests.viewers import (
     NOW,
@@ -56,14 +54,6 @@ RUNNING, ENDED = make_running("t1"), make_running("t1").succeeded({"rows": 3}, n
 @pytest.fixture
 def client() -> AsyncClient:
     return AsyncClient(enforce_csrf_checks=True)
-
-
-@pytest.fixture
-def cache(settings) -> Iterator[Controls]:
-    settings.CACHES = CONTROLLED_CACHES
-    controls.reset()
-    yield controls
-    controls.reset()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from tasks_app import cancel, compat, get_snapshot
 from tasks_app.flusher import get_flusher
 from tests.answers import assert_problem, post_start
-from tests.caches import CONTROLLED_CACHES, Controls, controls
 from tests.viewers import until
 from tests.waiting import DEADLINE, wait_until
 
@@ -24,14 +22,6 @@ FIELDS = ["task_id", "task", "state", "progress_url", "status_url", "cancel_url"
 @pytest.fixture
 def client() -> AsyncClient:
     return AsyncClient(enforce_csrf_checks=True)
-
-
-@pytest.fixture
-def cache(settings) -> Iterator[Controls]:
-    settings.CACHES = CONTROLLED_CACHES
-    controls.reset()
-    yield controls
-    controls.reset()
 
 
 async def run_to_end(task_id: str) -> None:
