@@ -186,12 +186,16 @@ def _load(task_id: str) -> tuple[Snapshot | None, bool]:
 
 
 def _choose(stored: Snapshot | None, anew: Snapshot) -> Snapshot:
-    return anew if stored is None or stored.seq < anew.seq else stored
+    if stored is None:
+        return anew.made_anew(now=get_flusher().clock.now())
+    return anew if stored.seq < anew.seq else stored
 
 
 def _continue(stored: Snapshot | None, anew: Snapshot, now: Snapshot) -> Snapshot:
     """Return `now`, which has come of `anew` without knowing what is stored of the task, as what comes after that."""
-    if stored is None or stored.seq < anew.seq:
+    if stored is None:
+        return now.made_anew(now=get_flusher().clock.now())
+    if stored.seq < anew.seq:
         return now
     return replace(
         now,

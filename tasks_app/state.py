@@ -138,6 +138,14 @@ class Snapshot:
         """Return the first snapshot of a task, with its private fields; `attempt` is how often it was begun before."""
         return cls(task_id=task_id, task=task[:MAX_TASK_LENGTH], created_at=now, updated_at=now, **private)
 
+    def made_anew(self, *, now: datetime) -> Self:
+        """Return the first snapshot of a task of which nothing is stored, perhaps no more.
+
+        Viewers may have seen versions that the cache has lost since: `seq` goes on from the time in milliseconds,
+        beyond all of them, since no task changes that often.
+        """
+        return replace(self, seq=max(self.seq, int(now.timestamp() * 1000)))
+
     @property
     def is_terminal(self) -> bool:
         return self.state.is_terminal

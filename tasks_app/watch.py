@@ -102,7 +102,7 @@ class Watch:
         return snapshot.seq < shown.seq and _identify_attempt(snapshot) == _identify_attempt(shown)
 
     def _show(self, snapshot: Snapshot, wire: str | None = None) -> bool:
-        if self.view is not None and self.view.event_id == snapshot.event_id:
+        if self.view is not None and _identify(self.view.snapshot) == _identify(snapshot):
             return False
         self.view = View(snapshot, wire)
         return True
@@ -110,6 +110,11 @@ class Watch:
 
 def _age(snapshot: Snapshot) -> tuple[int, int]:
     return snapshot.seq, snapshot.logged
+
+
+def _identify(snapshot: Snapshot) -> tuple[object, ...]:
+    """Return what tells this version from others, even where two processes write the same task for a moment."""
+    return snapshot.event_id, snapshot.state, *_identify_attempt(snapshot)
 
 
 def _identify_attempt(snapshot: Snapshot) -> tuple[int, str | None]:

@@ -1,5 +1,9 @@
 """A process that begins a task goes on from what is known of it, as soon as that can be read."""
 
+from dataclasses import replace
+
+from django.core.cache import caches
+
 from tasks_app import attempts
 from tasks_app.attempts import adopt, begin
 from tasks_app.flusher import get_flusher
@@ -8,7 +12,7 @@ from tasks_app.state import Snapshot
 from tasks_app.store import get_store
 from tests.doubles import begin as begin_by_hand
 from tests.doubles import controlled_cache, read
-from tests.viewers import NOW, save_text
+from tests.viewers import NOW, make_running, save_text
 
 
 def add_queued() -> Snapshot:
@@ -39,6 +43,24 @@ def test_task_goes_on_from_its_first_snapshot():
 def test_task_of_which_nothing_is_known_is_named_by_its_function():
     snapshot = end(begin(make_anew()))
     assert (snapshot.task, snapshot.owner, snapshot.attempt) == ("shop.tasks.work", None, 1)
+
+
+def test_attempt_after_the_cache_was_emptied_is_later_than_all_that_viewers_have_seen():
+    seen = replace(make_running(), seq=100_000)
+    get_store().save([seen])
+    caches["default"].clear()
+    assert end(begin(make_anew())).seq > seen.seq
+
+
+def test_attempt_that_began_in_an_outage_which_emptied_the_cache_is_later_than_all_that_viewers_have_seen():
+    with controlled_cache() as controls:
+        seen = replace(make_running(), seq=100_000)
+        get_store().save([seen])
+        controls.break_down("get_many")
+        reporter = begin(make_anew())
+        get_store()._cache.clear()
+        controls.repair()
+        assert end(reporter).seq > seen.seq
 
 
 def test_task_that_was_cancelled_before_stops_at_its_first_check():

@@ -85,6 +85,15 @@ def test_task_of_which_nobody_could_store_anything_is_known_by_its_message(error
     wait_until(lambda: get_store().find_recent() == ["t1"], "it is listed")
 
 
+def test_end_of_a_task_that_the_cache_has_lost_is_later_than_all_that_viewers_have_seen():
+    request = SimpleRequest("t1")
+    request.request_dict = {"id": "t1", "task": "demo"}
+    orphans.on_received(request=request)
+    orphans.fail("t1", WorkerLostError())
+    wait_until(lambda: knows("t1"), "it is known")
+    assert wait_for_end("t1").seq > 100_000
+
+
 def test_failure_of_which_nothing_is_stored_is_left_to_the_process_that_may_have_begun_it():
     request = SimpleRequest("t1")
     request.request_dict = {"id": "t1", "task": "demo"}

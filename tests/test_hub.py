@@ -187,6 +187,18 @@ async def test_what_is_taken_over_is_shown_as_what_is_read(cache, change):
         assert getattr(taken_over.view, name) == getattr(read.view, name).replace(b"t2", b"t1")
 
 
+@pytest.mark.parametrize("put", [put, put_elsewhere], ids=["in this process", "elsewhere"])
+async def test_end_is_shown_that_another_process_has_written_with_the_seq_of_what_is_shown(cache, put):
+    """A message that is delivered twice has two workers, until the first hears of the second."""
+    running = make_running()
+    put(report(running, 5))
+    watching = await watch("t1")
+    failed = running.failed("OSError", now=NOW)
+    put(failed)
+    await until(lambda: watching.view.is_terminal, "the end is shown")
+    assert watching.view.event_id == report(running, 5).event_id
+
+
 @pytest.mark.parametrize("later", [lambda one: report(one, 10), Snapshot.beating, lambda one: one.having_logged(1)])
 async def test_word_that_comes_late_takes_nothing_back(cache, later):
     """A sweep may read what this process has stored before the hub is given what was stored before that."""

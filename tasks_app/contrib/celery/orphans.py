@@ -172,9 +172,10 @@ def _load(task_id: str) -> Snapshot | None:
 
 def _make_anew(request: Any) -> Snapshot:
     """Make a task of its message: nobody could store anything of it before its process was killed."""
+    flusher = get_flusher()
     snapshot = read_header(request.id, request.type, Context(request.request_dict))
-    get_flusher().enlist(snapshot)
-    return snapshot
+    flusher.enlist(snapshot)
+    return snapshot.made_anew(now=flusher.clock.now())
 
 
 @lru_cache(maxsize=1)
