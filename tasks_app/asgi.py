@@ -1,20 +1,16 @@
 """An optional ASGI wrapper: few threads for all requests, a guard against readers that do not read, cheaper frames."""
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from .batching import batch_middleware, find_handlers
 from .guard import GuardedSend, find_request
-from .outlets import CycleOutlet, Message, Outlet, Send, find_cycle
+from .lifespan import Application, Lifespan, Receive, Scope
+from .outlets import CycleOutlet, Outlet, Send, find_cycle
 from .stream import EventStreamResponse
 from .threads import RequestThreads
 
 logger = logging.getLogger("tasks_app")
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def wrap(application: Application, *, threads: int = 16) -> Application:
@@ -41,9 +37,12 @@ def wrap(application: Application, *, threads: int = 16) -> Application:
     This must be the outermost wrapper: where another one hides the `send` of the server, there is neither a guard nor
     such a short way, as there is none for HTTP/2; the logger "tasks_app" tells of a missing guard at debug level.
 
+    A server that says by ASGI's lifespan that it stops, as uvicorn does, has to wait until the last news of this
+    process are written: uvicorn then ends by a signal of which Python says nothing to `atexit`.
+
     Args:
-        application: any ASGI application; what is not HTTP is handed on to it as it is. Django's handlers in it
-            are changed in place.
+        application: any ASGI application; what is neither HTTP nor lifespan is handed on to it as it is. Django's
+            handlers in it are changed in place.
         threads: threads of this process at the most, at least 1. The default is enough for some hundred requests a
             second that wait 50 ms each for a database; each thread may hold a connection to that.
 
@@ -70,9 +69,14 @@ class _Wrapper:
         self._is_unguarded = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await Lifespan(receive, send).serve(self._application, scope)
+        elif scope["type"] != "http":
             await self._application(scope, receive, send)
-            return
+        else:
+            await self._respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (outlet := self._make_outlet(scope, send)) is not None:
             send = outlet
         async with self._threads.lend():

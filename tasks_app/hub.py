@@ -14,6 +14,7 @@ from .failures import Failures
 from .layers import LayerListener
 from .logreader import LogReader
 from .observer import declare_lost
+from .shutdown import is_server_stopping
 from .state import Version
 from .store import get_store
 from .watch import Viewer, Watch
@@ -86,6 +87,11 @@ class Hub:
             del self._watches[watch.task_id]
             self._layer.discard(watch.task_id)
 
+    def abandon(self) -> None:
+        """Be told of nothing more: the event loop is closed, and with it every stream."""
+        wakeups.ignore(self._on_change)
+        _hubs.pop(self._loop, None)
+
     def _add(self, task_id: str) -> Watch:
         self._watches[task_id] = watch = Watch(task_id)
         self._layer.add(task_id)
@@ -100,9 +106,8 @@ class Hub:
             self._tick()
 
     def _stop(self) -> None:
-        wakeups.ignore(self._on_change)
+        self.abandon()
         self._layer.stop()
-        _hubs.pop(self._loop, None)
         self._reader = None
         if self._ticker is not None:
             self._ticker.cancel()
@@ -113,8 +118,8 @@ class Hub:
             self._arrived.append(watched)
             try:
                 self._loop.call_soon_threadsafe(self._take_over)
-            except RuntimeError:  # the loop is closed, and with it every stream
-                wakeups.ignore(self._on_change)
+            except RuntimeError:
+                self.abandon()
 
     def _take_over(self) -> None:
         """Show what this process has just stored: what is at hand need not be read.
@@ -158,6 +163,7 @@ class Hub:
                 await self._wait_until(next_sweep)
                 if is_sweep := self._loop.time() >= next_sweep:
                     next_sweep = self._loop.time() + self._settings.SWEEP_INTERVAL
+                    self._heed_shutdown()
                 await self._read(is_sweep=is_sweep)
                 await asyncio.sleep(self._get_backoff())
         finally:
@@ -249,6 +255,12 @@ class Hub:
         snapshots = [watch.silence.snapshot for watch in watches if watch.silence.snapshot is not None]
         await get_store().arun(declare_lost, snapshots)  # whose word of it comes to this hub, too
 
+    def _heed_shutdown(self) -> None:
+        """Viewers come back to whoever takes the place of this server; it would wait until the last of them leaves."""
+        if is_server_stopping():
+            for viewer in list(self.viewers):
+                viewer.expire()
+
     def _tick(self) -> None:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
         for viewer in list(self.viewers):
@@ -260,8 +272,16 @@ def get_hub() -> Hub:
     """Return the hub of the running event loop."""
     loop = asyncio.get_running_loop()
     if (hub := _hubs.get(loop)) is None:
+        _forget_closed_loops()
         hub = _hubs[loop] = Hub()
     return hub
+
+
+def _forget_closed_loops() -> None:
+    """A loop that was closed over the head of its hub left that no time to stop."""
+    for loop, hub in list(_hubs.items()):
+        if loop.is_closed():
+            hub.abandon()
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -19,6 +19,9 @@ class Viewer(Protocol):
     def tick(self) -> None:
         """Take note that half a KEEPALIVE has passed."""
 
+    def expire(self) -> None:
+        """End at the next step; the client comes back."""
+
 
 class View:
     """One public version of a task, with its frames: made once, and the same bytes for every stream.

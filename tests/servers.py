@@ -57,8 +57,8 @@ def run_uvicorn(
     cwd: Path = ROOT,
     parser: str = "auto",
 ) -> Iterator[Server]:
-    """Run `uvicorn <application>` as its users have to, so that open streams do not keep it from stopping."""
-    options = ["--port", "0", "--lifespan", "off", "--timeout-graceful-shutdown", "1", "--http", parser]
+    """Run `uvicorn <application>`."""
+    options = ["--port", "0", "--http", parser]
     with _run_on_any_port([sys.executable, "-m", "uvicorn", *options, application], env, cwd) as server:
         yield server
 

@@ -48,7 +48,7 @@ async def ignore(*args: object) -> None:
     raise AssertionError("it is not called")
 
 
-@pytest.mark.parametrize("kind", ["websocket", "lifespan", "unheard-of"])
+@pytest.mark.parametrize("kind", ["websocket", "unheard-of"])
 async def test_what_is_not_http_is_passed_on_as_it_is(kind):
     scope: dict[str, Any] = {"type": kind}
     await wrap(accept)(scope, ignore, ignore)

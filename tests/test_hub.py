@@ -390,7 +390,22 @@ def test_event_loop_that_is_closed_in_a_hurry_is_told_of_changes_no_more(cache):
     assert hub._on_change in wakeups._listeners
     put(report(running, 1))
     assert hub._on_change not in wakeups._listeners
-    del _hubs[loop]
+    assert loop not in _hubs
+
+
+def test_event_loop_that_is_closed_in_a_hurry_is_forgotten_with_the_next_one():
+    put(make_running())
+    loop = asyncio.new_event_loop()
+    hub = loop.run_until_complete(watch("t1")).hub
+    hub._reader._log_destroy_pending = False
+    loop.close()
+
+    async def look() -> Hub:
+        return get_hub()
+
+    assert asyncio.run(look()) is not hub
+    assert loop not in _hubs
+    assert hub._on_change not in wakeups._listeners
 
 
 # A cache that fails

@@ -4,7 +4,9 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache.backends.filebased import FileBasedCache
 
+from tasks_app.store import Store
 from tests import wire
 from tests.servers import run_uvicorn
 from tests.waiting import wait_until
@@ -49,7 +51,23 @@ def test_open_streams_hold_few_threads(site):
 
 
 def test_server_stops_with_open_streams_and_running_tasks(site):
+    """It waits until the last of its connections has ended."""
     targets = [f"/task-progress/{task_id}" for task_id in (site.start_puppet("x"), site.start("async_puppet"))]
-    with wire.open_streams(site.port, targets * 10):
+    with wire.open_streams(site.port, targets * 10) as streams:
         site.server.process.send_signal(signal.SIGTERM)
         site.server.process.wait(10)
+        for stream in streams:
+            assert "end" not in [event.type for event in stream.read_all()]  # the client comes back
+
+
+def test_server_that_stops_says_that_what_it_still_ran_is_lost(tmp_path):
+    """It then ends by its signal, so that Python calls nothing at exit."""
+    env = {"DJANGO_SETTINGS_MODULE": "tests.wrapped_settings", "WIRE_CACHE": str(tmp_path)}
+    with run_uvicorn("tests.asgi_wrapped:application", env=env) as server:
+        site = Site(server)
+        task_id = site.start_puppet("x")
+        site.wait_for(task_id, "running")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) == -signal.SIGTERM
+    assert find_errors(site.log) == []
+    assert Store(FileBasedCache(str(tmp_path), {})).get(task_id).state == "lost"

@@ -31,6 +31,9 @@ class CountingViewer:
     def tick(self) -> None:
         pass
 
+    def expire(self) -> None:
+        pass
+
 
 def make_running(task_id: str = "t1", *, owner: str | None = None) -> Snapshot:
     """Return the snapshot of a task that runs; its seq is 2."""

@@ -8,6 +8,8 @@ from tests.settings import TASKS_APP as BASE
 
 ROOT_URLCONF = "tests.wire_urls"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("WIRE_DATABASE", ":memory:")}}
+if folder := os.environ.get("WIRE_CACHE"):
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": folder}}
 TASKS = {"default": {"BACKEND": "tasks_app.backends.InProcessBackend", "OPTIONS": {"max_workers": 64}}}
 TASKS_APP = {
     **BASE,
