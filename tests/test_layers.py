@@ -12,6 +12,7 @@ LAYERS = {
     "conf": 0,
     "exceptions": 0,
     "lazy": 0,
+    "keys": 0,
     "state": 0,
     "overview": 0,
     "reporting": 0,
@@ -29,6 +30,7 @@ LAYERS = {
     "batching": 0,
     "guard": 0,
     "outlets": 0,
+    "shutdown": 0,
     "draft": 0,
     "tracking": 0,
     "pool": 0,
@@ -59,6 +61,7 @@ LAYERS = {
     "lifecycle": 4,
     "executor": 4,
     "backends": 4,
+    "lifespan": 4,
     "asgi": 4,
     "permissions": 4,
     "registry": 4,
@@ -79,7 +82,20 @@ LAYERS = {
 }
 
 #: What must not know of Django.
-PURE = {"encoding", "failures", "state", "overview", "pace", "patience", "silence", "log", "sse", "draft", "tracking"}
+PURE = {
+    "draft",
+    "encoding",
+    "failures",
+    "keys",
+    "log",
+    "overview",
+    "pace",
+    "patience",
+    "silence",
+    "sse",
+    "state",
+    "tracking",
+}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PUBLIC = next(
