@@ -18,6 +18,7 @@ from .conf import Settings, get_settings
 from .ends import Ends
 from .exceptions import StoreUnavailable
 from .failures import Failures
+from .reentrant import ReentrantEvent
 from .reporting import Reporter
 from .signals import SignalSender
 from .state import Snapshot, State, Version
@@ -51,8 +52,8 @@ class Flusher:
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flushed = threading.Condition()
-        self._changed = threading.Event()
-        self._urgent = threading.Event()
+        self._changed = ReentrantEvent()
+        self._urgent = ReentrantEvent()
         self._thread: threading.Thread | None = None
         self._failures = Failures()
         self._next_flush = self._next_sweep = 0.0

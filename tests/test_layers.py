@@ -18,6 +18,7 @@ LAYERS = {
     "reporting": 0,
     "encoding": 0,
     "failures": 0,
+    "reentrant": 0,
     "clock": 0,
     "patience": 0,
     "pace": 0,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -98,6 +99,30 @@ def test_signal_handler_that_reports_in_the_middle_of_an_update_does_not_stop_th
     worker.start()
     worker.join(5)
     assert not worker.is_alive()
+    assert (take(job).current, take(job).status) == (1, "Interrupted")
+
+
+def test_signal_handler_may_report_wherever_it_interrupts_a_report(job):
+    """What is called for each function that a report calls stands in for the handler."""
+    reported = []
+
+    def interrupt(*event: object) -> None:
+        sys.setprofile(None)
+        job.update(status="Interrupted")
+        take(job)  # so that the next report has a flusher to wake, too
+        reported.append(event)
+        sys.setprofile(interrupt)
+
+    def work() -> None:
+        sys.setprofile(interrupt)
+        job.update(current=1)
+        sys.setprofile(None)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(5)
+    assert not worker.is_alive()
+    assert len(reported) > 5
     assert (take(job).current, take(job).status) == (1, "Interrupted")
 
 
