@@ -8,7 +8,7 @@ from contextvars import Context
 from typing import Any
 
 from .conf import get_settings
-from .outlets import Message, Outlet, Send
+from .outlets import Framed, Message, Outlet, Send
 
 try:
     import fcntl
@@ -44,9 +44,9 @@ class GuardedSend(Outlet):
         self._path = path
         self._guard: _Guard | None = None
 
-    def write(self, frame: bytes) -> bool:
+    def write(self, framed: Framed) -> bool:
         """Send a part of the body of a stream at once, unless its reader is behind, or gone."""
-        return self._guard is not None and self._guard.write(frame)
+        return self._guard is not None and self._guard.write(framed.frame)
 
     def close(self) -> None:
         """Take note that the application has returned."""

@@ -141,7 +141,7 @@ class Hub:
             return
         self._taken_over.add(watch.task_id)
         if watch.take_over(version, monotonic=time.monotonic()):
-            self._notify(watch, watch.viewers)
+            watch.viewers.notify(watch)
 
     def _mark_stale(self, task_ids: Iterable[str]) -> None:
         self._stale |= self._watches.keys() & set(task_ids)
@@ -192,7 +192,7 @@ class Hub:
             self._apply(task_ids - self._taken_over, texts)
             if batch is not None:
                 batch.set_result(None)
-            await self._logs.read(self._notify)
+            await self._logs.read()
             if is_sweep:
                 await self._judge_silence()
         except Exception as error:
@@ -225,15 +225,7 @@ class Hub:
             logger.exception("task %s: what the cache holds is no snapshot", watch.task_id)
             return
         if has_news:
-            self._notify(watch, watch.viewers)
-
-    def _notify(self, watch: Watch, viewers: Iterable[Viewer]) -> None:
-        for viewer in list(viewers):
-            try:
-                viewer.notify(watch)
-            except Exception:
-                # Whatever is wrong with one viewer: the others are told.
-                logger.exception("task %s: a viewer could not be told of it", watch.task_id)
+            watch.viewers.notify(watch)
 
     async def _judge_silence(self) -> None:
         settings, lost, monotonic = self._settings, [], time.monotonic()
@@ -247,7 +239,7 @@ class Hub:
             if silence > settings.LOST_AFTER:
                 lost.append(watch)
             elif silence > settings.STALLED_AFTER and watch.stall():
-                self._notify(watch, watch.viewers)
+                watch.viewers.notify(watch)
         if lost:
             await self._declare_lost(lost)
 
@@ -263,6 +255,8 @@ class Hub:
 
     def _tick(self) -> None:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
+        for watch in self._watches.values():
+            watch.viewers.forget_ways()  # streams do not learn of what is written past them
         for viewer in list(self.viewers):
             viewer.tick()
         self._ticker = self._loop.call_later(self._settings.KEEPALIVE / 2, self._tick, context=Context())

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from .conf import get_settings
 from .log import Log, Page, parse_page
 from .store import get_store
-from .watch import Viewer, Watch
+from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")
 
@@ -46,7 +46,7 @@ class LogReader:
             watch.log = None
             self._watches.pop(watch, None)
 
-    async def read(self, notify: Callable[[Watch, Iterable[Viewer]], None]) -> None:
+    async def read(self) -> None:
         """Read what is new, and tell those who look at it.
 
         Raises:
@@ -57,7 +57,7 @@ class LogReader:
             pages = _parse_pages(await get_store().aread_pages(slots))
             for watch, log, logged in batch:
                 if log.take_in(logged, pages[watch.task_id], monotonic=time.monotonic()):
-                    notify(watch, watch.log_viewers)
+                    notify_each(watch.log_viewers, watch)
             await asyncio.sleep(0)  # pages take a while to parse, and others want to run, too
 
     def _find_behind(self) -> list[Behind]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from . import sse
 from .encoding import encode_json
 from .hub import Hub
+from .outlets import Write
 from .stream import Stream
-from .watch import View, Watch
+from .view import View
+from .watch import Watch
 
 #: What clients say they were sent last. These parts are sent back to them, so nothing else may be in there.
 _OFFSET = "[0-9]{1,15}"
@@ -58,6 +60,9 @@ class LogStream(Stream):
     def notify(self, watch: Watch) -> None:
         self._pending[watch] = None
         self._step()
+
+    def find_way(self) -> Write | None:
+        return None  # no frame is that of others
 
     def _follow(self, shown: Iterable[Watch], places: Sequence[Place]) -> None:
         self._places = dict(zip(self.watches, places, strict=True))

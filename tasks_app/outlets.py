@@ -1,13 +1,25 @@
 """A short way for frames: from the stream to the server, past the task that serves the response."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
+#: Takes a chunk of a body for the transport of a connection.
+Write = Callable[[bytes], object]
+
 #: The bytes that asyncio's and uvloop's transports hold by default before they ask whoever writes to pause.
 HIGH_WATER = 65536
+
+
+class Framed(Protocol):
+    """What is sent: a part of a body, and the chunk of HTTP/1.1 around it, which is made when it is asked for."""
+
+    frame: bytes
+
+    @property
+    def chunk(self) -> bytes: ...
 
 
 class Outlet:
@@ -24,23 +36,23 @@ class Outlet:
     def __call__(self, message: Message) -> Awaitable[None]:
         return self._send(message)
 
-    def write(self, frame: bytes) -> bool:
+    def write(self, framed: Framed) -> bool:
         """Send a part of the body at once, unless it would have to wait; was it sent?"""
         raise NotImplementedError
+
+    def find_way(self) -> Write | None:
+        """Return what writes chunks to the connection as it is now; None where all must be sent by `write`."""
+        return None
 
 
 class CycleOutlet(Outlet):
     """Writes to the transport of uvicorn's `RequestResponseCycle` for httptools, as its `send` does.
 
-    All viewers of a task are sent the same frame one after the other, so the chunk around it is made once. What is
-    asked of each is asked of its transport alone, which is used anyway: with hundreds of viewers, each object more is
+    What is asked is asked of the transport alone, which is used anyway: with hundreds of viewers, each object more is
     one that the processor has to fetch from far away.
     """
 
     __slots__ = ("_cycle", "_is_chunked", "_transport")
-
-    #: The last frame, and the chunk around it; in one, since each event loop has a thread of its own.
-    _made = b"", b""
 
     def __init__(self, send: Send, cycle: Any) -> None:
         super().__init__(send)
@@ -48,18 +60,22 @@ class CycleOutlet(Outlet):
         self._transport = cycle.transport
         self._is_chunked = False
 
-    def write(self, frame: bytes) -> bool:
+    def write(self, framed: Framed) -> bool:
         """Send a part of the body at once, unless its reader is behind, or gone."""
+        if not self._is_ready():
+            return False
+        self._transport.write(framed.chunk)
+        return True
+
+    def find_way(self) -> Write | None:
+        """Return what writes chunks, unless the reader is behind, or gone."""
+        return self._transport.write if self._is_ready() else None
+
+    def _is_ready(self) -> bool:
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size() > HIGH_WATER:
             return False
-        if not (self._is_chunked or self._find_chunked()):
-            return False
-        made = CycleOutlet._made
-        if made[0] is not frame:
-            CycleOutlet._made = made = frame, b"%x\r\n%b\r\n" % (len(frame), frame)
-        transport.write(made[1])
-        return True
+        return self._is_chunked or self._find_chunked()
 
     def _find_chunked(self) -> bool:
         """Is the body chunked? That is known from its headers on, which are sent before the first frame."""

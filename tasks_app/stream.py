@@ -13,9 +13,10 @@ from django.http import StreamingHttpResponse
 from . import sse
 from .conf import get_settings
 from .hub import Hub, get_hub
-from .outlets import Outlet
+from .outlets import Outlet, Write
 from .threads import release_request_thread
-from .watch import View, Watch
+from .view import View
+from .watch import Watch
 
 logger = logging.getLogger("tasks_app")
 
@@ -112,6 +113,8 @@ class Stream:
     def close(self) -> None:
         """Let go of everything, from any thread and as often as one likes."""
         self._is_done = True
+        for watch in self.watches:
+            watch.viewers.forget_ways()
         try:
             self._loop.call_soon_threadsafe(self._detach)
         except RuntimeError:  # the loop is closed, and nobody can be told of the end any more
@@ -123,12 +126,23 @@ class Stream:
         if waiter is not None and not waiter.done() and view is not None and not view.is_terminal:
             # Whoever waits has been given all that there was before: most frames go this short way.
             self._is_idle = self._is_overdue = False
-            if self.outlet is None or not self._write(self.outlet, view.frame):
+            if self.outlet is None or not self._write(self.outlet, view):
                 self._waiter = None
                 waiter.set_result(view.frame)
         else:
             self._pending[watch] = None
             self._step()
+
+    def find_way(self) -> Write | None:
+        """Return what writes to this viewer as long as it waits; the end of its wait has the audience forget it."""
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self.outlet is None or self._is_many:
+            return None
+        if (way := self.outlet.find_way()) is not None:
+            forget = self.watches[0].viewers.forget_ways
+            waiter.remove_done_callback(forget)  # of an earlier time: a wait may last for hours
+            waiter.add_done_callback(forget)
+        return way
 
     def tick(self) -> None:
         """Take note that half a KEEPALIVE has passed: twice that without a frame, and a sign of life is due."""
@@ -182,9 +196,9 @@ class Stream:
             waiter.set_exception(StopAsyncIteration)
             self.close()
 
-    def _write(self, outlet: Outlet, frame: bytes) -> bool:
+    def _write(self, outlet: Outlet, view: View) -> bool:
         try:
-            return outlet.write(frame)
+            return outlet.write(view)
         except Exception:
             task_ids = [watch.task_id for watch in self.watches]
             logger.exception("a frame could not be written at once, it takes the long way; tasks %s", task_ids)

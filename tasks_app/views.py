@@ -42,7 +42,7 @@ from .requests import (
 from .state import Snapshot, State
 from .store import get_store
 from .stream import STREAM_HEADERS, EventStreamResponse, Stream
-from .watch import View
+from .view import View
 
 
 @endpoint("POST")

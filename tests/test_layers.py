@@ -40,6 +40,7 @@ LAYERS = {
     "layers": 1,
     "wakeups": 1,
     "observer": 2,
+    "view": 2,
     "watch": 2,
     "logreader": 2,
     "hub": 2,

@@ -1,7 +1,6 @@
 """Logs are read in batches that are neither too many nor too large, and the event loop goes on meanwhile."""
 
 import asyncio
-from collections.abc import Iterable
 
 import pytest
 
@@ -13,19 +12,9 @@ from tests.doubles import begin, read
 from tests.viewers import CountingViewer
 
 
-@pytest.fixture
-def told() -> list[str]:
-    """The tasks whose viewers were told of news."""
-    return []
-
-
-@pytest.fixture
-def notify(told):
-    def notify(watch: Watch, viewers: Iterable[Viewer]) -> None:
-        assert list(viewers)
-        told.append(watch.task_id)
-
-    return notify
+def find_told(viewer: CountingViewer) -> list[str]:
+    """Return the tasks of which a viewer was told that there is news."""
+    return [task_id for task_id, _ in viewer.seen]
 
 
 @pytest.fixture
@@ -49,56 +38,56 @@ def count_pages(cache: Controls) -> list[int]:
     return [len(keys) for keys in cache.take_reads()]
 
 
-async def test_nothing_new_is_no_read(cache, follow, notify, told):
+async def test_nothing_new_is_no_read(cache, follow):
     reader, viewer = LogReader(), CountingViewer()
     follow(reader, viewer, "t1", 0)
     cache.take_reads()
-    await reader.read(notify)
-    assert (cache.take_reads(), told) == ([], [])
+    await reader.read()
+    assert (cache.take_reads(), viewer.seen) == ([], [])
 
 
-async def test_what_was_read_is_not_read_again(cache, follow, notify, told):
+async def test_what_was_read_is_not_read_again(cache, follow):
     reader, viewer = LogReader(), CountingViewer()
     follow(reader, viewer, "t1", 1)
     cache.take_reads()
-    await reader.read(notify)
-    await reader.read(notify)
-    assert (count_pages(cache), told) == ([1], ["t1"])
+    await reader.read()
+    await reader.read()
+    assert (count_pages(cache), find_told(viewer)) == ([1], ["t1"])
 
 
-async def test_long_logs_are_read_in_several_batches(cache, follow, notify, told):
+async def test_long_logs_are_read_in_several_batches(cache, follow):
     reader, viewer = LogReader(), CountingViewer()
     pages = BATCH // 5
     watches = [follow(reader, viewer, f"t{number}", pages * PAGE_LINES) for number in range(12)]
     cache.take_reads()
-    await reader.read(notify)
+    await reader.read()
     assert count_pages(cache) == [BATCH, BATCH, 2 * pages]
-    assert told == [watch.task_id for watch in watches]
+    assert find_told(viewer) == [watch.task_id for watch in watches]
 
 
-async def test_log_that_is_longer_than_a_batch_is_read(cache, follow, notify, told, settings):
+async def test_log_that_is_longer_than_a_batch_is_read(cache, follow, settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "LOG_LINES": 10_000}
     reader, viewer = LogReader(), CountingViewer()
     watch = follow(reader, viewer, "t1", (BATCH + 1) * PAGE_LINES)
     cache.take_reads()
-    await reader.read(notify)
+    await reader.read()
     assert (count_pages(cache), watch.log.end) == ([BATCH + 1], watch.logged)
 
 
-async def test_event_loop_goes_on_between_two_batches(follow, notify, told):
+async def test_event_loop_goes_on_between_two_batches(follow):
     reader, viewer = LogReader(), CountingViewer()
     for number in range(2 * BATCH):
         follow(reader, viewer, f"t{number}", 1)
-    reading = asyncio.ensure_future(reader.read(notify))
+    reading = asyncio.ensure_future(reader.read())
     await asyncio.sleep(0)
-    assert len(told) == BATCH
+    assert len(viewer.seen) == BATCH
     await reading
-    assert len(told) == 2 * BATCH
+    assert len(viewer.seen) == 2 * BATCH
 
 
-async def test_log_that_is_left_while_it_is_read_is_told_to_nobody(cache, follow, told):
+async def test_log_that_is_left_while_it_is_read_is_told_to_nobody(cache, follow):
     reader, viewer = LogReader(), CountingViewer()
     watch = follow(reader, viewer, "t1", 1)
     cache.after_read = lambda: reader.leave(viewer, watch)
-    await reader.read(lambda watch, viewers: told.extend(viewers))
-    assert (told, watch.log) == ([], None)
+    await reader.read()
+    assert (viewer.seen, watch.log) == ([], None)

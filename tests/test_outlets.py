@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks_app.outlets import HIGH_WATER, CycleOutlet, Outlet, find_cycle
+from tasks_app.outlets import HIGH_WATER, CycleOutlet, Framed, Outlet, find_cycle
+from tasks_app.view import View
 from tests import wire
 from tests.servers import run_daphne, run_uvicorn
 from tests.test_stream import open_one
@@ -108,10 +109,10 @@ class OneWriter(Outlet):
         self.written: list[bytes] = []
         self.error: Exception | None = None
 
-    def write(self, frame: bytes) -> bool:
+    def write(self, framed: Framed) -> bool:
         if self.error is not None:
             raise self.error
-        self.written.append(frame)
+        self.written.append(framed.frame)
         return True
 
 
@@ -160,28 +161,21 @@ def make_outlet(**changes: Any) -> tuple[CycleOutlet, list[bytes]]:
     return CycleOutlet(send, cycle), written
 
 
+def make_view() -> View:
+    return View(report(make_running(), 2))
+
+
 def test_frame_is_written_as_one_chunk():
     outlet, written = make_outlet()
-    assert outlet.write(b"data: 2\n\n" * 2)
-    assert written == [b"12\r\ndata: 2\n\ndata: 2\n\n\r\n"]
+    assert outlet.write(view := make_view())
+    size, _, rest = written[0].partition(b"\r\n")
+    assert (int(size, 16), rest) == (len(view.frame), view.frame + b"\r\n")
 
 
-def test_frame_of_another_event_loop_does_not_take_the_place_of_this_one():
-    """Each has a thread of its own; the other one writes just before this one does."""
-    other, _ = make_outlet()
+def test_way_is_that_of_the_transport():
     outlet, written = make_outlet()
-
-    class Transport(SimpleNamespace):
-        @property
-        def write(self) -> Any:
-            other.write(b"data: theirs\n\n")
-            return written.append
-
-    asked = vars(outlet._transport)
-    del asked["write"]
-    outlet._transport = Transport(**asked)
-    assert outlet.write(b"data: ours\n\n")
-    assert written == [b"c\r\ndata: ours\n\n\r\n"]
+    outlet.find_way()(b"1\r\nx\r\n")
+    assert written == [b"1\r\nx\r\n"]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +183,8 @@ def test_frame_of_another_event_loop_does_not_take_the_place_of_this_one():
 )
 async def test_frame_is_not_written_at_once_where_that_can_not_be(change):
     outlet, written = make_outlet(**change)
-    assert not outlet.write(b"data: 2\n\n")
+    assert not outlet.write(make_view())
+    assert outlet.find_way() is None
     assert written == []
 
 
