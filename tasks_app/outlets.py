@@ -28,12 +28,16 @@ class Outlet:
     A frame then wakes no task, and passes through no layer of Django: that is three tenths of its cost, or half of it.
     """
 
-    __slots__ = ("_send",)
+    __slots__ = ("_send", "on_end")
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        #: Called when the end of the response is sent, by whomever: what came later would be taken for the next one.
+        self.on_end: Callable[[], object] | None = None
 
     def __call__(self, message: Message) -> Awaitable[None]:
+        if self.on_end is not None and message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.on_end()
         return self._send(message)
 
     def write(self, framed: Framed) -> bool:

@@ -84,6 +84,12 @@ class Stream:
             self._head += sse.encode_missing(watch.task_id)
             self._ended["missing"] += 1
 
+    def send_by(self, outlet: Outlet) -> None:
+        """Send frames by this way, too, until the end of the response is sent; somebody else may do that."""
+        stream = ref(self)  # weak: a stream goes with its last reader, not when the garbage collector finds a cycle
+        outlet.on_end = lambda: _end(stream)
+        self.outlet = outlet
+
     def __del__(self) -> None:
         self.close()
 
@@ -136,7 +142,7 @@ class Stream:
     def find_way(self) -> Write | None:
         """Return what writes to this viewer as long as it waits; the end of its wait has the audience forget it."""
         waiter = self._waiter
-        if waiter is None or waiter.done() or self.outlet is None or self._is_many:
+        if waiter is None or waiter.done() or self.outlet is None or self._is_many or self._is_done:
             return None
         if (way := self.outlet.find_way()) is not None:
             forget = self.watches[0].viewers.forget_ways
@@ -261,7 +267,8 @@ class EventStreamResponse(StreamingHttpResponse):
     def __aiter__(self) -> AsyncIterator[Any]:
         iterator: object = self._iterator  # type: ignore[attr-defined]  # whatever a middleware made of the content
         if isinstance(iterator, Stream):
-            iterator.outlet = self.outlet
+            if self.outlet is not None:
+                iterator.send_by(self.outlet)
             return iterator
         wrapped: AsyncIterator[Any] = super().__aiter__()
         return wrapped
@@ -278,6 +285,12 @@ STREAM_HEADERS = {
 def draw_around(value: float, spread: float) -> int:
     """Return a whole number drawn from `value` ± `spread` (0.5 is 50 %)."""
     return round(value * random.uniform(1 - spread, 1 + spread))
+
+
+def _end(stream: "ref[Stream]") -> None:
+    if (living := stream()) is not None:
+        living.outlet = None
+        living.close()
 
 
 def _expire(stream: "ref[Stream]") -> None:

@@ -1,5 +1,6 @@
-"""The test project in `tasks_app.asgi.wrap()`: one that counts what is sent, and one where some of it is changed."""
+"""The test project in `tasks_app.asgi.wrap()`: with layers that count what is sent, change it, or end it early."""
 
+import asyncio
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -49,3 +50,36 @@ def _shout(send: Any) -> Any:
 
 
 changed = wrap(_change)
+
+
+class Cutter:
+    """Cancels and ends streams once /cut is asked for; Django 5.2 does not pass a cancel on to whoever sends."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+        self.ends: list[asyncio.Event] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("path") == "/cut":
+            for end in self.ends:
+                end.set()
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+        elif _is_stream(scope):
+            await self._stream(scope, receive, send)
+        else:
+            await self.application(scope, receive, send)
+
+    async def _stream(self, scope: Any, receive: Any, send: Any) -> None:
+        self.ends.append(end := asyncio.Event())
+        serving = asyncio.ensure_future(self.application(scope, receive, send))
+        ending = asyncio.ensure_future(end.wait())
+        await asyncio.wait([serving, ending], return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not serving.done():
+            serving.cancel()
+            await asyncio.wait([serving])
+            await send({"type": "http.response.body", "body": b""})
+
+
+cut = wrap(Cutter(get_asgi_application()))

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import itertools
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +16,11 @@ from tasks_app.logstream import LogStream
 from tasks_app.outlets import HIGH_WATER, CycleOutlet, Framed, Outlet, Write
 from tasks_app.state import Report, Snapshot
 from tasks_app.stream import Stream
-from tasks_app.watch import Watch
+from tasks_app.watch import CALM_CHANGES, Watch
 from tests.viewers import NOW, CountingViewer, is_idle, make_running, put, read_next, report, until
 
 #: As many changes as it takes until the ways of viewers that stay are known.
-LEARNING = 2
+LEARNING = CALM_CHANGES
 
 
 class DirectViewer(CountingViewer):
@@ -30,6 +32,25 @@ class DirectViewer(CountingViewer):
 
     def find_way(self) -> Write | None:
         return self.written.append
+
+
+class SearchedViewer(CountingViewer):
+    """A viewer that has no way; it counts how often it was asked for one."""
+
+    searches = 0
+
+    def find_way(self) -> None:
+        self.searches += 1
+
+
+class BrokenViewer(DirectViewer):
+    """A viewer whose connection is gone, as its way finds out."""
+
+    def find_way(self) -> Write | None:
+        return self.fail
+
+    def fail(self, chunk: bytes) -> None:
+        raise RuntimeError("the handler is closed")
 
 
 class Task:
@@ -98,6 +119,16 @@ def test_viewers_are_asked_again_once_their_ways_are_forgotten():
     assert [len(viewer.seen), len(viewer.written)] == [LEARNING + 1, 0]
 
 
+def test_ways_that_were_forgotten_are_learned_only_when_viewers_stay_for_a_while():
+    task = Task(viewer := SearchedViewer())
+    task.change(LEARNING)
+    task.watch.viewers.forget_ways()
+    task.change(LEARNING - 1)
+    assert viewer.searches == 1
+    task.change()
+    assert viewer.searches == 2
+
+
 def test_viewers_are_asked_to_take_the_end():
     task = Task(viewer := DirectViewer())
     task.change(LEARNING)
@@ -124,29 +155,56 @@ def test_frame_that_is_larger_than_what_may_wait_is_not_written_without_a_look()
 
 
 def test_viewers_of_whom_none_has_a_way_are_not_searched_for_one_at_each_change():
-    class Searched(CountingViewer):
-        searches = 0
-
-        def find_way(self) -> None:
-            self.searches += 1
-
-    task = Task(viewer := Searched())
+    task = Task(viewer := SearchedViewer())
     task.change(50, filler="x" * HIGH_WATER)
     assert [viewer.searches, len(viewer.seen)] == [1, 50]
 
 
 def test_viewer_whose_way_fails_is_asked_and_takes_no_other_along():
-    class Broken(DirectViewer):
-        def find_way(self) -> Write | None:
-            return fail
-
-    def fail(chunk: bytes) -> None:
-        raise RuntimeError("the handler is closed")
-
-    task = Task(first := DirectViewer(), broken := Broken(), last := DirectViewer())
+    task = Task(first := DirectViewer(), broken := BrokenViewer(), last := DirectViewer())
     task.change(LEARNING + 1)
     assert [len(first.written), len(last.written)] == [1, 1]
     assert [len(first.seen), len(broken.seen), len(last.seen)] == [LEARNING, LEARNING + 1, LEARNING]
+
+
+def test_ways_are_forgotten_once_one_has_failed():
+    task = Task(viewer := DirectViewer(), broken := BrokenViewer())
+    task.change(LEARNING + 2)
+    assert [len(viewer.seen), len(viewer.written), len(broken.seen)] == [LEARNING + 1, 1, LEARNING + 2]
+
+
+def test_viewer_that_fails_to_tell_its_way_is_logged_and_takes_no_other_along(caplog):
+    class Failing(CountingViewer):
+        def find_way(self) -> None:
+            raise RuntimeError("no way")
+
+    task = Task(failing := Failing(), direct := DirectViewer())
+    task.change(LEARNING + 1)
+    assert [len(failing.seen), len(direct.written)] == [LEARNING + 1, 1]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("changes", [LEARNING, LEARNING + 1])
+def test_ways_may_be_forgotten_at_any_point_of_a_change(changes):
+    """The garbage collector may find a stream anywhere: each of the calls that a change makes stands in for that."""
+    for point in itertools.count():
+        task = Task(viewer := DirectViewer())
+        task.change(changes - 1)
+        calls = itertools.count()
+
+        def interrupt(*event: object, task=task, calls=calls, point=point) -> None:
+            if next(calls) == point:
+                task.watch.viewers.forget_ways()
+
+        sys.setprofile(interrupt)
+        try:
+            task.change()
+        finally:
+            sys.setprofile(None)
+        assert len(viewer.seen) + len(viewer.written) == changes
+        if next(calls) <= point:
+            break
+    assert point > 10
 
 
 # Streams
@@ -173,7 +231,7 @@ class Reader:
 
     def __init__(self, stream: Stream) -> None:
         self.stream, self.connection = stream, Connection()
-        stream.outlet = self.connection
+        stream.send_by(self.connection)
         self.waiting: asyncio.Future[bytes] | None = None
 
     def wait(self) -> "asyncio.Future[bytes]":
@@ -289,6 +347,25 @@ async def test_stream_that_nobody_refers_to_any_more_is_written_nothing_more_at_
     del reader.stream, reader.waiting
     watch.viewers.notify(watch)
     assert reader.written == []
+
+
+async def test_stream_whose_response_somebody_else_ends_is_written_nothing_more(open_reader):
+    task, reader = Live(), await open_reader()
+    await task.change_until_known(reader)
+    before = len(reader.connection.asked)
+    await reader.connection({"type": "http.response.body", "body": b"too long"})
+    watch = reader.stream.watches[0]
+    watch.viewers.notify(watch)
+    await task.change()
+    assert [len(reader.connection.asked) - before, reader.written] == [0, []]
+
+
+async def test_stream_goes_on_after_a_part_of_its_response(open_reader):
+    task, reader = Live(), await open_reader()
+    await task.change_until_known(reader)
+    await reader.connection({"type": "http.response.body", "body": b"more", "more_body": True})
+    await task.change()
+    assert len(reader.written) == 1
 
 
 async def test_stream_that_does_not_wait_yet_gets_the_latest_when_it_does(open_reader):

@@ -14,7 +14,7 @@ from tests.servers import run_daphne, run_uvicorn
 from tests.test_stream import open_one
 from tests.viewers import make_running, put, read_next, report, until
 from tests.wire_site import Site
-from tests.wrapped import WRAPPED, run_wrapped
+from tests.wrapped import WRAPPED, run_unjudged, run_wrapped
 
 STEPS = 10
 
@@ -96,6 +96,24 @@ def test_reader_that_goes_away_leaves_nothing_behind(run):
             stream.reset()
             assert read_steps(site, other, "gone")[-1] == f"step {STEPS}"
         site.order_return("gone")
+
+
+@servers
+def test_response_that_somebody_else_ends_spills_nothing_into_the_next_one(run):
+    # What Django 5.2 sends late, the server refuses, and the log tells so.
+    with run_unjudged("tests.asgi_layers:cut", run=run) as site:
+        task_id = site.start_puppet("cut")
+        with site.open(task_id) as stream:
+            stream.next()
+            read_steps(site, stream, "cut")
+            assert wire.send(site.port, "GET", "/cut").status == 200
+            assert stream.read_all() == []
+            with site.open(task_id) as other:
+                read_steps(site, other, "cut")
+            stream.send(wire.encode_request("GET", f"/tasks/{task_id}"))
+            assert stream.read_head().status == 200
+            assert stream.read_body().startswith(b"{")
+        site.order_return("cut")
 
 
 # What servers can't be brought to
