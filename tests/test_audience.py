@@ -129,6 +129,17 @@ def test_ways_that_were_forgotten_are_learned_only_when_viewers_stay_for_a_while
     assert viewer.searches == 2
 
 
+def test_ways_that_are_forgotten_while_they_are_learned_are_not_used():
+    class Leaving(DirectViewer):
+        def find_way(self) -> Write | None:
+            task.watch.viewers.forget_ways()
+            return super().find_way()
+
+    task = Task(viewer := Leaving())
+    task.change(LEARNING + 1)
+    assert [len(viewer.seen), len(viewer.written)] == [LEARNING + 1, 0]
+
+
 def test_viewers_are_asked_to_take_the_end():
     task = Task(viewer := DirectViewer())
     task.change(LEARNING)
@@ -336,7 +347,8 @@ async def test_stream_that_is_closed_is_written_nothing_more_at_once(open_reader
     await task.change_until_known(reader)
     watch = reader.stream.watches[0]
     reader.stream.close()
-    watch.viewers.notify(watch)
+    for _ in range(LEARNING + 1):
+        watch.viewers.notify(watch)
     assert reader.written == []
 
 
@@ -353,9 +365,10 @@ async def test_stream_whose_response_somebody_else_ends_is_written_nothing_more(
     task, reader = Live(), await open_reader()
     await task.change_until_known(reader)
     before = len(reader.connection.asked)
-    await reader.connection({"type": "http.response.body", "body": b"too long"})
+    sending = reader.connection({"type": "http.response.body", "body": b"too long"})
     watch = reader.stream.watches[0]
     watch.viewers.notify(watch)
+    await sending
     await task.change()
     assert [len(reader.connection.asked) - before, reader.written] == [0, []]
 
