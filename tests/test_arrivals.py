@@ -7,11 +7,11 @@ from tasks_app import start, task_run
 from tasks_app.arrivals import Arrivals
 from tasks_app.state import Snapshot
 from tasks_app.store import RECENT_TASKS, get_store
-from tests import jobs
-from tests.caches import CacheDown
-from tests.doubles import controlled_cache
-from tests.viewers import NOW
-from tests.waiting import wait_until
+from tests.support import jobs
+from tests.support.caches import CacheDown
+from tests.support.doubles import controlled_cache
+from tests.support.viewers import NOW
+from tests.support.waiting import wait_until
 
 
 def make(number: int = 1) -> Snapshot:

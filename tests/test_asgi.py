@@ -20,12 +20,12 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from tasks_app import threads as threads_module
 from tasks_app.asgi import wrap
 from tasks_app.threads import RequestThreads, release_request_thread
-from tests import wire
-from tests.servers import ROOT, run_daphne, run_uvicorn
-from tests.viewers import until
-from tests.waiting import wait_until
-from tests.wire_site import Site, find_errors
-from tests.wrapped import WRAPPED, run_wrapped
+from tests.support import wire
+from tests.support.servers import ROOT, run_daphne, run_uvicorn
+from tests.support.viewers import until
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site, find_errors
+from tests.support.wrapped import WRAPPED, run_wrapped
 
 LIMIT = 4
 
@@ -493,7 +493,7 @@ def open_database(tmp_path) -> Callable[..., Any]:
 
     def run(max_age: int) -> Any:
         env = {"WIRE_DATABASE": str(tmp_path / "db.sqlite3"), "WIRE_CONN_MAX_AGE": str(max_age)}
-        return run_wrapped(env={**env, "REQUEST_THREADS": "1"}, POLICY="tests.wrapped_site.QueryingPolicy")
+        return run_wrapped(env={**env, "REQUEST_THREADS": "1"}, POLICY="tests.support.wrapped_site.QueryingPolicy")
 
     return run
 
@@ -519,7 +519,7 @@ def test_stream_leaves_the_thread_the_connection_that_conn_max_age_keeps(open_da
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_server_with_blocked_threads_and_open_streams_stops_at_once(number):
-    env = {"DJANGO_SETTINGS_MODULE": "tests.wrapped_settings", "REQUEST_THREADS": str(LIMIT)}
+    env = {"DJANGO_SETTINGS_MODULE": "tests.support.wrapped_settings", "REQUEST_THREADS": str(LIMIT)}
     with run_daphne(WRAPPED, env=env) as server:
         site = Site(server)
         targets = [f"/task-progress/{site.start_puppet('sync')}"] * 20

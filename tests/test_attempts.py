@@ -10,9 +10,9 @@ from tasks_app.flusher import get_flusher
 from tasks_app.log import PAGE_LINES
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests.doubles import begin as begin_by_hand
-from tests.doubles import controlled_cache, read
-from tests.viewers import NOW, make_running, save_text
+from tests.support.doubles import begin as begin_by_hand
+from tests.support.doubles import controlled_cache, read
+from tests.support.viewers import NOW, make_running, save_text
 
 
 def add_queued() -> Snapshot:

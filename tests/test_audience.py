@@ -17,7 +17,7 @@ from tasks_app.outlets import HIGH_WATER, CycleOutlet, Framed, Outlet, Write
 from tasks_app.state import Report, Snapshot
 from tasks_app.stream import Stream
 from tasks_app.watch import CALM_CHANGES, Watch
-from tests.viewers import NOW, CountingViewer, is_idle, make_running, put, read_next, report, until
+from tests.support.viewers import NOW, CountingViewer, is_idle, make_running, put, read_next, report, until
 
 #: As many changes as it takes until the ways of viewers that stay are known.
 LEARNING = CALM_CHANGES

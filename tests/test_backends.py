@@ -20,9 +20,9 @@ from tasks_app.compat import TaskResult, TaskResultDoesNotExist, TaskResultStatu
 from tasks_app.executor import Executor
 from tasks_app.flusher import get_flusher
 from tasks_app.store import get_store
-from tests import jobs
-from tests.viewers import until
-from tests.waiting import DEADLINE, wait_until
+from tests.support import jobs
+from tests.support.viewers import until
+from tests.support.waiting import DEADLINE, wait_until
 
 signals = next(compat.signal_modules())
 task = jobs.task

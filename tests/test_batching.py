@@ -22,7 +22,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from tasks_app.asgi import wrap
 from tasks_app.batching import batch_middleware
-from tests.viewers import until
+from tests.support.viewers import until
 
 #: What middleware and views have done, and in which thread.
 journal: list[tuple[str, str]] = []

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import needs_chromium, open_page
-from tests.readme import find_block
-from tests.servers import ROOT, Server, run_runserver
+from tests.support.browser import needs_chromium, open_page
+from tests.support.readme import find_block
+from tests.support.servers import ROOT, Server, run_runserver
 
 pytestmark = needs_chromium
 

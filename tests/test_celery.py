@@ -7,10 +7,10 @@ from django.core.cache import caches
 
 from tasks_app import cancel, get_snapshot, start
 from tasks_app.store import get_store
-from tests import celery_app as jobs
-from tests.celery_site import CelerySite, run_celery_site, wait_for, wait_for_end, wait_for_status
-from tests.servers import Server
-from tests.waiting import wait_until
+from tests.support import celery_app as jobs
+from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wait_for_end, wait_for_status
+from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("worker")
 def test_progress_is_seen_and_then_the_result(site: CelerySite):
     task_id = start(jobs.count, 4, wait=True)
     running = wait_for_status(task_id, "Waiting")
-    assert (running.task, running.state, running.progress) == ("tests.celery_app.count", "running", 25)
+    assert (running.task, running.state, running.progress) == ("tests.support.celery_app.count", "running", 25)
     site.say(task_id)
     ended = wait_for_end(task_id)
     assert (ended.state, ended.progress, ended.attempt, ended.unit) == ("succeeded", 100, 1, "steps")
@@ -42,7 +42,12 @@ def test_progress_is_seen_and_then_the_result(site: CelerySite):
 def test_task_that_user_code_sends_is_tracked():
     task_id = jobs.add.delay(1, b=2).id
     ended = wait_for_end(task_id)
-    assert (ended.task, ended.state, ended.result, ended.owner) == ("tests.celery_app.add", "succeeded", 3, None)
+    assert (ended.task, ended.state, ended.result, ended.owner) == (
+        "tests.support.celery_app.add",
+        "succeeded",
+        3,
+        None,
+    )
 
 
 def test_result_that_celery_ignores_is_shown():
@@ -78,7 +83,7 @@ def test_owner_reaches_the_worker_that_finds_no_snapshot(site: CelerySite):
         site.say(blocking)
     wait_until(lambda: get_store().get(task_id), "the worker has made the snapshot anew")
     wait_for_end(task_id)
-    assert (get_snapshot(task_id).owner, get_snapshot(task_id).task) == ("7", "tests.celery_app.add")
+    assert (get_snapshot(task_id).owner, get_snapshot(task_id).task) == ("7", "tests.support.celery_app.add")
     assert get_snapshot(task_id).attempt == 1
 
 
@@ -120,7 +125,7 @@ def test_task_that_replaces_itself_ends_with_what_takes_its_place(by: str, resul
         "succeeded",
         result,
         2,
-        "tests.celery_app.replace_self",
+        "tests.support.celery_app.replace_self",
     )
 
 

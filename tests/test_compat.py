@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from tasks_app import compat, lifecycle
-from tests import jobs
+from tests.support import jobs
 
 
 def test_this_environment_has_a_framework():

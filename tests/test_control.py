@@ -14,10 +14,10 @@ from tasks_app import (
     task_run,
 )
 from tasks_app.store import get_store
-from tests import jobs
-from tests.caches import CacheDown
-from tests.viewers import make_running, put, until
-from tests.waiting import wait_until
+from tests.support import jobs
+from tests.support.caches import CacheDown
+from tests.support.viewers import make_running, put, until
+from tests.support.waiting import wait_until
 
 ODD_IDS = ["unknown", "", "a b", "a/b", "\n", "\0", "é", "x" * 5000]
 

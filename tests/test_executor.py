@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from tasks_app import cancel, compat, get_snapshot, progress
-from tests import jobs
-from tests.jobs import task
-from tests.waiting import wait_until
+from tests.support import jobs
+from tests.support.jobs import task
+from tests.support.waiting import wait_until
 
 (signals,) = list(compat.signal_modules())[:1]
 

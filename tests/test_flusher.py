@@ -9,7 +9,7 @@ from tasks_app.flusher import MAX_BACKOFF
 from tasks_app.reporter import Progress
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests.doubles import begin, controlled_cache, read, recorded_cache
+from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 
 # --- what is written, and when ---
 

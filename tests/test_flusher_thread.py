@@ -19,8 +19,8 @@ from tasks_app import flusher as flusher_module
 from tasks_app.conf import get_settings
 from tasks_app.flusher import Flusher
 from tasks_app.store import Store, get_store
-from tests.doubles import begin, controlled_cache, read, recorded_cache
-from tests.waiting import wait_until
+from tests.support.doubles import begin, controlled_cache, read, recorded_cache
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -315,7 +315,7 @@ def test_script_with_a_broken_cache_ends_and_says_why(tmp_path):
                 pass
         print("the work is done")
     """
-    done = run_script(script, "tests.doubles.DownCache", tmp_path)
+    done = run_script(script, "tests.support.doubles.DownCache", tmp_path)
     assert (done.returncode, done.stdout) == (0, "the work is done\n")
     assert "the cache is down" in done.stderr
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from tasks_app import observer, wakeups
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 SCRIPT = """
 import os, django
 django.setup()
 from tasks_app import get_snapshot
 from tasks_app.store import get_store
-from tests import jobs
-from tests.waiting import wait_until
+from tests.support import jobs
+from tests.support.waiting import wait_until
 
 def run() -> bool:
     task_id = jobs.count.enqueue().id
@@ -36,7 +36,7 @@ assert run()
 
 
 def test_tasks_run_in_a_forked_process_as_they_did_in_its_parent():
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.support.settings", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", SCRIPT], env=env, cwd=ROOT, check=True, timeout=30)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks_app.guard import GuardedSend, find_request
-from tests.viewers import until
+from tests.support.viewers import until
 
 START = {"type": "http.response.start", "headers": [(b"Content-Type", b"text/event-stream")]}
 FRAME = {"type": "http.response.body", "body": b"x" * 100, "more_body": True}

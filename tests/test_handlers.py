@@ -13,7 +13,7 @@ import pytest
 from tasks_app import LogHandler, task_run
 from tasks_app.current import bind
 from tasks_app.reporter import Progress
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 
 @pytest.fixture
@@ -159,7 +159,9 @@ def test_handler_can_be_named_in_the_settings(tmp_path):
     """They are read before the apps are ready."""
     handlers = {"task": {"class": "tasks_app.LogHandler"}}
     logging_settings = {"version": 1, "handlers": handlers, "root": {"handlers": ["task"]}}
-    (tmp_path / "logging_settings.py").write_text(f"from tests.settings import *\nLOGGING = {logging_settings!r}\n")
+    (tmp_path / "logging_settings.py").write_text(
+        f"from tests.support.settings import *\nLOGGING = {logging_settings!r}\n"
+    )
     code = "import django, logging; django.setup(); print(type(logging.getLogger().handlers[0]).__name__)"
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "logging_settings", "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-W", "error", "-c", code]

@@ -25,12 +25,12 @@ from tasks_app.observer import aobserve
 from tasks_app.patience import PATIENCE, _is_late
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests import caches, jobs
-from tests.caches import HANGING_CACHES, Gate
-from tests.doubles import read
-from tests.servers import run_command
-from tests.viewers import NOW, until
-from tests.waiting import wait_until
+from tests.support import caches, jobs
+from tests.support.caches import HANGING_CACHES, Gate
+from tests.support.doubles import read
+from tests.support.servers import run_command
+from tests.support.viewers import NOW, until
+from tests.support.waiting import wait_until
 
 #: Far from how long the cache lets whoever asks it wait.
 SOON = 5.0
@@ -413,7 +413,7 @@ def test_tasks_in_this_process_do_not_wait_for_a_valkey_server_that_hangs(timeou
 def test_process_that_ends_waits_some_seconds_for_a_cache_that_hangs_for_ever():
     with ValkeyServer(save="") as server:
         env = {
-            "DJANGO_SETTINGS_MODULE": "tests.shared_settings",
+            "DJANGO_SETTINGS_MODULE": "tests.support.shared_settings",
             "VALKEY_URL": server.connection_url,
             "CACHE_OPTIONS": '{"socket_timeout": null}',
         }

@@ -16,8 +16,8 @@ from tasks_app.state import Snapshot, State
 from tasks_app.store import get_store
 from tasks_app.stream import Stream
 from tasks_app.watch import View, Watch
-from tests.caches import CacheDown, Controls
-from tests.viewers import (
+from tests.support.caches import CacheDown, Controls
+from tests.support.viewers import (
     NOW,
     CountingViewer,
     decode,
@@ -33,7 +33,7 @@ from tests.viewers import (
     tell_changed,
     until,
 )
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 #: So long that no sweep falls into a test.
 NEVER = 3600

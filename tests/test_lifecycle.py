@@ -27,10 +27,10 @@ from tasks_app.reporter import Progress
 from tasks_app.runners import DatabaseTasks
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests import jobs
-from tests.doubles import controlled_cache
-from tests.jobs import task
-from tests.waiting import wait_until
+from tests.support import jobs
+from tests.support.doubles import controlled_cache
+from tests.support.jobs import task
+from tests.support.waiting import wait_until
 
 IMMEDIATE = f"{compat.Task.__module__.removesuffix('.base')}.backends.immediate.ImmediateBackend"
 
@@ -104,7 +104,7 @@ def test_started_task_belongs_to_its_owner():
 @pytest.mark.usefixtures("immediate")
 def test_task_on_another_backend_is_tracked():
     result, snapshot = run(jobs.count, n=5)
-    assert (snapshot.task_id, snapshot.task) == (result.id, "tests.jobs.count")
+    assert (snapshot.task_id, snapshot.task) == (result.id, "tests.support.jobs.count")
     assert (snapshot.state, snapshot.progress, snapshot.result) == ("succeeded", 100, {"counted": 5})
     assert (snapshot.current, snapshot.unit, snapshot.status, snapshot.attempt) == (5, "steps", "Counting", 1)
 

@@ -7,9 +7,9 @@ import pytest
 from tasks_app.log import PAGE_LINES
 from tasks_app.logreader import BATCH, LogReader
 from tasks_app.watch import Viewer, Watch
-from tests.caches import Controls
-from tests.doubles import begin, read
-from tests.viewers import CountingViewer
+from tests.support.caches import Controls
+from tests.support.doubles import begin, read
+from tests.support.viewers import CountingViewer
 
 
 def find_told(viewer: CountingViewer) -> list[str]:

@@ -13,10 +13,10 @@ from tasks_app.logstream import LogStream, Place, hash_tasks, parse_place, parse
 from tasks_app.reporter import Progress
 from tasks_app.store import get_store
 from tasks_app.stream import CHUNK_BYTES, Stream
-from tests.caches import Controls
-from tests.doubles import HandFlusher, begin
-from tests.viewers import decode, read_events, read_next, read_rest, until
-from tests.wire import Event
+from tests.support.caches import Controls
+from tests.support.doubles import HandFlusher, begin
+from tests.support.viewers import decode, read_events, read_next, read_rest, until
+from tests.support.wire import Event
 
 #: So long that no sweep falls into a test.
 NEVER = 3600

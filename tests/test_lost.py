@@ -3,7 +3,7 @@
 from tasks_app.reporter import Progress
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests.doubles import begin, controlled_cache, read, recorded_cache
+from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 
 
 def lose(flusher, time, *, store_as=lambda snapshot, now: snapshot.lost(now=now)):

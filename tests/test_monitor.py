@@ -21,9 +21,9 @@ from tasks_app.permissions import Policy
 from tasks_app.recent import get_recent_reader
 from tasks_app.state import Report, Snapshot, Stage
 from tasks_app.store import get_store
-from tests.answers import assert_problem
-from tests.doubles import controlled_cache
-from tests.viewers import NOW, make_running, put
+from tests.support.answers import assert_problem
+from tests.support.doubles import controlled_cache
+from tests.support.viewers import NOW, make_running, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

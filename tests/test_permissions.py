@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tasks_app import make_token
 from tasks_app.permissions import Policy, ask, get_user_key, has_token, is_staff, load_user, opens
-from tests.viewers import make_running
+from tests.support.viewers import make_running
 
 OWNER, OTHER, STAFF, NOBODY = User(pk=7), User(pk=8), User(pk=9, is_staff=True), AnonymousUser()
 

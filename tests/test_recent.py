@@ -12,9 +12,9 @@ from tasks_app.observer import Observer
 from tasks_app.recent import RecentReader, get_recent_reader
 from tasks_app.state import Report, Snapshot
 from tasks_app.store import get_store
-from tests.caches import CacheDown, Controls
-from tests.doubles import FakeTime, controlled_cache
-from tests.viewers import NOW, make_running, put, put_silently, save_text
+from tests.support.caches import CacheDown, Controls
+from tests.support.doubles import FakeTime, controlled_cache
+from tests.support.viewers import NOW, make_running, put, put_silently, save_text
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from tasks_app import (
 from tasks_app.compat import task_classes
 from tasks_app.flusher import get_flusher
 from tasks_app.registry import astart_named, check_arguments, resolve
-from tests import jobs
-from tests.caches import CONTROLLED_CACHES, controls
-from tests.viewers import until
-from tests.waiting import wait_until
+from tests.support import jobs
+from tests.support.caches import CONTROLLED_CACHES, controls
+from tests.support.viewers import until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -212,7 +212,9 @@ def test_unknown_name_is_told():
         resolve("nobody")
 
 
-@pytest.mark.parametrize("path", ["tests.jobs.gate", "tests.jobs.nothing", "no_such_module.task", "nodots", "os.path"])
+@pytest.mark.parametrize(
+    "path", ["tests.support.jobs.gate", "tests.support.jobs.nothing", "no_such_module.task", "nodots", "os.path"]
+)
 def test_path_that_leads_to_no_task_is_an_error(settings, path):
     settings.TASKS_APP = {**settings.TASKS_APP, "STARTABLE": {"odd": path}, "DEFAULT_TASK": None}
     with pytest.raises((ImportError, TypeError)):
@@ -221,7 +223,7 @@ def test_path_that_leads_to_no_task_is_an_error(settings, path):
 
 def test_changed_settings_are_seen(settings):
     resolve("add")
-    settings.TASKS_APP = {**settings.TASKS_APP, "STARTABLE": {"add": "tests.jobs.count"}, "DEFAULT_TASK": None}
+    settings.TASKS_APP = {**settings.TASKS_APP, "STARTABLE": {"add": "tests.support.jobs.count"}, "DEFAULT_TASK": None}
     assert resolve("add") is jobs.count
 
 
@@ -235,7 +237,7 @@ def wait_for_end(task_id: str) -> None:
 def test_start_stores_the_queued_snapshot_before_it_returns(open_gate):
     task_id = start(jobs.wait)
     snapshot = get_snapshot(task_id)
-    assert (snapshot.task_id, snapshot.task) == (task_id, "tests.jobs.wait")
+    assert (snapshot.task_id, snapshot.task) == (task_id, "tests.support.jobs.wait")
     open_gate()
 
 
@@ -279,7 +281,7 @@ def test_owner_who_can_not_be_told_apart_is_refused(owner):
         start(jobs.add, 1, owner=owner)
 
 
-@pytest.mark.parametrize("thing", [None, "tests.jobs.add", len, jobs.add.func])
+@pytest.mark.parametrize("thing", [None, "tests.support.jobs.add", len, jobs.add.func])
 def test_thing_that_is_no_task_is_refused(thing):
     with pytest.raises(TypeError, match="a task made by @task is needed"):
         start(thing)

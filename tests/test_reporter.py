@@ -15,7 +15,7 @@ from tasks_app import TaskCancelled
 from tasks_app.draft import Draft
 from tasks_app.reporter import Progress
 from tasks_app.state import Snapshot
-from tests.doubles import HandFlusher, take
+from tests.support.doubles import HandFlusher, take
 
 NO_NUMBERS = ["1", b"1", [], {}, True, False, object, 1j]
 NOT_FINITE = [

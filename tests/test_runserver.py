@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import wire
-from tests.servers import Server, run_runserver
-from tests.waiting import wait_until
+from tests.support import wire
+from tests.support.servers import Server, run_runserver
+from tests.support.waiting import wait_until
 
 #: A person waits no longer for the prompt after Ctrl-C.
 SECONDS = 5

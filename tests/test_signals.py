@@ -10,8 +10,8 @@ from tasks_app import signals, task_changed, task_ended, task_run
 from tasks_app.flusher import get_flusher
 from tasks_app.signals import SignalSender
 from tasks_app.state import Snapshot
-from tests.doubles import START
-from tests.waiting import wait_until
+from tests.support.doubles import START
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

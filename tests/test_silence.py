@@ -4,7 +4,7 @@ import pytest
 
 from tasks_app.silence import Silence
 from tasks_app.state import Snapshot
-from tests.viewers import NOW, make_running
+from tests.support.viewers import NOW, make_running
 
 
 def hear(snapshot: Snapshot | None, silence: Silence, *, monotonic: float) -> bool:

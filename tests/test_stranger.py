@@ -12,10 +12,10 @@ from typing import Any
 import django
 import pytest
 
-from tests import wire
-from tests.servers import ROOT, Server, run_daphne, run_runserver
-from tests.waiting import wait_until
-from tests.wire_site import find_errors
+from tests.support import wire
+from tests.support.servers import ROOT, Server, run_daphne, run_runserver
+from tests.support.waiting import wait_until
+from tests.support.wire_site import find_errors
 
 TASKS = """
 from pathlib import Path

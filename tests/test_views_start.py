@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tasks_app import cancel, compat, get_snapshot
 from tasks_app.flusher import get_flusher
-from tests.answers import assert_problem, post_start
-from tests.viewers import until
-from tests.waiting import DEADLINE, wait_until
+from tests.support.answers import assert_problem, post_start
+from tests.support.viewers import until
+from tests.support.waiting import DEADLINE, wait_until
 
 FIELDS = ["task_id", "task", "state", "progress_url", "status_url", "cancel_url", "token"]
 

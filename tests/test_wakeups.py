@@ -7,7 +7,7 @@ from channels.layers import InMemoryChannelLayer
 
 from tasks_app import layers, wakeups
 from tasks_app.state import Version
-from tests.viewers import make_running, until
+from tests.support.viewers import make_running, until
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests import wire
-from tests.wire_site import Site, run_site
+from tests.support import wire
+from tests.support.wire_site import Site, run_site
 
 FRAME = re.compile(rb"id: (?P<id>[^\n\r]+)\n(?:event: (?P<event>[a-z]+)\n)?data: (?P<data>\{[ -~]*\})\n\n")
 

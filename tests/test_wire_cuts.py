@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import wire
-from tests.waiting import wait_until
-from tests.wire_site import Site, run_site
+from tests.support import wire
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site, run_site
 
 TERMINAL = "succeeded"
 

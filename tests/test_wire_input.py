@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests import wire
-from tests.wire_site import Site, run_site
+from tests.support import wire
+from tests.support.wire_site import Site, run_site
 
 JSON = [("Content-Type", "application/json")]
 
@@ -161,7 +161,7 @@ BODIES = {
     "deep task": (400, b'{"task": ' + nest(9_000) + b"}"),
     "unknown member": (400, b'{"tusk": "add"}'),
     "unknown task": (400, b'{"task": "rm"}'),
-    "dotted path": (400, b'{"task": "tests.jobs.add"}'),
+    "dotted path": (400, b'{"task": "tests.support.jobs.add"}'),
     "private name": (400, b'{"task": "__class__"}'),
     "surrogate name": (400, b'{"task": "\\ud800"}'),
     "empty name": (400, b'{"task": ""}'),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import wire
-from tests.servers import ROOT
-from tests.waiting import wait_until
-from tests.wire_site import Site, run_site
+from tests.support import wire
+from tests.support.servers import ROOT
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site, run_site
 
 STREAMS = 100
 
@@ -48,7 +48,7 @@ class Account:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory) -> Iterator[Account]:
     database = tmp_path_factory.mktemp("load") / "db.sqlite3"
-    env = {"WIRE_DATABASE": str(database), "DJANGO_SETTINGS_MODULE": "tests.wire_settings"}
+    env = {"WIRE_DATABASE": str(database), "DJANGO_SETTINGS_MODULE": "tests.support.wire_settings"}
     key = subprocess.run(
         [sys.executable, "-c", LOG_IN], cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True, text=True
     ).stdout.strip()

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests import wire
-from tests.waiting import wait_until
-from tests.wire_site import Site, run_site
+from tests.support import wire
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site, run_site
 
 #: An event of a stream of one task.
 FRAME = re.compile(rb"id: (?P<id>[0-9]*\.[0-9]+)\n(?:event: (?P<event>log|end)\n)?data: (?P<data>\{[ -~]*\})\n\n")

@@ -9,12 +9,12 @@ from socket import socket
 
 import pytest
 
-from tests import wire
-from tests.servers import run_daphne, run_uvicorn
-from tests.waiting import wait_until
-from tests.wire_site import Site
-from tests.wrapped import PLAIN, open_narrow, run_wrapped
-from tests.wrapped_site import MUCH
+from tests.support import wire
+from tests.support.servers import run_daphne, run_uvicorn
+from tests.support.waiting import wait_until
+from tests.support.wire_site import Site
+from tests.support.wrapped import PLAIN, open_narrow, run_wrapped
+from tests.support.wrapped_site import MUCH
 
 #: A flood of these frames is what a reader that does not read would have the server keep.
 FRAMES, SIZE = 400, 100_000

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from tests import wire
-from tests.servers import run_daphne
-from tests.wire_site import Site, find_errors
+from tests.support import wire
+from tests.support.servers import run_daphne
+from tests.support.wire_site import Site, find_errors
 
 #: Daphne waits a moment for its connections, but nobody's supervisor should have to kill it.
 SECONDS = 5
@@ -17,7 +17,7 @@ SECONDS = 5
 #: leaves asyncio tasks of open streams pending. A site without this app does so too, with "daphne" in INSTALLED_APPS.
 CLEAN = (0,) if sys.version_info >= (3, 12) else (0, -signal.SIGSEGV)
 
-ENV = {"DJANGO_SETTINGS_MODULE": "tests.wire_settings"}
+ENV = {"DJANGO_SETTINGS_MODULE": "tests.support.wire_settings"}
 
 
 def stop(process: "subprocess.Popen[str]", number: signal.Signals) -> int:

@@ -1,5 +1,0 @@
-from django.urls import include, path
-
-from tests import db_jobs
-
-urlpatterns = [path("enqueue", db_jobs.enqueue), path("", include("tasks_app.urls"))]

@@ -1,0 +1,1 @@
+"""What tests share: helpers, sites, doubles, real servers and browsers."""

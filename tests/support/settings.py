@@ -1,0 +1,44 @@
+"""A small host project: what a stranger's site has, and nothing of the demo."""
+
+SECRET_KEY = "tests"
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "tests.support.urls"
+USE_TZ = True
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "tasks_app",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ASGI_APPLICATION = "tests.support.asgi.application"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+TASKS = {"default": {"BACKEND": "tasks_app.backends.InProcessBackend", "OPTIONS": {"max_workers": 4, "max_queue": 20}}}
+TASKS_APP = {
+    "STARTABLE": {
+        "add": "tests.support.jobs.add",
+        "count": "tests.support.jobs.count",
+        "greet": "tests.support.jobs.greet",
+        "fail": "tests.support.jobs.fail",
+        "wait": "tests.support.jobs.wait",
+    },
+    "DEFAULT_TASK": "count",
+    "ALLOW_ANONYMOUS_START": True,
+    "FLUSH_INTERVAL": 0.01,
+    "SWEEP_INTERVAL": 0.05,
+}

@@ -1,9 +1,0 @@
-from django.urls import include, path
-
-from tests import puppets
-
-urlpatterns = [
-    path("", include("tasks_app.urls")),
-    path("orders/<str:name>", puppets.give_order),
-    path("stats", puppets.show_stats),
-]
