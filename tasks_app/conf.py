@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from .lazy import Lazy
+from .utils.lazy import Lazy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

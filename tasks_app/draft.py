@@ -9,9 +9,9 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from .encoding import encode_json
 from .pace import Pace
 from .state import MAX_NAME_LENGTH, Report, Snapshot, Stage, State, percent_of
+from .utils.json import encode_json
 
 
 class Draft:

@@ -20,10 +20,10 @@ from .conf import get_settings
 from .current import bind
 from .exceptions import TaskCancelled, TaskQueueFull
 from .flusher import get_flusher
-from .pool import LoopThread, ThreadPool
 from .queueing import queue
 from .reporter import Progress
-from .threads import release_request_thread
+from .utils.server import release_request_thread
+from .utils.threads import LoopThread, ThreadPool
 
 logger = logging.getLogger("tasks_app")
 

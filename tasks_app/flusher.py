@@ -13,16 +13,16 @@ from django.db import connections
 
 from . import layers, wakeups
 from .arrivals import Arrivals
-from .clock import Clock
 from .conf import Settings, get_settings
 from .ends import Ends
 from .exceptions import StoreUnavailable
-from .failures import Failures
-from .reentrant import ReentrantEvent
 from .reporting import Reporter
 from .signals import SignalSender
 from .state import Snapshot, State, Version
 from .store import get_store
+from .utils.backoff import Failures
+from .utils.clock import Clock
+from .utils.threads import ReentrantEvent
 
 logger = logging.getLogger("tasks_app")
 

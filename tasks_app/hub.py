@@ -10,13 +10,13 @@ from weakref import WeakSet
 
 from . import wakeups
 from .conf import get_settings
-from .failures import Failures
 from .layers import LayerListener
 from .logreader import LogReader
 from .observer import declare_lost
-from .shutdown import is_server_stopping
 from .state import Version
 from .store import get_store
+from .utils.backoff import Failures
+from .utils.server import is_server_stopping
 from .watch import Viewer, Watch
 
 logger = logging.getLogger("tasks_app")

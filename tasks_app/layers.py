@@ -18,9 +18,9 @@ from django.core.signals import setting_changed
 from django.utils.crypto import get_random_string
 
 from .conf import get_settings
-from .failures import Failures
-from .lazy import Lazy
-from .pool import LoopThread
+from .utils.backoff import Failures
+from .utils.lazy import Lazy
+from .utils.threads import LoopThread
 
 try:
     from channels.layers import channel_layers

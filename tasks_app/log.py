@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from . import sse
-from .encoding import encode_json
-from .state import format_time
+from .utils.clock import format_time
+from .utils.json import encode_json
 
 #: Lines of a page, and characters of a line: however these are escaped, a page stays below memcached's 1 MB.
 PAGE_LINES = 50

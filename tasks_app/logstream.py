@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import sse
-from .encoding import encode_json
 from .hub import Hub
 from .outlets import Write
 from .stream import Stream
+from .utils.json import encode_json
 from .view import View
 from .watch import Watch
 

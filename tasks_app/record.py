@@ -8,11 +8,11 @@ from typing import Any, Self
 
 from .conf import get_settings
 from .draft import Draft
-from .encoding import normalize
 from .exceptions import TaskCancelled
 from .flusher import Flusher, get_flusher
 from .log import Journal
 from .state import Snapshot
+from .utils.json import normalize
 
 
 class Record:

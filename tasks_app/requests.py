@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from .conf import get_settings
-from .encoding import MAX_DEPTH, is_too_deep
 from .exceptions import describe
 from .overview import CONDITIONS, Selection
 from .permissions import get_user_key
 from .problems import Problem, bad_request
+from .utils.json import MAX_DEPTH, is_too_deep
 
 MAX_KEY_LENGTH = 255
 

@@ -6,8 +6,8 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .encoding import encode_json
 from .state import Snapshot
+from .utils.json import encode_json
 
 CONTENT_TYPE = "text/event-stream"
 

@@ -5,12 +5,12 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
-from .encoding import encode_json
+from .utils.clock import format_time, parse_time
+from .utils.json import encode_json
 
 MAX_STATUS_LENGTH = 500
 MAX_MESSAGE_LENGTH = 2000
@@ -364,17 +364,3 @@ def percent_of(current: float | None, total: float | None) -> float | None:
 def floor_percent(percent: float) -> int:
     """Return the whole number at or below `percent`, taking 28.999999999999996 for the 29 that it is."""
     return math.floor(round(percent, 9))
-
-
-@lru_cache(1024)  # most times of a snapshot are those of the one before
-def format_time(time: datetime | None) -> str | None:
-    """Return `time` as RFC 3339 in UTC, to the millisecond."""
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@lru_cache(1024)
-def parse_time(text: str | None) -> datetime | None:
-    """Return what `format_time` made `text` of."""
-    return None if text is None else datetime.fromisoformat(text)

@@ -28,10 +28,10 @@ from .keys import (
     make_recent_key,
     make_task_key,
 )
-from .lazy import Lazy
 from .patience import PATIENCE, Latency, Timed
-from .pool import DaemonExecutor
 from .state import Snapshot, Version
+from .utils.lazy import Lazy
+from .utils.threads import DaemonExecutor
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from . import sse
 from .conf import get_settings
 from .hub import Hub, get_hub
 from .outlets import Outlet, Write
-from .threads import release_request_thread
+from .utils.server import release_request_thread
 from .view import View
 from .watch import Watch
 

@@ -15,31 +15,11 @@ from typing import Any
 from weakref import ref
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
-from django.db import close_old_connections, connections
+from django.db import close_old_connections
 
 #: Seconds without any sync code after which the thread of a request is shared with one that waits: the former may go
 #: on for hours, or wait for the latter.
 PATIENCE = 0.05
-
-
-def release_request_thread() -> None:
-    """Let go of the thread, and of the database connections open in it, that serve the running ASGI request.
-
-    Django's handler keeps both until the response has ended: for a stream that is hours, for nothing. Neither is
-    waited for: the thread closes its connections and ends. Sync code that runs later gets a new one. Where others
-    use the thread too, it stays, and connections that may be used again (CONN_MAX_AGE) stay open in it.
-    """
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    if context is None or (executor := SyncToAsync.context_to_thread_executor.get(context)) is None:
-        return
-    if isinstance(executor, LentThread):
-        executor.release()
-    elif getattr(context, "_executor", None) is not None:  # lent by whoever entered the context
-        executor.submit(close_old_connections)
-    else:
-        executor.submit(connections.close_all)
-        del SyncToAsync.context_to_thread_executor[context]
-        executor.shutdown(wait=False)
 
 
 class RequestThreads:

@@ -8,7 +8,8 @@ from weakref import WeakSet, ref
 from .log import Log
 from .outlets import HIGH_WATER, Write
 from .silence import Silence
-from .state import Snapshot, Version, format_time
+from .state import Snapshot, Version
+from .utils.clock import format_time
 from .view import View
 
 logger = logging.getLogger("tasks_app")

@@ -19,7 +19,8 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 
 from tasks_app import threads as threads_module
 from tasks_app.asgi import wrap
-from tasks_app.threads import RequestThreads, release_request_thread
+from tasks_app.threads import RequestThreads
+from tasks_app.utils.server import release_request_thread
 from tests.support import wire
 from tests.support.servers import ROOT, run_daphne, run_uvicorn
 from tests.support.viewers import until

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
-from tasks_app.clock import Clock
 from tasks_app.flusher import Flusher
 from tasks_app.reporter import Progress
 from tasks_app.reporting import Reporter
 from tasks_app.state import Snapshot
 from tasks_app.store import get_store
+from tasks_app.utils.clock import Clock
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -15,10 +15,10 @@ from django.db import close_old_connections
 
 from ...attempts import adopt
 from ...flusher import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, get_flusher
-from ...pool import DaemonExecutor
 from ...reporter import Progress
 from ...state import Snapshot, State
 from ...store import get_store
+from ...utils.threads import DaemonExecutor
 from . import mirror
 from .mirror import is_mirrored, logger, never_raise, read_header
 

@@ -17,11 +17,11 @@ from ...attempts import adopt
 from ...current import find_reporter
 from ...exceptions import BrokerUnavailable
 from ...flusher import get_flusher
-from ...pool import DaemonExecutor
 from ...queueing import queue
 from ...runners import Flaw
 from ...state import State
 from ...store import get_store
+from ...utils.threads import DaemonExecutor
 from .mirror import RUNNER, logger
 
 

@@ -3,7 +3,7 @@
 import os
 import threading
 
-from tasks_app.lazy import Lazy
+from tasks_app.utils.lazy import Lazy
 
 
 def test_it_is_made_once():

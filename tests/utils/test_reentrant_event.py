@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tasks_app.reentrant import ReentrantEvent
+from tasks_app.utils.threads import ReentrantEvent
 
 
 @pytest.fixture

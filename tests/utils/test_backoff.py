@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks_app.failures import Failures
+from tasks_app.utils.backoff import Failures
 
 
 def test_first_second_fourth_and_eighth_are_logged():

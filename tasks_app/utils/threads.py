@@ -1,4 +1,4 @@
-"""Threads that run jobs: a bounded pool for sync code, and one event loop for coroutines.
+"""Threads that run jobs: a bounded pool for sync code, one event loop for coroutines, and an event to wait for.
 
 All are daemon threads, because servers wait for the others when they shut down. Each job runs in a fresh context:
 nothing of the request that enqueued it leaks into it.
@@ -14,6 +14,7 @@ from concurrent import futures
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -156,6 +157,40 @@ class LoopThread:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: a coroutine failed", self._name, exc_info=error)
+
+
+class ReentrantEvent:
+    """A `threading.Event` for one waiting thread, which a signal handler may set while the same thread sets it.
+
+    `threading.Event.set` would wait there for ever, for a lock that the code below the handler holds. `put` of a
+    SimpleQueue is atomic: https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put
+    """
+
+    def __init__(self) -> None:
+        self._words: SimpleQueue[None] = SimpleQueue()
+
+    def is_set(self) -> bool:
+        """Was it set since it was cleared?"""
+        return not self._words.empty()
+
+    def set(self) -> None:
+        """Let whoever waits go on, now or later."""
+        if self._words.empty():
+            self._words.put(None)
+
+    def clear(self) -> None:
+        """Undo `set`; only the thread that waits may do so."""
+        while not self._words.empty():
+            self._words.get()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it is set, for `timeout` seconds at most (0 or more); is it?"""
+        try:
+            self._words.get(timeout=timeout)
+        except Empty:
+            return False
+        self._words.put(None)
+        return True
 
 
 def _run_forever(loop: asyncio.AbstractEventLoop) -> None:

@@ -8,8 +8,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from tasks_app import pool as pool_module
-from tasks_app.pool import LoopThread, ThreadPool
+from tasks_app.utils import threads as pool_module
+from tasks_app.utils.threads import LoopThread, ThreadPool
 from tests.support.waiting import wait_until
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
