@@ -17,7 +17,7 @@ from .permissions import make_token
 from .registry import astart, start
 from .reporter import Progress
 from .signals import task_changed, task_ended
-from .state import Snapshot, Stage, State
+from .snapshot import Snapshot, Stage, State
 
 __version__ = "0.1.0"
 

@@ -2,7 +2,7 @@
 
 import threading
 
-from .state import Snapshot
+from .snapshot import Snapshot
 from .store import RECENT_TASKS, get_store
 
 

@@ -9,7 +9,7 @@ from .current import bind, get_bound
 from .exceptions import StoreUnavailable
 from .flusher import get_flusher
 from .reporter import Progress
-from .state import Snapshot, State
+from .snapshot import Snapshot, State
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")

@@ -8,7 +8,7 @@ from .exceptions import TaskAlreadyEnded, TaskNotFound
 from .flusher import get_flusher
 from .observer import observe
 from .runners import find_runner
-from .state import Snapshot
+from .snapshot import Snapshot
 from .store import get_store
 
 

@@ -12,7 +12,7 @@ from django.utils.crypto import get_random_string
 
 from .flusher import get_flusher
 from .reporter import Progress
-from .state import Snapshot
+from .snapshot import Snapshot
 
 
 class CurrentProgress:

@@ -9,8 +9,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from .pace import Pace
-from .state import MAX_NAME_LENGTH, Report, Snapshot, Stage, State, percent_of
+from .snapshot import MAX_NAME_LENGTH, Pace, Report, Snapshot, Stage, State, percent_of
 from .utils.json import encode_json
 
 

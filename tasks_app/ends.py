@@ -5,7 +5,7 @@ import logging
 from . import wakeups
 from .conf import get_settings
 from .exceptions import StoreUnavailable
-from .state import Snapshot
+from .snapshot import Snapshot
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")

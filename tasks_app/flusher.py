@@ -18,7 +18,7 @@ from .ends import Ends
 from .exceptions import StoreUnavailable
 from .reporting import Reporter
 from .signals import SignalSender
-from .state import Snapshot, State, Version
+from .snapshot import Snapshot, State, Version
 from .store import get_store
 from .utils.backoff import Failures
 from .utils.clock import Clock

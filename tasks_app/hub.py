@@ -13,7 +13,7 @@ from .conf import get_settings
 from .layers import LayerListener
 from .logreader import LogReader
 from .observer import declare_lost
-from .state import Version
+from .snapshot import Version
 from .store import get_store
 from .utils.backoff import Failures
 from .utils.server import is_server_stopping

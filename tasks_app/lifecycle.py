@@ -18,7 +18,7 @@ from .flusher import get_flusher
 from .queueing import queue
 from .reporter import Progress
 from .runners import get_runner
-from .state import Snapshot
+from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult

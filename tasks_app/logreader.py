@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from .conf import get_settings
-from .log import Log, Page, parse_page
+from .log import Log
+from .snapshot import Page, parse_page
 from .store import get_store
 from .watch import Viewer, Watch, notify_each
 

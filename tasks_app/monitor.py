@@ -24,7 +24,7 @@ from .permissions import ask, is_staff, select
 from .problems import Problem, store_access
 from .recent import Recent, get_recent_reader
 from .requests import parse_page, parse_selection
-from .state import Snapshot
+from .snapshot import Snapshot
 
 _HEADERS = {"Cache-Control": "private, no-cache"}
 

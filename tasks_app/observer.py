@@ -12,8 +12,7 @@ from typing import NamedTuple
 from . import wakeups
 from .conf import get_settings
 from .exceptions import StoreUnavailable
-from .silence import Silence
-from .state import Snapshot
+from .snapshot import Silence, Snapshot
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from .state import Snapshot, State
+from .snapshot import Snapshot, State
 from .utils.clock import format_time
 
 #: What a list of tasks can be narrowed down to: the states, and "stalled", which is no state of its own.

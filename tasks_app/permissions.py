@@ -14,7 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from .conf import get_settings
-from .state import Snapshot
+from .snapshot import Snapshot
 
 F = TypeVar("F", bound=Callable[..., Any])
 

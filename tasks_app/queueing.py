@@ -11,7 +11,7 @@ from django.db import transaction
 
 from .exceptions import StoreUnavailable
 from .flusher import get_flusher
-from .state import Snapshot
+from .snapshot import Snapshot
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")

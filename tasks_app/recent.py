@@ -13,7 +13,7 @@ from django.core.signals import setting_changed
 
 from .observer import observe_texts
 from .permissions import needs_only_user
-from .state import Snapshot
+from .snapshot import Snapshot
 from .store import get_store
 from .utils.lazy import Lazy
 

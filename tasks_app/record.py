@@ -10,8 +10,8 @@ from .conf import get_settings
 from .draft import Draft
 from .exceptions import TaskCancelled
 from .flusher import Flusher, get_flusher
-from .log import Journal
-from .state import Snapshot
+from .journal import Journal
+from .snapshot import Snapshot
 from .utils.json import normalize
 
 

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from .conf import get_settings
 from .draft import EXACT_BITS, check_number, make_stages
-from .log import check_level
+from .journal import check_level
 from .record import Record, is_cancel
-from .state import State
+from .snapshot import State
 from .tracking import Tracked
 from .utils.json import normalize
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from .state import Snapshot
+from .snapshot import Snapshot
 
 
 class Reporter(Protocol):

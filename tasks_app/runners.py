@@ -10,7 +10,7 @@ from django.db import DatabaseError, transaction
 
 from . import compat, database
 from .attempts import adopt
-from .state import Snapshot
+from .snapshot import Snapshot
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")

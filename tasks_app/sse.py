@@ -6,7 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .state import Snapshot
+from .snapshot import Snapshot
 from .utils.json import encode_json
 
 CONTENT_TYPE = "text/event-stream"

@@ -29,7 +29,7 @@ from .keys import (
     make_task_key,
 )
 from .patience import PATIENCE, Latency, Timed
-from .state import Snapshot, Version
+from .snapshot import Snapshot, Version
 from .utils.lazy import Lazy
 from .utils.threads import DaemonExecutor
 

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from . import sse
-from .state import Snapshot
+from .snapshot import Snapshot
 
 
 class View:

@@ -39,7 +39,7 @@ from .requests import (
     parse_task_ids,
     read_body,
 )
-from .state import Snapshot, State
+from .snapshot import Snapshot, State
 from .store import get_store
 from .stream import STREAM_HEADERS, EventStreamResponse, Stream
 from .view import View

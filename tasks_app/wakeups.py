@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from . import layers
-from .state import Version
+from .snapshot import Version
 
 #: Is given the versions by the ids of their tasks.
 Listener = Callable[[Mapping[str, Version]], None]

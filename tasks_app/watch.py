@@ -7,8 +7,7 @@ from weakref import WeakSet, ref
 
 from .log import Log
 from .outlets import HIGH_WATER, Write
-from .silence import Silence
-from .state import Snapshot, Version
+from .snapshot import Silence, Snapshot, Version
 from .utils.clock import format_time
 from .view import View
 

@@ -5,7 +5,7 @@ from django.test import override_settings
 
 from tasks_app import start, task_run
 from tasks_app.arrivals import Arrivals
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import RECENT_TASKS, get_store
 from tests.support import jobs
 from tests.support.caches import CacheDown

@@ -14,7 +14,8 @@ import pytest
 from tasks_app.hub import get_hub
 from tasks_app.logstream import LogStream
 from tasks_app.outlets import HIGH_WATER, CycleOutlet, Framed, Outlet, Write
-from tasks_app.state import Report, Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.state import Report
 from tasks_app.stream import Stream
 from tasks_app.watch import CALM_CHANGES, Watch
 from tests.support.viewers import NOW, CountingViewer, is_idle, make_running, put, read_next, report, until

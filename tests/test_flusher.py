@@ -7,7 +7,7 @@ import pytest
 from tasks_app import wakeups
 from tasks_app.flusher import MAX_BACKOFF
 from tasks_app.reporter import Progress
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 

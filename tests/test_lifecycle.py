@@ -25,7 +25,7 @@ from tasks_app.current import find_reporter, get_bound
 from tasks_app.flusher import get_flusher
 from tasks_app.reporter import Progress
 from tasks_app.runners import DatabaseTasks
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import get_store
 from tests.support import jobs
 from tests.support.doubles import controlled_cache

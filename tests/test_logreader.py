@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tasks_app.log import PAGE_LINES
 from tasks_app.logreader import BATCH, LogReader
+from tasks_app.snapshot.log_page import PAGE_LINES
 from tasks_app.watch import Viewer, Watch
 from tests.support.caches import Controls
 from tests.support.doubles import begin, read

@@ -1,7 +1,7 @@
 """A process that was cut off for so long that its task was declared lost finds out, and holds its peace."""
 
 from tasks_app.reporter import Progress
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 

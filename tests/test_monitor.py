@@ -19,7 +19,8 @@ from tasks_app.monitor import show_monitor, show_monitor_data, show_monitored_ta
 from tasks_app.overview import CONDITIONS
 from tasks_app.permissions import Policy
 from tasks_app.recent import get_recent_reader
-from tasks_app.state import Report, Snapshot, Stage
+from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.state import Report, Stage
 from tasks_app.store import get_store
 from tests.support.answers import assert_problem
 from tests.support.doubles import controlled_cache

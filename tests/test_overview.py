@@ -19,7 +19,8 @@ from tasks_app.overview import (
     draw_chart,
     summarize,
 )
-from tasks_app.state import Snapshot, State
+from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.state import State
 
 NOW = datetime(2026, 1, 31, 12, 0, 30, tzinfo=UTC)
 UNTIL = datetime(2026, 1, 31, 12, 1, tzinfo=UTC)

@@ -10,7 +10,8 @@ from django.test import override_settings
 from tasks_app import observer as observer_module
 from tasks_app.observer import Observer
 from tasks_app.recent import RecentReader, get_recent_reader
-from tasks_app.state import Report, Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.state import Report
 from tasks_app.store import get_store
 from tests.support.caches import CacheDown, Controls
 from tests.support.doubles import FakeTime, controlled_cache

@@ -14,7 +14,7 @@ from django.test import override_settings
 from tasks_app import TaskCancelled
 from tasks_app.draft import Draft
 from tasks_app.reporter import Progress
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.doubles import HandFlusher, take
 
 NO_NUMBERS = ["1", b"1", [], {}, True, False, object, 1j]

@@ -9,7 +9,7 @@ from django.dispatch import Signal
 from tasks_app import signals, task_changed, task_ended, task_run
 from tasks_app.flusher import get_flusher
 from tasks_app.signals import SignalSender
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.doubles import START
 from tests.support.waiting import wait_until
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app import sse
-from tasks_app.state import Report, Snapshot, Stage
+from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.state import Report, Stage
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from django.test import override_settings
 
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.keys import is_task_id
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import RECENT_TASKS, Store, get_store
 from tests.support.caches import CONTROLLED_CACHES, CacheDown, ControlledCache, controls
 from tests.support.doubles import controlled_cache, recorded_cache

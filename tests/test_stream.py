@@ -11,7 +11,7 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from tasks_app import sse
 from tasks_app.hub import get_hub
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.stream import EventStreamResponse, Stream, draw_around
 from tests.support.viewers import (
     NOW,

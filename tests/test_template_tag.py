@@ -17,7 +17,7 @@ from django.utils.functional import SimpleLazyObject
 
 from tasks_app import make_token
 from tasks_app.permissions import Policy
-from tasks_app.state import Report
+from tasks_app.snapshot.state import Report
 from tests.support.caches import CONTROLLED_CACHES, controls
 from tests.support.viewers import NOW, make_running, put_silently, report
 

@@ -6,7 +6,7 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 
 from tasks_app import layers, wakeups
-from tasks_app.state import Version
+from tasks_app.snapshot.snapshot import Version
 from tests.support.viewers import make_running, until
 
 

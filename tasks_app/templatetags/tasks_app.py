@@ -16,7 +16,7 @@ from django.utils.text import capfirst
 from ..control import get_snapshot
 from ..exceptions import TaskNotFound, describe
 from ..permissions import ask_now, opens
-from ..state import Snapshot
+from ..snapshot import Snapshot
 from ..texts import get_translations
 
 logger = logging.getLogger("tasks_app")

@@ -11,7 +11,7 @@ from django.test import override_settings
 from tasks_app.flusher import Flusher
 from tasks_app.reporter import Progress
 from tasks_app.reporting import Reporter
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import get_store
 from tasks_app.utils.clock import Clock
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls

@@ -13,7 +13,7 @@ from ...current import find_reporter
 from ...exceptions import TaskCancelled
 from ...flusher import EXIT_SECONDS, drain_process, get_flusher
 from ...reporter import Progress
-from ...state import State
+from ...snapshot import State
 from ...store import get_store
 from . import orphans
 from .mirror import fail, find_own, is_mirrored, never_raise, read_header

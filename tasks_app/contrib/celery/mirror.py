@@ -12,7 +12,7 @@ from ...current import find_reporter, get_bound
 from ...flusher import get_flusher
 from ...keys import is_task_id
 from ...reporter import Progress
-from ...state import Snapshot
+from ...snapshot import Snapshot
 
 logger = logging.getLogger("tasks_app")
 

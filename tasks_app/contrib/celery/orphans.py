@@ -16,7 +16,7 @@ from django.db import close_old_connections
 from ...attempts import adopt
 from ...flusher import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, get_flusher
 from ...reporter import Progress
-from ...state import Snapshot, State
+from ...snapshot import Snapshot, State
 from ...store import get_store
 from ...utils.threads import DaemonExecutor
 from . import mirror

@@ -9,7 +9,7 @@ from ...attempts import adopt, pass_on
 from ...current import find_reporter, get_bound
 from ...queueing import find_queued, queue
 from ...reporter import Progress
-from ...state import Snapshot, State
+from ...snapshot import Snapshot, State
 from .mirror import HEADER, RUNNER, is_mirrored, make_header, never_raise
 
 

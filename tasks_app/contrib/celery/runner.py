@@ -19,7 +19,7 @@ from ...exceptions import BrokerUnavailable
 from ...flusher import get_flusher
 from ...queueing import queue
 from ...runners import Flaw
-from ...state import State
+from ...snapshot import State
 from ...store import get_store
 from ...utils.threads import DaemonExecutor
 from .mirror import RUNNER, logger

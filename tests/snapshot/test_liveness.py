@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks_app.silence import Silence
-from tasks_app.state import Snapshot
+from tasks_app.snapshot.liveness import Silence
+from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.viewers import NOW, make_running
 
 

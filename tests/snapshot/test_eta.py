@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.pace import Pace
+from tasks_app.snapshot.eta import Pace
 
 amounts = st.none() | st.integers(-(10**308), 10**308) | st.floats(allow_nan=False, allow_infinity=False)
 

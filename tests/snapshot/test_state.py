@@ -9,19 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.state import (
-    DEFAULT_STATUS,
-    Report,
-    Snapshot,
-    Stage,
-    State,
-    Version,
-    encode_json,
-    floor_percent,
-    format_time,
-    parse_time,
-    percent_of,
-)
+from tasks_app.snapshot.snapshot import Snapshot, Version, encode_json, format_time, parse_time
+from tasks_app.snapshot.state import DEFAULT_STATUS, Report, Stage, State, floor_percent, percent_of
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=90)

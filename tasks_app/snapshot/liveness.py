@@ -4,7 +4,8 @@ The clocks of two machines may differ, so a time that a task carries says nothin
 who looks has seen no change, not even a new sign of life.
 """
 
-from .state import Snapshot, State
+from .snapshot import Snapshot
+from .state import State
 
 
 class Silence:

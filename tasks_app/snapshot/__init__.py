@@ -1,0 +1,26 @@
+"""What is known of a task at one moment, and how it changes; pure, without Django or I/O."""
+
+from .eta import Pace
+from .liveness import Silence
+from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, Page, count_pages, get_slot, parse_page
+from .snapshot import Snapshot, Version
+from .state import MAX_NAME_LENGTH, Report, Stage, State, percent_of
+
+__all__ = [
+    "MAX_LEVEL_LENGTH",
+    "MAX_LINE_LENGTH",
+    "MAX_NAME_LENGTH",
+    "PAGE_LINES",
+    "Pace",
+    "Page",
+    "Report",
+    "Silence",
+    "Snapshot",
+    "Stage",
+    "State",
+    "Version",
+    "count_pages",
+    "get_slot",
+    "parse_page",
+    "percent_of",
+]

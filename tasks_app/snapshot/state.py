@@ -1,0 +1,109 @@
+"""The states of a task, its stages, and what its job reports. Pure."""
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+MAX_STATUS_LENGTH = 500
+MAX_MESSAGE_LENGTH = 2000
+MAX_NAME_LENGTH = 100
+MAX_TASK_LENGTH = 200
+
+
+class State(StrEnum):
+    """Where a task is in its life; the last four are terminal."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+DEFAULT_STATUS: Mapping[State, str] = {
+    State.QUEUED: "Queued",
+    State.RUNNING: "Running",
+    State.SUCCEEDED: "Completed",
+    State.FAILED: "Failed",
+    State.CANCELLED: "Cancelled",
+    State.LOST: "Lost: the worker stopped responding",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One weighted phase of a task; `percent` is 0 to 100 of this phase alone."""
+
+    name: str
+    weight: float = 1
+    percent: float = 0.0
+    state: State = State.QUEUED
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "weight": self.weight,
+            "progress": floor_percent(self.percent),
+            "state": self.state,
+        }
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            name=data["name"],
+            weight=data["weight"],
+            percent=float(data["progress"]),
+            state=State(data["state"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a job has said so far; `stages` is empty unless the job declared some."""
+
+    current: float | None = None
+    total: float | None = None
+    unit: str | None = None
+    status: str | None = None
+    stages: tuple[Stage, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    cancel_requested: bool = False
+
+    @property
+    def percent(self) -> float | None:
+        """How far the whole task is, 0 to 100; None while the total is unknown."""
+        if self.stages:
+            scale = math.frexp(max(stage.weight for stage in self.stages))[1]
+            weights = [math.ldexp(stage.weight, -scale) for stage in self.stages]  # exact, and no sum can overflow
+            done = math.fsum(weight * stage.percent for weight, stage in zip(weights, self.stages, strict=True))
+            return min(done / math.fsum(weights), 100.0)
+        return percent_of(self.current, self.total)
+
+
+#: A hundred times as much may be more than a float can be.
+_HUGE = sys.float_info.max / 100
+
+
+def percent_of(current: float | None, total: float | None) -> float | None:
+    """Return 0 to 100, or None where it can't be known (no total yet, or nothing to do)."""
+    if current is None or total is None or total <= 0:
+        return None
+    if current <= 0:
+        return 0.0
+    if current >= total:
+        return 100.0
+    # The first is nicer (28.0, not 28.000000000000004), the second can't overflow.
+    return min(current * 100 / total if current < _HUGE else current / total * 100, 100.0)
+
+
+def floor_percent(percent: float) -> int:
+    """Return the whole number at or below `percent`, taking 28.999999999999996 for the 29 that it is."""
+    return math.floor(round(percent, 9))
