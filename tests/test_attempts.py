@@ -9,7 +9,7 @@ from tasks_app.attempts import adopt, begin
 from tasks_app.flusher import get_flusher
 from tasks_app.snapshot.log_page import PAGE_LINES
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.doubles import begin as begin_by_hand
 from tests.support.doubles import controlled_cache, read
 from tests.support.viewers import NOW, make_running, save_text

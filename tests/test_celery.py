@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import caches
 
 from tasks_app import cancel, get_snapshot, start
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wait_for_end, wait_for_status
 from tests.support.servers import Server

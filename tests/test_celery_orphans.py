@@ -15,7 +15,7 @@ from tasks_app.contrib.celery import job, orphans, publisher
 from tasks_app.current import find_reporter
 from tasks_app.flusher import get_flusher
 from tasks_app.snapshot.state import Report
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.celery_site import knows, wait_for_end
 from tests.support.doubles import controlled_cache
 from tests.support.waiting import wait_until

@@ -13,7 +13,7 @@ from tasks_app import (
     start,
     task_run,
 )
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.caches import CacheDown
 from tests.support.viewers import make_running, put, until

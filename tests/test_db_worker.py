@@ -206,7 +206,7 @@ def test_cancel_that_finds_the_task_claimed_stops_it_at_its_first_check(site, qu
     # What the web process does when a worker takes the task in the instant of the cancel: it leaves word alone.
     code = (
         "import django; django.setup()\n"
-        f"from tasks_app.store import get_store; get_store().request_cancel({task_id!r})"
+        f"from tasks_app.store.store import get_store; get_store().request_cancel({task_id!r})"
     )
     run_python("-c", code, env=site.env)
     orders.give_return("ran to its end")

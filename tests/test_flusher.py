@@ -8,7 +8,7 @@ from tasks_app import wakeups
 from tasks_app.flusher import MAX_BACKOFF
 from tasks_app.reporter import Progress
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 
 # --- what is written, and when ---

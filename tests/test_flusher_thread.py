@@ -18,7 +18,7 @@ from django.test import override_settings
 from tasks_app import flusher as flusher_module
 from tasks_app.conf import get_settings
 from tasks_app.flusher import Flusher
-from tasks_app.store import Store, get_store
+from tasks_app.store.store import Store, get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 from tests.support.waiting import wait_until
 

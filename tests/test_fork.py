@@ -16,7 +16,7 @@ SCRIPT = """
 import os, django
 django.setup()
 from tasks_app import get_snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.waiting import wait_until
 

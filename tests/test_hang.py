@@ -22,9 +22,9 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.flusher import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.lifecycle import on_row_saved
 from tasks_app.observer import aobserve
-from tasks_app.patience import PATIENCE, _is_late
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.latency import PATIENCE, _is_late
+from tasks_app.store.store import get_store
 from tests.support import caches, jobs
 from tests.support.caches import HANGING_CACHES, Gate
 from tests.support.doubles import read

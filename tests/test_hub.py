@@ -14,7 +14,7 @@ from tasks_app import wakeups
 from tasks_app.hub import Hub, _hubs, get_hub
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tasks_app.stream import Stream
 from tasks_app.watch import View, Watch
 from tests.support.caches import CacheDown, Controls

@@ -11,10 +11,8 @@ PACKAGE = ROOT / "tasks_app"
 LAYERS = {
     "conf": 0,
     "exceptions": 0,
-    "keys": 0,
     "overview": 0,
     "reporting": 0,
-    "patience": 0,
     "log": 0,
     "sse": 0,
     "signals": 0,
@@ -26,7 +24,6 @@ LAYERS = {
     "draft": 0,
     "tracking": 0,
     "texts": 0,
-    "store": 1,
     "layers": 1,
     "wakeups": 1,
     "observer": 2,
@@ -74,6 +71,7 @@ LAYERS = {
     "utils": 0,
     "journal": 0,
     "snapshot": 0,
+    "store": 1,
 }
 
 #: What must not know of Django.
@@ -82,7 +80,7 @@ PURE = {
     "utils/clock",
     "utils/json",
     "utils/backoff",
-    "keys",
+    "store/keys",
     "log",
     "overview",
     "snapshot",
@@ -90,7 +88,7 @@ PURE = {
     "snapshot/log_page",
     "snapshot/state",
     "journal",
-    "patience",
+    "store/latency",
     "snapshot/liveness",
     "sse",
     "snapshot/snapshot",

@@ -26,7 +26,7 @@ from tasks_app.flusher import get_flusher
 from tasks_app.reporter import Progress
 from tasks_app.runners import DatabaseTasks
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.doubles import controlled_cache
 from tests.support.jobs import task

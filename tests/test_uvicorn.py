@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache.backends.filebased import FileBasedCache
 
-from tasks_app.store import Store
+from tasks_app.store.store import Store
 from tests.support import wire
 from tests.support.servers import run_uvicorn
 from tests.support.waiting import wait_until

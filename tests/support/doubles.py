@@ -12,7 +12,7 @@ from tasks_app.flusher import Flusher
 from tasks_app.reporter import Progress
 from tasks_app.reporting import Reporter
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tasks_app.utils.clock import Clock
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
 

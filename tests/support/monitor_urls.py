@@ -14,7 +14,7 @@ from tasks_app.conf import get_settings
 from tasks_app.journal import Journal
 from tasks_app.recent import get_recent_reader
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import get_store
+from tasks_app.store.store import get_store
 from tests.support.component_urls import STRICT
 from tests.support.component_urls import urlpatterns as component_patterns
 

@@ -10,9 +10,9 @@ from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 
 from ...current import find_reporter, get_bound
 from ...flusher import get_flusher
-from ...keys import is_task_id
 from ...reporter import Progress
 from ...snapshot import Snapshot
+from ...store import is_task_id
 
 logger = logging.getLogger("tasks_app")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks_app.patience import DISTRUST, PATIENCE, Latency, Timed
+from tasks_app.store.latency import DISTRUST, PATIENCE, Latency, Timed
 from tests.support.doubles import FakeTime
 
 

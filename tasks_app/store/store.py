@@ -16,8 +16,11 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.signals import setting_changed
 from django.db import close_old_connections
 
-from .conf import get_settings
-from .exceptions import StoreUnavailable
+from ..conf import get_settings
+from ..exceptions import StoreUnavailable
+from ..snapshot import Snapshot, Version
+from ..utils.lazy import Lazy
+from ..utils.threads import DaemonExecutor
 from .keys import (
     RECENT_COUNT_KEY,
     is_task_id,
@@ -28,10 +31,7 @@ from .keys import (
     make_recent_key,
     make_task_key,
 )
-from .patience import PATIENCE, Latency, Timed
-from .snapshot import Snapshot, Version
-from .utils.lazy import Lazy
-from .utils.threads import DaemonExecutor
+from .latency import PATIENCE, Latency, Timed
 
 T = TypeVar("T")
 

@@ -17,9 +17,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 
 from tasks_app.exceptions import StoreUnavailable
-from tasks_app.keys import is_task_id
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store import RECENT_TASKS, Store, get_store
+from tasks_app.store.keys import is_task_id
+from tasks_app.store.store import RECENT_TASKS, Store, get_store
 from tests.support.caches import CONTROLLED_CACHES, CacheDown, ControlledCache, controls
 from tests.support.doubles import controlled_cache, recorded_cache
 
@@ -36,7 +36,7 @@ THREADS = 4
 def _executor(monkeypatch) -> Iterator[None]:
     """Threads for async reads that end with the test, and with them their database connections."""
     with ThreadPoolExecutor(THREADS) as executor:
-        monkeypatch.setattr("tasks_app.store._get_executor", lambda: executor)
+        monkeypatch.setattr("tasks_app.store.store._get_executor", lambda: executor)
         yield
         all_of_them = threading.Barrier(THREADS)
         for _ in range(THREADS):
@@ -418,7 +418,7 @@ class RefusingCache(LocMemCache):
         return False
 
 
-REFUSING = {"default": {"BACKEND": "tests.test_store.RefusingCache", "LOCATION": "refusing"}}
+REFUSING = {"default": {"BACKEND": "tests.store.test_store.RefusingCache", "LOCATION": "refusing"}}
 
 
 @override_settings(CACHES=REFUSING)

@@ -1,0 +1,10 @@
+"""Snapshots, log pages and cancel requests in Django's cache."""
+
+from .keys import is_task_id
+from .store import RECENT_TASKS, get_store
+
+__all__ = [
+    "RECENT_TASKS",
+    "get_store",
+    "is_task_id",
+]
