@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from django.db import connections
 
-from . import layers, wakeups
+from . import wakeups
 from .arrivals import Arrivals
 from .conf import Settings, get_settings
 from .ends import Ends
@@ -126,7 +126,7 @@ class Flusher:
     def _prepare_for_exit(self) -> None:
         """Python 3.12 starts no thread any more once the process ends, just when the last news are to be told."""
         self.signals.start()
-        layers.start()
+        wakeups.start()
 
     def _take_all(self) -> Sequence[Taken]:
         taken = [(item, snapshot) for item in list(self._reporters.values()) if (snapshot := _take(item)) is not None]
@@ -273,7 +273,7 @@ def drain_process(timeout: float = EXIT_SECONDS) -> None:
     end = began + (timeout if began > flusher.hopeless_until else 0.0)
     flusher.end_all()
     if flusher.drain(end - began):
-        layers.drain(end - flusher.clock.monotonic())
+        wakeups.drain(end - flusher.clock.monotonic())
         flusher.signals.drain(end - flusher.clock.monotonic())
     else:
         flusher.hopeless_until = flusher.clock.monotonic() + EXIT_SECONDS

@@ -10,13 +10,13 @@ from weakref import WeakSet
 
 from . import wakeups
 from .conf import get_settings
-from .layers import LayerListener
 from .logreader import LogReader
 from .observer import declare_lost
 from .snapshot import Version
 from .store import get_store
 from .utils.backoff import Failures
 from .utils.server import is_server_stopping
+from .wakeups import LayerListener
 from .watch import Viewer, Watch
 
 logger = logging.getLogger("tasks_app")

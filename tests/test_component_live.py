@@ -16,7 +16,7 @@ from tests.support.readme import find_block
 from tests.support.servers import find_free_port, run_runserver
 from tests.support.waiting import wait_until
 from tests.support.wire_site import Site
-from tests.test_channel_layer import end, report, run_worker
+from tests.wakeups.test_channel_layer import end, report, run_worker
 
 pytestmark = needs_chromium
 

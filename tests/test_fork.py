@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tasks_app import observer, wakeups
+from tasks_app.wakeups import local
 from tests.support.servers import ROOT
 
 SCRIPT = """
@@ -40,7 +41,7 @@ def test_tasks_run_in_a_forked_process_as_they_did_in_its_parent():
     subprocess.run([sys.executable, "-c", SCRIPT], env=env, cwd=ROOT, check=True, timeout=30)
 
 
-@pytest.mark.parametrize("lock", [wakeups._lock, observer._observer._lock], ids=["wakeups", "observer"])
+@pytest.mark.parametrize("lock", [local._lock, observer._observer._lock], ids=["wakeups", "observer"])
 def test_process_that_is_forked_while_a_lock_is_held_can_take_it(lock: Any):
     context = multiprocessing.get_context("fork")
     with lock, warnings.catch_warnings():

@@ -16,6 +16,7 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import get_store
 from tasks_app.stream import Stream
+from tasks_app.wakeups import local
 from tasks_app.watch import View, Watch
 from tests.support.caches import CacheDown, Controls
 from tests.support.viewers import (
@@ -378,7 +379,7 @@ def test_event_loop_that_is_closed_is_forgotten():
 
     hub = asyncio.run(look())
     assert hub._loop not in _hubs
-    assert hub._on_change not in wakeups._listeners
+    assert hub._on_change not in local._listeners
 
 
 def test_event_loop_that_is_closed_in_a_hurry_is_told_of_changes_no_more(cache):
@@ -388,9 +389,9 @@ def test_event_loop_that_is_closed_in_a_hurry_is_told_of_changes_no_more(cache):
     hub = loop.run_until_complete(watch("t1")).hub
     hub._reader._log_destroy_pending = False
     loop.close()  # which leaves the reader no time to end
-    assert hub._on_change in wakeups._listeners
+    assert hub._on_change in local._listeners
     put(report(running, 1))
-    assert hub._on_change not in wakeups._listeners
+    assert hub._on_change not in local._listeners
     assert loop not in _hubs
 
 
@@ -406,7 +407,7 @@ def test_event_loop_that_is_closed_in_a_hurry_is_forgotten_with_the_next_one():
 
     assert asyncio.run(look()) is not hub
     assert loop not in _hubs
-    assert hub._on_change not in wakeups._listeners
+    assert hub._on_change not in local._listeners
 
 
 # A cache that fails

@@ -24,8 +24,6 @@ LAYERS = {
     "draft": 0,
     "tracking": 0,
     "texts": 0,
-    "layers": 1,
-    "wakeups": 1,
     "observer": 2,
     "view": 2,
     "watch": 2,
@@ -72,6 +70,7 @@ LAYERS = {
     "journal": 0,
     "snapshot": 0,
     "store": 1,
+    "wakeups": 1,
 }
 
 #: What must not know of Django.

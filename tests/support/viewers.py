@@ -12,6 +12,7 @@ from tasks_app.snapshot.snapshot import Snapshot, Version
 from tasks_app.snapshot.state import Report
 from tasks_app.store.keys import make_task_key
 from tasks_app.store.store import Store
+from tasks_app.wakeups import local
 from tasks_app.watch import Watch
 from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire import Event, EventDecoder
@@ -111,4 +112,4 @@ def find_states(events: Iterable[Event]) -> list[str]:
 
 def is_idle(hub: Hub) -> bool:
     """Does a hub hold nothing any more: no viewers, watches, reader, listener or timer?"""
-    return not (hub.viewers or hub._watches or hub._reader or hub._on_change in wakeups._listeners)
+    return not (hub.viewers or hub._watches or hub._reader or hub._on_change in local._listeners)

@@ -8,8 +8,8 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 
-from . import layers
-from .snapshot import Version
+from ..snapshot import Version
+from . import channel_layer
 
 #: Is given the versions by the ids of their tasks.
 Listener = Callable[[Mapping[str, Version]], None]
@@ -36,7 +36,7 @@ def publish(versions: Mapping[str, Version]) -> None:
     """Give every listener of this process the versions of tasks that were stored, and tell other processes of them."""
     for listener in _listeners:
         listener(versions)
-    layers.send(versions.keys())
+    channel_layer.send(versions.keys())
 
 
 def _forget_listeners() -> None:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from channels.layers import InMemoryChannelLayer
 
-from tasks_app import layers, wakeups
+from tasks_app import wakeups
 from tasks_app.snapshot.snapshot import Version
+from tasks_app.wakeups import channel_layer, local
 from tests.support.viewers import make_running, until
 
 
@@ -19,11 +20,11 @@ def listen() -> Iterator[Callable[[wakeups.Listener], None]]:
         listeners.append(listener)
         wakeups.listen(listener)
 
-    before = wakeups._listeners
+    before = local._listeners
     yield add
     for listener in listeners:
         wakeups.ignore(listener)
-    assert wakeups._listeners == before
+    assert local._listeners == before
 
 
 def make_versions(*task_ids: str) -> dict[str, Version]:
@@ -91,11 +92,11 @@ class RecordingLayer(InMemoryChannelLayer):
 
 async def test_groups_are_joined_anew_since_membership_ends_by_itself(monkeypatch):
     layer, heard = RecordingLayer(), []
-    monkeypatch.setattr(layers, "has_layer", lambda: True)
-    monkeypatch.setattr(layers, "get_layer", lambda: layer)
-    monkeypatch.setattr(layers, "RENEW_AFTER", 0.01)
-    listener = layers.LayerListener(heard.extend)
+    monkeypatch.setattr(channel_layer, "has_layer", lambda: True)
+    monkeypatch.setattr(channel_layer, "get_layer", lambda: layer)
+    monkeypatch.setattr(channel_layer, "RENEW_AFTER", 0.01)
+    listener = channel_layer.LayerListener(heard.extend)
     listener.add("t1")
-    await until(lambda: layer.joined.count(layers.name_group("t1")) >= 3, "the group was joined three times")
+    await until(lambda: layer.joined.count(channel_layer.name_group("t1")) >= 3, "the group was joined three times")
     listener.stop()
     assert set(heard) == {"t1"}  # what changed in between was not heard: it is looked at again

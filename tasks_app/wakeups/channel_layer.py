@@ -17,10 +17,10 @@ from typing import Any
 from django.core.signals import setting_changed
 from django.utils.crypto import get_random_string
 
-from .conf import get_settings
-from .utils.backoff import Failures
-from .utils.lazy import Lazy
-from .utils.threads import LoopThread
+from ..conf import get_settings
+from ..utils.backoff import Failures
+from ..utils.lazy import Lazy
+from ..utils.threads import LoopThread
 
 try:
     from channels.layers import channel_layers
