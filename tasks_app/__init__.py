@@ -1,7 +1,6 @@
 """Live progress of long-running jobs, in Django, over Server-Sent Events."""
 
 from .control import acancel, aget_snapshot, cancel, get_snapshot
-from .current import progress, task_run
 from .exceptions import (
     BrokerUnavailable,
     InvalidArguments,
@@ -12,11 +11,9 @@ from .exceptions import (
     TaskQueueFull,
     UnknownTask,
 )
-from .handlers import LogHandler
 from .permissions import make_token
 from .registry import astart, start
-from .reporter import Progress
-from .signals import task_changed, task_ended
+from .reporting import LogHandler, Progress, progress, task_changed, task_ended, task_run
 from .snapshot import Snapshot, Stage, State
 
 __version__ = "0.1.0"

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from .current import bind, get_bound
 from .exceptions import StoreUnavailable
-from .flusher import get_flusher
-from .reporter import Progress
+from .reporting import Progress, bind, get_bound, get_flusher
 from .snapshot import Snapshot, State
 from .store import get_store
 

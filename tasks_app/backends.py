@@ -11,7 +11,7 @@ from django.utils.crypto import get_random_string
 
 from .compat import BaseTaskBackend, Task, TaskResult, TaskResultStatus
 from .executor import Executor
-from .flusher import get_flusher
+from .reporting import get_flusher
 
 DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
 

@@ -3,10 +3,9 @@
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
-from .current import find_reporter
 from .exceptions import TaskAlreadyEnded, TaskNotFound
-from .flusher import get_flusher
 from .observer import observe
+from .reporting import find_reporter, get_flusher
 from .runners import find_runner
 from .snapshot import Snapshot
 from .store import get_store

@@ -17,11 +17,9 @@ from django.utils.crypto import get_random_string
 from . import compat
 from .compat import TaskContext, TaskError, TaskResult, TaskResultStatus
 from .conf import get_settings
-from .current import bind
 from .exceptions import TaskCancelled, TaskQueueFull
-from .flusher import get_flusher
 from .queueing import queue
-from .reporter import Progress
+from .reporting import Progress, bind, get_flusher
 from .utils.server import release_request_thread
 from .utils.threads import LoopThread, ThreadPool
 

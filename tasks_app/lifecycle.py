@@ -12,11 +12,9 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from . import attempts, compat, database
-from .current import find_reporter, get_bound
 from .exceptions import TaskCancelled
-from .flusher import get_flusher
 from .queueing import queue
-from .reporter import Progress
+from .reporting import Progress, find_reporter, get_bound, get_flusher
 from .runners import get_runner
 from .snapshot import Snapshot
 

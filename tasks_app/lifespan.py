@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .flusher import drain_process
 from .outlets import Message, Send
+from .reporting import drain_process
 
 logger = logging.getLogger("tasks_app")
 

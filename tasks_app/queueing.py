@@ -10,7 +10,7 @@ from functools import partial
 from django.db import transaction
 
 from .exceptions import StoreUnavailable
-from .flusher import get_flusher
+from .reporting import get_flusher
 from .snapshot import Snapshot
 from .store import get_store
 

@@ -12,9 +12,9 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from .conf import get_settings
-from .current import identify_owner
 from .exceptions import InvalidArguments, UnknownTask, describe
 from .queueing import starting
+from .reporting import identify_owner
 from .runners import get_runner
 
 

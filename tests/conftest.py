@@ -6,11 +6,10 @@ import pytest
 from django.core.cache import caches
 from playwright.sync_api import Browser
 
-from tasks_app.arrivals import Arrivals
-from tasks_app.ends import Ends
-from tasks_app.flusher import get_flusher
 from tasks_app.recent import get_recent_reader
-from tasks_app.reporter import Progress
+from tasks_app.reporting.backlog import Arrivals, Ends
+from tasks_app.reporting.process import get_flusher
+from tasks_app.reporting.progress import Progress
 from tests.support import jobs
 from tests.support.browser import open_browser
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls

@@ -6,7 +6,7 @@ from django.core.cache import caches
 
 from tasks_app import attempts
 from tasks_app.attempts import adopt, begin
-from tasks_app.flusher import get_flusher
+from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.log_page import PAGE_LINES
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store

@@ -18,7 +18,7 @@ from tasks_app import StoreUnavailable, TaskCancelled, TaskQueueFull, cancel, co
 from tasks_app.backends import InProcessBackend, get_executor
 from tasks_app.compat import TaskResult, TaskResultDoesNotExist, TaskResultStatus
 from tasks_app.executor import Executor
-from tasks_app.flusher import get_flusher
+from tasks_app.reporting.process import get_flusher
 from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.viewers import until

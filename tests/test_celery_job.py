@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from tasks_app import Progress, Snapshot, attempts, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
-from tasks_app.current import find_reporter
+from tasks_app.reporting.process import find_reporter
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.caches import controls

@@ -12,8 +12,7 @@ from celery.exceptions import Retry, TimeLimitExceeded, WorkerLostError
 
 from tasks_app import Snapshot, State
 from tasks_app.contrib.celery import job, orphans, publisher
-from tasks_app.current import find_reporter
-from tasks_app.flusher import get_flusher
+from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.snapshot.state import Report
 from tasks_app.store.store import get_store
 from tests.support.celery_site import knows, wait_for_end

@@ -21,9 +21,9 @@ from tasks_app import (
     start,
     task_run,
 )
-from tasks_app.current import find_reporter, get_bound
-from tasks_app.flusher import get_flusher
-from tasks_app.reporter import Progress
+from tasks_app.reporting.context import get_bound
+from tasks_app.reporting.process import find_reporter, get_flusher
+from tasks_app.reporting.progress import Progress
 from tasks_app.runners import DatabaseTasks
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.journal import Journal, check_level
 from tasks_app.log import EVENT_BYTES, MAX_SHARED, PATIENCE, Log
+from tasks_app.reporting.log import Journal, check_level
 from tasks_app.snapshot.log_page import MAX_LINE_LENGTH, PAGE_LINES, Page, parse_page
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -161,7 +161,9 @@ def test_what_waits_is_bounded_and_the_latest():
 
 def test_text_with_more_lines_than_are_kept_is_cut_before_it_is_encoded(monkeypatch):
     encoded = []
-    monkeypatch.setattr("tasks_app.journal.encode_json", lambda value: encoded.append(value) or json.dumps(value))
+    monkeypatch.setattr(
+        "tasks_app.reporting.log.encode_json", lambda value: encoded.append(value) or json.dumps(value)
+    )
     Journal(0, limit=10).append("x\n" * 100_000, "info", now=NOW)
     assert encoded[2:] == ["x"] * 10
 

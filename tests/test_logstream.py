@@ -10,7 +10,7 @@ import pytest
 from tasks_app.hub import get_hub
 from tasks_app.logreader import BATCH
 from tasks_app.logstream import LogStream, Place, hash_tasks, parse_place, parse_places
-from tasks_app.reporter import Progress
+from tasks_app.reporting.progress import Progress
 from tasks_app.store.store import get_store
 from tasks_app.stream import CHUNK_BYTES, Stream
 from tests.support.caches import Controls

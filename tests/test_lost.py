@@ -1,6 +1,6 @@
 """A process that was cut off for so long that its task was declared lost finds out, and holds its peace."""
 
-from tasks_app.reporter import Progress
+from tasks_app.reporting.progress import Progress
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache

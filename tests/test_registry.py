@@ -16,8 +16,8 @@ from tasks_app import (
     start,
 )
 from tasks_app.compat import task_classes
-from tasks_app.flusher import get_flusher
 from tasks_app.registry import astart_named, check_arguments, resolve
+from tasks_app.reporting.process import get_flusher
 from tests.support import jobs
 from tests.support.caches import CONTROLLED_CACHES, controls
 from tests.support.viewers import until

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks_app import cancel, compat, get_snapshot
-from tasks_app.flusher import get_flusher
+from tasks_app.reporting.process import get_flusher
 from tests.support.answers import assert_problem, post_start
 from tests.support.viewers import until
 from tests.support.waiting import DEADLINE, wait_until

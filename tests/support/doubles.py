@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
-from tasks_app.flusher import Flusher
-from tasks_app.reporter import Progress
-from tasks_app.reporting import Reporter
+from tasks_app.reporting.flusher import Flusher
+from tasks_app.reporting.progress import Progress
+from tasks_app.reporting.protocol import Reporter
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.utils.clock import Clock

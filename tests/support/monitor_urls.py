@@ -11,8 +11,8 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from tasks_app.conf import get_settings
-from tasks_app.journal import Journal
 from tasks_app.recent import get_recent_reader
+from tasks_app.reporting.log import Journal
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support.component_urls import STRICT

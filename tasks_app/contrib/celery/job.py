@@ -9,10 +9,8 @@ from celery import states
 from celery.exceptions import Ignore, Reject, WorkerLostError
 
 from ... import attempts
-from ...current import find_reporter
 from ...exceptions import TaskCancelled
-from ...flusher import EXIT_SECONDS, drain_process, get_flusher
-from ...reporter import Progress
+from ...reporting import EXIT_SECONDS, Progress, drain_process, find_reporter, get_flusher
 from ...snapshot import State
 from ...store import get_store
 from . import orphans

@@ -8,9 +8,7 @@ from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 
-from ...current import find_reporter, get_bound
-from ...flusher import get_flusher
-from ...reporter import Progress
+from ...reporting import Progress, find_reporter, get_bound, get_flusher
 from ...snapshot import Snapshot
 from ...store import is_task_id
 

@@ -14,8 +14,7 @@ from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import close_old_connections
 
 from ...attempts import adopt
-from ...flusher import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, get_flusher
-from ...reporter import Progress
+from ...reporting import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, Progress, get_flusher
 from ...snapshot import Snapshot, State
 from ...store import get_store
 from ...utils.threads import DaemonExecutor

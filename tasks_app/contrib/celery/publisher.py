@@ -6,9 +6,8 @@ from typing import Any
 from celery import current_task
 
 from ...attempts import adopt, pass_on
-from ...current import find_reporter, get_bound
 from ...queueing import find_queued, queue
-from ...reporter import Progress
+from ...reporting import Progress, find_reporter, get_bound
 from ...snapshot import Snapshot, State
 from .mirror import HEADER, RUNNER, is_mirrored, make_header, never_raise
 

@@ -14,10 +14,9 @@ from celery.utils import uuid
 from kombu.exceptions import OperationalError
 
 from ...attempts import adopt
-from ...current import find_reporter
 from ...exceptions import BrokerUnavailable
-from ...flusher import get_flusher
 from ...queueing import queue
+from ...reporting import find_reporter, get_flusher
 from ...runners import Flaw
 from ...snapshot import State
 from ...store import get_store

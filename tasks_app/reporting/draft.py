@@ -9,8 +9,8 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from .snapshot import MAX_NAME_LENGTH, Pace, Report, Snapshot, Stage, State, percent_of
-from .utils.json import encode_json
+from ..snapshot import MAX_NAME_LENGTH, Pace, Report, Snapshot, Stage, State, percent_of
+from ..utils.json import encode_json
 
 
 class Draft:

@@ -1,17 +1,50 @@
-"""The last snapshots of tasks that have just ended: nobody would write them again, should the cache lose them."""
+"""What must still be written to the cache: new tasks to be listed, and last snapshots that it may have lost."""
 
 import logging
+import threading
 
-from . import wakeups
-from .conf import get_settings
-from .exceptions import StoreUnavailable
-from .snapshot import Snapshot
-from .store import get_store
+from .. import wakeups
+from ..conf import get_settings
+from ..exceptions import StoreUnavailable
+from ..snapshot import Snapshot
+from ..store import RECENT_TASKS, get_store
 
 logger = logging.getLogger("tasks_app")
 
 #: Tasks that are looked for in one round trip: a last snapshot may be large.
 BATCH = 100
+
+
+class Arrivals:
+    """Keeps new tasks until they are listed; if that fails for long, the latest of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[str, Snapshot] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Have a task listed soon."""
+        with self._lock:
+            self._waiting[snapshot.task_id] = snapshot
+            if len(self._waiting) > RECENT_TASKS:
+                del self._waiting[next(iter(self._waiting))]
+
+    def list_all(self) -> None:
+        """List what has been added.
+
+        Raises:
+            Exception: whatever the cache raised; all of it waits on.
+        """
+        with self._lock:
+            waiting = list(self._waiting.values())
+        if waiting:
+            get_store().list_as_recent(waiting)
+            with self._lock:
+                for snapshot in waiting:
+                    self._waiting.pop(snapshot.task_id, None)
 
 
 class Ends:

@@ -10,7 +10,7 @@ import threading
 from django.db import close_old_connections, connections
 from django.dispatch import Signal
 
-from .snapshot import Snapshot
+from ..snapshot import Snapshot
 
 logger = logging.getLogger("tasks_app")
 

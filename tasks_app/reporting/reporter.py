@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from .conf import get_settings
+from ..conf import get_settings
+from ..exceptions import TaskCancelled
+from ..snapshot import Snapshot
+from ..utils.json import normalize
 from .draft import Draft
-from .exceptions import TaskCancelled
-from .flusher import Flusher, get_flusher
-from .journal import Journal
-from .snapshot import Snapshot
-from .utils.json import normalize
+from .flusher import Flusher
+from .log import Journal
+from .process import get_flusher
 
 
 class Record:

@@ -15,14 +15,14 @@ import pytest
 from django.core.cache.backends.filebased import FileBasedCache
 from django.test import override_settings
 
-from tasks_app import flusher as flusher_module
 from tasks_app.conf import get_settings
-from tasks_app.flusher import Flusher
+from tasks_app.reporting import flusher as flusher_module
+from tasks_app.reporting.flusher import Flusher
 from tasks_app.store.store import Store, get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 from tests.support.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
@@ -327,7 +327,7 @@ def test_forked_child_reports_through_a_flusher_of_its_own(tmp_path):
             if child == 0:
                 with task_run("child") as inner:
                     pass
-                from tasks_app.flusher import get_flusher
+                from tasks_app.reporting import get_flusher
                 assert get_flusher().find(outer.task_id) is None
                 os._exit(0 if get_flusher().drain(10) else 1)
             _, status = os.waitpid(child, 0)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tasks_app import LogHandler, task_run
-from tasks_app.current import bind
-from tasks_app.reporter import Progress
+from tasks_app.reporting.context import bind
+from tasks_app.reporting.progress import Progress
 from tests.support.servers import ROOT
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from .snapshot import Snapshot
+from ..snapshot import Snapshot
 
 
 class Reporter(Protocol):

@@ -4,7 +4,7 @@ import pytest
 from django.test import override_settings
 
 from tasks_app import start, task_run
-from tasks_app.arrivals import Arrivals
+from tasks_app.reporting.backlog import Arrivals
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import RECENT_TASKS, get_store
 from tests.support import jobs

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from .conf import get_settings
+from ..conf import get_settings
+from ..snapshot import State
+from ..utils.json import normalize
 from .draft import EXACT_BITS, check_number, make_stages
-from .journal import check_level
-from .record import Record, is_cancel
-from .snapshot import State
-from .tracking import Tracked
-from .utils.json import normalize
+from .log import check_level
+from .reporter import Record, is_cancel
+from .track import Tracked
 
 T = TypeVar("T")
 

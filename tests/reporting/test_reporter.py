@@ -12,8 +12,8 @@ import pytest
 from django.test import override_settings
 
 from tasks_app import TaskCancelled
-from tasks_app.draft import Draft
-from tasks_app.reporter import Progress
+from tasks_app.reporting.draft import Draft
+from tasks_app.reporting.progress import Progress
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.doubles import HandFlusher, take
 

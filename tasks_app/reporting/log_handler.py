@@ -5,8 +5,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .conf import get_settings
-from .current import get_bound
+from ..conf import get_settings
+from .context import get_bound
 
 
 class LogHandler(logging.Handler):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tasks_app import wakeups
-from tasks_app.flusher import MAX_BACKOFF
-from tasks_app.reporter import Progress
+from tasks_app.reporting.flusher import MAX_BACKOFF
+from tasks_app.reporting.progress import Progress
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache

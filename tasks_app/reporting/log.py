@@ -3,9 +3,9 @@
 from collections import deque
 from datetime import datetime
 
-from .snapshot import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, count_pages, get_slot
-from .utils.clock import format_time
-from .utils.json import encode_json
+from ..snapshot import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, count_pages, get_slot
+from ..utils.clock import format_time
+from ..utils.json import encode_json
 
 
 def check_level(level: str) -> str:

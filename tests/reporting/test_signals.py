@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.dispatch import Signal
 
-from tasks_app import signals, task_changed, task_ended, task_run
-from tasks_app.flusher import get_flusher
-from tasks_app.signals import SignalSender
+from tasks_app import task_changed, task_ended, task_run
+from tasks_app.reporting import signals
+from tasks_app.reporting.process import get_flusher
+from tasks_app.reporting.signals import SignalSender
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.doubles import START
 from tests.support.waiting import wait_until

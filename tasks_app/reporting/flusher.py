@@ -1,9 +1,7 @@
 """The one thread per process that writes what jobs report, so that no job ever waits for the cache."""
 
-import atexit
 import logging
 import math
-import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,24 +9,22 @@ from contextlib import suppress
 
 from django.db import connections
 
-from . import wakeups
-from .arrivals import Arrivals
-from .conf import Settings, get_settings
-from .ends import Ends
-from .exceptions import StoreUnavailable
-from .reporting import Reporter
+from .. import wakeups
+from ..conf import Settings, get_settings
+from ..exceptions import StoreUnavailable
+from ..snapshot import Snapshot, State, Version
+from ..store import get_store
+from ..utils.backoff import Failures
+from ..utils.clock import Clock
+from ..utils.threads import ReentrantEvent
+from .backlog import Arrivals, Ends
+from .protocol import Reporter
 from .signals import SignalSender
-from .snapshot import Snapshot, State, Version
-from .store import get_store
-from .utils.backoff import Failures
-from .utils.clock import Clock
-from .utils.threads import ReentrantEvent
 
 logger = logging.getLogger("tasks_app")
 
-#: How long the thread stays for the next task before it ends, and the process waits at exit for last snapshots.
+#: How long the thread stays for the next task before it ends.
 IDLE_SECONDS = 1.0
-EXIT_SECONDS = 5.0
 
 #: The shortest and the longest pause after something failed, in seconds.
 MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
@@ -258,33 +254,6 @@ class Flusher:
             waiting[task_id].request_cancel()
 
 
-def get_flusher() -> Flusher:
-    """Return the flusher of this process."""
-    return _flusher
-
-
-def drain_process(timeout: float = EXIT_SECONDS) -> None:
-    """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same.
-
-    It may end in steps, such as those of a Celery worker; only one of them waits in vain.
-    """
-    flusher = get_flusher()
-    began = flusher.clock.monotonic()
-    end = began + (timeout if began > flusher.hopeless_until else 0.0)
-    flusher.end_all()
-    if flusher.drain(end - began):
-        wakeups.drain(end - flusher.clock.monotonic())
-        flusher.signals.drain(end - flusher.clock.monotonic())
-    else:
-        flusher.hopeless_until = flusher.clock.monotonic() + EXIT_SECONDS
-
-
-def _renew_flusher() -> None:
-    # Threads do not survive a fork, and the parent still looks after its own tasks.
-    global _flusher
-    _flusher = Flusher()
-
-
 def _take(reporter: Reporter) -> Snapshot | None:
     try:
         return reporter.take()
@@ -310,8 +279,3 @@ def _run_chore(chore: Callable[[], None]) -> None:
         chore()
     except Exception:
         logger.exception("%r failed", chore)
-
-
-_flusher = Flusher()
-os.register_at_fork(after_in_child=_renew_flusher)
-atexit.register(drain_process)

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks_app import wakeups
-from tasks_app.flusher import Flusher
+from tasks_app.reporting.flusher import Flusher
 from tasks_app.store.store import get_store
 from tests.support.doubles import begin, read
 

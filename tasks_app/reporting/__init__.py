@@ -1,0 +1,27 @@
+"""The job's side: what a job calls, and the thread that writes it to the store."""
+
+from .context import bind, get_bound, progress
+from .flusher import MAX_BACKOFF, MIN_BACKOFF
+from .log_handler import LogHandler
+from .process import EXIT_SECONDS, drain_process, find_reporter, get_flusher
+from .progress import Progress
+from .signals import task_changed, task_ended
+from .task_run import identify_owner, task_run
+
+__all__ = [
+    "EXIT_SECONDS",
+    "MAX_BACKOFF",
+    "MIN_BACKOFF",
+    "LogHandler",
+    "Progress",
+    "bind",
+    "drain_process",
+    "find_reporter",
+    "get_bound",
+    "get_flusher",
+    "identify_owner",
+    "progress",
+    "task_changed",
+    "task_ended",
+    "task_run",
+]

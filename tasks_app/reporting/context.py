@@ -1,0 +1,99 @@
+"""`progress`: a proxy for the task that runs in this thread or coroutine."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+
+from .progress import Progress
+
+
+class CurrentProgress:
+    """The proxy behind `progress`: whatever public name it is asked for, the task that runs in this context answers.
+
+    The names are properties, set below: through `__getattr__`, `update` would take up to twice as long. A unit test
+    may put a double in place of any of them (`mock.patch.object`, `monkeypatch.setattr`), for every task.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(getattr(CurrentProgress, name, None), property):
+            raise AttributeError(f"progress has no {name!r}")
+        vars(self)[name] = value  # mock looks there for what it has to put back
+        if _is_own(name, value):  # pytest puts back what it had read, which is of the task of then
+            delattr(self, name)
+        else:
+            setattr(CurrentProgress, name, property(lambda proxy: value))
+
+    def __delattr__(self, name: str) -> None:
+        del vars(self)[name]
+        setattr(CurrentProgress, name, _forward(name))
+
+    def __repr__(self) -> str:
+        task = _bound.get()
+        return f"<progress of task {task.task_id!r}>" if task else "<progress outside a task>"
+
+
+class NullProgress(Progress):
+    """What `progress` stands for outside a task: every call is a harmless no-op."""
+
+    def __init__(self) -> None:
+        self.task_id = ""
+        self.is_cancelled = False
+
+    def update(self, **values: Any) -> None:
+        pass
+
+    def advance(self, n: float = 1) -> None:
+        pass
+
+    def track(self, iterable: Any, **options: Any) -> Any:
+        return iterable
+
+    def stages(self, weights: Mapping[str, float]) -> None:
+        pass
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        yield
+
+    def meta(self, **values: Any) -> None:
+        pass
+
+    def log(self, text: object, level: str = "info") -> None:
+        pass
+
+
+def bind(progress: Progress | None) -> Progress | None:
+    """Make this the task of the running context; return the one it was before."""
+    before = _bound.get()
+    _bound.set(progress)
+    return before
+
+
+def get_bound() -> Progress | None:
+    """Return the task of the running context."""
+    return _bound.get()
+
+
+def _forward(name: str) -> property:
+    return property(lambda proxy: getattr(_bound.get() or _NULL, name))
+
+
+def _is_own(name: str, value: object) -> bool:
+    """Is it what `progress` gave under this name, now or in another context?"""
+    return isinstance(getattr(value, "__self__", None), Progress) or value == getattr(_bound.get() or _NULL, name)
+
+
+_bound: ContextVar[Progress | None] = ContextVar("tasks_app_progress", default=None)
+_NULL = NullProgress()
+
+for _name in dir(_NULL):
+    if not _name.startswith("_"):
+        setattr(CurrentProgress, _name, _forward(_name))
+
+# One process writes a task: in what a job forks, `progress` is a no-op.
+os.register_at_fork(after_in_child=lambda: _bound.set(None))
+
+#: The task that runs in this thread or coroutine.
+progress = cast(Progress, CurrentProgress())

@@ -1,0 +1,51 @@
+"""The flusher of this process, and the end of the process."""
+
+import atexit
+import os
+from typing import TYPE_CHECKING, cast
+
+from .. import wakeups
+from .flusher import Flusher
+
+if TYPE_CHECKING:
+    from .progress import Progress
+
+#: How long the process waits at exit for last snapshots.
+EXIT_SECONDS = 5.0
+
+
+def get_flusher() -> Flusher:
+    """Return the flusher of this process."""
+    return _flusher
+
+
+def find_reporter(task_id: str) -> "Progress | None":
+    """Return the reporter of a task that runs, or waits, in this process."""
+    return cast("Progress | None", get_flusher().find(task_id))
+
+
+def drain_process(timeout: float = EXIT_SECONDS) -> None:
+    """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same.
+
+    It may end in steps, such as those of a Celery worker; only one of them waits in vain.
+    """
+    flusher = get_flusher()
+    began = flusher.clock.monotonic()
+    end = began + (timeout if began > flusher.hopeless_until else 0.0)
+    flusher.end_all()
+    if flusher.drain(end - began):
+        wakeups.drain(end - flusher.clock.monotonic())
+        flusher.signals.drain(end - flusher.clock.monotonic())
+    else:
+        flusher.hopeless_until = flusher.clock.monotonic() + EXIT_SECONDS
+
+
+def _renew_flusher() -> None:
+    # Threads do not survive a fork, and the parent still looks after its own tasks.
+    global _flusher
+    _flusher = Flusher()
+
+
+_flusher = Flusher()
+os.register_at_fork(after_in_child=_renew_flusher)
+atexit.register(drain_process)

@@ -1,0 +1,80 @@
+"""`task_run`: tracks any code as a task."""
+
+from types import TracebackType
+from uuid import UUID
+
+from django.utils.crypto import get_random_string
+
+from ..snapshot import Snapshot
+from .context import bind
+from .process import get_flusher
+from .progress import Progress
+
+
+class task_run:  # noqa: N801 - used like a function
+    """Track any code as a task: `with task_run("nightly-import") as progress:`, or `async with`.
+
+    The task ends as `succeeded` (also by `sys.exit(0)`), as `cancelled` if the block raises `TaskCancelled` or is
+    interrupted, else as `failed`; what the block raises goes on to the caller.
+
+    Args:
+        name: the task's name, shown to viewers.
+        owner: who may see it: a user, a user's primary key, or None for whoever knows the id.
+
+    Raises:
+        ValueError: `owner` is none of these.
+        RuntimeError: the same object is entered inside itself.
+    """
+
+    def __init__(self, name: str, owner: object = None) -> None:
+        self._name = str(name)
+        self._owner = identify_owner(owner)
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Progress:
+        if self._progress is not None:
+            raise RuntimeError(f"{self._name!r} runs already; make another task_run for a run inside it")
+        flusher = get_flusher()
+        now = flusher.clock.now()
+        snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=self._owner)
+        self._progress = progress = Progress(snapshot, flusher=flusher)
+        progress.begin()
+        flusher.enlist(snapshot)
+        flusher.add(progress)
+        progress.outer = bind(progress)
+        return progress
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        progress, self._progress = self._progress, None
+        assert progress is not None
+        bind(progress.outer)
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            progress.succeed()
+        elif isinstance(error, KeyboardInterrupt):
+            progress.end_cancelled()
+        else:
+            progress.fail(error)
+
+    async def __aenter__(self) -> Progress:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def identify_owner(owner: object) -> str | None:
+    """Return what is stored of an owner: the primary key of a user, as text.
+
+    Raises:
+        ValueError: a user that was never saved, such as an AnonymousUser, or something else.
+    """
+    if owner is None:
+        return None
+    key = getattr(owner, "pk", owner if isinstance(owner, str | int | UUID) else None)
+    if key is None:
+        raise ValueError(f"owner must be None, a saved user or a primary key, not {owner!r}")
+    return str(key)
