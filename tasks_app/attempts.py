@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from .exceptions import StoreUnavailable
-from .reporting import Progress, bind, get_bound, get_flusher
-from .snapshot import Snapshot, State
+from .reporting import Reporter, bind, get_bound, get_flusher
+from .snapshot import Snapshot, State, rebase
 from .store import get_store
 
 logger = logging.getLogger("tasks_app")
@@ -15,7 +14,7 @@ logger = logging.getLogger("tasks_app")
 T = TypeVar("T")
 
 
-def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
+def begin(anew: Snapshot, before: Reporter | None = None) -> Reporter:
     """Begin an attempt of a task in this process, and return its reporter.
 
     Args:
@@ -25,12 +24,12 @@ def begin(anew: Snapshot, before: Progress | None = None) -> Progress:
     reporter = _make_reporter(anew) if before is None else _follow(before, anew)
     reporter.begin()
     get_flusher().add(reporter)
-    if reporter.attempt > 1 and not isinstance(reporter, Unread):
+    if reporter.attempt > 1 and reporter.is_read:
         ask(anew.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
     return reporter
 
 
-def enter(reporter: Progress) -> None:
+def enter(reporter: Reporter) -> None:
     """Make a task the one that `progress` stands for in this context."""
     reporter.outer = bind(reporter)
 
@@ -42,22 +41,23 @@ def leave(task_id: str) -> None:
         bind(bound.outer)
 
 
-def adopt(snapshot: Snapshot) -> Progress:
+def adopt(snapshot: Snapshot) -> Reporter:
     """Look after a task that no process reports, so as to say the last word on it, unless that was said before."""
-    reporter = Progress(snapshot, is_stored=True)
+    reporter = get_flusher().make_reporter(snapshot, is_stored=True)
     if not snapshot.is_terminal:
         get_flusher().add(reporter)
     return reporter
 
 
-def adopt_unread(anew: Snapshot) -> Progress:
+def adopt_unread(anew: Snapshot) -> Reporter:
     """Look after a task so as to end it before it has begun; what is stored of it is read when that can be."""
-    reporter = Unstarted(anew, anew)
+    reporter = get_flusher().make_reporter(anew)
+    reporter.catch_up = CatchUpUnstarted(reporter, anew)
     get_flusher().add(reporter)
     return reporter
 
 
-def pass_on(reporter: Progress) -> bool:
+def pass_on(reporter: Reporter) -> bool:
     """Hand a job back, and be done with it before anybody else can begin it; could that be stored at once?
 
     If not it is stored later, unless the next attempt has begun by then.
@@ -66,7 +66,7 @@ def pass_on(reporter: Progress) -> bool:
     return write(reporter)
 
 
-def write(reporter: Progress) -> bool:
+def write(reporter: Reporter) -> bool:
     """Write what is known of a task now, if that can be: no job waits for a cache that hangs; could it?"""
     return bool(ask(reporter.task_id, "it could not be written at once", get_flusher().flush))
 
@@ -90,61 +90,56 @@ def ask(task_id: str, what: str, function: Callable[..., T], *args: object) -> T
         return None
 
 
-class Unread(Progress):
-    """A task whose stored snapshot could not be read when it began; it is read before another is written over it.
+class CatchUp:
+    """Reads what is stored of a task that began without knowing it, before anything is written over it.
+
+    A `Reporter` calls it from the flusher's thread until it succeeds.
 
     Args:
-        snapshot: what this attempt begins with.
-        anew: what the first attempt began with that could not read it.
+        reporter: writes the task here.
+        anew: what the first attempt began with that could not read what is stored.
     """
 
-    def __init__(self, snapshot: Snapshot, anew: Snapshot) -> None:
-        super().__init__(snapshot)
-        self.is_read = False
+    def __init__(self, reporter: Reporter, anew: Snapshot) -> None:
         self.anew = anew
+        self._reporter = reporter
 
-    def take(self) -> Snapshot | None:
-        """Return the snapshot to write, or None if the one written last still holds.
+    def __call__(self) -> None:
+        """Read what is stored, and go on from it.
 
         Raises:
-            StoreUnavailable: the one that is stored still can't be read.
+            StoreUnavailable: it still can't be read.
         """
-        if not self.is_read:
-            self._read()
-        return super().take()
-
-    def _read(self) -> None:
-        """Do now, in the flusher's thread, what could not be done when the task began."""
+        reporter = self._reporter
         try:
-            stored, is_cancelled = _load(self.task_id)
-            if self._is_superseded(stored):
-                self._flusher.remove(self)
+            stored, is_cancelled = _load(reporter.task_id)
+            if self.is_superseded(stored):
+                get_flusher().remove(reporter)
             else:
-                _claim(_continue(stored, self.anew, self.snapshot))
                 self._go_on_from(stored)
         except Exception as error:  # whatever a cache backend raises
-            raise StoreUnavailable(f"what is stored of task {self.task_id!r} can't be read") from error
-        self.is_read = True
+            raise StoreUnavailable(f"what is stored of task {reporter.task_id!r} can't be read") from error
+        reporter.catch_up = None
         if is_cancelled:
-            self.request_cancel()
+            reporter.request_cancel()
 
-    def _is_superseded(self, stored: Snapshot | None) -> bool:
-        """Has the next attempt perhaps stored this, since this one was handed back? Then it has the say."""
-        return self._is_handed_back and stored is not None and stored.attempt > self.anew.attempt
+    def is_superseded(self, stored: Snapshot | None) -> bool:
+        """Whether the next attempt has begun since this one was handed back."""
+        return self._reporter.is_handed_back and stored is not None and stored.attempt > self.anew.attempt
 
     def _go_on_from(self, stored: Snapshot | None) -> None:
+        flusher = get_flusher()
+        _claim(rebase(self._reporter.snapshot, stored, since=self.anew, now=flusher.clock.now()))
         if stored is None:
-            self._flusher.enlist(self.anew)
-        with self._lock:
-            self._snapshot = _continue(stored, self.anew, self._snapshot)
-            if stored is not None and stored.seq >= self.anew.seq:
-                self._journal.follow(stored.logged)
+            flusher.enlist(self.anew)
+        self._reporter.rebase(stored, since=self.anew)
 
 
-class Unstarted(Unread):
-    """A task that ends before it could begin, unless something else was stored of it than that it waits."""
+class CatchUpUnstarted(CatchUp):
+    """Reads the same of a task that ends before it began, and leaves all but a waiting one alone."""
 
-    def _is_superseded(self, stored: Snapshot | None) -> bool:
+    def is_superseded(self, stored: Snapshot | None) -> bool:
+        """Whether anything else is stored than that the task waits."""
         return stored is None or stored.state is not State.QUEUED
 
 
@@ -154,22 +149,25 @@ def _claim(snapshot: Snapshot) -> None:
         get_store().claim_attempt(snapshot.task_id, snapshot.attempt)
 
 
-def _follow(before: Progress, anew: Snapshot) -> Progress:
+def _follow(before: Reporter, anew: Snapshot) -> Reporter:
     latest = _choose(before.snapshot, anew)
-    if isinstance(before, Unread) and not before.is_read and latest is before.snapshot:
-        return Unread(latest, before.anew)
-    return Progress(latest)
+    reporter = get_flusher().make_reporter(latest)
+    if isinstance(before.catch_up, CatchUp) and latest is before.snapshot:
+        reporter.catch_up = CatchUp(reporter, before.catch_up.anew)
+    return reporter
 
 
-def _make_reporter(anew: Snapshot) -> Progress:
+def _make_reporter(anew: Snapshot) -> Reporter:
     what = "its snapshot could not be read; that is tried again"
     loaded = None if get_flusher().is_failing else ask(anew.task_id, what, _load, anew.task_id)
     if loaded is None:
-        return Unread(anew, anew)
+        reporter = get_flusher().make_reporter(anew)
+        reporter.catch_up = CatchUp(reporter, anew)
+        return reporter
     stored, is_cancelled = loaded
     if stored is None:
         get_flusher().enlist(anew)
-    reporter = Progress(_choose(stored, anew))
+    reporter = get_flusher().make_reporter(_choose(stored, anew))
     if is_cancelled:
         reporter.request_cancel()
     return reporter
@@ -187,20 +185,3 @@ def _choose(stored: Snapshot | None, anew: Snapshot) -> Snapshot:
     if stored is None:
         return anew.made_anew(now=get_flusher().clock.now())
     return anew if stored.seq < anew.seq else stored
-
-
-def _continue(stored: Snapshot | None, anew: Snapshot, now: Snapshot) -> Snapshot:
-    """Return `now`, which has come of `anew` without knowing what is stored of the task, as what comes after that."""
-    if stored is None:
-        return now.made_anew(now=get_flusher().clock.now())
-    if stored.seq < anew.seq:
-        return now
-    return replace(
-        now,
-        task=stored.task,
-        owner=stored.owner,
-        runner=stored.runner,
-        created_at=stored.created_at,
-        attempt=stored.attempt + now.attempt - anew.attempt,
-        seq=stored.seq + now.seq,
-    )

@@ -1,5 +1,6 @@
 """The exceptions that users of this app may catch, and how their messages name a value."""
 
+import asyncio
 import reprlib
 
 
@@ -10,6 +11,11 @@ def describe(value: object) -> str:
 
 _describer = reprlib.Repr()
 _describer.maxstring = _describer.maxother = 200
+
+
+def is_cancel(error: BaseException) -> bool:
+    """Whether a job that raised this was stopped by a request to cancel."""
+    return isinstance(error, TaskCancelled | asyncio.CancelledError)
 
 
 class TaskNotFound(LookupError):

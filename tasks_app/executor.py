@@ -19,7 +19,7 @@ from .compat import TaskContext, TaskError, TaskResult, TaskResultStatus
 from .conf import get_settings
 from .exceptions import TaskCancelled, TaskQueueFull
 from .queueing import queue
-from .reporting import Progress, bind, get_flusher
+from .reporting import Reporter, bind, get_flusher
 from .utils.server import release_request_thread
 from .utils.threads import LoopThread, ThreadPool
 
@@ -110,7 +110,7 @@ class Executor:
         """Tell the tasks that wait for a thread their place in the line."""
         for position, task_id in enumerate(self._pool.get_line(), start=1):
             if (run := self._admitted.get(task_id)) is not None:
-                run.progress.wait_in_line(position)
+                run.reporter.wait_in_line(position)
 
     def _admit(self, run: "Run") -> None:
         with self._lock:
@@ -131,7 +131,7 @@ class Executor:
         elif not run.has_begun:
             self._pool.submit(run.task_id, run.run, priority=run.task_result.task.priority)
             if position := self._pool.count_waiting():  # the next sweep sees to the others, and to priorities
-                run.progress.wait_in_line(position)
+                run.reporter.wait_in_line(position)
 
     def _drop_old_results(self) -> None:
         oldest = timezone.now().timestamp() - get_settings().RETENTION
@@ -151,7 +151,7 @@ class Run:
         self.task_result = task_result
         self.is_async = iscoroutinefunction(task_result.task.func)
         self.has_begun = False
-        self.progress: Progress
+        self.reporter: Reporter
         self._executor = executor
         self._backend = backend
 
@@ -161,13 +161,13 @@ class Run:
         snapshot, is_stored = queue(self.task_id, path, beat=1, delay=delay)
         if not is_stored:  # the flusher stores it, and knows of no new task but those it is told of
             get_flusher().enlist(snapshot)
-        self.progress = Progress(snapshot, is_stored=is_stored)
-        self.progress.on_cancel = self._withdraw
-        get_flusher().add(self.progress)
+        self.reporter = get_flusher().make_reporter(snapshot, is_stored=is_stored)
+        self.reporter.on_cancel = self._withdraw
+        get_flusher().add(self.reporter)
         try:
             _signals.task_enqueued.send(self._backend, task_result=self.task_result)
         except BaseException as error:
-            self.progress.fail(error)
+            self.reporter.fail(error)
             raise
 
     def get_delay(self) -> float:
@@ -220,8 +220,8 @@ class Run:
         """Run the coroutine as an asyncio task of its own: a cancel stops that one, not what follows its end."""
         loop = asyncio.get_running_loop()
         body = loop.create_task(self._capture_body())
-        self.progress.on_cancel = partial(_cancel_soon, loop, body)
-        if self.progress.cancelled:
+        self.reporter.on_cancel = partial(_cancel_soon, loop, body)
+        if self.reporter.progress.cancelled:
             body.cancel()
         value, error = await body
         if error is not None:
@@ -239,9 +239,9 @@ class Run:
         now = timezone.now()
         self._set(status=TaskResultStatus.RUNNING, started_at=now, last_attempted_at=now)
         self.task_result.worker_ids.append(self._executor.worker_id)
-        self.progress.begin()
-        bind(self.progress)
-        self.progress.raise_if_cancelled()
+        self.reporter.begin()
+        bind(self.reporter)
+        self.reporter.progress.raise_if_cancelled()
 
     def _get_args(self) -> list[Any]:
         context = [TaskContext(task_result=self.task_result)] if self.task_result.task.takes_context else []
@@ -255,7 +255,7 @@ class Run:
             self._finish(TaskResultStatus.SUCCESSFUL)
         else:
             self._finish(TaskResultStatus.SUCCESSFUL, _return_value=value)
-        self.progress.succeed(value)
+        self.reporter.succeed(value)
 
     def _fail(self, error: BaseException) -> None:
         kind = type(error)
@@ -266,7 +266,7 @@ class Run:
             )
         )
         self._finish(TaskResultStatus.FAILED)
-        self.progress.fail(error)
+        self.reporter.fail(error)
 
     def _finish(self, status: TaskResultStatus, **values: Any) -> None:
         self._set(status=status, finished_at=timezone.now(), **values)

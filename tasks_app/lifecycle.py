@@ -14,7 +14,7 @@ from django.utils import timezone
 from . import attempts, compat, database
 from .exceptions import TaskCancelled
 from .queueing import queue
-from .reporting import Progress, find_reporter, get_bound, get_flusher
+from .reporting import Reporter, find_reporter, get_bound, get_flusher
 from .runners import get_runner
 from .snapshot import Snapshot
 
@@ -109,7 +109,7 @@ def _end_unstarted(task_id: str, row: Any) -> None:
     attempts.adopt_unread(anew).fail_as(kind, _find_message(kind, row.traceback))
 
 
-def _report_failure(reporter: Progress, task_result: "TaskResult[Any, Any]") -> None:
+def _report_failure(reporter: Reporter, task_result: "TaskResult[Any, Any]") -> None:
     # Django's backends send the signal from the except block, so the exception itself is at hand; others may not.
     error = sys.exc_info()[1]
     last = task_result.errors[-1]

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from tasks_app.recent import get_recent_reader
 from tasks_app.reporting.backlog import Arrivals, Ends
 from tasks_app.reporting.process import get_flusher
-from tasks_app.reporting.progress import Progress
+from tasks_app.reporting.reporter import Reporter
 from tests.support import jobs
 from tests.support.browser import open_browser
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
@@ -63,7 +63,7 @@ def flusher(time: FakeTime) -> HandFlusher:
 
 
 @pytest.fixture
-def job(flusher: HandFlusher) -> Progress:
+def job(flusher: HandFlusher) -> Reporter:
     """A task that runs, and is written when the test says so."""
     return begin(flusher)
 

@@ -67,7 +67,7 @@ def test_task_that_was_cancelled_before_stops_at_its_first_check():
     add_queued()
     get_store().request_cancel("t1")
     reporter = begin(make_anew())
-    assert reporter.cancelled
+    assert reporter.progress.cancelled
     reporter.end_cancelled()
 
 
@@ -111,7 +111,7 @@ def test_stored_text_that_is_no_snapshot_is_replaced(caplog):
 def test_next_attempt_goes_on_from_the_end_of_the_last():
     with controlled_cache("set_many"):
         first = begin(make_anew())
-        first.meta(rows=3)
+        first.progress.meta(rows=3)
         first.fail(ValueError())
         second = begin(make_anew(), first)
     snapshot = end(second)
@@ -122,12 +122,12 @@ def test_next_attempt_goes_on_from_the_end_of_the_last():
 def test_log_of_an_attempt_that_began_in_an_outage_leaves_that_of_the_last_alone():
     with controlled_cache() as controls:
         first = begin(make_anew())
-        first.log("of the first")
+        first.progress.log("of the first")
         get_flusher().flush()
         get_flusher().remove(first)
         controls.break_down("get_many")
         second = begin(make_anew())
-        second.log("of the second")
+        second.progress.log("of the second")
         controls.repair()
         snapshot = end(second)
         pages = get_store()._cache.get_many(["tasks_app:log:t1:0", "tasks_app:log:t1:1"])

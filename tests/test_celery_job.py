@@ -12,9 +12,9 @@ from celery.app.task import Context
 from celery.exceptions import Reject
 from django.test import override_settings
 
-from tasks_app import Progress, Snapshot, attempts, cancel, get_snapshot, progress, start, task_run
+from tasks_app import Snapshot, attempts, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
-from tasks_app.reporting.process import find_reporter
+from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.caches import controls
@@ -271,10 +271,10 @@ def test_message_of_an_exception_is_hidden_where_errors_are_not_exposed():
 
 
 def test_reporter_that_has_handed_its_job_back_says_nothing_more():
-    reporter = Progress(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))
+    reporter = get_flusher().make_reporter(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))
     reporter.hand_back()
     handed_back = reporter.snapshot
-    reporter.update(current=1, total=2)
+    reporter.progress.update(current=1, total=2)
     reporter.succeed()
     reporter.hand_back()
     assert reporter.take() is handed_back

@@ -145,7 +145,7 @@ def test_task_begins_while_the_flusher_hangs_in_a_write_that_has_not_failed_yet(
     first = begin(make_anew())
     wait_until(is_written, "the first one was written")
     gate.shut()
-    first.update(current=1)
+    first.progress.update(current=1)
     wait_until(lambda: "set_many" in gate.waiting, "the flusher writes")
     second = soon(begin, make_anew("t2"))
     gate.open()
@@ -167,7 +167,7 @@ def test_next_attempt_in_the_same_process_begins_while_the_cache_hangs(gate):
 def test_celery_task_does_not_wait_until_its_beginning_is_stored_to_look_for_a_cancel(gate):
     reporter = begin(make_anew())
     gate.shut()
-    reporter.update(current=1)
+    reporter.progress.update(current=1)
     soon(job._heed_cancel, reporter)
     gate.open()
     end(reporter)
@@ -190,9 +190,9 @@ def test_task_that_was_cancelled_before_it_began_hears_of_it_when_the_cache_is_b
     gate.shut()
     monkeypatch.setattr(get_store(), "find_words", lambda task_ids: (set(), {}))  # as if no sweep were soon
     reporter = soon(begin, make_anew())
-    assert not reporter.cancelled
+    assert not reporter.progress.cancelled
     gate.open()
-    wait_until(lambda: reporter.cancelled, "it was asked to stop")
+    wait_until(lambda: reporter.progress.cancelled, "it was asked to stop")
     reporter.end_cancelled()
 
 

@@ -23,7 +23,6 @@ from tasks_app import (
 )
 from tasks_app.reporting.context import get_bound
 from tasks_app.reporting.process import find_reporter, get_flusher
-from tasks_app.reporting.progress import Progress
 from tasks_app.runners import DatabaseTasks
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
@@ -294,7 +293,7 @@ def test_task_that_begins_again_although_nobody_told_of_its_end_is_reported_agai
 def _job() -> None:
     """A task that runs, with the id t1."""
     flusher = get_flusher()
-    job = Progress(Snapshot.queued("t1", "demo", now=flusher.clock.now()), flusher=flusher)
+    job = flusher.make_reporter(Snapshot.queued("t1", "demo", now=flusher.clock.now()))
     job.begin()
     flusher.add(job)
 

@@ -24,7 +24,7 @@ def follow(flusher):
     def follow(reader: LogReader, viewer: Viewer, task_id: str, lines: int) -> Watch:
         job = begin(flusher, task_id)
         for number in range(lines):
-            job.log(number)
+            job.progress.log(number)
         flusher.flush()
         watch = Watch(task_id)
         watch.apply(read(task_id).to_json(), monotonic=0)

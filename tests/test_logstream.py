@@ -10,7 +10,7 @@ import pytest
 from tasks_app.hub import get_hub
 from tasks_app.logreader import BATCH
 from tasks_app.logstream import LogStream, Place, hash_tasks, parse_place, parse_places
-from tasks_app.reporting.progress import Progress
+from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import get_store
 from tasks_app.stream import CHUNK_BYTES, Stream
 from tests.support.caches import Controls
@@ -63,9 +63,9 @@ async def let_run() -> None:
         await asyncio.sleep(0)
 
 
-def log_numbers(job: Progress, count: int, *, start: int = 0) -> None:
+def log_numbers(job: Reporter, count: int, *, start: int = 0) -> None:
     for number in range(start, start + count):
-        job.log(number)
+        job.progress.log(number)
 
 
 def tell(event: Event) -> object:
@@ -84,7 +84,7 @@ def find_lines(events: Iterable[Event]) -> list[str]:
 
 
 async def test_lines_come_before_the_snapshot_of_now(job, flusher):
-    job.log("one\ntwo")
+    job.progress.log("one\ntwo")
     flusher.flush()
     stream = await open_one()
     log, snapshot = decode(await read_next(stream))
@@ -95,7 +95,7 @@ async def test_lines_come_before_the_snapshot_of_now(job, flusher):
 
 
 async def test_frame_is_that_of_other_streams_but_for_its_id(job, flusher):
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     plain, stream = await Stream.open(["t1"]), await open_one()
     plain.show_one(None)
@@ -117,7 +117,7 @@ async def test_lines_alone_are_a_log_event_and_no_snapshot(job, flusher):
     flusher.flush()
     stream = await open_one()
     await read_next(stream)
-    job.log("one", "WARNING")
+    job.progress.log("one", "WARNING")
     flusher.flush()
     (event,) = decode(await read_next(stream))
     stream.close()
@@ -131,12 +131,12 @@ async def test_lines_alone_tell_streams_without_log_nothing(job, flusher):
     await read_next(plain)
     await read_next(stream)
     reading, view = asyncio.ensure_future(anext(plain)), plain.watches[0].view
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     await read_next(stream)
     await let_run()
     assert (reading.done(), plain.watches[0].view) == (False, view)
-    job.update(current=1, total=2)
+    job.progress.update(current=1, total=2)
     flusher.flush()
     assert await reading is plain.watches[0].view.frame
     plain.close()
@@ -147,7 +147,7 @@ async def test_last_lines_come_before_the_terminal_snapshot_and_the_end(job, flu
     flusher.flush()
     stream = await open_one()
     first = await read_next(stream)
-    job.log("last words")
+    job.progress.log("last words")
     job.succeed({"rows": 3})
     flusher.flush()
     events = decode(first, await read_rest(stream))
@@ -170,8 +170,8 @@ async def test_slow_reader_gets_every_line_and_the_latest_snapshot(job, flusher)
     stream = await open_one()
     await read_next(stream)
     for number in range(10):
-        job.log(number)
-        job.update(current=number, total=10)
+        job.progress.log(number)
+        job.progress.update(current=number, total=10)
         flusher.flush()
         await has_read(stream, number + 1)
     events = decode(await read_next(stream))
@@ -198,7 +198,7 @@ async def test_reader_that_is_slower_than_the_log_gets_what_is_kept(job, flusher
 
 async def test_long_log_comes_piece_by_piece(job, flusher):
     for _ in range(500):
-        job.log("x" * 1000)
+        job.progress.log("x" * 1000)
     job.succeed()
     flusher.flush()
     stream = await open_one()
@@ -210,28 +210,28 @@ async def test_long_log_comes_piece_by_piece(job, flusher):
 
 
 async def test_log_that_is_looked_at_already_is_told_to_one_who_joins(job, flusher):
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     first = await open_one()
     await read_next(first)
     second = await open_one()
     assert [tell(event) for event in decode(await read_next(second))] == [["one"], "running"]
     first.close()
-    job.log("two")
+    job.progress.log("two")
     flusher.flush()
     assert [tell(event) for event in decode(await read_next(second))] == [["two"]]
     second.close()
 
 
 async def test_new_attempt_goes_on_with_the_log(job, flusher):
-    job.log("first attempt")
+    job.progress.log("first attempt")
     flusher.flush()
     stream = await open_one()
     await read_next(stream)
-    again = Progress(get_store().get("t1"), flusher=flusher)
+    again = flusher.make_reporter(get_store().get("t1"))
     again.begin()
     flusher.add(again)
-    again.log("second attempt")
+    again.progress.log("second attempt")
     flusher.flush()
     log, snapshot = decode(await read_next(stream))
     stream.close()
@@ -239,7 +239,7 @@ async def test_new_attempt_goes_on_with_the_log(job, flusher):
 
 
 async def test_stalled_task_tells_its_log_no_second_time(job, flusher):
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     stream = await open_one()
     await read_next(stream)
@@ -264,10 +264,10 @@ async def whole(flusher) -> list[Event]:
         log_numbers(job, 20, start=step * 20)
         flusher.flush()
         chunks.append(await read_next(stream))
-        job.update(current=step, total=4)
+        job.progress.update(current=step, total=4)
         flusher.flush()
         chunks.append(await read_next(stream))
-    job.log("last")
+    job.progress.log("last")
     job.succeed()
     flusher.flush()
     events = decode(*chunks, await read_rest(stream))
@@ -328,7 +328,7 @@ def test_id_of_one_task_says_where_the_client_is(event_id, place):
 
 async def test_line_that_another_process_told_already_is_waited_for(job, flusher):
     """Its hub was faster than ours: here the log ends before the place that the client names."""
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     stream = await open_one(last_event_id="2.3")
     assert decode(await anext(stream)) == []
@@ -345,7 +345,7 @@ async def test_line_that_another_process_told_already_is_waited_for(job, flusher
     [("3.2", True), ("3.3", True), ("3.1", False), ("2.2", False), ("3", False), (".2", False), (None, False)],
 )
 async def test_client_was_told_all_if_it_has_the_end_and_every_line(job, flusher, last_event_id, has_told_all):
-    job.log("one\ntwo")
+    job.progress.log("one\ntwo")
     job.succeed()
     flusher.flush()
     stream = await LogStream.open(["t1"])
@@ -430,13 +430,13 @@ def test_lists_of_tasks_have_their_own_hashes():
 
 async def test_log_of_a_hidden_task_is_neither_shown_nor_read(cache, job, flusher):
     other = begin(flusher, "secret")
-    job.log("shown")
-    other.log("hidden words")
+    job.progress.log("shown")
+    other.progress.log("hidden words")
     flusher.flush()
     stream = await open_many("secret", "t1", hidden=["secret"])
     cache.take_reads()
     first = await read_next(stream)
-    other.log("more hidden words")
+    other.progress.log("more hidden words")
     other.succeed()
     job.succeed()
     flusher.flush()
@@ -454,8 +454,8 @@ async def test_log_that_nobody_looks_at_is_not_read(cache, job, flusher):
     stream = await Stream.open(["t1"])
     stream.show_one(None)
     await read_next(stream)
-    job.log("one")
-    job.update(current=1, total=2)
+    job.progress.log("one")
+    job.progress.update(current=1, total=2)
     flusher.flush()
     await read_next(stream)
     stream.close()
@@ -470,7 +470,7 @@ async def test_news_of_many_logs_are_one_read_whatever_the_viewers(cache, flushe
         await read_next(stream)
     cache.take_reads()
     for job in jobs:
-        job.log("news")
+        job.progress.log("news")
     flusher.flush()
     for stream in streams:
         assert find_lines(decode(await read_next(stream))) == ["news"]
@@ -479,7 +479,7 @@ async def test_news_of_many_logs_are_one_read_whatever_the_viewers(cache, flushe
 
 
 async def test_log_is_let_go_of_with_its_last_viewer(job, flusher):
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     plain, first, second = await Stream.open(["t1"]), await open_one(), await open_one()
     (watch,) = plain.watches
@@ -497,8 +497,8 @@ async def test_failure_to_read_a_log_is_made_up_for(cache, job, flusher, caplog)
     stream = await open_one()
     await read_next(stream)
     cache.after_read = lambda: cache.break_down("get_many")
-    job.log("one")
-    job.update(current=1, total=2)
+    job.progress.log("one")
+    job.progress.update(current=1, total=2)
     flusher.flush()
     await until(lambda: "reading tasks failed" in caplog.text, "the failure was logged")
     cache.repair()
@@ -507,7 +507,7 @@ async def test_failure_to_read_a_log_is_made_up_for(cache, job, flusher, caplog)
 
 
 async def test_failure_to_read_a_log_at_first_is_made_up_for(cache, job, flusher, caplog):
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     stream = await LogStream.open(["t1"])
     cache.break_down("get_many")
@@ -521,7 +521,7 @@ async def test_failure_to_read_a_log_at_first_is_made_up_for(cache, job, flusher
 async def test_failure_to_read_a_log_is_none_to_whoever_opens_a_stream(cache, job, flusher, caplog):
     other = begin(flusher, "t2")
     other.succeed()
-    job.log("one")
+    job.progress.log("one")
     flusher.flush()
     stream = await LogStream.open(["t1"])
     cache.after_read = lambda: cache.break_down("get_many")
@@ -556,14 +556,14 @@ async def test_stream_of_a_task_whose_pages_are_gone_ends_all_the_same(job, flus
 
 
 async def test_log_of_a_task_that_is_lost_is_told(job, flusher):
-    job.log("one")
+    job.progress.log("one")
     job.end_lost()
     flusher.flush()
     assert [tell(event) for event in await read_events(await open_one())] == [["one"], "lost", "end"]
 
 
 async def test_every_event_is_one_line_of_ascii_json(job, flusher):
-    job.log("two\nlines \u2028 \ud800 \x00 \U0001f680 data: 1")
+    job.progress.log("two\nlines \u2028 \ud800 \x00 \U0001f680 data: 1")
     job.succeed()
     flusher.flush()
     content = await read_rest(await open_one())

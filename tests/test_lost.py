@@ -1,6 +1,5 @@
 """A process that was cut off for so long that its task was declared lost finds out, and holds its peace."""
 
-from tasks_app.reporting.progress import Progress
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
@@ -8,23 +7,23 @@ from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 
 def lose(flusher, time, *, store_as=lambda snapshot, now: snapshot.lost(now=now)):
     """Return a task that others take for lost, after a pause in which it could not be written."""
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
     get_store().save([store_as(read(), time.now)])
     time.move(60)
-    return progress
+    return reporter
 
 
 def test_task_that_was_declared_lost_is_written_no_more(flusher, time):
-    progress = lose(flusher, time)
-    progress.update(current=1, total=4)
+    reporter = lose(flusher, time)
+    reporter.progress.update(current=1, total=4)
     assert flusher.flush()
     assert (read().state, flusher.find("t1")) == ("lost", None)
 
 
 def test_end_of_a_task_that_was_declared_lost_is_not_written(flusher, time):
-    progress = lose(flusher, time)
-    progress.succeed(1)
+    reporter = lose(flusher, time)
+    reporter.succeed(1)
     flusher.flush()
     assert (read().state, read().result, flusher.find("t1")) == ("lost", None, None)
 
@@ -45,28 +44,28 @@ def test_task_that_was_declared_lost_is_logged_with_its_id(flusher, time, caplog
 
 
 def test_job_whose_task_was_declared_lost_goes_on_by_default(flusher, time):
-    progress = lose(flusher, time)
+    reporter = lose(flusher, time)
     flusher.flush()
-    progress.update(current=2, total=4)
-    assert (progress.cancelled, list(progress.track([1, 2]))) == (False, [1, 2])
+    reporter.progress.update(current=2, total=4)
+    assert (reporter.progress.cancelled, list(reporter.progress.track([1, 2]))) == (False, [1, 2])
 
 
 def test_job_whose_task_was_declared_lost_is_cancelled_where_on_lost_says_so(flusher, time, settings, caplog):
     settings.TASKS_APP = {**settings.TASKS_APP, "ON_LOST": "cancel"}
-    progress = lose(flusher, time)
+    reporter = lose(flusher, time)
     told = []
-    progress.on_cancel = lambda: told.append("stop")
+    reporter.on_cancel = lambda: told.append("stop")
     flusher.flush()
-    assert (progress.cancelled, told) == (True, ["stop"])
+    assert (reporter.progress.cancelled, told) == (True, ["stop"])
     assert caplog.records[-1].getMessage().endswith("it is asked to stop")
 
 
 def test_job_that_has_ended_is_not_cancelled(flusher, time, settings, caplog):
     settings.TASKS_APP = {**settings.TASKS_APP, "ON_LOST": "cancel"}
-    progress = lose(flusher, time)
-    progress.succeed()
+    reporter = lose(flusher, time)
+    reporter.succeed()
     flusher.flush()
-    assert (progress.cancelled, caplog.records[-1].getMessage().endswith("it goes on")) == (False, True)
+    assert (reporter.progress.cancelled, caplog.records[-1].getMessage().endswith("it goes on")) == (False, True)
 
 
 def test_attempt_that_was_begun_anew_elsewhere_is_written_no_more(flusher, time):
@@ -76,12 +75,12 @@ def test_attempt_that_was_begun_anew_elsewhere_is_written_no_more(flusher, time)
 
 
 def test_attempt_hears_at_the_next_sweep_that_the_task_goes_on_elsewhere(flusher, time, caplog):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
     get_store().save([read().begun(now=time.now)])
     get_store().claim_attempt("t1", 2)
     flusher._sweep()
-    progress.update(current=1, total=4)
+    reporter.progress.update(current=1, total=4)
     flusher.flush()
     assert (read().attempt, flusher.find("t1")) == (2, None)
     assert "task t1 was taken for lost, or begun anew elsewhere" in caplog.text
@@ -97,7 +96,7 @@ def test_attempt_is_not_told_of_itself(flusher):
 def test_attempt_after_one_that_was_lost_is_written(flusher, time):
     first = Snapshot.queued("t1", "demo", now=time.now).begun(now=time.now).lost(now=time.now)
     get_store().add(first)
-    second = Progress(first, flusher=flusher)
+    second = flusher.make_reporter(first)
     second.begin()
     flusher.add(second)
     time.move(60)
@@ -106,10 +105,10 @@ def test_attempt_after_one_that_was_lost_is_written(flusher, time):
 
 
 def test_task_that_was_merely_late_is_written(flusher, time):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
     time.move(60)
-    progress.update(current=1, total=4)
+    reporter.progress.update(current=1, total=4)
     flusher.flush()
     assert (read().state, read().progress) == ("running", 25)
 
@@ -144,10 +143,10 @@ def test_task_is_not_written_after_a_pause_as_long_as_nobody_can_tell_whether_it
 
 
 def test_task_that_is_written_in_time_is_not_read(flusher, time):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     with recorded_cache() as calls:
         flusher.flush()
         time.move(15)
-        progress.update(current=1)
+        reporter.progress.update(current=1)
         flusher.flush()
         assert [method for method, _, _ in calls] == ["set_many", "set_many"]

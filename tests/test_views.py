@@ -187,7 +187,7 @@ async def test_unknown_heartbeat_is_refused_with_those_allowed(client):
 @pytest.mark.parametrize(("query", "types"), [("logs=1", {"log"}), ("logs=0", set()), ("", set())])
 async def test_log_is_for_those_who_ask(client, flusher, place, query, types):
     job = begin(flusher)
-    job.log("one")
+    job.progress.log("one")
     job.succeed()
     flusher.flush()
     events = await read_events(await client.get(place + query))
@@ -233,7 +233,7 @@ async def test_header_wins_over_the_query(client):
 )
 async def test_client_that_has_the_end_and_every_line_is_answered_204(client, flusher, last_event_id, status):
     job = begin(flusher)
-    job.log("one\ntwo")
+    job.progress.log("one\ntwo")
     job.succeed()
     flusher.flush()
     response = await client.get(f"/task-progress/t1?logs=1&last_event_id={last_event_id}")

@@ -5,6 +5,7 @@ from .flusher import MAX_BACKOFF, MIN_BACKOFF
 from .log_handler import LogHandler
 from .process import EXIT_SECONDS, drain_process, find_reporter, get_flusher
 from .progress import Progress
+from .reporter import Reporter
 from .signals import task_changed, task_ended
 from .task_run import identify_owner, task_run
 
@@ -14,6 +15,7 @@ __all__ = [
     "MIN_BACKOFF",
     "LogHandler",
     "Progress",
+    "Reporter",
     "bind",
     "drain_process",
     "find_reporter",

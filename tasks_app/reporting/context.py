@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 from .progress import Progress
+from .reporter import Reporter
 
 
 class CurrentProgress:
@@ -30,8 +31,8 @@ class CurrentProgress:
         setattr(CurrentProgress, name, _forward(name))
 
     def __repr__(self) -> str:
-        task = _bound.get()
-        return f"<progress of task {task.task_id!r}>" if task else "<progress outside a task>"
+        reporter = _bound.get()
+        return f"<progress of task {reporter.task_id!r}>" if reporter else "<progress outside a task>"
 
 
 class NullProgress(Progress):
@@ -39,7 +40,6 @@ class NullProgress(Progress):
 
     def __init__(self) -> None:
         self.task_id = ""
-        self.is_cancelled = False
 
     def update(self, **values: Any) -> None:
         pass
@@ -63,29 +63,38 @@ class NullProgress(Progress):
     def log(self, text: object, level: str = "info") -> None:
         pass
 
+    @property
+    def cancelled(self) -> bool:
+        return False
 
-def bind(progress: Progress | None) -> Progress | None:
-    """Make this the task of the running context; return the one it was before."""
+    def raise_if_cancelled(self) -> None:
+        pass
+
+
+def bind(reporter: Reporter | None) -> Reporter | None:
+    """Make a task the one that `progress` stands for in this context; return the one before."""
     before = _bound.get()
-    _bound.set(progress)
+    _bound.set(reporter)
     return before
 
 
-def get_bound() -> Progress | None:
-    """Return the task of the running context."""
+def get_bound() -> Reporter | None:
+    """Return the reporter that this context is bound to."""
     return _bound.get()
 
 
 def _forward(name: str) -> property:
-    return property(lambda proxy: getattr(_bound.get() or _NULL, name))
+    return property(lambda proxy: getattr(_NULL if (bound := _bound.get()) is None else bound.progress, name))
 
 
 def _is_own(name: str, value: object) -> bool:
-    """Is it what `progress` gave under this name, now or in another context?"""
-    return isinstance(getattr(value, "__self__", None), Progress) or value == getattr(_bound.get() or _NULL, name)
+    """Whether `progress` gave this value under this name, in this context or another."""
+    if isinstance(getattr(value, "__self__", None), Progress):
+        return True
+    return bool(value == _forward(name).fget(progress))  # type: ignore[misc]
 
 
-_bound: ContextVar[Progress | None] = ContextVar("tasks_app_progress", default=None)
+_bound: ContextVar[Reporter | None] = ContextVar("tasks_app_progress", default=None)
 _NULL = NullProgress()
 
 for _name in dir(_NULL):

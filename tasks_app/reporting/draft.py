@@ -1,22 +1,42 @@
-"""What a job has said so far, before it becomes a snapshot. Pure; whoever shares one between threads locks it."""
+"""What a job has said so far, before it becomes a snapshot. Pure."""
 
 import math
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+from ..exceptions import TaskCancelled
 from ..snapshot import MAX_NAME_LENGTH, Pace, Report, Snapshot, Stage, State, percent_of
 from ..utils.json import encode_json
 
 
 class Draft:
-    """The mutable side of a `Report`; see `Progress`, whose methods these are, for their contracts."""
+    """What a job has said: `Progress` writes it, `Reporter` reads it, and both hold `lock`.
 
-    def __init__(self, meta: Mapping[str, Any]) -> None:
+    Args:
+        meta: what earlier attempts have set.
+        wake: called at the first change since the last `apply_to`.
+    """
+
+    def __init__(self, meta: Mapping[str, Any], *, wake: Callable[[], None]) -> None:
+        self.lock = threading.RLock()  # a signal handler of the job may report
+        #: Whether there is something that no snapshot has.
+        self.is_dirty = False
+        #: Whether a loop changes `current` without a call of `touch`.
+        self.is_tracking = False
+        #: Whether the job is asked to stop, and what it is stopped by.
+        self.is_cancelled = False
+        self.cancel_error: type[TaskCancelled] = TaskCancelled
+        self._wake = wake
+        self.reset(meta)
+
+    def reset(self, meta: Mapping[str, Any]) -> None:
+        """Forget all that was said but `meta`."""
         self.current: float | None = None
         self.total: float | None = None
         self.unit: str | None = None
@@ -24,8 +44,35 @@ class Draft:
         self.stages: tuple[Stage, ...] = ()
         self.meta: Mapping[str, Any] = dict(meta)
         self._active: str | None = None
+        self._loop_total: float | None = None
         self._unit_pace = Pace()
         self._percent_pace = Pace()
+
+    def touch(self) -> None:
+        """Have what changed written soon."""
+        if not self.is_dirty:
+            self.is_dirty = True
+            self._wake()
+
+    def begin_loop(self, total: float | None) -> bool:
+        """Make a loop the progress of the task; return False inside another one.
+
+        Args:
+            total: the steps of the loop, where that is known.
+        """
+        with self.lock:
+            if self.is_tracking:
+                return False
+            self.is_tracking = True
+            if self.total == self._loop_total:  # the total of an earlier loop says nothing of this one
+                self.total = None
+            self._loop_total = total
+        return True
+
+    def end_loop(self) -> None:
+        """End the loop; without lock or event, since the garbage collector may call this at any point."""
+        self.is_dirty = True
+        self.is_tracking = False
 
     def declare(self, stages: tuple[Stage, ...]) -> None:
         """Divide the task into stages."""
@@ -58,8 +105,9 @@ class Draft:
             raise ValueError(f"meta would have {size!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
         self.meta = meta
 
-    def apply_to(self, snapshot: Snapshot, *, is_cancelled: bool, now: datetime, monotonic: float) -> Snapshot:
+    def apply_to(self, snapshot: Snapshot, *, now: datetime, monotonic: float) -> Snapshot:
         """Return the snapshot with what the draft holds."""
+        self.is_dirty = False
         self._fill_stage()
         report = Report(
             current=self.current,
@@ -68,7 +116,7 @@ class Draft:
             status=self.status,
             stages=self.stages,
             meta=self.meta,
-            cancel_requested=is_cancelled,
+            cancel_requested=self.is_cancelled,
         )
         self._unit_pace = self._unit_pace.observed(report.current, time=monotonic)
         self._percent_pace = self._percent_pace.observed(report.percent, time=monotonic)

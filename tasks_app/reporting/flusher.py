@@ -18,7 +18,7 @@ from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
 from .backlog import Arrivals, Ends
-from .protocol import Reporter
+from .reporter import Reporter
 from .signals import SignalSender
 
 logger = logging.getLogger("tasks_app")
@@ -55,6 +55,14 @@ class Flusher:
         self._next_flush = self._next_sweep = 0.0
         #: Until then, an end of the process waits for nothing: it has done so just before, in vain.
         self.hopeless_until = -math.inf
+
+    def make_reporter(self, snapshot: Snapshot, *, is_stored: bool = False) -> Reporter:
+        """Return a reporter that wakes this flusher; `add` has it looked after.
+
+        Args:
+            is_stored: whether the store holds `snapshot`.
+        """
+        return Reporter(snapshot, clock=self.clock, wake=self.wake, is_stored=is_stored)
 
     def add(self, reporter: Reporter) -> None:
         """Look after a task from now on, until its last snapshot was stored."""

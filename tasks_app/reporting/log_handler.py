@@ -18,12 +18,12 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record; those of this app itself are left out."""
-        task = get_bound()
-        if task is None or record.name.partition(".")[0] == "tasks_app":
+        reporter = get_bound()
+        if reporter is None or record.name.partition(".")[0] == "tasks_app":
             return
         try:
             shown = _without_errors(record) if _has_errors(record) and not get_settings().exposes_errors else record
-            task.log(self.format(shown), record.levelname)
+            reporter.progress.log(self.format(shown), record.levelname)
         except Exception:
             self.handleError(record)
 

@@ -2,13 +2,10 @@
 
 import atexit
 import os
-from typing import TYPE_CHECKING, cast
 
 from .. import wakeups
 from .flusher import Flusher
-
-if TYPE_CHECKING:
-    from .progress import Progress
+from .reporter import Reporter
 
 #: How long the process waits at exit for last snapshots.
 EXIT_SECONDS = 5.0
@@ -19,9 +16,9 @@ def get_flusher() -> Flusher:
     return _flusher
 
 
-def find_reporter(task_id: str) -> "Progress | None":
+def find_reporter(task_id: str) -> Reporter | None:
     """Return the reporter of a task that runs, or waits, in this process."""
-    return cast("Progress | None", get_flusher().find(task_id))
+    return get_flusher().find(task_id)
 
 
 def drain_process(timeout: float = EXIT_SECONDS) -> None:

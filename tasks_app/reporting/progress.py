@@ -1,22 +1,29 @@
-"""The write path begins here: what a job tells of itself."""
+"""What a job calls to report: the start of the write path."""
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ..conf import get_settings
+from ..exceptions import is_cancel
 from ..snapshot import State
+from ..utils.clock import Clock
 from ..utils.json import normalize
-from .draft import EXACT_BITS, check_number, make_stages
-from .log import check_level
-from .reporter import Record, is_cancel
+from .draft import EXACT_BITS, Draft, check_number, make_stages
+from .log import Journal, check_level
 from .track import Tracked
 
 T = TypeVar("T")
 
 
-class Progress(Record):
-    """What a job tells of itself: every method may be called from any thread, and none does I/O or waits."""
+class Progress:
+    """What a job calls to report; each method may be called from any thread, and none does I/O or waits."""
+
+    def __init__(self, task_id: str, draft: Draft, journal: Journal, clock: Clock) -> None:
+        self.task_id = task_id
+        self._draft = draft
+        self._journal = journal
+        self._clock = clock
 
     def update(
         self,
@@ -45,8 +52,8 @@ class Progress(Record):
         # Texts are made before the lock is taken: that runs the job's own code.
         status = None if status is None else str(status)
         unit = None if unit is None else str(unit)
-        with self._lock:
-            draft = self.draft
+        draft = self._draft
+        with draft.lock:
             if current is not None:
                 draft.current = current
             if total is not None:
@@ -55,8 +62,8 @@ class Progress(Record):
                 draft.status = status
             if unit is not None:
                 draft.unit = unit
-        if not self._is_dirty:
-            self._touch()
+        if not draft.is_dirty:
+            draft.touch()
 
     def advance(self, n: float = 1) -> None:
         """Add `n` to `current`.
@@ -65,9 +72,9 @@ class Progress(Record):
             TypeError, ValueError: `n` is not a finite number.
         """
         n = check_number("n", n)
-        with self._lock:
-            self.draft.current = check_number("current", (self.draft.current or 0) + n)
-        self._touch()
+        with self._draft.lock:
+            self._draft.current = check_number("current", (self._draft.current or 0) + n)
+        self._draft.touch()
 
     def track(
         self,
@@ -96,7 +103,7 @@ class Progress(Record):
             raise TypeError(f"track() takes an iterable or an async iterable, not {iterable!r}")
         if total is not None:
             total = check_number("total", total)
-        return Tracked(self, iterable, total, status, unit)
+        return Tracked(self, self._draft, iterable, total, status, unit)
 
     def stages(self, weights: Mapping[str, float]) -> None:
         """Declare the phases of this task, in order, with the share of the whole that each has.
@@ -105,9 +112,9 @@ class Progress(Record):
             TypeError, ValueError: there is none, or a weight is not a finite number above 0.
         """
         stages = make_stages(weights)
-        with self._lock:
-            self.draft.declare(stages)
-        self._touch()
+        with self._draft.lock:
+            self._draft.declare(stages)
+        self._draft.touch()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -116,9 +123,9 @@ class Progress(Record):
         Raises:
             ValueError: `name` was not declared by `stages()`, or another stage has not ended yet.
         """
-        with self._lock:
-            self.draft.enter(name)
-        self._touch()
+        with self._draft.lock:
+            self._draft.enter(name)
+        self._draft.touch()
         try:
             yield
         except BaseException as error:
@@ -133,9 +140,9 @@ class Progress(Record):
             TypeError, ValueError: a value is not JSON, or all of them are over RESULT_MAX_BYTES.
         """
         admitted, _ = normalize(values)
-        with self._lock:
-            self.draft.merge(admitted, limit=get_settings().RESULT_MAX_BYTES)
-        self._touch()
+        with self._draft.lock:
+            self._draft.merge(admitted, limit=get_settings().RESULT_MAX_BYTES)
+        self._draft.touch()
 
     def log(self, text: object, level: str = "info") -> None:
         """Append to the log of this task, which whoever may see the task may read; each line of `text` is one.
@@ -147,39 +154,20 @@ class Progress(Record):
         Raises:
             TypeError, ValueError: `level` is not a text, or an empty one.
         """
-        self._journal.append(str(text), check_level(level), now=self._flusher.clock.now())
-        self._touch()
+        self._journal.append(str(text), check_level(level), now=self._clock.now())
+        self._draft.touch()
 
     @property
     def cancelled(self) -> bool:
         """Did someone ask this task to stop?"""
-        return self.is_cancelled
+        return self._draft.is_cancelled
 
     def raise_if_cancelled(self) -> None:
         """Raise `TaskCancelled` if someone asked this task to stop."""
-        if self.is_cancelled:
-            raise self.cancel_error(f"task {self.task_id} was asked to stop")
-
-    # What follows is for `track` and `stage`.
-
-    def begin_tracking(self, **values: Any) -> bool:
-        """Make a loop the progress of this task, unless one around it is that already."""
-        with self._lock:
-            if self._is_tracking:
-                return False
-            self._is_tracking = True
-            if self.draft.total == self._loop_total:  # the total of an earlier loop says nothing of this one
-                self.draft.total = None
-            self._loop_total = values["total"]
-        self.update(current=0, **values)
-        return True
-
-    def end_tracking(self) -> None:
-        """The loop has ended; without lock or event, since the garbage collector may call it wherever it likes."""
-        self._is_dirty = True
-        self._is_tracking = False
+        if self._draft.is_cancelled:
+            raise self._draft.cancel_error(f"task {self.task_id} was asked to stop")
 
     def _leave_stage(self, state: State) -> None:
-        with self._lock:
-            self.draft.leave(state)
-        self._touch()
+        with self._draft.lock:
+            self._draft.leave(state)
+        self._draft.touch()

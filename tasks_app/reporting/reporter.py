@@ -1,45 +1,53 @@
-"""A task that this process writes: what becomes of what its job says, for executors and the flusher."""
+"""The snapshots of a task that this process writes, for executors and the flusher."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from ..conf import get_settings
-from ..exceptions import TaskCancelled
-from ..snapshot import Snapshot
+from ..exceptions import TaskCancelled, is_cancel
+from ..snapshot import Snapshot, rebase
+from ..utils.clock import Clock
 from ..utils.json import normalize
 from .draft import Draft
-from .flusher import Flusher
 from .log import Journal
-from .process import get_flusher
+from .progress import Progress
 
 
-class Record:
-    """The snapshot of a task, and what its job has said since; every method may be called from any thread."""
+class Wake(Protocol):
+    """What `Flusher.wake` does."""
 
-    def __init__(self, snapshot: Snapshot, *, flusher: Flusher | None = None, is_stored: bool = False) -> None:
+    def __call__(self, *, urgently: bool = False) -> None: ...
+
+
+class Reporter:
+    """The snapshots of one task that this process writes; every method may be called from any thread.
+
+    Args:
+        snapshot: the task as it is now.
+        clock: where times come from.
+        wake: called when there is something to write; `urgently=True` does not wait for FLUSH_INTERVAL.
+        is_stored: whether the store holds `snapshot`.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, clock: Clock, wake: Wake, is_stored: bool = False) -> None:
         self.task_id = snapshot.task_id
-        #: Called once, in some thread, when someone asked to cancel; an executor may stop the job by it.
+        #: Called once, in any thread, at the request to cancel; an executor may stop the job by it.
         self.on_cancel: Callable[[], None] | None = None
-        #: The task that the context was bound to before this one, for whoever binds and unbinds it.
+        #: The reporter that the context was bound to before this one.
         self.outer: Self | None = None
-        self._flusher = flusher or get_flusher()
-        self._lock = threading.RLock()  # a signal handler of the job may report, too
-        self._snapshot = snapshot
-        self.draft = Draft(snapshot.meta)
+        #: Called before the first snapshot is taken, until it no longer raises StoreUnavailable and sets this to None.
+        self.catch_up: Callable[[], None] | None = None
+        self._clock = clock
+        self._wake = wake
+        self._draft = Draft(snapshot.meta, wake=wake)
         self._journal = Journal(snapshot.logged, limit=get_settings().LOG_LINES)
+        #: What the job calls.
+        self.progress = Progress(snapshot.task_id, self._draft, self._journal, clock)
+        self._snapshot = snapshot
         self._written = snapshot if is_stored else None
-        self._note_sign_of_life()
-        #: Did someone ask this task to stop?
-        self.is_cancelled = False
-        #: What the job is stopped by; a framework may need to know it by a class of its own.
-        self.cancel_error: type[TaskCancelled] = TaskCancelled
         self._is_handed_back = False
-        self._is_dirty = False
-        self._is_tracking = False
-        self._loop_total: float | None = None
+        self._note_sign_of_life()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -48,48 +56,63 @@ class Record:
 
     @property
     def is_sampled(self) -> bool:
-        return self._is_tracking or self._is_dirty
+        """Whether the flusher must poll this task for changes."""
+        return self._draft.is_tracking or self._draft.is_dirty
 
     @property
     def awaits_cancel(self) -> bool:
-        return not self.is_cancelled and not self.has_ended
+        """Whether a request to cancel would change anything."""
+        return not self._draft.is_cancelled and not self.has_ended
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is known what is stored of the task."""
+        return self.catch_up is None
+
+    @property
+    def is_handed_back(self) -> bool:
+        """Whether another process may begin the next attempt."""
+        return self._is_handed_back
 
     @property
     def has_ended(self) -> bool:
-        """Was the last word said here: an end, or that the job was handed back?"""
+        """Whether nothing more is reported from here: the task ended, or was handed back."""
         return self._snapshot.is_terminal or self._is_handed_back
 
     @property
     def is_settled(self) -> bool:
-        """Was the last word stored, too?"""
+        """Whether the last snapshot is stored."""
         return self.has_ended and self._written is self._snapshot
 
     @property
     def is_overdue(self) -> bool:
-        return self._is_handed_back or self._flusher.clock.monotonic() > self._overdue_at
+        """Whether the task may have been declared lost, or begun again elsewhere, since it was stored last."""
+        return self._is_handed_back or self._clock.monotonic() > self._overdue_at
 
     @property
     def attempt(self) -> int:
+        """How often the task was begun."""
         return self._snapshot.attempt
 
     @property
     def pages(self) -> Mapping[int, str]:
+        """The log pages to write with the snapshot that was taken, by their slot."""
         return self._journal.pages
 
     def begin(self) -> None:
-        """The job starts now: a new attempt."""
-        with self._lock:
-            self.draft = Draft(self._snapshot.meta)
-            self._snapshot = self._snapshot.begun(now=self._flusher.clock.now())
-        self._touch()
+        """Begin a new attempt."""
+        with self._draft.lock:
+            self._draft.reset(self._snapshot.meta)
+            self._snapshot = self._snapshot.begun(now=self._clock.now())
+        self._draft.touch()
 
     def wait_in_line(self, position: int | None) -> None:
         """The job is the `position`th to start; 1 is next."""
-        with self._lock:
+        with self._draft.lock:
             before = self._snapshot
-            self._snapshot = before.waiting(position, now=self._flusher.clock.now())
+            self._snapshot = before.waiting(position, now=self._clock.now())
         if self._snapshot is not before:
-            self._touch()
+            self._draft.touch()
 
     def succeed(self, result: Any = None) -> None:
         """The job returned `result`."""
@@ -122,31 +145,53 @@ class Record:
 
     def hand_back(self) -> None:
         """The job will be begun anew, wherever that is; from here nothing more is reported."""
-        with self._lock:
+        with self._draft.lock:
             if self.has_ended:
                 return
             self._absorb()
-            self._snapshot = self._snapshot.requeued(now=self._flusher.clock.now())
+            self._snapshot = self._snapshot.requeued(now=self._clock.now())
             self._is_handed_back = True
-        self._flusher.wake(urgently=True)
+        self._wake(urgently=True)
+
+    def rebase(self, stored: Snapshot | None, *, since: Snapshot) -> None:
+        """Go on from what is stored of the task.
+
+        Args:
+            stored: what is stored; None if nothing is.
+            since: what the task began with here, without knowing `stored`.
+        """
+        with self._draft.lock:
+            self._snapshot = rebase(self._snapshot, stored, since=since, now=self._clock.now())
+            if stored is not None and stored.seq >= since.seq:
+                self._journal.follow(stored.logged)
+
+    def stop_by(self, error: type[TaskCancelled]) -> None:
+        """Have the job stopped by an exception class that its framework knows."""
+        self._draft.cancel_error = error
 
     def request_cancel(self) -> None:
         """Tell the job to stop: by the flag that it looks at, and by `on_cancel`."""
-        with self._lock:
-            if self.is_cancelled or self.has_ended:
+        with self._draft.lock:
+            if self._draft.is_cancelled or self.has_ended:
                 return
-            self.is_cancelled = True
-        self._touch()
+            self._draft.is_cancelled = True
+        self._draft.touch()
         if self.on_cancel is not None:
             self.on_cancel()
 
     def take(self) -> Snapshot | None:
-        """Return the snapshot to write, or None if the one written last still holds."""
-        with self._lock:
+        """Return the snapshot to write, or None if the one written last still holds.
+
+        Raises:
+            StoreUnavailable: what is stored of the task must be read before, and can't be.
+        """
+        if self.catch_up is not None:
+            self.catch_up()
+        with self._draft.lock:
             self._absorb()
             self._snapshot = self._snapshot.having_logged(self._journal.absorb())
             if self._snapshot is self._written:
-                if self.has_ended or self._flusher.clock.monotonic() < self._next_beat:
+                if self.has_ended or self._clock.monotonic() < self._next_beat:
                     return None
                 self._snapshot = self._snapshot.beating()
             return self._snapshot
@@ -160,36 +205,24 @@ class Record:
         return is_news
 
     def _note_sign_of_life(self) -> None:
-        settings, monotonic = get_settings(), self._flusher.clock.monotonic()
+        settings, monotonic = get_settings(), self._clock.monotonic()
         self._next_beat = monotonic + settings.HEARTBEAT
         self._overdue_at = monotonic + settings.STALLED_AFTER
 
-    def _touch(self) -> None:
-        if not self._is_dirty:
-            self._is_dirty = True
-            self._flusher.wake()
-
     def _end(self, change: Callable[[Snapshot, datetime], Snapshot]) -> None:
-        with self._lock:
+        with self._draft.lock:
             if self._is_handed_back:
                 return
             self._absorb()
-            self._snapshot = change(self._snapshot, self._flusher.clock.now())
-        self._flusher.wake(urgently=True)
+            self._snapshot = change(self._snapshot, self._clock.now())
+        self._wake(urgently=True)
 
     def _absorb(self) -> None:
         """Bring the snapshot up to what the job has said; the caller holds the lock."""
-        if not (self._is_dirty or self._is_tracking) or self.has_ended:
-            return
-        self._is_dirty = False
-        clock = self._flusher.clock
-        self._snapshot = self.draft.apply_to(
-            self._snapshot, is_cancelled=self.is_cancelled, now=clock.now(), monotonic=clock.monotonic()
-        )
-
-
-def is_cancel(error: BaseException) -> bool:
-    return isinstance(error, TaskCancelled | asyncio.CancelledError)
+        if self.is_sampled and not self.has_ended:
+            self._snapshot = self._draft.apply_to(
+                self._snapshot, now=self._clock.now(), monotonic=self._clock.monotonic()
+            )
 
 
 def _get_message(error: BaseException) -> str:

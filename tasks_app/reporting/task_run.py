@@ -9,6 +9,7 @@ from ..snapshot import Snapshot
 from .context import bind
 from .process import get_flusher
 from .progress import Progress
+from .reporter import Reporter
 
 
 class task_run:  # noqa: N801 - used like a function
@@ -29,33 +30,33 @@ class task_run:  # noqa: N801 - used like a function
     def __init__(self, name: str, owner: object = None) -> None:
         self._name = str(name)
         self._owner = identify_owner(owner)
-        self._progress: Progress | None = None
+        self._reporter: Reporter | None = None
 
     def __enter__(self) -> Progress:
-        if self._progress is not None:
+        if self._reporter is not None:
             raise RuntimeError(f"{self._name!r} runs already; make another task_run for a run inside it")
         flusher = get_flusher()
         now = flusher.clock.now()
         snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=self._owner)
-        self._progress = progress = Progress(snapshot, flusher=flusher)
-        progress.begin()
+        self._reporter = reporter = flusher.make_reporter(snapshot)
+        reporter.begin()
         flusher.enlist(snapshot)
-        flusher.add(progress)
-        progress.outer = bind(progress)
-        return progress
+        flusher.add(reporter)
+        reporter.outer = bind(reporter)
+        return reporter.progress
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        progress, self._progress = self._progress, None
-        assert progress is not None
-        bind(progress.outer)
+        reporter, self._reporter = self._reporter, None
+        assert reporter is not None
+        bind(reporter.outer)
         if error is None or (isinstance(error, SystemExit) and not error.code):
-            progress.succeed()
+            reporter.succeed()
         elif isinstance(error, KeyboardInterrupt):
-            progress.end_cancelled()
+            reporter.end_cancelled()
         else:
-            progress.fail(error)
+            reporter.fail(error)
 
     async def __aenter__(self) -> Progress:
         return self.__enter__()

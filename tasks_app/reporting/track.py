@@ -1,27 +1,15 @@
 """The loop behind `progress.track()`."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
-from typing import Any, Generic, Protocol, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .draft import Draft
 
+if TYPE_CHECKING:
+    from .progress import Progress
+
 T = TypeVar("T")
-
-
-class Tracker(Protocol):
-    """What a loop must know of the task that it reports to."""
-
-    draft: Draft
-    is_cancelled: bool
-
-    def begin_tracking(self, **values: Any) -> bool:
-        """Make a loop the progress of this task, unless one around it is that already."""
-
-    def end_tracking(self) -> None:
-        """The loop has ended."""
-
-    def raise_if_cancelled(self) -> None:
-        """Raise `TaskCancelled` if someone asked this task to stop."""
 
 
 class Tracked(Generic[T]):
@@ -32,13 +20,15 @@ class Tracked(Generic[T]):
 
     def __init__(
         self,
-        progress: Tracker,
+        progress: "Progress",
+        draft: Draft,
         iterable: Iterable[T] | AsyncIterable[T],
         total: float | None,
         status: object,
         unit: str | None,
     ) -> None:
         self._progress = progress
+        self._draft = draft
         self._iterable = iterable
         self._values = {"total": total, "status": status, "unit": unit}
 
@@ -47,23 +37,22 @@ class Tracked(Generic[T]):
             raise TypeError(f"{self._iterable!r} is not iterable; use 'async for'")
         if self._values["total"] is None and isinstance(self._iterable, Sized):
             self._values["total"] = len(self._iterable)
-        progress, steps = self._progress, 0
-        is_outer = progress.begin_tracking(**self._values)
-        counter = progress.draft if is_outer else Draft({})
+        draft, steps = self._draft, 0
+        is_outer, counter = _begin(self._progress, draft, self._values)
         try:
             for item in self._iterable:
-                if progress.is_cancelled:
-                    progress.raise_if_cancelled()
+                if draft.is_cancelled:
+                    self._progress.raise_if_cancelled()
                 yield item
                 counter.current = steps = steps + 1
         finally:
             if is_outer:
-                progress.end_tracking()
+                draft.end_loop()
 
     def __aiter__(self) -> AsyncIterator[T]:
         if not isinstance(self._iterable, AsyncIterable):
             raise TypeError(f"{self._iterable!r} is not an async iterable; use 'for'")
-        return _AsyncLoop(self._progress, self._iterable, self._values)
+        return _AsyncLoop(self._progress, self._draft, self._iterable, self._values)
 
 
 class _AsyncLoop(AsyncIterator[T]):
@@ -72,19 +61,21 @@ class _AsyncLoop(AsyncIterator[T]):
     `_steps` is how many were done when the next item is asked for.
     """
 
-    def __init__(self, progress: Tracker, iterable: AsyncIterable[T], values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, progress: "Progress", draft: Draft, iterable: AsyncIterable[T], values: Mapping[str, Any]
+    ) -> None:
         self._is_outer = False
         self._iterator = aiter(iterable)
         self._progress = progress
+        self._draft = draft
         self._steps = 0
-        self._is_outer = progress.begin_tracking(**values)
-        self._counter = progress.draft if self._is_outer else Draft({})
+        self._is_outer, self._counter = _begin(progress, draft, values)
 
     async def __anext__(self) -> T:
         try:
             self._counter.current = self._steps
             item = await anext(self._iterator)
-            if self._progress.is_cancelled:
+            if self._draft.is_cancelled:
                 self._progress.raise_if_cancelled()
         except BaseException:
             self._end()
@@ -98,5 +89,13 @@ class _AsyncLoop(AsyncIterator[T]):
     def _end(self) -> None:
         if self._is_outer:
             self._is_outer = False
-            self._counter = Draft({})
-            self._progress.end_tracking()
+            self._counter = SimpleNamespace()
+            self._draft.end_loop()
+
+
+def _begin(progress: "Progress", draft: Draft, values: Mapping[str, Any]) -> tuple[bool, Draft | SimpleNamespace]:
+    """Return whether the loop is the progress of the task, and what counts its steps."""
+    if not draft.begin_loop(values["total"]):
+        return False, SimpleNamespace()
+    progress.update(current=0, **values)
+    return True, draft

@@ -3,7 +3,7 @@
 from .eta import Pace
 from .liveness import Silence
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, Page, count_pages, get_slot, parse_page
-from .snapshot import Snapshot, Version
+from .snapshot import Snapshot, Version, rebase
 from .state import MAX_NAME_LENGTH, Report, Stage, State, percent_of
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "get_slot",
     "parse_page",
     "percent_of",
+    "rebase",
 ]

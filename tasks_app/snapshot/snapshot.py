@@ -250,6 +250,28 @@ class Snapshot:
         return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
 
 
+def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now: datetime) -> Snapshot:
+    """Rebase a snapshot onto the stored snapshot, keeping its owner and counters.
+
+    Args:
+        snapshot: what has become of `since` without knowing `stored`.
+        stored: what is stored of the task; None if nothing is.
+    """
+    if stored is None:
+        return snapshot.made_anew(now=now)
+    if stored.seq < since.seq:
+        return snapshot
+    return replace(
+        snapshot,
+        task=stored.task,
+        owner=stored.owner,
+        runner=stored.runner,
+        created_at=stored.created_at,
+        attempt=stored.attempt + snapshot.attempt - since.attempt,
+        seq=stored.seq + snapshot.seq,
+    )
+
+
 class Version(NamedTuple):
     """A snapshot with its texts, made once: what viewers see, and what is stored, with the private fields."""
 

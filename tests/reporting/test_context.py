@@ -271,7 +271,7 @@ def test_block_may_be_entered_again_as_another_task():
 
 def test_ended_task_is_let_go():
     with task_run("nightly") as task:
-        assert find_reporter(task.task_id) is task
+        assert find_reporter(task.task_id).progress is task
     assert get_flusher().drain(10)
     assert find_reporter(task.task_id) is None
 

@@ -6,7 +6,6 @@ import pytest
 
 from tasks_app import wakeups
 from tasks_app.reporting.flusher import MAX_BACKOFF
-from tasks_app.reporting.progress import Progress
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
@@ -21,19 +20,19 @@ def test_begun_task_is_written(flusher):
 
 
 def test_report_is_written_at_the_next_flush(flusher):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
-    progress.update(current=1, total=4, status="Going")
+    reporter.progress.update(current=1, total=4, status="Going")
     flusher.flush()
     snapshot = read()
     assert (snapshot.progress, snapshot.status, snapshot.seq) == (25, "Going", 3)
 
 
 def test_reports_between_two_flushes_are_one_version(flusher):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
     for step in range(100):
-        progress.update(current=step, total=100)
+        reporter.progress.update(current=step, total=100)
     flusher.flush()
     assert (read().current, read().seq) == (99, 3)
 
@@ -47,11 +46,11 @@ def test_nothing_new_is_not_written_again(flusher):
 
 
 def test_report_of_the_same_is_not_written_again(flusher):
-    progress = begin(flusher)
-    progress.update(current=1, total=4)
+    reporter = begin(flusher)
+    reporter.progress.update(current=1, total=4)
     with recorded_cache() as calls:
         flusher.flush()
-        progress.update(current=1, total=4)
+        reporter.progress.update(current=1, total=4)
         flusher.flush()
         assert [method for method, _, _ in calls] == ["set_many"]
 
@@ -68,15 +67,15 @@ def test_only_the_tasks_that_changed_are_written(flusher):
     tasks = [begin(flusher, f"t{number}") for number in range(5)]
     with recorded_cache() as calls:
         flusher.flush()
-        tasks[3].update(current=1)
+        tasks[3].progress.update(current=1)
         flusher.flush()
         assert calls[-1][1] == ["tasks_app:task:t3"]
 
 
 def test_last_snapshot_is_written_and_the_task_let_go(flusher):
-    progress = begin(flusher)
-    progress.succeed({"n": 1})
-    assert flusher.find("t1") is progress
+    reporter = begin(flusher)
+    reporter.succeed({"n": 1})
+    assert flusher.find("t1") is reporter
     flusher.flush()
     assert (read().state, read().result) == ("succeeded", {"n": 1})
     assert flusher.find("t1") is None
@@ -84,7 +83,7 @@ def test_last_snapshot_is_written_and_the_task_let_go(flusher):
 
 def test_task_that_begins_again_while_its_end_is_written_is_kept(flusher):
     begin(flusher).succeed()
-    next_attempt = Progress(Snapshot.queued("t1", "demo", now=flusher.clock.now()), flusher=flusher)
+    next_attempt = flusher.make_reporter(Snapshot.queued("t1", "demo", now=flusher.clock.now()))
 
     def begin_again(versions):
         flusher.add(next_attempt)
@@ -98,24 +97,24 @@ def test_task_that_begins_again_while_its_end_is_written_is_kept(flusher):
 
 
 def test_job_that_is_handed_back_is_written_as_queued_and_let_go(flusher):
-    progress = begin(flusher)
-    progress.update(current=1, total=4)
-    progress.hand_back()
+    reporter = begin(flusher)
+    reporter.progress.update(current=1, total=4)
+    reporter.hand_back()
     flusher.flush()
     assert (read().state, read().progress) == ("queued", 25)
     assert flusher.find("t1") is None
 
 
 def test_job_that_is_handed_back_and_stored_is_not_written_again(flusher, time):
-    progress = begin(flusher)
-    progress.hand_back()
+    reporter = begin(flusher)
+    reporter.hand_back()
     flusher.flush()
-    flusher.add(progress)
+    flusher.add(reporter)
     time.move(3600)
     with recorded_cache() as calls:
         flusher.flush()
         assert calls == []
-    flusher.remove(progress)
+    flusher.remove(reporter)
 
 
 def test_attempt_that_has_taken_over_is_not_let_go_with_the_one_before(flusher):
@@ -127,10 +126,10 @@ def test_attempt_that_has_taken_over_is_not_let_go_with_the_one_before(flusher):
 
 
 def test_report_after_the_end_changes_nothing(flusher):
-    progress = begin(flusher)
-    progress.update(current=1, total=4)
-    progress.fail_as("ValueError", "no")
-    progress.update(current=4, status="Too late")
+    reporter = begin(flusher)
+    reporter.progress.update(current=1, total=4)
+    reporter.fail_as("ValueError", "no")
+    reporter.progress.update(current=4, status="Too late")
     flusher.flush()
     assert (read().state, read().progress, read().status) == ("failed", 25, "Failed")
 
@@ -163,7 +162,7 @@ def test_unstored_tasks_are_not_published(flusher):
 
 def test_all_that_has_not_ended_can_be_ended_as_lost(flusher):
     begin(flusher, "t1").succeed()
-    begin(flusher, "t2").update(current=1, total=4)
+    begin(flusher, "t2").progress.update(current=1, total=4)
     flusher.end_all()
     flusher.flush()
     assert [(read(name).state, read(name).progress) for name in ("t1", "t2")] == [("succeeded", 100), ("lost", 25)]
@@ -179,29 +178,29 @@ def read_page(task_id: str = "t1", slot: int = 0) -> list[str]:
 
 
 def test_line_is_written_with_the_snapshot_that_counts_it(flusher):
-    progress = begin(flusher)
-    progress.log("one")
+    reporter = begin(flusher)
+    reporter.progress.log("one")
     flusher.flush()
     assert (read_page(), read().logged) == (["one"], 1)
 
 
 def test_line_alone_is_no_new_version(flusher):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
-    progress.log("one")
+    reporter.progress.log("one")
     flusher.flush()
     assert (read().seq, read().logged) == (2, 1)
 
 
 def test_line_alone_is_published_and_sends_no_signal(flusher, monkeypatch):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
     heard, sent = [], []
     monkeypatch.setattr(flusher.signals, "send", sent.append)
     listener = heard.extend
     wakeups.listen(listener)
     try:
-        progress.log("one")
+        reporter.progress.log("one")
         flusher.flush()
         flusher.flush()
     finally:
@@ -210,12 +209,12 @@ def test_line_alone_is_published_and_sends_no_signal(flusher, monkeypatch):
 
 
 def test_line_and_report_are_published_once(flusher):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     heard = []
     listener = heard.extend
     wakeups.listen(listener)
     try:
-        progress.log("one")
+        reporter.progress.log("one")
         flusher.flush()
     finally:
         wakeups.ignore(listener)
@@ -224,44 +223,44 @@ def test_line_and_report_are_published_once(flusher):
 
 def test_logs_and_snapshots_of_many_tasks_are_one_round_trip(flusher):
     for number in range(20):
-        begin(flusher, f"t{number}").log("one")
+        begin(flusher, f"t{number}").progress.log("one")
     with recorded_cache() as calls:
         flusher.flush()
         assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 40)]
 
 
 def test_line_is_not_written_again(flusher):
-    progress = begin(flusher)
-    progress.log("one")
+    reporter = begin(flusher)
+    reporter.progress.log("one")
     flusher.flush()
-    progress.update(current=1)
+    reporter.progress.update(current=1)
     with recorded_cache() as calls:
         flusher.flush()
         assert [keys for _, keys, _ in calls] == [["tasks_app:task:t1"]]
 
 
 def test_line_before_the_end_is_counted_by_the_last_snapshot(flusher):
-    progress = begin(flusher)
-    progress.log("last words")
-    progress.succeed()
+    reporter = begin(flusher)
+    reporter.progress.log("last words")
+    reporter.succeed()
     flusher.flush()
     assert (read_page(), read().state, read().logged) == (["last words"], "succeeded", 1)
 
 
 def test_line_after_a_failure_of_the_cache_is_written_with_those_before(flusher):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     with controlled_cache("set_many") as controls:
-        progress.log("one")
+        reporter.progress.log("one")
         assert not flusher.flush()
-        progress.log("two")
+        reporter.progress.log("two")
         controls.repair()
         assert flusher.flush()
         assert (read_page(), read().logged) == (["one", "two"], 2)
 
 
 def test_page_that_the_cache_refused_is_written_again(flusher, monkeypatch):
-    progress = begin(flusher)
-    progress.log("one")
+    reporter = begin(flusher)
+    reporter.progress.log("one")
     monkeypatch.setattr(get_store()._cache, "set_many", lambda texts, ttl: [key for key in texts if ":log:" in key])
     assert not flusher.flush()
     monkeypatch.undo()
@@ -271,12 +270,12 @@ def test_page_that_the_cache_refused_is_written_again(flusher, monkeypatch):
 
 def test_no_more_than_log_lines_wait_in_an_outage(flusher, settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "LOG_LINES": 10}
-    progress = begin(flusher)
+    reporter = begin(flusher)
     with controlled_cache("set_many"):
         for number in range(1000):
-            progress.log(number)
+            reporter.progress.log(number)
             flusher.flush()
-    assert sum(len(json.loads(page)["lines"]) for page in progress.pages.values()) <= 100
+    assert sum(len(json.loads(page)["lines"]) for page in reporter.pages.values()) <= 100
     assert flusher.flush()
 
 
@@ -311,10 +310,10 @@ def test_quiet_task_gives_no_sign_of_life_before_heartbeat(flusher, time):
 
 
 def test_report_counts_as_a_sign_of_life(flusher, time):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
     time.move(4)
-    progress.update(current=1)
+    reporter.progress.update(current=1)
     flusher.flush()
     beat = read().beat
     time.move(4)
@@ -325,7 +324,7 @@ def test_report_counts_as_a_sign_of_life(flusher, time):
 def test_queued_task_gives_signs_of_life_too(flusher, time):
     snapshot = Snapshot.queued("t1", "demo", now=time.now)
     get_store().add(snapshot)
-    flusher.add(Progress(snapshot, flusher=flusher, is_stored=True))
+    flusher.add(flusher.make_reporter(snapshot, is_stored=True))
     flusher.flush()
     assert read().beat is None
     time.move(5)
@@ -337,18 +336,18 @@ def test_queued_task_gives_signs_of_life_too(flusher, time):
 
 
 def test_rate_and_eta_come_from_the_clock(flusher, time):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     for second in range(5):
-        progress.update(current=second * 10, total=100)
+        reporter.progress.update(current=second * 10, total=100)
         flusher.flush()
         time.move(1)
     assert (read().rate, read().eta) == (pytest.approx(10), pytest.approx(6))
 
 
 def test_rate_is_null_before_a_second_has_passed(flusher, time):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     for step in range(5):
-        progress.update(current=step, total=100)
+        reporter.progress.update(current=step, total=100)
         flusher.flush()
         time.move(0.2)
     assert (read().rate, read().eta) == (None, None)
@@ -358,10 +357,10 @@ def test_rate_is_null_before_a_second_has_passed(flusher, time):
 def test_absurd_numbers_of_one_task_do_not_stop_the_others(flusher, time, values):
     absurd, other = begin(flusher, "absurd"), begin(flusher, "other")
     for value in values:
-        absurd.update(current=value, total=0.5)
+        absurd.progress.update(current=value, total=0.5)
         flusher.flush()
         time.move(0.6)
-    other.update(status="Still told")
+    other.progress.update(status="Still told")
     assert flusher.flush()
     assert read("other").status == "Still told"
 
@@ -370,11 +369,11 @@ def test_absurd_numbers_of_one_task_do_not_stop_the_others(flusher, time, values
 
 
 def test_failure_of_the_cache_keeps_the_latest_state(flusher):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     with controlled_cache("set_many") as controls:
-        progress.update(current=1, total=4)
+        reporter.progress.update(current=1, total=4)
         assert not flusher.flush()
-        progress.update(current=2)
+        reporter.progress.update(current=2)
         assert not flusher.flush()
         controls.repair()
         assert flusher.flush()
@@ -382,11 +381,11 @@ def test_failure_of_the_cache_keeps_the_latest_state(flusher):
 
 
 def test_last_snapshot_is_written_when_the_cache_is_back(flusher):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     with controlled_cache("set_many") as controls:
-        progress.succeed("done")
+        reporter.succeed("done")
         assert not flusher.flush()
-        assert flusher.find("t1") is progress
+        assert flusher.find("t1") is reporter
         controls.repair()
         assert flusher.flush()
         assert (read().state, read().result) == ("succeeded", "done")
@@ -422,7 +421,7 @@ def test_long_outage_is_not_a_thousand_log_lines(flusher, caplog):
 
 
 def test_outage_after_a_recovery_is_logged_anew(flusher, caplog):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     with controlled_cache("set_many") as controls:
         for _ in range(2):
             flusher.flush()
@@ -430,7 +429,7 @@ def test_outage_after_a_recovery_is_logged_anew(flusher, caplog):
         flusher.flush()
         caplog.clear()
         controls.break_down("set_many")
-        progress.update(current=1)
+        reporter.progress.update(current=1)
         flusher.flush()
     assert len(caplog.records) == 1
 
@@ -458,10 +457,10 @@ def test_pause_is_never_shorter_than_flush_interval(flusher):
 
 
 def test_cancel_is_found_at_the_sweep(flusher):
-    progress, other = begin(flusher, "t1"), begin(flusher, "t2")
+    reporter, other = begin(flusher, "t1"), begin(flusher, "t2")
     get_store().request_cancel("t1")
     flusher._sweep()
-    assert (progress.cancelled, other.cancelled) == (True, False)
+    assert (reporter.progress.cancelled, other.progress.cancelled) == (True, False)
 
 
 def test_sweep_is_one_round_trip_for_all_tasks(flusher):
@@ -481,14 +480,14 @@ def test_sweep_asks_nothing_about_tasks_that_ended_or_know_it(flusher):
 
 
 def test_sweep_that_fails_is_logged_and_made_up_for(flusher, caplog):
-    progress = begin(flusher)
+    reporter = begin(flusher)
     get_store().request_cancel("t1")
     with controlled_cache("get_many") as controls:
         flusher._sweep()
-        assert not progress.cancelled
+        assert not reporter.progress.cancelled
         controls.repair()
         flusher._sweep()
-    assert progress.cancelled
+    assert reporter.progress.cancelled
     assert "the cache failed" in caplog.text
 
 
@@ -502,7 +501,7 @@ def test_chores_are_done_at_the_sweep(flusher):
 def test_task_that_cannot_be_taken_over_does_not_stop_the_others(flusher, monkeypatch, caplog):
     broken, other = begin(flusher, "t1"), begin(flusher, "t2")
     monkeypatch.setattr(broken, "take", lambda: 1 / 0)
-    other.update(status="Going")
+    other.progress.update(status="Going")
     assert flusher.flush()
     assert get_store().get("t2").status == "Going"
     assert "task t1" in caplog.text

@@ -42,10 +42,10 @@ def live_flusher(monkeypatch) -> Iterator[Flusher]:
 
 
 def test_thread_writes_what_is_reported(live_flusher):
-    progress = begin(live_flusher)
-    progress.update(current=1, total=4)
+    reporter = begin(live_flusher)
+    reporter.progress.update(current=1, total=4)
     wait_until(lambda: read() and read().progress == 25, "the report was written")
-    progress.succeed()
+    reporter.succeed()
     wait_until(lambda: read().state == "succeeded", "the end was written")
 
 
@@ -66,21 +66,21 @@ def test_thread_lets_go_of_the_connections_that_its_cache_has_opened_in_it(live_
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 14, "SWEEP_INTERVAL": 0.01})
 def test_end_does_not_wait_for_flush_interval(live_flusher):
-    progress = begin(live_flusher)
+    reporter = begin(live_flusher)
     wait_until(read, "the beginning was written")
-    progress.succeed()
+    reporter.succeed()
     wait_until(lambda: read().is_terminal, "the end was written")
 
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 14, "SWEEP_INTERVAL": 0.01})
 def test_first_change_after_a_pause_goes_out_at_once(live_flusher):
     swept = threading.Event()
-    progress = begin(live_flusher)
+    reporter = begin(live_flusher)
     wait_until(read, "the beginning was written")
     live_flusher.chores.add(swept.set)
     live_flusher._next_flush = 0.0  # the pause of 14 s is over
     assert swept.wait(10)
-    progress.update(current=1, total=4)
+    reporter.progress.update(current=1, total=4)
     wait_until(lambda: read().progress == 25, "the first change was written")
 
 
@@ -88,30 +88,30 @@ def test_first_change_after_a_pause_goes_out_at_once(live_flusher):
 def test_changes_are_written_no_faster_than_flush_interval(live_flusher):
     with recorded_cache() as calls:
         began = monotonic()
-        progress = begin(live_flusher)
+        reporter = begin(live_flusher)
         wait_until(lambda: calls, "the beginning was written")
         for step in range(1000):
-            progress.update(current=step)
+            reporter.progress.update(current=step)
         wait_until(lambda: read() and read().current == 999, "the last step was written")
         intervals = (monotonic() - began) / 0.3
         assert [method for method, _, _ in calls].count("set_many") <= intervals + 2
-        progress.succeed()
+        reporter.succeed()
         wait_until(lambda: read().is_terminal, "the end was written")
 
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 0.01})
 def test_cancel_of_another_process_reaches_a_quiet_job(live_flusher):
-    progress = begin(live_flusher)
+    reporter = begin(live_flusher)
     get_store().request_cancel("t1")
-    wait_until(lambda: progress.cancelled, "the job was told")
+    wait_until(lambda: reporter.progress.cancelled, "the job was told")
 
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 0.01})
 def test_track_is_sampled_without_any_other_call(live_flusher):
-    progress, go_on = begin(live_flusher), threading.Event()
+    reporter, go_on = begin(live_flusher), threading.Event()
 
     def job() -> None:
-        for number in progress.track(range(4)):
+        for number in reporter.progress.track(range(4)):
             if number == 2:
                 go_on.wait(10)
 
@@ -127,9 +127,9 @@ def test_track_is_sampled_without_any_other_call(live_flusher):
 def test_flusher_waits_for_word_only_when_no_loop_runs(flusher):
     waits = []
     flusher._changed = SimpleNamespace(wait=waits.append, set=lambda: None, clear=lambda: None)
-    progress = begin(flusher)
+    reporter = begin(flusher)
     flusher.flush()
-    for _ in progress.track(range(3)):
+    for _ in reporter.progress.track(range(3)):
         flusher._run_once(get_settings())
     assert waits == []
     flusher._run_once(get_settings())  # writes the last step
@@ -142,13 +142,13 @@ def test_flusher_waits_for_word_only_when_no_loop_runs(flusher):
 def test_thread_outlives_an_outage_and_loses_nothing(live_flusher):
     with controlled_cache("set_many", "get_many") as controls:
         tasks = [begin(live_flusher, f"t{number}") for number in range(10)]
-        for progress in tasks:
-            progress.update(current=1, total=2)
-            progress.succeed(progress.task_id)
+        for reporter in tasks:
+            reporter.progress.update(current=1, total=2)
+            reporter.succeed(reporter.task_id)
         wait_until(lambda: live_flusher._failures.count >= 2, "the cache failed twice")
         controls.repair()
         assert live_flusher.drain(10)
-        assert [read(progress.task_id).result for progress in tasks] == [progress.task_id for progress in tasks]
+        assert [read(reporter.task_id).result for reporter in tasks] == [reporter.task_id for reporter in tasks]
 
 
 def test_thread_outlives_the_unforeseen(live_flusher, caplog):
@@ -157,9 +157,9 @@ def test_thread_outlives_the_unforeseen(live_flusher, caplog):
         raise ZeroDivisionError("unforeseen")
 
     live_flusher.chores.add(fail)
-    progress = begin(live_flusher)
+    reporter = begin(live_flusher)
     wait_until(lambda: "unforeseen" in caplog.text, "the error was logged")
-    progress.succeed()
+    reporter.succeed()
     wait_until(lambda: read() and read().is_terminal, "the task was written all the same")
 
 
@@ -173,10 +173,10 @@ def test_thread_outlives_a_log_that_fails(live_flusher):
     logging.getLogger("tasks_app").addHandler(handler)
     try:
         with controlled_cache("set_many") as controls:
-            progress = begin(live_flusher)
+            reporter = begin(live_flusher)
             wait_until(lambda: live_flusher._failures.count > 2, "the cache failed")
             controls.repair()
-            progress.succeed(1)
+            reporter.succeed(1)
             wait_until(lambda: (found := read()) and found.state == "succeeded", "the end was stored")
     finally:
         logging.getLogger("tasks_app").removeHandler(handler)
@@ -194,11 +194,11 @@ def test_job_does_not_wait_for_a_cache_that_hangs(live_flusher):
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Store, "save", hang)
-            progress = begin(live_flusher)
+            reporter = begin(live_flusher)
             assert hangs.wait(10)
-            for step in progress.track(range(10_000)):
-                progress.update(status=f"Step {step}")
-            progress.succeed()
+            for step in reporter.progress.track(range(10_000)):
+                reporter.progress.update(status=f"Step {step}")
+            reporter.succeed()
             assert not go_on.is_set()
             go_on.set()
             assert live_flusher.drain(10)
@@ -210,10 +210,10 @@ def test_job_does_not_wait_for_a_cache_that_hangs(live_flusher):
 
 def test_drain_waits_for_the_last_snapshots(live_flusher):
     tasks = [begin(live_flusher, f"t{number}") for number in range(10)]
-    for progress in tasks:
-        progress.succeed()
+    for reporter in tasks:
+        reporter.succeed()
     assert live_flusher.drain(10)
-    assert all(read(progress.task_id).is_terminal for progress in tasks)
+    assert all(read(reporter.task_id).is_terminal for reporter in tasks)
 
 
 def test_drain_does_not_wait_for_tasks_that_run(live_flusher):

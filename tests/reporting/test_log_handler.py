@@ -12,8 +12,11 @@ import pytest
 
 from tasks_app import LogHandler, task_run
 from tasks_app.reporting.context import bind
-from tasks_app.reporting.progress import Progress
+from tasks_app.reporting.process import get_flusher
+from tasks_app.reporting.reporter import Reporter
+from tasks_app.store import get_store
 from tests.support.servers import ROOT
+from tests.support.waiting import DEADLINE
 
 
 @pytest.fixture
@@ -29,10 +32,15 @@ def logger(job) -> Iterator[logging.Logger]:
     logger.setLevel(logging.NOTSET)
 
 
-def read_log(job: Progress) -> list[tuple[str, str]]:
+def read_log(job: Reporter) -> list[tuple[str, str]]:
     """Return the level and the text of each line that is to be written."""
     job.take()
     return [(line["level"], line["text"]) for page in job.pages.values() for line in json.loads(page)["lines"]]
+
+
+def read_stored_log(task_id: str) -> list[str]:
+    (page,) = get_store().read_pages([(task_id, 0)]).values()
+    return [line["text"] for line in json.loads(page)["lines"]]
 
 
 def raise_and_log(logger: logging.Logger, *args: object, **options: object) -> None:
@@ -72,14 +80,15 @@ def test_record_outside_a_task_is_left_out(logger, job):
 
 
 async def test_record_goes_to_the_task_of_its_coroutine(logger):
-    async def work(name: str) -> list[tuple[str, str]]:
+    async def work(name: str) -> str:
         async with task_run(name) as task:
             await asyncio.sleep(0)
             logger.info(name)
-            with task._lock:
-                return read_log(task)
+        return task.task_id
 
-    assert await asyncio.gather(*map(work, "ab")) == [[("info", "a")], [("info", "b")]]
+    task_ids = await asyncio.gather(*map(work, "ab"))
+    assert await asyncio.to_thread(get_flusher().drain, DEADLINE)
+    assert [read_stored_log(task_id) for task_id in task_ids] == [["a"], ["b"]]
 
 
 @pytest.mark.parametrize("name", ["tasks_app", "tasks_app.anything"])

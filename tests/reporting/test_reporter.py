@@ -13,9 +13,9 @@ from django.test import override_settings
 
 from tasks_app import TaskCancelled
 from tasks_app.reporting.draft import Draft
-from tasks_app.reporting.progress import Progress
 from tasks_app.snapshot.snapshot import Snapshot
-from tests.support.doubles import HandFlusher, take
+from tests.support.doubles import HandFlusher, make_progress, take
+from tests.support.waiting import DEADLINE
 
 NO_NUMBERS = ["1", b"1", [], {}, True, False, object, 1j]
 NOT_FINITE = [
@@ -30,8 +30,8 @@ NOT_FINITE = [
 
 
 def test_update_sets_what_is_given_and_keeps_the_rest(job):
-    job.update(current=1, total=4, status="Going", unit="rows")
-    job.update(current=2)
+    job.progress.update(current=1, total=4, status="Going", unit="rows")
+    job.progress.update(current=2)
     snapshot = take(job)
     assert (snapshot.current, snapshot.total, snapshot.status, snapshot.unit) == (2, 4, "Going", "rows")
     assert (snapshot.percent, snapshot.progress) == (50.0, 50)
@@ -39,27 +39,27 @@ def test_update_sets_what_is_given_and_keeps_the_rest(job):
 
 def test_update_without_anything_is_no_change(job):
     before = take(job)
-    job.update()
+    job.progress.update()
     assert take(job) is before
 
 
 def test_update_takes_nothing_by_position(job):
     with pytest.raises(TypeError, match="positional"):
-        job.update(1)
+        job.progress.update(1)
 
 
 def test_status_may_be_any_object(job):
-    job.update(status=ValueError("as text"))
+    job.progress.update(status=ValueError("as text"))
     assert take(job).status == "as text"
 
 
 def test_status_that_reports_itself_does_not_stop_the_job(job):
     class Chatty:
         def __str__(self) -> str:
-            job.advance()
+            job.progress.advance()
             return "chatty"
 
-    worker = threading.Thread(target=job.update, kwargs={"status": Chatty()}, daemon=True)
+    worker = threading.Thread(target=job.progress.update, kwargs={"status": Chatty()}, daemon=True)
     worker.start()
     worker.join(5)
     assert not worker.is_alive()
@@ -67,7 +67,7 @@ def test_status_that_reports_itself_does_not_stop_the_job(job):
 
 
 class WatchedDraft(Draft):
-    """Calls `on_current` in the middle of an update: whenever `current` was set."""
+    """Calls `on_current` in the middle of an update: when `current` was set."""
 
     on_current: Callable[[], None] | None = None
 
@@ -78,28 +78,32 @@ class WatchedDraft(Draft):
             on_current()
 
 
-def test_no_snapshot_is_taken_in_the_middle_of_an_update(job):
+@pytest.fixture
+def draft() -> WatchedDraft:
+    return WatchedDraft({}, wake=lambda: None)
+
+
+def test_no_snapshot_is_taken_in_the_middle_of_an_update(draft):
     can_take = []
 
     def try_to_take() -> None:
-        thread = threading.Thread(target=lambda: can_take.append(job._lock.acquire(blocking=False)))
+        thread = threading.Thread(target=lambda: can_take.append(draft.lock.acquire(blocking=False)))
         thread.start()
         thread.join()
 
-    job.draft = WatchedDraft({})
-    job.draft.on_current = try_to_take
-    job.update(current=1, total=2)
+    draft.on_current = try_to_take
+    make_progress(draft)[0].update(current=1, total=2)
     assert can_take == [False]
 
 
-def test_signal_handler_that_reports_in_the_middle_of_an_update_does_not_stop_the_job(job):
-    job.draft = WatchedDraft({})
-    job.draft.on_current = lambda: job.update(status="Interrupted")
-    worker = threading.Thread(target=job.update, kwargs={"current": 1}, daemon=True)
+def test_signal_handler_that_reports_in_the_middle_of_an_update_does_not_stop_the_job(draft):
+    progress, _ = make_progress(draft)
+    draft.on_current = lambda: progress.update(status="Interrupted")
+    worker = threading.Thread(target=progress.update, kwargs={"current": 1}, daemon=True)
     worker.start()
-    worker.join(5)
+    worker.join(DEADLINE)
     assert not worker.is_alive()
-    assert (take(job).current, take(job).status) == (1, "Interrupted")
+    assert (draft.current, draft.status) == (1, "Interrupted")
 
 
 def test_signal_handler_may_report_wherever_it_interrupts_a_report(job):
@@ -108,14 +112,14 @@ def test_signal_handler_may_report_wherever_it_interrupts_a_report(job):
 
     def interrupt(*event: object) -> None:
         sys.setprofile(None)
-        job.update(status="Interrupted")
+        job.progress.update(status="Interrupted")
         take(job)  # so that the next report has a flusher to wake, too
         reported.append(event)
         sys.setprofile(interrupt)
 
     def work() -> None:
         sys.setprofile(interrupt)
-        job.update(current=1)
+        job.progress.update(current=1)
         sys.setprofile(None)
 
     worker = threading.Thread(target=work, daemon=True)
@@ -129,7 +133,7 @@ def test_signal_handler_may_report_wherever_it_interrupts_a_report(job):
 def test_first_update_after_a_snapshot_was_taken_wakes_the_flusher(job, flusher):
     take(job)
     flusher._changed.clear()
-    job.update(current=1)
+    job.progress.update(current=1)
     assert flusher._changed.is_set()
     assert take(job).current == 1
 
@@ -147,7 +151,7 @@ def test_first_update_after_a_snapshot_was_taken_wakes_the_flusher(job, flusher)
     ],
 )
 def test_number_of_any_kind_is_kept_as_json_has_it(job, value, kept):
-    job.update(current=value)
+    job.progress.update(current=value)
     current = take(job).current
     assert (current, type(current)) == (kept, type(kept))
     assert json.loads(take(job).to_json())["current"] == kept
@@ -157,7 +161,7 @@ def test_number_of_any_kind_is_kept_as_json_has_it(job, value, kept):
 @pytest.mark.parametrize("value", NO_NUMBERS)
 def test_update_refuses_what_is_no_number_and_names_it(job, name, value):
     with pytest.raises(TypeError) as caught:
-        job.update(**{name: value})
+        job.progress.update(**{name: value})
     assert str(caught.value) == f"{name} must be a number, not {value!r}"
 
 
@@ -165,48 +169,48 @@ def test_update_refuses_what_is_no_number_and_names_it(job, name, value):
 @pytest.mark.parametrize("value", NOT_FINITE)
 def test_update_refuses_what_is_not_finite_and_names_it(job, name, value):
     with pytest.raises(ValueError, match="must be finite") as caught:
-        job.update(**{name: value})
+        job.progress.update(**{name: value})
     assert str(caught.value) == f"{name} must be finite, not {value!r}"
 
 
 def test_update_that_is_refused_changes_nothing(job):
-    job.update(current=1, total=4)
+    job.progress.update(current=1, total=4)
     with pytest.raises(TypeError):
-        job.update(current=3, total="4", status="Never")
+        job.progress.update(current=3, total="4", status="Never")
     snapshot = take(job)
     assert (snapshot.current, snapshot.total, snapshot.status) == (1, 4, "Running")
 
 
 def test_advance_adds_to_current(job):
-    job.update(total=10)
-    job.advance()
-    job.advance(2.5)
+    job.progress.update(total=10)
+    job.progress.advance()
+    job.progress.advance(2.5)
     assert take(job).current == 3.5
 
 
 def test_advance_goes_on_from_what_update_set(job):
-    job.update(current=5)
-    job.advance(-2)
+    job.progress.update(current=5)
+    job.progress.advance(-2)
     assert take(job).current == 3
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, None])
 def test_advance_refuses_what_is_no_number_and_names_it(job, value):
     with pytest.raises(TypeError) as caught:
-        job.advance(value)
+        job.progress.advance(value)
     assert str(caught.value) == f"n must be a number, not {value!r}"
 
 
 @pytest.mark.parametrize("value", NOT_FINITE)
 def test_advance_refuses_what_is_not_finite(job, value):
     with pytest.raises(ValueError, match="n must be finite"):
-        job.advance(value)
+        job.progress.advance(value)
 
 
 def test_advance_beyond_all_numbers_is_refused(job):
-    job.update(current=1e308)
+    job.progress.update(current=1e308)
     with pytest.raises(ValueError, match="current must be finite"):
-        job.advance(1e308)
+        job.progress.advance(1e308)
     assert take(job).current == int(1e308)
 
 
@@ -218,7 +222,7 @@ def read_log(job):
 
 def test_line_has_its_time_its_level_and_its_text(job, time):
     time.move(1.5)
-    job.log("Hello")
+    job.progress.log("Hello")
     job.take()
     assert json.loads(job.pages[0]) == {
         "offset": 0,
@@ -227,43 +231,44 @@ def test_line_has_its_time_its_level_and_its_text(job, time):
 
 
 def test_text_of_a_line_may_be_any_object(job):
-    job.log(ValueError("as text"), "ERROR")
+    job.progress.log(ValueError("as text"), "ERROR")
     assert read_log(job) == [("error", "as text")]
 
 
 @pytest.mark.parametrize(("level", "error"), [(30, TypeError), ("", ValueError)])
 def test_log_refuses_what_is_no_level_and_logs_nothing(job, level, error):
     with pytest.raises(error, match="level must be a text"):
-        job.log("x", level)
+        job.progress.log("x", level)
     assert read_log(job) == []
 
 
-def test_log_may_be_called_while_another_thread_takes_a_snapshot(job):
-    with job._lock:
-        worker = threading.Thread(target=job.log, args=("x",), daemon=True)
+def test_log_may_be_called_while_another_thread_takes_a_snapshot(draft):
+    progress, journal = make_progress(draft)
+    with draft.lock:
+        worker = threading.Thread(target=progress.log, args=("x",), daemon=True)
         worker.start()
-        worker.join(5)
+        worker.join(DEADLINE)
         assert not worker.is_alive()
-    assert read_log(job) == [("info", "x")]
+    assert journal.absorb() == 1
 
 
 def test_log_wakes_the_flusher(job, flusher):
     take(job)
     flusher._changed.clear()
-    job.log("x")
+    job.progress.log("x")
     assert flusher._changed.is_set()
 
 
 def test_log_is_no_change_that_viewers_see(job):
     before = take(job)
-    job.log("x")
+    job.progress.log("x")
     assert take(job).to_wire() == before.to_wire()
 
 
 def test_advance_from_many_threads_loses_nothing(job):
     def work() -> None:
         for _ in range(2000):
-            job.advance()
+            job.progress.advance()
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -274,14 +279,14 @@ def test_advance_from_many_threads_loses_nothing(job):
 
 
 def test_meta_is_merged(job):
-    job.meta(source="a.csv", rows=1)
-    job.meta(rows=2, nested={"list": [1, None, "ü"]})
+    job.progress.meta(source="a.csv", rows=1)
+    job.progress.meta(rows=2, nested={"list": [1, None, "ü"]})
     assert take(job).meta == {"source": "a.csv", "rows": 2, "nested": {"list": [1, None, "ü"]}}
 
 
 def test_meta_is_a_copy_of_what_was_given(job):
     rows = [1]
-    job.meta(rows=rows)
+    job.progress.meta(rows=rows)
     rows.append(2)
     assert take(job).meta == {"rows": [1]}
 
@@ -289,30 +294,30 @@ def test_meta_is_a_copy_of_what_was_given(job):
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", 1j])
 def test_meta_refuses_what_is_not_json(job, value):
     with pytest.raises(TypeError, match="not JSON serializable"):
-        job.meta(value=value)
+        job.progress.meta(value=value)
     assert take(job).meta == {}
 
 
 def test_meta_refuses_nan(job):
     with pytest.raises(ValueError, match="JSON compliant"):
-        job.meta(value=float("nan"))
+        job.progress.meta(value=float("nan"))
 
 
 @override_settings(TASKS_APP={"RESULT_MAX_BYTES": 20})
 def test_meta_over_the_limit_is_refused_with_both_sizes(job):
-    job.meta(a="x")
+    job.progress.meta(a="x")
     with pytest.raises(ValueError, match=r"meta would have 26 bytes as JSON; RESULT_MAX_BYTES allows 20"):
-        job.meta(b="0123456789")
+        job.progress.meta(b="0123456789")
     assert take(job).meta == {"a": "x"}
 
 
 def test_stages_fill_their_share(job):
-    job.stages({"Download": 1, "Parse": 3})
-    with job.stage("Download"):
-        list(job.track(range(2)))
+    job.progress.stages({"Download": 1, "Parse": 3})
+    with job.progress.stage("Download"):
+        list(job.progress.track(range(2)))
     assert take(job).percent == 25.0
-    with job.stage("Parse"):
-        job.update(current=1, total=2)
+    with job.progress.stage("Parse"):
+        job.progress.update(current=1, total=2)
         assert take(job).percent == 62.5
         assert [stage.to_wire() for stage in take(job).stages] == [
             {"name": "Download", "weight": 1, "progress": 100, "state": "succeeded"},
@@ -321,27 +326,27 @@ def test_stages_fill_their_share(job):
 
 
 def test_stage_is_full_when_it_ends_without_a_report(job):
-    job.stages({"Download": 1, "Parse": 3})
-    with job.stage("Download"):
+    job.progress.stages({"Download": 1, "Parse": 3})
+    with job.progress.stage("Download"):
         pass
     assert take(job).progress == 25
 
 
 def test_stage_begins_without_the_count_of_the_one_before(job):
-    job.stages({"Download": 1, "Parse": 1})
-    with job.stage("Download"):
-        job.update(current=5, total=10, unit="MB")
-    with job.stage("Parse"):
+    job.progress.stages({"Download": 1, "Parse": 1})
+    with job.progress.stage("Download"):
+        job.progress.update(current=5, total=10, unit="MB")
+    with job.progress.stage("Parse"):
         snapshot = take(job)
     assert (snapshot.current, snapshot.total, snapshot.unit) == (None, None, None)
 
 
 def test_progress_does_not_go_back_when_a_stage_begins(job):
-    job.stages({"Download": 1, "Parse": 1})
-    with job.stage("Download"):
-        job.update(current=9, total=10)
-    with job.stage("Parse"):
-        job.update(current=0, total=10)
+    job.progress.stages({"Download": 1, "Parse": 1})
+    with job.progress.stage("Download"):
+        job.progress.update(current=9, total=10)
+    with job.progress.stage("Parse"):
+        job.progress.update(current=0, total=10)
         assert take(job).progress == 50
 
 
@@ -350,11 +355,11 @@ def test_progress_does_not_go_back_when_a_stage_begins(job):
     [(ValueError("no"), "failed"), (TaskCancelled(), "cancelled"), (asyncio.CancelledError(), "cancelled")],
 )
 def test_stage_that_raises_says_how_it_ended(job, error, state):
-    job.stages({"Download": 1, "Parse": 1})
+    job.progress.stages({"Download": 1, "Parse": 1})
 
     def work() -> None:
-        with job.stage("Download"):
-            job.update(current=1, total=4)
+        with job.progress.stage("Download"):
+            job.progress.update(current=1, total=4)
             raise error
 
     with pytest.raises(type(error)):
@@ -364,26 +369,30 @@ def test_stage_that_raises_says_how_it_ended(job, error, state):
 
 
 def test_unknown_stage_is_named_with_the_declared_ones(job):
-    job.stages({"Download": 1, "Parse": 1})
-    with pytest.raises(ValueError, match="unknown") as caught, job.stage("Upload"):
+    job.progress.stages({"Download": 1, "Parse": 1})
+    with pytest.raises(ValueError, match="unknown") as caught, job.progress.stage("Upload"):
         pass
     assert str(caught.value) == "unknown stage 'Upload'; declared by stages(): ['Download', 'Parse']"
 
 
 def test_stage_without_declared_ones_is_unknown(job):
-    with pytest.raises(ValueError, match=r"unknown stage 'a'; declared by stages\(\): \[\]"), job.stage("a"):
+    with pytest.raises(ValueError, match=r"unknown stage 'a'; declared by stages\(\): \[\]"), job.progress.stage("a"):
         pass
 
 
 def test_stage_can_not_begin_inside_another(job):
-    job.stages({"a": 1, "b": 1})
-    with job.stage("a"), pytest.raises(ValueError, match="stage 'b' can't begin inside stage 'a'"), job.stage("b"):
+    job.progress.stages({"a": 1, "b": 1})
+    with (
+        job.progress.stage("a"),
+        pytest.raises(ValueError, match="stage 'b' can't begin inside stage 'a'"),
+        job.progress.stage("b"),
+    ):
         pass
 
 
 def test_stages_needs_at_least_one(job):
     with pytest.raises(ValueError, match=r"stages\(\) needs at least one stage, not {}"):
-        job.stages({})
+        job.progress.stages({})
 
 
 @pytest.mark.parametrize(
@@ -399,21 +408,21 @@ def test_stages_needs_at_least_one(job):
 )
 def test_weight_that_is_no_share_is_named(job, weight, error, message):
     with pytest.raises(error) as caught:
-        job.stages({"a": weight})
+        job.progress.stages({"a": weight})
     assert str(caught.value) == message
 
 
 def test_cancel_is_seen_by_the_job_and_its_viewers(job):
-    assert (job.cancelled, take(job).cancel_requested) == (False, False)
+    assert (job.progress.cancelled, take(job).cancel_requested) == (False, False)
     job.request_cancel()
-    assert (job.cancelled, take(job).cancel_requested) == (True, True)
+    assert (job.progress.cancelled, take(job).cancel_requested) == (True, True)
 
 
 def test_raise_if_cancelled_raises_only_then(job):
-    job.raise_if_cancelled()
+    job.progress.raise_if_cancelled()
     job.request_cancel()
     with pytest.raises(TaskCancelled, match="task t1 was asked to stop"):
-        job.raise_if_cancelled()
+        job.progress.raise_if_cancelled()
 
 
 def test_cancel_calls_the_executor_once(job):
@@ -429,7 +438,7 @@ def test_cancel_of_an_ended_task_does_nothing(job):
     job.on_cancel = lambda: calls.append(1)
     job.succeed()
     job.request_cancel()
-    assert (job.cancelled, calls) == (False, [])
+    assert (job.progress.cancelled, calls) == (False, [])
 
 
 def test_job_that_ignores_a_cancel_may_succeed(job):
@@ -489,7 +498,7 @@ def test_result_of_any_depth_ends_the_task_with_a_snapshot_that_can_be_read(time
         result: list[object] = []
         for _ in range(depth):
             result = [result]
-        reporter = Progress(Snapshot.queued("t1", "demo", now=time.now), flusher=HandFlusher(time.clock))
+        reporter = HandFlusher(time.clock).make_reporter(Snapshot.queued("t1", "demo", now=time.now))
         reporter.begin()
         reporter.succeed(result)
         assert Snapshot.from_json(take(reporter).to_json()).state == "succeeded"
@@ -531,7 +540,7 @@ def test_error_that_says_cancelled_ends_the_task_as_that(job, error):
 
 
 def test_last_report_is_part_of_the_last_snapshot(job):
-    for number in job.track(range(10)):
+    for number in job.progress.track(range(10)):
         if number == 7:
             break
     job.fail(ValueError("no"))
@@ -549,7 +558,7 @@ def test_exception_whose_message_cannot_be_read_ends_the_task_all_the_same(job):
 
 
 def test_long_unit_and_message_are_cut(job):
-    job.update(unit="x" * 1000)
+    job.progress.update(unit="x" * 1000)
     assert take(job).unit == "x" * 100
     with override_settings(TASKS_APP={"EXPOSE_ERRORS": True}):
         job.fail(ValueError("y" * 5000))
@@ -558,16 +567,16 @@ def test_long_unit_and_message_are_cut(job):
 
 def test_long_name_of_a_stage_is_refused(job):
     with pytest.raises(ValueError, match="100 characters"):
-        job.stages({"z" * 101: 1})
+        job.progress.stages({"z" * 101: 1})
 
 
 def test_code_of_the_job_that_reports_while_it_is_asked_for_a_text_does_not_lock_up(job):
     class Talkative:
         def __str__(self) -> str:
-            job.update(current=1)
+            job.progress.update(current=1)
             return "rows"
 
-    job.update(unit=Talkative())
+    job.progress.update(unit=Talkative())
     assert (take(job).unit, take(job).current) == ("rows", 1)
 
 
@@ -586,4 +595,4 @@ def test_meta_that_is_nested_too_deep_is_refused(job):
     for _ in range(150):
         value = [value]
     with pytest.raises(ValueError, match="nested too deep"):
-        job.meta(value=value)
+        job.progress.meta(value=value)

@@ -7,50 +7,51 @@ import threading
 import pytest
 
 from tasks_app import TaskCancelled
-from tests.support.doubles import agenerate, take
+from tasks_app.reporting.draft import Draft
+from tests.support.doubles import agenerate, make_progress, take
 
 
 def test_track_yields_the_items(job):
-    assert list(job.track(["a", "b"])) == ["a", "b"]
+    assert list(job.progress.track(["a", "b"])) == ["a", "b"]
 
 
 def test_track_takes_the_total_from_what_has_a_length(job):
-    for _ in job.track(["a", "b", "c", "d"], status="Reading", unit="rows"):
+    for _ in job.progress.track(["a", "b", "c", "d"], status="Reading", unit="rows"):
         pass
     snapshot = take(job)
     assert (snapshot.current, snapshot.total, snapshot.status, snapshot.unit) == (4, 4, "Reading", "rows")
 
 
 def test_track_counts_a_step_when_it_is_done(job):
-    seen = [take(job).current for _ in job.track(range(3))]
+    seen = [take(job).current for _ in job.progress.track(range(3))]
     assert seen == [0, 1, 2]
 
 
 def test_track_of_a_generator_has_no_total(job):
-    for _ in job.track(iter(range(3))):
+    for _ in job.progress.track(iter(range(3))):
         assert take(job).percent is None
     assert (take(job).current, take(job).total) == (3, None)
 
 
 def test_track_takes_the_total_that_is_given(job):
-    for _ in job.track(iter(range(3)), total=6):
+    for _ in job.progress.track(iter(range(3)), total=6):
         pass
     assert take(job).progress == 50
 
 
 def test_total_that_is_given_wins_over_the_length(job):
-    for _ in job.track([1, 2], total=8):
+    for _ in job.progress.track([1, 2], total=8):
         pass
     assert take(job).progress == 25
 
 
 def test_track_of_nothing_yields_nothing(job):
-    assert list(job.track([])) == []
+    assert list(job.progress.track([])) == []
     assert (take(job).total, take(job).percent) == (0, None)
 
 
 async def test_track_of_an_async_iterable(job):
-    seen = [(number, take(job).current) async for number in job.track(agenerate(3), total=4)]
+    seen = [(number, take(job).current) async for number in job.progress.track(agenerate(3), total=4)]
     assert seen == [(0, 0), (1, 1), (2, 2)]
     assert take(job).progress == 75
 
@@ -69,40 +70,40 @@ class Both:
 
 
 def test_for_uses_the_sync_protocol_where_there_are_both(job):
-    assert list(job.track(Both())) == ["sync"]
+    assert list(job.progress.track(Both())) == ["sync"]
     assert take(job).total == 2
 
 
 async def test_async_for_uses_the_async_protocol_where_there_are_both(job):
-    assert [item async for item in job.track(Both(), total=2)] == ["async"]
+    assert [item async for item in job.progress.track(Both(), total=2)] == ["async"]
 
 
 def test_for_over_an_async_iterable_names_async_for(job):
     with pytest.raises(TypeError, match="is not iterable; use 'async for'"):
-        list(job.track(agenerate(1)))
+        list(job.progress.track(agenerate(1)))
 
 
 async def test_async_for_over_a_plain_iterable_names_for(job):
     with pytest.raises(TypeError, match=r"\[1\] is not an async iterable; use 'for'"):
-        [item async for item in job.track([1])]
+        [item async for item in job.progress.track([1])]
 
 
 @pytest.mark.parametrize("value", [None, 7, object])
 def test_track_refuses_at_once_what_can_not_be_iterated(job, value):
     with pytest.raises(TypeError) as caught:
-        job.track(value)
+        job.progress.track(value)
     assert str(caught.value) == f"track() takes an iterable or an async iterable, not {value!r}"
 
 
 @pytest.mark.parametrize(("total", "error"), [("9", TypeError), (float("nan"), ValueError)])
 def test_track_refuses_a_total_that_is_no_number(job, total, error):
     with pytest.raises(error, match="total must be"):
-        job.track([], total=total)
+        job.progress.track([], total=total)
 
 
 def test_inner_track_leaves_the_progress_to_the_outer(job):
-    for _ in job.track(range(4)):
-        for _ in job.track(range(100), status="Inner"):
+    for _ in job.progress.track(range(4)):
+        for _ in job.progress.track(range(100), status="Inner"):
             assert take(job).total == 4
     snapshot = take(job)
     assert (snapshot.current, snapshot.total, snapshot.status) == (4, 4, "Running")
@@ -112,8 +113,8 @@ def test_inner_track_checks_for_a_cancel(job):
     done = []
 
     def work() -> None:
-        for _ in job.track(range(4)):
-            for number in job.track(range(100)):
+        for _ in job.progress.track(range(4)):
+            for number in job.progress.track(range(100)):
                 done.append(number)
                 if number == 2:
                     job.request_cancel()
@@ -124,8 +125,8 @@ def test_inner_track_checks_for_a_cancel(job):
 
 
 def test_track_after_track_counts_anew(job):
-    list(job.track(range(4)))
-    for _ in job.track(range(8)):
+    list(job.progress.track(range(4)))
+    for _ in job.progress.track(range(8)):
         pass
     assert (take(job).current, take(job).total) == (8, 8)
 
@@ -134,7 +135,7 @@ def test_track_checks_for_a_cancel_at_every_step(job):
     done = []
 
     def work() -> None:
-        for number in job.track(range(10)):
+        for number in job.progress.track(range(10)):
             done.append(number)
             job.request_cancel()
 
@@ -147,7 +148,7 @@ async def test_async_track_checks_for_a_cancel_at_every_step(job):
     done = []
 
     async def work() -> None:
-        async for number in job.track(agenerate(10)):
+        async for number in job.progress.track(agenerate(10)):
             done.append(number)
             job.request_cancel()
 
@@ -157,17 +158,17 @@ async def test_async_track_checks_for_a_cancel_at_every_step(job):
 
 
 def test_track_that_was_left_by_break_is_over(job):
-    for number in job.track(range(10)):
+    for number in job.progress.track(range(10)):
         if number == 3:
             break
     assert take(job).current == 3
     assert not job.is_sampled
-    list(job.track(range(5)))
+    list(job.progress.track(range(5)))
     assert take(job).total == 5
 
 
 async def test_async_track_that_ended_stays_where_it_was(job):
-    loop = aiter(job.track(agenerate(2)))
+    loop = aiter(job.progress.track(agenerate(2)))
     assert [item async for item in loop] == [0, 1]
     with pytest.raises(StopAsyncIteration):
         await anext(loop)
@@ -183,7 +184,7 @@ async def test_async_track_that_is_cancelled_while_it_waits_is_over(job):
         await asyncio.Event().wait()
 
     async def work() -> None:
-        async for _ in job.track(generate()):
+        async for _ in job.progress.track(generate()):
             pass
 
     coroutine = asyncio.create_task(work())
@@ -196,16 +197,16 @@ async def test_async_track_that_is_cancelled_while_it_waits_is_over(job):
 
 
 async def test_async_track_that_was_left_by_break_is_over(job):
-    async for number in job.track(agenerate(10), total=10):
+    async for number in job.progress.track(agenerate(10), total=10):
         if number == 3:
             break
-    list(job.track(range(5)))
+    list(job.progress.track(range(5)))
     assert (take(job).current, take(job).total) == (5, 5)
 
 
 def test_track_that_was_left_by_an_exception_is_over(job):
     def work() -> None:
-        for number in job.track(range(10)):
+        for number in job.progress.track(range(10)):
             if number == 3:
                 raise ValueError(number)
 
@@ -221,48 +222,49 @@ def test_exception_of_the_iterable_goes_on_to_the_job(job):
         raise OSError("the source is gone")
 
     with pytest.raises(OSError, match="the source is gone"):
-        list(job.track(generate()))
+        list(job.progress.track(generate()))
     assert take(job).current == 1
     assert not job.is_sampled
 
 
 async def test_exception_of_an_async_iterable_goes_on_to_the_job(job):
     with pytest.raises(OSError, match="gone"):
-        [item async for item in job.track(agenerate(2, error=OSError("gone")))]
+        [item async for item in job.progress.track(agenerate(2, error=OSError("gone")))]
     assert take(job).current == 2
     assert not job.is_sampled
 
 
-def test_track_that_is_collected_while_the_job_reports_does_not_block_it(job):
+def test_track_that_is_collected_while_the_job_reports_does_not_block_it():
     """The garbage collector may end a loop in any thread, also in one that holds the lock of the task."""
-    loop = iter(job.track(range(10)))
+    draft = Draft({}, wake=lambda: None)
+    progress, _ = make_progress(draft)
+    loop = iter(progress.track(range(10)))
     next(loop)
     cycle = [loop]
     cycle.append(cycle)
     del loop, cycle
 
     def collect() -> None:
-        with job._lock:
+        with draft.lock:
             gc.collect()
 
     worker = threading.Thread(target=collect, daemon=True)
     worker.start()
     worker.join(5)
     assert not worker.is_alive()
-    take(job)
-    assert not job.is_sampled
+    assert (draft.is_tracking, draft.is_dirty) == (False, True)
 
 
 def test_total_of_an_earlier_loop_says_nothing_of_one_without_length(job):
-    for _ in job.track([1, 2, 3]):
+    for _ in job.progress.track([1, 2, 3]):
         pass
-    for _ in job.track(iter(range(50))):
+    for _ in job.progress.track(iter(range(50))):
         pass
     assert (take(job).current, take(job).total) == (50, None)
 
 
 def test_total_that_was_set_before_a_loop_without_length_holds(job):
-    job.update(total=50)
-    for _ in job.track(iter(range(5))):
+    job.progress.update(total=50)
+    for _ in job.progress.track(iter(range(5))):
         pass
     assert (take(job).current, take(job).total) == (5, 50)

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 
+from tasks_app.reporting.draft import Draft
 from tasks_app.reporting.flusher import Flusher
+from tasks_app.reporting.log import Journal
 from tasks_app.reporting.progress import Progress
-from tasks_app.reporting.protocol import Reporter
+from tasks_app.reporting.reporter import Reporter
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.utils.clock import Clock
@@ -107,10 +109,10 @@ def controlled_cache(*broken: str) -> Iterator[Controls]:
             controls.repair()
 
 
-def take(reporter: Progress) -> Snapshot:
+def take(reporter: Reporter) -> Snapshot:
     """Return what would be written now."""
     reporter.take()
-    return reporter._snapshot
+    return reporter.snapshot
 
 
 async def agenerate(n: int, *, error: BaseException | None = None) -> AsyncIterator[int]:
@@ -121,12 +123,18 @@ async def agenerate(n: int, *, error: BaseException | None = None) -> AsyncItera
         raise error
 
 
-def begin(flusher: Flusher, task_id: str = "t1") -> Progress:
+def make_progress(draft: Draft) -> tuple[Progress, Journal]:
+    """Return what a job calls that says all to this draft, and the lines that it logs."""
+    journal = Journal(0, limit=100)
+    return Progress("t1", draft, journal, Clock()), journal
+
+
+def begin(flusher: Flusher, task_id: str = "t1") -> Reporter:
     """Return a task that runs, and that this flusher looks after."""
-    progress = Progress(Snapshot.queued(task_id, "demo", now=flusher.clock.now()), flusher=flusher)
-    progress.begin()
-    flusher.add(progress)
-    return progress
+    reporter = flusher.make_reporter(Snapshot.queued(task_id, "demo", now=flusher.clock.now()))
+    reporter.begin()
+    flusher.add(reporter)
+    return reporter
 
 
 def read(task_id: str = "t1") -> Snapshot | None:

@@ -10,7 +10,7 @@ from celery.exceptions import Ignore, Reject, WorkerLostError
 
 from ... import attempts
 from ...exceptions import TaskCancelled
-from ...reporting import EXIT_SECONDS, Progress, drain_process, find_reporter, get_flusher
+from ...reporting import EXIT_SECONDS, Reporter, drain_process, find_reporter, get_flusher
 from ...snapshot import State
 from ...store import get_store
 from . import orphans
@@ -28,7 +28,7 @@ def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
         return
     reporter = attempts.begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
     attempts.enter(reporter)
-    reporter.cancel_error = JobCancelled
+    reporter.stop_by(JobCancelled)
     _heed_cancel(reporter)
 
 
@@ -88,13 +88,13 @@ def on_shutdown(**kwargs: Any) -> None:
     drain_process(EXIT_SECONDS - (time.monotonic() - began))
 
 
-def _heed_cancel(reporter: Progress) -> None:
+def _heed_cancel(reporter: Reporter) -> None:
     """End a task at once that was cancelled before it began.
 
     It is written before the flag is read here, while `cancel` sets the flag before it reads the task: at least one of
     the two sees the other, so that no task ends as cancelled for its viewers and goes on for its worker.
     """
-    if isinstance(reporter, attempts.Unread) or not attempts.write(reporter):
+    if not reporter.is_read or not attempts.write(reporter):
         return  # the cache fails, and the flusher looks when it is back
     what = "whether it was cancelled could not be read; it is tried again"
     if attempts.ask(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
@@ -102,7 +102,7 @@ def _heed_cancel(reporter: Progress) -> None:
         reporter.end_cancelled()
 
 
-def _end_ignored(reporter: Progress, error: BaseException, task: Any) -> None:
+def _end_ignored(reporter: Reporter, error: BaseException, task: Any) -> None:
     if isinstance(error, TaskCancelled):
         reporter.end_cancelled()
         _tell_celery(task)
@@ -117,7 +117,7 @@ def _tell_celery(task: Any) -> None:
         task.backend.mark_as_revoked(request.id, "cancelled", request=request, store_result=not request.ignore_result)
 
 
-def _end_rejected(reporter: Progress, error: Any) -> None:
+def _end_rejected(reporter: Reporter, error: Any) -> None:
     if error.requeue:
         attempts.pass_on(reporter)
         return
@@ -126,7 +126,7 @@ def _end_rejected(reporter: Progress, error: Any) -> None:
     reporter.fail(error)
 
 
-def _end_by(reporter: Progress, error: BaseException) -> None:
+def _end_by(reporter: Reporter, error: BaseException) -> None:
     if isinstance(error, Reject):
         _end_rejected(reporter, error)
     elif isinstance(error, Exception) or current_process().name == "MainProcess":

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 
-from ...reporting import Progress, find_reporter, get_bound, get_flusher
+from ...reporting import Reporter, find_reporter, get_bound, get_flusher
 from ...snapshot import Snapshot
 from ...store import is_task_id
 
@@ -48,13 +48,13 @@ def read_header(task_id: str, name: str, request: Any) -> Snapshot:
     return replace(snapshot, attempt=request.retries or 0, seq=0)
 
 
-def find_own(task_id: str) -> Progress | None:
+def find_own(task_id: str) -> Reporter | None:
     """Return the reporter of a task that runs in this thread, or else in this process."""
     bound = get_bound()
     return bound if bound is not None and bound.task_id == task_id else find_reporter(task_id)
 
 
-def fail(reporter: Progress, error: BaseException) -> None:
+def fail(reporter: Reporter, error: BaseException) -> None:
     """Report that a task raised `error`; viewers may know of a time limit, while other messages are the task's own."""
     if isinstance(error, SoftTimeLimitExceeded):
         reporter.fail_openly("SoftTimeLimitExceeded", "It took longer than its soft time limit.")

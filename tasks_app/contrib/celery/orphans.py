@@ -14,7 +14,7 @@ from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import close_old_connections
 
 from ...attempts import adopt
-from ...reporting import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, Progress, get_flusher
+from ...reporting import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, Reporter, get_flusher
 from ...snapshot import Snapshot, State
 from ...store import get_store
 from ...utils.threads import DaemonExecutor
@@ -65,7 +65,7 @@ def on_rejected(*, message: Any, **kwargs: Any) -> None:
 def fail(task_id: str, error: BaseException) -> None:
     """Report a task as failed that ran in a process which was killed, or is gone; or one that could not begin."""
     if isinstance(error, WorkerLostError):
-        _end_soon(task_id, Progress.end_lost)
+        _end_soon(task_id, Reporter.end_lost)
     elif isinstance(error, TimeLimitExceeded):
         _end_soon(task_id, lambda reporter: mirror.fail(reporter, error))
     else:  # what began in another process is reported there
@@ -75,7 +75,7 @@ def fail(task_id: str, error: BaseException) -> None:
 def hand_back(task_id: str) -> None:
     """Report that a task whose process was killed waits to be begun anew."""
     _unacknowledged.pop(task_id, None)
-    _end_soon(task_id, Progress.hand_back, only_in=State.RUNNING)
+    _end_soon(task_id, Reporter.hand_back, only_in=State.RUNNING)
 
 
 def hand_back_cancelled() -> None:
@@ -112,14 +112,14 @@ def _is_given_back(request: Any) -> bool:
     return request._already_cancelled and not request.acknowledged and request.worker_pid not in (None, os.getpid())
 
 
-def _end_soon(task_id: str, end: Callable[[Progress], None], *, only_in: State | None = None) -> None:
+def _end_soon(task_id: str, end: Callable[[Reporter], None], *, only_in: State | None = None) -> None:
     """Say the last word on a task, in a thread: the worker's main loop must not wait for the cache."""
     future = _get_executor().submit(_end, task_id, _requests.get(task_id), end, only_in)
     _unfinished.add(future)
     future.add_done_callback(_unfinished.discard)
 
 
-def _end(task_id: str, request: Any, end: Callable[[Progress], None], only_in: State | None) -> None:
+def _end(task_id: str, request: Any, end: Callable[[Reporter], None], only_in: State | None) -> None:
     try:
         pid = getattr(request, "worker_pid", None)
         if not _await_death(pid):

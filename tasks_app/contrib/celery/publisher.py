@@ -7,7 +7,7 @@ from celery import current_task
 
 from ...attempts import adopt, pass_on
 from ...queueing import find_queued, queue
-from ...reporting import Progress, find_reporter, get_bound
+from ...reporting import Reporter, find_reporter, get_bound
 from ...snapshot import Snapshot, State
 from .mirror import HEADER, RUNNER, is_mirrored, make_header, never_raise
 
@@ -24,7 +24,7 @@ def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
 
 
-def _continues(bound: Progress, headers: Mapping[str, Any]) -> bool:
+def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:
     """Is this message the retry of the task that sends it, or what it replaces itself with?
 
     A chain or chord in its place has the task's id only in its last step; but all its messages say how deep they nest.
@@ -35,7 +35,7 @@ def _continues(bound: Progress, headers: Mapping[str, Any]) -> bool:
     return bool((headers.get("replaced_task_nesting") or 0) > (depth or 0))
 
 
-def _find_or_queue(bound: Progress | None, headers: Mapping[str, Any]) -> Snapshot:
+def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any]) -> Snapshot:
     task_id: str = headers["id"]
     if bound is not None and bound.task_id == task_id:
         return bound.snapshot
