@@ -17,7 +17,7 @@ from .store import get_store
 from .utils.backoff import Failures
 from .utils.server import is_server_stopping
 from .wakeups import LayerListener
-from .watch import Viewer, Watch
+from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")
 
@@ -141,7 +141,7 @@ class Hub:
             return
         self._taken_over.add(watch.task_id)
         if watch.take_over(version, monotonic=time.monotonic()):
-            watch.viewers.notify(watch)
+            notify_each(watch.viewers, watch)
 
     def _mark_stale(self, task_ids: Iterable[str]) -> None:
         self._stale |= self._watches.keys() & set(task_ids)
@@ -225,7 +225,7 @@ class Hub:
             logger.exception("task %s: what the cache holds is no snapshot", watch.task_id)
             return
         if has_news:
-            watch.viewers.notify(watch)
+            notify_each(watch.viewers, watch)
 
     async def _judge_silence(self) -> None:
         settings, lost, monotonic = self._settings, [], time.monotonic()
@@ -239,7 +239,7 @@ class Hub:
             if silence > settings.LOST_AFTER:
                 lost.append(watch)
             elif silence > settings.STALLED_AFTER and watch.stall():
-                watch.viewers.notify(watch)
+                notify_each(watch.viewers, watch)
         if lost:
             await self._declare_lost(lost)
 
@@ -255,8 +255,6 @@ class Hub:
 
     def _tick(self) -> None:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
-        for watch in self._watches.values():
-            watch.viewers.forget_ways()  # streams do not learn of what is written past them
         for viewer in list(self.viewers):
             viewer.tick()
         self._ticker = self._loop.call_later(self._settings.KEEPALIVE / 2, self._tick, context=Context())

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from . import sse
 from .hub import Hub
-from .outlets import Write
 from .stream import Stream
 from .utils.json import encode_json
 from .view import View
@@ -60,9 +59,6 @@ class LogStream(Stream):
     def notify(self, watch: Watch) -> None:
         self._pending[watch] = None
         self._step()
-
-    def find_way(self) -> Write | None:
-        return None  # no frame is that of others
 
     def _follow(self, shown: Iterable[Watch], places: Sequence[Place]) -> None:
         self._places = dict(zip(self.watches, places, strict=True))

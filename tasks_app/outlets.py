@@ -6,9 +6,6 @@ from typing import Any, Protocol
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-#: Takes a chunk of a body for the transport of a connection.
-Write = Callable[[bytes], object]
-
 #: The bytes that asyncio's and uvloop's transports hold by default before they ask whoever writes to pause.
 HIGH_WATER = 65536
 
@@ -44,10 +41,6 @@ class Outlet:
         """Send a part of the body at once, unless it would have to wait; was it sent?"""
         raise NotImplementedError
 
-    def find_way(self) -> Write | None:
-        """Return what writes chunks to the connection as it is now; None where all must be sent by `write`."""
-        return None
-
 
 class CycleOutlet(Outlet):
     """Writes to the transport of uvicorn's `RequestResponseCycle` for httptools, as its `send` does.
@@ -70,10 +63,6 @@ class CycleOutlet(Outlet):
             return False
         self._transport.write(framed.chunk)
         return True
-
-    def find_way(self) -> Write | None:
-        """Return what writes chunks, unless the reader is behind, or gone."""
-        return self._transport.write if self._is_ready() else None
 
     def _is_ready(self) -> bool:
         transport = self._transport

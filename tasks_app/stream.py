@@ -13,7 +13,7 @@ from django.http import StreamingHttpResponse
 from . import sse
 from .conf import get_settings
 from .hub import Hub, get_hub
-from .outlets import Outlet, Write
+from .outlets import Outlet
 from .utils.server import release_request_thread
 from .view import View
 from .watch import Watch
@@ -119,8 +119,6 @@ class Stream:
     def close(self) -> None:
         """Let go of everything, from any thread and as often as one likes."""
         self._is_done = True
-        for watch in self.watches:
-            watch.viewers.forget_ways()
         try:
             self._loop.call_soon_threadsafe(self._detach)
         except RuntimeError:  # the loop is closed, and nobody can be told of the end any more
@@ -138,17 +136,6 @@ class Stream:
         else:
             self._pending[watch] = None
             self._step()
-
-    def find_way(self) -> Write | None:
-        """Return what writes to this viewer as long as it waits; the end of its wait has the audience forget it."""
-        waiter = self._waiter
-        if waiter is None or waiter.done() or self.outlet is None or self._is_many or self._is_done:
-            return None
-        if (way := self.outlet.find_way()) is not None:
-            forget = self.watches[0].viewers.forget_ways
-            waiter.remove_done_callback(forget)  # of an earlier time: a wait may last for hours
-            waiter.add_done_callback(forget)
-        return way
 
     def tick(self) -> None:
         """Take note that half a KEEPALIVE has passed: twice that without a frame, and a sign of life is due."""

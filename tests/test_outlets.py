@@ -190,19 +190,12 @@ def test_frame_is_written_as_one_chunk():
     assert (int(size, 16), rest) == (len(view.frame), view.frame + b"\r\n")
 
 
-def test_way_is_that_of_the_transport():
-    outlet, written = make_outlet()
-    outlet.find_way()(b"1\r\nx\r\n")
-    assert written == [b"1\r\nx\r\n"]
-
-
 @pytest.mark.parametrize(
     "change", [{"get_write_buffer_size": HIGH_WATER + 1}, {"is_closing": True}, {"chunked_encoding": False}], ids=str
 )
 async def test_frame_is_not_written_at_once_where_that_can_not_be(change):
     outlet, written = make_outlet(**change)
     assert not outlet.write(make_view())
-    assert outlet.find_way() is None
     assert written == []
 
 

@@ -36,9 +36,6 @@ class CountingViewer:
     def expire(self) -> None:
         pass
 
-    def find_way(self) -> None:
-        return None
-
 
 def make_running(task_id: str = "t1", *, owner: str | None = None) -> Snapshot:
     """Return the snapshot of a task that runs; its seq is 2."""
