@@ -4,10 +4,10 @@ import logging
 from typing import Any
 
 from .batching import batch_middleware, find_handlers
+from .cycle import CycleOutlet, find_cycle
 from .guard import GuardedSend, find_request
 from .lifespan import Application, Lifespan, Receive, Scope
-from .outlets import CycleOutlet, Outlet, Send, find_cycle
-from .stream import EventStreamResponse
+from .streaming import EventStreamResponse, Outlet, Send
 from .threads import RequestThreads
 
 logger = logging.getLogger("tasks_app")

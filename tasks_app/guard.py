@@ -8,7 +8,7 @@ from contextvars import Context
 from typing import Any
 
 from .conf import get_settings
-from .outlets import Framed, Message, Outlet, Send
+from .streaming import Framed, Message, Outlet, Send
 
 try:
     import fcntl

@@ -17,7 +17,6 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.vary import vary_on_cookie
 
 from .endpoints import endpoint, json_response, not_found, refusal
-from .observer import aobserve
 from .overview import PAGE_SIZE, Page, summarize
 from .owners import afind_owner_names
 from .permissions import ask, is_staff, select
@@ -25,6 +24,7 @@ from .problems import Problem, store_access
 from .recent import Recent, get_recent_reader
 from .requests import parse_page, parse_selection
 from .snapshot import Snapshot
+from .streaming import aobserve
 
 _HEADERS = {"Cache-Control": "private, no-cache"}
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from django.core.signals import setting_changed
 
-from .observer import observe_texts
 from .permissions import needs_only_user
 from .snapshot import Snapshot
 from .store import get_store
+from .streaming import observe_texts
 from .utils.lazy import Lazy
 
 #: Seconds for which what was read is good.

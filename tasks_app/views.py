@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 
-from . import sse
 from .conf import get_settings
 from .control import acancel
 from .endpoints import endpoint, json_response, not_found, refusal
@@ -22,10 +21,7 @@ from .exceptions import (
     TaskQueueFull,
     describe,
 )
-from .hub import get_hub
 from .idempotency import answer_once
-from .logstream import LogStream
-from .observer import aobserve, aobserve_many
 from .permissions import ask, get_user_key, has_token, make_token, select
 from .problems import Problem, bad_request, store_access, unavailable
 from .registry import astart_named
@@ -41,8 +37,18 @@ from .requests import (
 )
 from .snapshot import Snapshot, State
 from .store import get_store
-from .stream import STREAM_HEADERS, EventStreamResponse, Stream
-from .view import View
+from .streaming import (
+    CONTENT_TYPE,
+    END_ID,
+    STREAM_HEADERS,
+    EventStreamResponse,
+    LogStream,
+    Stream,
+    View,
+    aobserve,
+    aobserve_many,
+    get_hub,
+)
 
 
 @endpoint("POST")
@@ -83,7 +89,7 @@ async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
         unless_sent.callback(stream.close)
         views = await _get_visible_views(request, stream)
         has_ended = all(view is None or view.is_terminal for view in views)
-        if has_ended and last_event_id == sse.END_ID:
+        if has_ended and last_event_id == END_ID:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
         unless_sent.pop_all()
     hidden = [watch for watch, view in zip(stream.watches, views, strict=True) if view is None]
@@ -196,7 +202,7 @@ def _get_last_event_id(request: HttpRequest) -> str | None:
 def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:
     if request.method == "HEAD":
         stream.close()
-        return StreamingHttpResponse(_nothing(), content_type=sse.CONTENT_TYPE, headers=STREAM_HEADERS)
+        return StreamingHttpResponse(_nothing(), content_type=CONTENT_TYPE, headers=STREAM_HEADERS)
     return EventStreamResponse(stream)
 
 

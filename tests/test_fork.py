@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tasks_app import observer, wakeups
+from tasks_app import wakeups
+from tasks_app.streaming import polling
 from tasks_app.wakeups import local
 from tests.support.servers import ROOT
 
@@ -41,7 +42,7 @@ def test_tasks_run_in_a_forked_process_as_they_did_in_its_parent():
     subprocess.run([sys.executable, "-c", SCRIPT], env=env, cwd=ROOT, check=True, timeout=30)
 
 
-@pytest.mark.parametrize("lock", [local._lock, observer._observer._lock], ids=["wakeups", "observer"])
+@pytest.mark.parametrize("lock", [local._lock, polling._observer._lock], ids=["wakeups", "observer"])
 def test_process_that_is_forked_while_a_lock_is_held_can_take_it(lock: Any):
     context = multiprocessing.get_context("fork")
     with lock, warnings.catch_warnings():
@@ -57,4 +58,4 @@ def test_process_that_is_forked_while_a_lock_is_held_can_take_it(lock: Any):
 
 def _look_and_listen() -> None:
     wakeups.listen(print)
-    observer._look("t1", None)
+    polling._look("t1", None)

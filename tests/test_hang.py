@@ -20,11 +20,11 @@ from tasks_app.attempts import begin
 from tasks_app.contrib.celery import job
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.lifecycle import on_row_saved
-from tasks_app.observer import aobserve
 from tasks_app.reporting.process import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.latency import PATIENCE, _is_late
 from tasks_app.store.store import get_store
+from tasks_app.streaming.polling import aobserve
 from tests.support import caches, jobs
 from tests.support.caches import HANGING_CACHES, Gate
 from tests.support.doubles import read

@@ -7,10 +7,10 @@ import pytest
 from django.test import AsyncClient, Client
 
 from tasks_app import get_snapshot, start
-from tasks_app.hub import get_hub
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
-from tasks_app.stream import Stream
+from tasks_app.streaming.hub import get_hub
+from tasks_app.streaming.stream import Stream
 from tests.support import jobs
 from tests.support.answers import assert_problem, start_named
 from tests.support.doubles import begin

@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient
 
 from tasks_app import get_snapshot, make_token
-from tasks_app.hub import get_hub
 from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
+from tasks_app.streaming.hub import get_hub
 from tests.support.answers import assert_problem, post_start
 from tests.support.viewers import NOW, make_running, put, read_events, read_rest, until
 

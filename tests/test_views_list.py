@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
-from tasks_app import observer as observer_module
-from tasks_app.observer import Observer
 from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
+from tasks_app.streaming import polling
+from tasks_app.streaming.polling import Observer
 from tests.support.doubles import controlled_cache
 from tests.support.viewers import NOW, make_running, put, save_text
 
@@ -142,8 +142,8 @@ async def test_silent_task_is_shown_as_stalled(staff, monkeypatch):
         def monotonic(self):
             return self.now
 
-    monkeypatch.setattr(observer_module, "time", Watch())
-    monkeypatch.setattr(observer_module, "_observer", Observer())
+    monkeypatch.setattr(polling, "time", Watch())
+    monkeypatch.setattr(polling, "_observer", Observer())
     put(make_running())
     get_store().list_as_recent([make_running()])
     for _ in range(3):

@@ -19,11 +19,13 @@ class Draft:
     """What a job has said: `Progress` writes it, `Reporter` reads it, and both hold `lock`.
 
     Args:
+        task_id: the id of the task.
         meta: what earlier attempts have set.
         wake: called at the first change since the last `apply_to`.
     """
 
-    def __init__(self, meta: Mapping[str, Any], *, wake: Callable[[], None]) -> None:
+    def __init__(self, task_id: str, meta: Mapping[str, Any], *, wake: Callable[[], None]) -> None:
+        self.task_id = task_id
         self.lock = threading.RLock()  # a signal handler of the job may report
         #: Whether there is something that no snapshot has.
         self.is_dirty = False
@@ -53,6 +55,11 @@ class Draft:
         if not self.is_dirty:
             self.is_dirty = True
             self._wake()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `cancel_error` if the job is asked to stop."""
+        if self.is_cancelled:
+            raise self.cancel_error(f"task {self.task_id} was asked to stop")
 
     def begin_loop(self, total: float | None) -> bool:
         """Make a loop the progress of the task; return False inside another one.

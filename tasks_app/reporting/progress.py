@@ -19,8 +19,8 @@ T = TypeVar("T")
 class Progress:
     """What a job calls to report; each method may be called from any thread, and none does I/O or waits."""
 
-    def __init__(self, task_id: str, draft: Draft, journal: Journal, clock: Clock) -> None:
-        self.task_id = task_id
+    def __init__(self, draft: Draft, journal: Journal, clock: Clock) -> None:
+        self.task_id = draft.task_id
         self._draft = draft
         self._journal = journal
         self._clock = clock
@@ -103,7 +103,7 @@ class Progress:
             raise TypeError(f"track() takes an iterable or an async iterable, not {iterable!r}")
         if total is not None:
             total = check_number("total", total)
-        return Tracked(self, self._draft, iterable, total, status, unit)
+        return Tracked(self._draft, self.update, iterable, total, status, unit)
 
     def stages(self, weights: Mapping[str, float]) -> None:
         """Declare the phases of this task, in order, with the share of the whole that each has.
@@ -164,8 +164,7 @@ class Progress:
 
     def raise_if_cancelled(self) -> None:
         """Raise `TaskCancelled` if someone asked this task to stop."""
-        if self._draft.is_cancelled:
-            raise self._draft.cancel_error(f"task {self.task_id} was asked to stop")
+        self._draft.raise_if_cancelled()
 
     def _leave_stage(self, state: State) -> None:
         with self._draft.lock:

@@ -40,10 +40,10 @@ class Reporter:
         self.catch_up: Callable[[], None] | None = None
         self._clock = clock
         self._wake = wake
-        self._draft = Draft(snapshot.meta, wake=wake)
+        self._draft = Draft(snapshot.task_id, snapshot.meta, wake=wake)
         self._journal = Journal(snapshot.logged, limit=get_settings().LOG_LINES)
         #: What the job calls.
-        self.progress = Progress(snapshot.task_id, self._draft, self._journal, clock)
+        self.progress = Progress(self._draft, self._journal, clock)
         self._snapshot = snapshot
         self._written = snapshot if is_stored else None
         self._is_handed_back = False

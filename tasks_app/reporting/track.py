@@ -1,15 +1,15 @@
 """The loop behind `progress.track()`."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .draft import Draft
 
-if TYPE_CHECKING:
-    from .progress import Progress
-
 T = TypeVar("T")
+
+#: `Progress.update`.
+Update = Callable[..., None]
 
 
 class Tracked(Generic[T]):
@@ -20,15 +20,15 @@ class Tracked(Generic[T]):
 
     def __init__(
         self,
-        progress: "Progress",
         draft: Draft,
+        update: Update,
         iterable: Iterable[T] | AsyncIterable[T],
         total: float | None,
         status: object,
         unit: str | None,
     ) -> None:
-        self._progress = progress
         self._draft = draft
+        self._update = update
         self._iterable = iterable
         self._values = {"total": total, "status": status, "unit": unit}
 
@@ -38,11 +38,11 @@ class Tracked(Generic[T]):
         if self._values["total"] is None and isinstance(self._iterable, Sized):
             self._values["total"] = len(self._iterable)
         draft, steps = self._draft, 0
-        is_outer, counter = _begin(self._progress, draft, self._values)
+        is_outer, counter = _begin(draft, self._update, self._values)
         try:
             for item in self._iterable:
                 if draft.is_cancelled:
-                    self._progress.raise_if_cancelled()
+                    draft.raise_if_cancelled()
                 yield item
                 counter.current = steps = steps + 1
         finally:
@@ -52,7 +52,7 @@ class Tracked(Generic[T]):
     def __aiter__(self) -> AsyncIterator[T]:
         if not isinstance(self._iterable, AsyncIterable):
             raise TypeError(f"{self._iterable!r} is not an async iterable; use 'for'")
-        return _AsyncLoop(self._progress, self._draft, self._iterable, self._values)
+        return _AsyncLoop(self._draft, self._update, self._iterable, self._values)
 
 
 class _AsyncLoop(AsyncIterator[T]):
@@ -61,22 +61,19 @@ class _AsyncLoop(AsyncIterator[T]):
     `_steps` is how many were done when the next item is asked for.
     """
 
-    def __init__(
-        self, progress: "Progress", draft: Draft, iterable: AsyncIterable[T], values: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, draft: Draft, update: Update, iterable: AsyncIterable[T], values: Mapping[str, Any]) -> None:
         self._is_outer = False
         self._iterator = aiter(iterable)
-        self._progress = progress
         self._draft = draft
         self._steps = 0
-        self._is_outer, self._counter = _begin(progress, draft, values)
+        self._is_outer, self._counter = _begin(draft, update, values)
 
     async def __anext__(self) -> T:
         try:
             self._counter.current = self._steps
             item = await anext(self._iterator)
             if self._draft.is_cancelled:
-                self._progress.raise_if_cancelled()
+                self._draft.raise_if_cancelled()
         except BaseException:
             self._end()
             raise
@@ -93,9 +90,9 @@ class _AsyncLoop(AsyncIterator[T]):
             self._draft.end_loop()
 
 
-def _begin(progress: "Progress", draft: Draft, values: Mapping[str, Any]) -> tuple[bool, Draft | SimpleNamespace]:
+def _begin(draft: Draft, update: Update, values: Mapping[str, Any]) -> tuple[bool, Draft | SimpleNamespace]:
     """Return whether the loop is the progress of the task, and what counts its steps."""
     if not draft.begin_loop(values["total"]):
         return False, SimpleNamespace()
-    progress.update(current=0, **values)
+    update(current=0, **values)
     return True, draft

@@ -80,7 +80,7 @@ class WatchedDraft(Draft):
 
 @pytest.fixture
 def draft() -> WatchedDraft:
-    return WatchedDraft({}, wake=lambda: None)
+    return WatchedDraft("t1", {}, wake=lambda: None)
 
 
 def test_no_snapshot_is_taken_in_the_middle_of_an_update(draft):

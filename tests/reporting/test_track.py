@@ -236,7 +236,7 @@ async def test_exception_of_an_async_iterable_goes_on_to_the_job(job):
 
 def test_track_that_is_collected_while_the_job_reports_does_not_block_it():
     """The garbage collector may end a loop in any thread, also in one that holds the lock of the task."""
-    draft = Draft({}, wake=lambda: None)
+    draft = Draft("t1", {}, wake=lambda: None)
     progress, _ = make_progress(draft)
     loop = iter(progress.track(range(10)))
     next(loop)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 from tasks_app.asgi import wrap
-from tasks_app.outlets import Outlet
+from tasks_app.streaming.outlet import Outlet
 from tests.support.asgi import application as plain
 
 #: What was sent of streams that had not ended.

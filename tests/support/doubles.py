@@ -126,7 +126,7 @@ async def agenerate(n: int, *, error: BaseException | None = None) -> AsyncItera
 def make_progress(draft: Draft) -> tuple[Progress, Journal]:
     """Return what a job calls that says all to this draft, and the lines that it logs."""
     journal = Journal(0, limit=100)
-    return Progress("t1", draft, journal, Clock()), journal
+    return Progress(draft, journal, Clock()), journal
 
 
 def begin(flusher: Flusher, task_id: str = "t1") -> Reporter:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from tasks_app import progress
-from tasks_app.hub import get_hub
+from tasks_app.streaming.hub import get_hub
 
 try:
     from django.tasks import task

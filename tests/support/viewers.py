@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from django.core.cache import caches
 
 from tasks_app import wakeups
-from tasks_app.hub import Hub, _hubs
 from tasks_app.snapshot.snapshot import Snapshot, Version
 from tasks_app.snapshot.state import Report
 from tasks_app.store.keys import make_task_key
 from tasks_app.store.store import Store
+from tasks_app.streaming.hub import Hub, _hubs
+from tasks_app.streaming.watch import Watch
 from tasks_app.wakeups import local
-from tasks_app.watch import Watch
 from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire import Event, EventDecoder
 

@@ -1,13 +1,14 @@
-"""The bytes of the wire: Server-Sent Events as the HTML standard defines them. Pure.
+"""The bytes that viewers are sent: Server-Sent Events as the HTML standard defines them. Pure.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
-from .snapshot import Snapshot
-from .utils.json import encode_json
+from ..snapshot import Snapshot
+from ..utils.json import encode_json
 
 CONTENT_TYPE = "text/event-stream"
 
@@ -19,6 +20,47 @@ KEEP_ALIVE = b": keep-alive\n\n"
 
 #: The same for clients that must notice a dead connection themselves: an EventSource can't see comments.
 HEARTBEAT_EVENT = b"event: heartbeat\ndata: {}\n\n"
+
+
+class View:
+    """One public version of a task, with its frames: made once, and the same bytes for every stream.
+
+    Raises:
+        ValueError, RecursionError: the snapshot holds what is not JSON.
+    """
+
+    def __init__(self, snapshot: Snapshot, wire: str | None = None) -> None:
+        self.snapshot = snapshot
+        self._wire = wire
+        self.event_id = snapshot.event_id
+        self.is_terminal = snapshot.is_terminal
+        #: The unnamed event.
+        self.frame = encode_snapshot(snapshot, wire)
+
+    @cached_property
+    def chunk(self) -> bytes:
+        """The unnamed event as a chunk of a body: https://www.rfc-editor.org/rfc/rfc9112#section-7.1."""
+        return b"%x\r\n%b\r\n" % (len(self.frame), self.frame)
+
+    @cached_property
+    def end_frame(self) -> bytes:
+        """The event that ends a stream."""
+        return encode_end(self.snapshot, self._wire)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The unnamed event without its id, for streams that have ids of their own."""
+        return _without_id(self.frame)
+
+    @cached_property
+    def end_data(self) -> bytes:
+        """The event that ends a stream, without its id."""
+        return _without_id(self.end_frame)
+
+    @cached_property
+    def last_frames(self) -> bytes:
+        """Both, for the streams that are told of the end."""
+        return self.frame + self.end_frame
 
 
 def encode_event(data: Mapping[str, Any], *, event: str | None = None, event_id: str | None = None) -> bytes:
@@ -71,3 +113,7 @@ def encode_all_ended(states: Mapping[str, int]) -> bytes:
 def _encode(text: str, *, event: str | None = None, event_id: str | None = None) -> bytes:
     head = (f"id: {event_id}\n" if event_id is not None else "") + (f"event: {event}\n" if event else "")
     return f"{head}data: {text}\n\n".encode("ascii")
+
+
+def _without_id(frame: bytes) -> bytes:
+    return frame.partition(b"\n")[2]

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
 from weakref import WeakSet
 
-from . import wakeups
-from .conf import get_settings
-from .logreader import LogReader
-from .observer import declare_lost
-from .snapshot import Version
-from .store import get_store
-from .utils.backoff import Failures
-from .utils.server import is_server_stopping
-from .wakeups import LayerListener
+from .. import wakeups
+from ..conf import get_settings
+from ..snapshot import Version
+from ..store import get_store
+from ..utils.backoff import Failures
+from ..utils.server import is_server_stopping
+from ..wakeups import LayerListener
+from .log_reader import LogReader
+from .polling import declare_lost
 from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from . import sse
-from .snapshot import PAGE_LINES, Page, count_pages, get_slot
+from ..snapshot import PAGE_LINES, Page, count_pages, get_slot
+from .frames import encode_log
 
 #: An event with this much in it takes in no more lines.
 EVENT_BYTES = 32768
@@ -78,7 +78,7 @@ class Log:
             if cursor < page.end:
                 offset = max(cursor, page.offset)
                 lines = list(_take_bytes(page.lines[offset - page.offset :]))
-                return sse.encode_log(self._task_id, offset, lines), offset + len(lines)
+                return encode_log(self._task_id, offset, lines), offset + len(lines)
         return None
 
     def _find_numbers(self, logged: int) -> range:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from tasks_app.hub import get_hub
-from tasks_app.logreader import BATCH
-from tasks_app.logstream import LogStream, Place, hash_tasks, parse_place, parse_places
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import get_store
-from tasks_app.stream import CHUNK_BYTES, Stream
+from tasks_app.streaming.hub import get_hub
+from tasks_app.streaming.log_reader import BATCH
+from tasks_app.streaming.log_stream import LogStream, Place, hash_tasks, parse_place, parse_places
+from tasks_app.streaming.stream import CHUNK_BYTES, Stream
 from tests.support.caches import Controls
 from tests.support.doubles import HandFlusher, begin
 from tests.support.viewers import decode, read_events, read_next, read_rest, until

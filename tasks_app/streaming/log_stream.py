@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from . import sse
+from ..utils.json import encode_json
+from .frames import View, encode_id
 from .hub import Hub
 from .stream import Stream
-from .utils.json import encode_json
-from .view import View
 from .watch import Watch
 
 #: What clients say they were sent last. These parts are sent back to them, so nothing else may be in there.
@@ -89,8 +88,8 @@ class LogStream(Stream):
 
     def _encode_id(self, place: Place) -> bytes:
         if not self._is_many:
-            return sse.encode_id(f"{place.event_id}.{place.offset}")
-        return sse.encode_id(".".join([self._hash, *(str(place.offset) for place in self._places.values())]))
+            return encode_id(f"{place.event_id}.{place.offset}")
+        return encode_id(".".join([self._hash, *(str(place.offset) for place in self._places.values())]))
 
 
 def parse_place(event_id: str | None) -> Place:

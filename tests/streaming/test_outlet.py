@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from tasks_app.outlets import HIGH_WATER, CycleOutlet, Framed, Outlet, find_cycle
-from tasks_app.view import View
+from tasks_app.cycle import HIGH_WATER, CycleOutlet, find_cycle
+from tasks_app.streaming.frames import View
+from tasks_app.streaming.outlet import Framed, Outlet
+from tests.streaming.test_stream import open_one
 from tests.support import wire
 from tests.support.servers import run_daphne, run_uvicorn
 from tests.support.viewers import make_running, put, read_next, report, until
 from tests.support.wire_site import Site
 from tests.support.wrapped import WRAPPED, run_unjudged, run_wrapped
-from tests.test_stream import open_one
 
 STEPS = 10
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tasks_app.hub import get_hub
-from tasks_app.outlets import HIGH_WATER, CycleOutlet, Framed, Outlet
+from tasks_app.cycle import HIGH_WATER, CycleOutlet
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.stream import Stream
-from tasks_app.watch import notify_each
+from tasks_app.streaming.hub import get_hub
+from tasks_app.streaming.outlet import Framed, Outlet
+from tasks_app.streaming.stream import Stream
+from tasks_app.streaming.watch import notify_each
 from tests.support.viewers import NOW, is_idle, make_running, put, read_next, report, until
 
 

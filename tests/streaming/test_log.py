@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.log import EVENT_BYTES, MAX_SHARED, PATIENCE, Log
 from tasks_app.reporting.log import Journal, check_level
 from tasks_app.snapshot.log_page import MAX_LINE_LENGTH, PAGE_LINES, Page, parse_page
+from tasks_app.streaming.log import EVENT_BYTES, MAX_SHARED, PATIENCE, Log
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LIMIT = 1000

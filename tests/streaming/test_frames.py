@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app import sse
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report, Stage
+from tasks_app.streaming import frames
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -105,7 +105,7 @@ def decode_one(frame):
 
 def test_snapshot_frame_is_these_bytes():
     snapshot = make_snapshot(current=21, total=50, status="Half", unit="rows", meta={"a": 1})
-    assert sse.encode_snapshot(snapshot) == (
+    assert frames.encode_snapshot(snapshot) == (
         b"id: 3\n"
         b'data: {"progress":42,"status":"Half","task_id":"t1","task":"demo","state":"running","seq":3,'
         b'"percent":42.0,"current":21,"total":50,"unit":"rows","rate":null,"eta":null,"stages":[],'
@@ -117,55 +117,55 @@ def test_snapshot_frame_is_these_bytes():
 
 def test_end_frame_is_the_snapshot_again_with_its_name():
     snapshot = make_snapshot().succeeded({"n": 1}, now=NOW)
-    head, data, *rest = sse.encode_snapshot(snapshot).split(b"\n")
-    assert sse.encode_end(snapshot).split(b"\n") == [head, b"event: end", data, *rest]
+    head, data, *rest = frames.encode_snapshot(snapshot).split(b"\n")
+    assert frames.encode_end(snapshot).split(b"\n") == [head, b"event: end", data, *rest]
 
 
 def test_stalled_snapshot_has_an_id_of_its_own():
-    assert sse.encode_snapshot(make_snapshot(current=1).as_stalled()).startswith(b"id: 3-stalled\n")
+    assert frames.encode_snapshot(make_snapshot(current=1).as_stalled()).startswith(b"id: 3-stalled\n")
 
 
 def test_retry_frame_is_these_bytes():
-    assert sse.encode_retry(2417) == b"retry: 2417\n\n"
+    assert frames.encode_retry(2417) == b"retry: 2417\n\n"
 
 
 def test_retry_is_read_back():
-    assert Decoder().decode(sse.encode_retry(2417)).retry == 2417
+    assert Decoder().decode(frames.encode_retry(2417)).retry == 2417
 
 
 def test_keep_alive_is_a_comment_and_no_event():
-    assert sse.KEEP_ALIVE == b": keep-alive\n\n"
-    decoder = Decoder().decode(sse.KEEP_ALIVE)
+    assert frames.KEEP_ALIVE == b": keep-alive\n\n"
+    decoder = Decoder().decode(frames.KEEP_ALIVE)
     assert (decoder.events, decoder.comments) == ([], [" keep-alive"])
 
 
 def test_heartbeat_is_a_named_event_with_a_json_object():
-    assert sse.HEARTBEAT_EVENT == b"event: heartbeat\ndata: {}\n\n"
-    assert decode_one(sse.HEARTBEAT_EVENT) == Event("heartbeat", "{}", "")
+    assert frames.HEARTBEAT_EVENT == b"event: heartbeat\ndata: {}\n\n"
+    assert decode_one(frames.HEARTBEAT_EVENT) == Event("heartbeat", "{}", "")
 
 
 def test_id_is_the_line_before_an_event():
-    assert sse.encode_id("18.250") == b"id: 18.250\n"
+    assert frames.encode_id("18.250") == b"id: 18.250\n"
 
 
 def test_log_frame_is_these_bytes():
-    assert sse.encode_log("t1", 7, [b'{"text":"a"}', b'{"text":"b"}']) == (
+    assert frames.encode_log("t1", 7, [b'{"text":"a"}', b'{"text":"b"}']) == (
         b'event: log\ndata: {"task_id":"t1","offset":7,"lines":[{"text":"a"},{"text":"b"}]}\n\n'
     )
 
 
 @pytest.mark.parametrize("task_id", TRICKY_TEXTS)
 def test_no_id_of_a_task_breaks_the_frame_of_its_log(task_id):
-    event = decode_one(sse.encode_log(task_id, 0, []))
+    event = decode_one(frames.encode_log(task_id, 0, []))
     assert (event.kind, json.loads(event.data)) == ("log", {"task_id": task_id, "offset": 0, "lines": []})
 
 
 def test_missing_frame_is_these_bytes():
-    assert sse.encode_missing("t1") == b'event: missing\ndata: {"task_id":"t1"}\n\n'
+    assert frames.encode_missing("t1") == b'event: missing\ndata: {"task_id":"t1"}\n\n'
 
 
 def test_end_of_many_tasks_is_these_bytes():
-    assert sse.encode_all_ended({"succeeded": 1, "failed": 2}) == (
+    assert frames.encode_all_ended({"succeeded": 1, "failed": 2}) == (
         b"id: end\nevent: end\n"
         b'data: {"progress":33,"status":"All tasks ended","states":{"succeeded":1,"failed":2}}\n\n'
     )
@@ -182,19 +182,19 @@ def test_end_of_many_tasks_is_these_bytes():
     ],
 )
 def test_end_of_many_tasks_says_100_only_if_all_succeeded(states, progress):
-    assert json.loads(decode_one(sse.encode_all_ended(states)).data)["progress"] == progress
+    assert json.loads(decode_one(frames.encode_all_ended(states)).data)["progress"] == progress
 
 
 @pytest.mark.parametrize("text", TRICKY_TEXTS)
 def test_no_status_breaks_the_frame(text):
-    event = decode_one(sse.encode_snapshot(make_snapshot(status=text)))
+    event = decode_one(frames.encode_snapshot(make_snapshot(status=text)))
     assert event.kind == "message"
     assert json.loads(event.data)["status"] == text
 
 
 @pytest.mark.parametrize("task_id", TRICKY_TEXTS)
 def test_no_missing_id_breaks_the_frame(task_id):
-    event = decode_one(sse.encode_missing(task_id))
+    event = decode_one(frames.encode_missing(task_id))
     assert (event.kind, json.loads(event.data)) == ("missing", {"task_id": task_id})
 
 
@@ -215,7 +215,7 @@ def test_frame_that_status_breaks_into_would_be_seen():
 def test_any_text_is_one_event_that_reads_back_as_the_same_json(status, unit, name, meta, result, message):
     running = make_snapshot(status=status, unit=unit, meta=meta, stages=(Stage(name=name),))
     for snapshot in (running, running.succeeded(result, now=NOW), running.failed("Error", message, now=NOW)):
-        frame = sse.encode_snapshot(snapshot)
+        frame = frames.encode_snapshot(snapshot)
         assert frame.isascii()
         assert b"\r" not in frame
         assert frame.count(b"\n") == 3
@@ -226,15 +226,15 @@ def test_any_text_is_one_event_that_reads_back_as_the_same_json(status, unit, na
 
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_frames_after_each_other_stay_apart(statuses):
-    stream = b"".join(sse.encode_snapshot(make_snapshot(status=status)) + sse.KEEP_ALIVE for status in statuses)
-    decoder = Decoder().decode(sse.encode_retry(1) + stream)
+    stream = b"".join(frames.encode_snapshot(make_snapshot(status=status)) + frames.KEEP_ALIVE for status in statuses)
+    decoder = Decoder().decode(frames.encode_retry(1) + stream)
     read = [json.loads(event.data)["status"] for event in decoder.events]
     assert read == [json.loads(json.dumps(status)) for status in statuses]  # JSON joins pairs of surrogates
 
 
 @given(status=texts)
 def test_client_that_only_knows_data_lines_reads_every_snapshot(status):
-    frame = sse.encode_snapshot(make_snapshot(current=1, total=4, status=status))
+    frame = frames.encode_snapshot(make_snapshot(current=1, total=4, status=status))
     (line,) = [line for line in frame.decode().split("\n") if line.startswith("data: ")]
     data = json.loads(line.removeprefix("data: "))
     assert data["progress"] == 25

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from . import wakeups
-from .conf import get_settings
-from .exceptions import StoreUnavailable
-from .snapshot import Silence, Snapshot
-from .store import get_store
+from .. import wakeups
+from ..conf import get_settings
+from ..exceptions import StoreUnavailable
+from ..snapshot import Silence, Snapshot
+from ..store import get_store
 
 logger = logging.getLogger("tasks_app")
 

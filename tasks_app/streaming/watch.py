@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakSet
 
+from ..snapshot import Silence, Snapshot, Version
+from ..utils.clock import format_time
+from .frames import View
 from .log import Log
-from .snapshot import Silence, Snapshot, Version
-from .utils.clock import format_time
-from .view import View
 
 logger = logging.getLogger("tasks_app")
 

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
-from tasks_app import sse
-from tasks_app.hub import get_hub
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.stream import EventStreamResponse, Stream, draw_around
+from tasks_app.streaming.hub import get_hub
+from tasks_app.streaming.response import EventStreamResponse
+from tasks_app.streaming.stream import Stream, draw_around
 from tests.support.viewers import (
     NOW,
     decode,
@@ -352,7 +352,7 @@ async def test_text_that_is_no_snapshot_is_logged_and_leaves_the_stream_open(cap
 
 
 async def test_exception_inside_ends_the_stream_and_is_logged(caplog, monkeypatch):
-    monkeypatch.setattr(sse, "encode_all_ended", None)
+    monkeypatch.setattr("tasks_app.streaming.stream.encode_all_ended", None)
     put(make_running("t1").succeeded(now=NOW))
     stream = await open_many("t1")
     assert await read_events(stream) == []

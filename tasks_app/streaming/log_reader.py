@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from .conf import get_settings
+from ..conf import get_settings
+from ..snapshot import Page, parse_page
+from ..store import get_store
 from .log import Log
-from .snapshot import Page, parse_page
-from .store import get_store
 from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")

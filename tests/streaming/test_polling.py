@@ -7,12 +7,12 @@ import pytest
 from django.test import AsyncClient
 
 from tasks_app import TaskAlreadyEnded, cancel, get_snapshot, wakeups
-from tasks_app import observer as observer_module
 from tasks_app.exceptions import StoreUnavailable
-from tasks_app.observer import Observer, aobserve, observe
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
+from tasks_app.streaming import polling
+from tasks_app.streaming.polling import Observer, aobserve, observe
 from tests.support.caches import CONTROLLED_CACHES, CacheDown, controls
 from tests.support.viewers import NOW, make_running, put, report, save_text
 
@@ -33,8 +33,8 @@ class Watch:
 def clock(monkeypatch) -> Watch:
     """The clock of an observer that has seen nothing yet."""
     clock = Watch()
-    monkeypatch.setattr(observer_module, "time", clock)
-    monkeypatch.setattr(observer_module, "_observer", Observer())
+    monkeypatch.setattr(polling, "time", clock)
+    monkeypatch.setattr(polling, "_observer", Observer())
     return clock
 
 
@@ -166,16 +166,16 @@ def test_ended_task_is_not_remembered(clock):
     observe("t1")
     put(make_running().succeeded(now=NOW))
     observe("t1")
-    assert not observer_module._observer._seen
+    assert not polling._observer._seen
 
 
 def test_task_that_was_not_asked_for_the_longest_is_forgotten_first(clock, monkeypatch):
-    monkeypatch.setattr(observer_module, "_observer", Observer(limit=2))
+    monkeypatch.setattr(polling, "_observer", Observer(limit=2))
     for task_id in ("t1", "t2", "t3"):
         put(make_running(task_id))
     for task_id in ("t1", "t2", "t1", "t3"):
         observe(task_id)
-    assert list(observer_module._observer._seen) == ["t1", "t3"]
+    assert list(polling._observer._seen) == ["t1", "t3"]
 
 
 def test_many_threads_may_look_at_once(clock):

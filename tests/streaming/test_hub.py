@@ -11,13 +11,13 @@ import pytest
 from django.core.cache import caches
 
 from tasks_app import wakeups
-from tasks_app.hub import Hub, _hubs, get_hub
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import get_store
-from tasks_app.stream import Stream
+from tasks_app.streaming.hub import Hub, _hubs, get_hub
+from tasks_app.streaming.stream import Stream
+from tasks_app.streaming.watch import View, Watch
 from tasks_app.wakeups import local
-from tasks_app.watch import View, Watch
 from tests.support.caches import CacheDown, Controls
 from tests.support.viewers import (
     NOW,
@@ -538,7 +538,7 @@ def clock(monkeypatch, settings) -> HubTime:
     """The clock of hubs that sweep all the time."""
     settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.01}
     clock = HubTime()
-    monkeypatch.setattr("tasks_app.hub.time", clock)
+    monkeypatch.setattr("tasks_app.streaming.hub.time", clock)
     return clock
 
 

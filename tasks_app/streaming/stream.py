@@ -4,18 +4,15 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Self
 from weakref import ref
 
-from django.http import StreamingHttpResponse
-
-from . import sse
-from .conf import get_settings
+from ..conf import get_settings
+from ..utils.server import release_request_thread
+from .frames import HEARTBEAT_EVENT, KEEP_ALIVE, View, encode_all_ended, encode_missing, encode_retry
 from .hub import Hub, get_hub
-from .outlets import Outlet
-from .utils.server import release_request_thread
-from .view import View
+from .outlet import Outlet
 from .watch import Watch
 
 logger = logging.getLogger("tasks_app")
@@ -43,8 +40,8 @@ class Stream:
         self.watches: list[Watch] = []
         self._hub = hub
         self._loop = asyncio.get_running_loop()
-        self._head = sse.encode_retry(draw_around(settings.RETRY_MS, 0.5))
-        self._sign_of_life = sse.HEARTBEAT_EVENT if uses_heartbeat_events else sse.KEEP_ALIVE
+        self._head = encode_retry(draw_around(settings.RETRY_MS, 0.5))
+        self._sign_of_life = HEARTBEAT_EVENT if uses_heartbeat_events else KEEP_ALIVE
         self._expiry = self._draw_expiry(settings.MAX_STREAM_SECONDS)
         self._pending: dict[Watch, None] = {}
         self._last_event_id: str | None = None
@@ -81,7 +78,7 @@ class Stream:
         for watch in hidden:
             del self._pending[watch]
             self._hub.unwatch(self, watch)
-            self._head += sse.encode_missing(watch.task_id)
+            self._head += encode_missing(watch.task_id)
             self._ended["missing"] += 1
 
     def send_by(self, outlet: Outlet) -> None:
@@ -212,7 +209,7 @@ class Stream:
                 frames.append(frame)
                 size += len(frame)
         if self._is_many and self._ended.total() == len(self.watches):
-            frames.append(sse.encode_all_ended(self._ended))
+            frames.append(encode_all_ended(self._ended))
             self._is_done = True
         if not frames and self._is_overdue:
             frames.append(self._sign_of_life)
@@ -241,32 +238,6 @@ class Stream:
             self._ended[view.snapshot.state] += 1
         else:
             self._is_done = True
-
-
-class EventStreamResponse(StreamingHttpResponse):
-    """A streaming response that gives the server the stream itself, without Django's generators around it."""
-
-    def __init__(self, stream: Stream) -> None:
-        #: What the server was given as `send`, if it may be used past Django.
-        self.outlet: Outlet | None = None
-        super().__init__(stream, content_type=sse.CONTENT_TYPE, headers=STREAM_HEADERS)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        iterator: object = self._iterator  # type: ignore[attr-defined]  # whatever a middleware made of the content
-        if isinstance(iterator, Stream):
-            if self.outlet is not None:
-                iterator.send_by(self.outlet)
-            return iterator
-        wrapped: AsyncIterator[Any] = super().__aiter__()
-        return wrapped
-
-
-#: `identity` keeps GZipMiddleware out, which on Django 5.2 compresses each chunk by itself.
-STREAM_HEADERS = {
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-    "Content-Encoding": "identity",
-}
 
 
 def draw_around(value: float, spread: float) -> int:

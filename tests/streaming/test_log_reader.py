@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tasks_app.logreader import BATCH, LogReader
 from tasks_app.snapshot.log_page import PAGE_LINES
-from tasks_app.watch import Viewer, Watch
+from tasks_app.streaming.log_reader import BATCH, LogReader
+from tasks_app.streaming.watch import Viewer, Watch
 from tests.support.caches import Controls
 from tests.support.doubles import begin, read
 from tests.support.viewers import CountingViewer

@@ -1,0 +1,28 @@
+"""Who watches which task, and the frames that each viewer is sent."""
+
+from .frames import CONTENT_TYPE, END_ID, View
+from .hub import get_hub
+from .log_stream import LogStream
+from .outlet import Framed, Message, Outlet, Send
+from .polling import aobserve, aobserve_many, observe, observe_texts
+from .response import STREAM_HEADERS, EventStreamResponse
+from .stream import Stream
+
+__all__ = [
+    "CONTENT_TYPE",
+    "END_ID",
+    "STREAM_HEADERS",
+    "EventStreamResponse",
+    "Framed",
+    "LogStream",
+    "Message",
+    "Outlet",
+    "Send",
+    "Stream",
+    "View",
+    "aobserve",
+    "aobserve_many",
+    "get_hub",
+    "observe",
+    "observe_texts",
+]
