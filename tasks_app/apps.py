@@ -6,7 +6,8 @@ class TasksAppConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        from . import checks, lifecycle
+        from . import checks
+        from .lifecycle import connect
 
         checks.register()
-        lifecycle.connect()
+        connect()

@@ -9,14 +9,13 @@ from django.core.signals import setting_changed
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from .compat import BaseTaskBackend, Task, TaskResult, TaskResultStatus
-from .executor import Executor
+from .lifecycle import Executor, compat
 from .reporting import get_flusher
 
 DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
 
 
-class InProcessBackend(BaseTaskBackend):  # type: ignore[misc]  # Django's stubs do not type it
+class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django's stubs do not type it
     """Runs sync tasks on a bounded pool of threads, and async tasks on one event loop in the background.
 
     What waits or runs ends with the process. The latest 1000 results can be read, in the same process, for RETENTION.
@@ -31,17 +30,17 @@ class InProcessBackend(BaseTaskBackend):  # type: ignore[misc]  # Django's stubs
     supports_get_result = True
     supports_priority = True
 
-    def enqueue(self, task: Task, args: Any, kwargs: Any) -> TaskResult:
+    def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
         """Have the task run as soon as there is a thread for it, and not before its `run_after`.
 
         Raises:
             TaskQueueFull: `max_queue` tasks wait already.
         """
         self.validate_task(task)
-        task_result = TaskResult(
+        task_result = compat.TaskResult(
             task=task,
             id=get_random_string(32),
-            status=TaskResultStatus.READY,
+            status=compat.TaskResultStatus.READY,
             enqueued_at=timezone.now(),
             started_at=None,
             last_attempted_at=None,
@@ -55,7 +54,7 @@ class InProcessBackend(BaseTaskBackend):  # type: ignore[misc]  # Django's stubs
         self._get_executor().enqueue(task_result, type(self))
         return task_result
 
-    def get_result(self, result_id: str) -> TaskResult:
+    def get_result(self, result_id: str) -> Any:
         """Return the result of a task that this process will run, runs or ran.
 
         Raises:

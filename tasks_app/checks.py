@@ -16,10 +16,8 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils.module_loading import import_string
 
-from . import compat
 from .conf import Settings, find_mistakes, get_settings
-from .registry import resolve
-from .runners import get_runner
+from .lifecycle import compat, get_runner, resolve
 
 Messages = Iterator[checks.CheckMessage]
 

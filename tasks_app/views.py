@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.cache import get_conditional_response
 
 from .conf import get_settings
-from .control import acancel
 from .endpoints import endpoint, json_response, not_found, refusal
 from .exceptions import (
     BrokerUnavailable,
@@ -22,9 +21,9 @@ from .exceptions import (
     describe,
 )
 from .idempotency import answer_once
+from .lifecycle import acancel, astart_named
 from .permissions import ask, get_user_key, has_token, make_token, select
 from .problems import Problem, bad_request, store_access, unavailable
-from .registry import astart_named
 from .requests import (
     MAX_LIMIT,
     check_csrf,

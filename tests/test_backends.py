@@ -14,10 +14,11 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.utils import timezone
 
-from tasks_app import StoreUnavailable, TaskCancelled, TaskQueueFull, cancel, compat, get_snapshot, progress, start
+from tasks_app import StoreUnavailable, TaskCancelled, TaskQueueFull, cancel, get_snapshot, progress, start
 from tasks_app.backends import InProcessBackend, get_executor
-from tasks_app.compat import TaskResult, TaskResultDoesNotExist, TaskResultStatus
-from tasks_app.executor import Executor
+from tasks_app.lifecycle import compat
+from tasks_app.lifecycle.compat import TaskResult, TaskResultDoesNotExist, TaskResultStatus
+from tasks_app.lifecycle.executor import Executor
 from tasks_app.reporting.process import get_flusher
 from tasks_app.store.store import get_store
 from tests.support import jobs
@@ -251,9 +252,9 @@ def test_unknown_result_does_not_exist(result_id):
 def test_result_is_dropped_after_retention(settings, monkeypatch):
     settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 60}
     result, now = finish(jobs.add.enqueue(1)), timezone.now()
-    monkeypatch.setattr("tasks_app.executor.timezone.now", lambda: now + timedelta(seconds=50))
+    monkeypatch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=50))
     assert jobs.add.get_result(result.id).return_value == 2
-    monkeypatch.setattr("tasks_app.executor.timezone.now", lambda: now + timedelta(seconds=61))
+    monkeypatch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=61))
     with pytest.raises(TaskResultDoesNotExist):
         jobs.add.get_result(result.id)
 
@@ -263,7 +264,7 @@ def test_results_are_dropped_though_nobody_asks_for_them(backend, settings, monk
     settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 60}
     old = [finish(jobs.add.enqueue(1)) for _ in range(3)]
     now = timezone.now()
-    monkeypatch.setattr("tasks_app.executor.timezone.now", lambda: now + timedelta(seconds=61))
+    monkeypatch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=61))
     new = jobs.add.enqueue(1)
     wait_until(lambda: get_snapshot(new.id).is_terminal, "a new one ended")
     assert executor._finished.keys() == {new.id}

@@ -12,8 +12,9 @@ from celery.app.task import Context
 from celery.exceptions import Reject
 from django.test import override_settings
 
-from tasks_app import Snapshot, attempts, cancel, get_snapshot, progress, start, task_run
+from tasks_app import Snapshot, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import job, mirror, orphans, publisher
+from tasks_app.lifecycle import attempts
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs

@@ -24,7 +24,7 @@ from tasks_app import (
 )
 from tasks_app.checks import check_tasks
 from tasks_app.contrib.celery import checks, publisher
-from tasks_app.registry import astart_named, check_arguments
+from tasks_app.lifecycle.start import astart_named, check_arguments
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs

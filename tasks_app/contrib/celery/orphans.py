@@ -13,7 +13,7 @@ from celery.app.task import Context
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import close_old_connections
 
-from ...attempts import adopt
+from ...lifecycle import adopt
 from ...reporting import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, Reporter, get_flusher
 from ...snapshot import Snapshot, State
 from ...store import get_store

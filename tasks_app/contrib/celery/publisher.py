@@ -5,8 +5,7 @@ from typing import Any
 
 from celery import current_task
 
-from ...attempts import adopt, pass_on
-from ...queueing import find_queued, queue
+from ...lifecycle import adopt, find_queued, pass_on, queue
 from ...reporting import Reporter, find_reporter, get_bound
 from ...snapshot import Snapshot, State
 from .mirror import HEADER, RUNNER, is_mirrored, make_header, never_raise

@@ -2,7 +2,7 @@
 
 from celery import signals
 
-from ... import runners
+from ...lifecycle import register
 from . import job, orphans, publisher, steps
 from .runner import CeleryTasks
 
@@ -28,4 +28,4 @@ def connect() -> None:
     """Follow every Celery task of this process, and let `start()` take them."""
     for signal, receiver in _RECEIVERS:
         signal.connect(receiver, weak=False, dispatch_uid=f"tasks_app.{receiver.__name__}")
-    runners.register(CeleryTasks())
+    register(CeleryTasks())

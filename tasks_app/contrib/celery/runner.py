@@ -13,11 +13,9 @@ from celery.canvas import Signature
 from celery.utils import uuid
 from kombu.exceptions import OperationalError
 
-from ...attempts import adopt
 from ...exceptions import BrokerUnavailable
-from ...queueing import queue
+from ...lifecycle import Flaw, adopt, queue
 from ...reporting import find_reporter, get_flusher
-from ...runners import Flaw
 from ...snapshot import State
 from ...store import get_store
 from ...utils.threads import DaemonExecutor

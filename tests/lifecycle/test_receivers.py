@@ -12,18 +12,15 @@ from django.test import override_settings
 from tasks_app import (
     StoreUnavailable,
     TaskCancelled,
-    compat,
-    database,
     get_snapshot,
-    lifecycle,
     progress,
-    queueing,
     start,
     task_run,
 )
+from tasks_app.lifecycle import compat, django_tasks_db, receivers
+from tasks_app.lifecycle.frameworks import DatabaseTasks
 from tasks_app.reporting.context import get_bound
 from tasks_app.reporting.process import find_reporter, get_flusher
-from tasks_app.runners import DatabaseTasks
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support import jobs
@@ -183,17 +180,17 @@ def test_ended_task_is_let_go():
 
 @pytest.mark.usefixtures("immediate")
 def test_name_and_owner_are_those_of_the_start():
-    with queueing.starting("a-name", "7"):
+    with enqueue.starting("a-name", "7"):
         result = peek.using(backend="immediate").enqueue()
     assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
 
 
 @pytest.mark.usefixtures("immediate")
 def test_name_and_owner_of_a_start_are_not_those_of_the_tasks_that_it_enqueues():
-    with queueing.starting("a-name", "7"):
+    with enqueue.starting("a-name", "7"):
         result = enqueue_another.using(backend="immediate").enqueue()
     inner_id = result.return_value[1]
-    assert (get_snapshot(inner_id).task, get_snapshot(inner_id).owner) == ("tests.test_lifecycle.peek", None)
+    assert (get_snapshot(inner_id).task, get_snapshot(inner_id).owner) == ("tests.lifecycle.test_receivers.peek", None)
     assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
 
 
@@ -221,16 +218,16 @@ def test_start_says_when_the_first_snapshot_was_not_stored():
             start(peek.using(backend="immediate"))
 
 
-@pytest.mark.parametrize("receiver", [lifecycle.on_enqueued, lifecycle.on_started, lifecycle.on_finished])
+@pytest.mark.parametrize("receiver", [receivers.on_enqueued, receivers.on_started, receivers.on_finished])
 def test_receiver_logs_what_it_did_not_foresee(receiver, caplog, monkeypatch):
-    monkeypatch.setattr(lifecycle, "find_reporter", lambda task_id: 1 / 0)
+    monkeypatch.setattr(receivers, "find_reporter", lambda task_id: 1 / 0)
     receiver(task_result=make_result())
     assert f"task t1: {receiver.__name__} failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_end_of_a_task_of_another_process_is_ignored():
-    lifecycle.on_finished(task_result=SimpleNamespace(id="elsewhere", errors=[]))
+    receivers.on_finished(task_result=SimpleNamespace(id="elsewhere", errors=[]))
 
 
 def test_receivers_listen_to_every_framework():
@@ -240,7 +237,7 @@ def test_receivers_listen_to_every_framework():
 
 
 def test_database_that_fails_a_cancel_is_logged(caplog, monkeypatch):
-    monkeypatch.setattr(database, "withdraw", Mock(side_effect=OperationalError("gone")))
+    monkeypatch.setattr(django_tasks_db, "withdraw", Mock(side_effect=OperationalError("gone")))
     get_store().add(Snapshot.queued("t1", "demo", now=get_flusher().clock.now()))
     DatabaseTasks().withdraw("t1")
     assert "task t1: it could not be taken back" in caplog.text
@@ -257,32 +254,32 @@ def make_result(task_id: str = "t1", **values: object) -> SimpleNamespace:
 def test_signal_that_comes_twice_is_one_attempt():
     result = make_result(return_value=None)
     for _ in range(2):
-        lifecycle.on_started(task_result=result)
-    lifecycle.on_finished(task_result=result)
+        receivers.on_started(task_result=result)
+    receivers.on_finished(task_result=result)
     assert get_snapshot("t1").attempt == 1
 
 
 def test_task_that_begins_again_before_its_end_is_stored_is_reported_again():
     with controlled_cache("set_many") as controls:
-        lifecycle.on_started(task_result=make_result())
-        lifecycle.on_finished(task_result=make_result(return_value="first"))
-        lifecycle.on_started(task_result=make_result())
+        receivers.on_started(task_result=make_result())
+        receivers.on_finished(task_result=make_result(return_value="first"))
+        receivers.on_started(task_result=make_result())
         assert progress.task_id == "t1"
         progress.update(status="again")
         controls.repair()
         assert get_snapshot("t1").status == "again"
-        lifecycle.on_finished(task_result=make_result(return_value="second"))
+        receivers.on_finished(task_result=make_result(return_value="second"))
         assert get_flusher().drain(10)
         snapshot = get_snapshot("t1")
     assert (snapshot.attempt, snapshot.result) == (2, "second")
 
 
 def test_task_that_begins_again_although_nobody_told_of_its_end_is_reported_again():
-    Thread(target=lifecycle.on_started, kwargs={"task_result": make_result()}).start()
+    Thread(target=receivers.on_started, kwargs={"task_result": make_result()}).start()
     wait_until(lambda: find_reporter("t1"), "the first attempt began")
-    lifecycle.on_started(task_result=make_result())
+    receivers.on_started(task_result=make_result())
     assert progress.task_id == "t1"
-    lifecycle.on_finished(task_result=make_result(return_value=None))
+    receivers.on_finished(task_result=make_result(return_value=None))
     assert get_snapshot("t1").attempt == 2
 
 
@@ -300,7 +297,7 @@ def _job() -> None:
 
 def finish(path, traceback):
     error = compat.TaskError(exception_class_path=path, traceback=traceback)
-    lifecycle.on_finished(task_result=SimpleNamespace(id="t1", errors=[error]))
+    receivers.on_finished(task_result=SimpleNamespace(id="t1", errors=[error]))
 
 
 @pytest.mark.usefixtures("_job")

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tasks_app import cancel, compat, get_snapshot, progress
+from tasks_app import cancel, get_snapshot, progress
+from tasks_app.lifecycle import compat
 from tests.support import jobs
 from tests.support.jobs import task
 from tests.support.waiting import wait_until
@@ -63,7 +64,7 @@ def test_task_ends_though_its_traceback_cannot_be_shown(monkeypatch):
     def fail(error):
         raise SystemError("AST constructor recursion depth mismatch")
 
-    monkeypatch.setattr("tasks_app.executor.format_exception", fail)
+    monkeypatch.setattr("tasks_app.lifecycle.executor.format_exception", fail)
     result = jobs.fail.enqueue()
     assert wait_for_end(result.id) == "failed"
     assert result.errors[0].traceback == "RuntimeError (its traceback can't be shown: SystemError)"

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from tasks_app import compat, lifecycle
+from tasks_app.lifecycle import compat, receivers
 from tests.support import jobs
 
 
@@ -57,7 +57,7 @@ def bare(monkeypatch) -> ModuleType:
             monkeypatch.delitem(sys.modules, name)
     for name in ("django.tasks", "django_tasks"):
         monkeypatch.setitem(sys.modules, name, None)
-    spec = importlib.util.find_spec("tasks_app.compat")
+    spec = importlib.util.find_spec("tasks_app.lifecycle.compat")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -68,8 +68,8 @@ def test_app_without_any_framework_has_none(bare):
 
 
 def test_app_without_any_framework_connects_to_nothing(bare, monkeypatch):
-    monkeypatch.setattr(lifecycle, "compat", bare)
-    lifecycle.connect()
+    monkeypatch.setattr(receivers, "compat", bare)
+    receivers.connect()
 
 
 def test_backend_without_any_framework_says_what_to_install(bare):

@@ -8,8 +8,8 @@ from django.db import router, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from ..exceptions import TaskCancelled
 from . import compat
-from .exceptions import TaskCancelled
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from .exceptions import StoreUnavailable
-from .reporting import Reporter, bind, get_bound, get_flusher
-from .snapshot import Snapshot, State, rebase
-from .store import get_store
+from ..exceptions import StoreUnavailable
+from ..reporting import Reporter, bind, get_bound, get_flusher
+from ..snapshot import Snapshot, State, rebase
+from ..store import get_store
 
 logger = logging.getLogger("tasks_app")
 

@@ -7,28 +7,28 @@ import threading
 from collections import OrderedDict
 from functools import partial
 from traceback import format_exception
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction
 from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from ..conf import get_settings
+from ..exceptions import TaskCancelled, TaskQueueFull
+from ..reporting import Reporter, bind, get_flusher
+from ..utils.server import release_request_thread
+from ..utils.threads import LoopThread, ThreadPool
 from . import compat
-from .compat import TaskContext, TaskError, TaskResult, TaskResultStatus
-from .conf import get_settings
-from .exceptions import TaskCancelled, TaskQueueFull
-from .queueing import queue
-from .reporting import Reporter, bind, get_flusher
-from .utils.server import release_request_thread
-from .utils.threads import LoopThread, ThreadPool
+from .enqueue import queue
+
+if TYPE_CHECKING:
+    from django.tasks import TaskResult
 
 logger = logging.getLogger("tasks_app")
 
 #: Results that are kept at the most, the latest ones: each holds the arguments of its task.
 MAX_RESULTS = 1000
-
-_signals = next(compat.signal_modules())
 
 
 class Executor:
@@ -36,16 +36,18 @@ class Executor:
 
     def __init__(self, alias: str, *, max_workers: int, max_queue: int) -> None:
         self.loop = LoopThread(f"tasks_app-{alias}-loop")
+        #: The signals of the framework that the backend belongs to.
+        self.signals = next(compat.signal_modules())
         self.worker_id = f"{os.getpid()}-{get_random_string(8)}"
         self._pool = ThreadPool(max_workers, f"tasks_app-{alias}")
         self._max_queue = max_queue
         self._lock = threading.Lock()
         #: Runs that wait for a thread or for their time, and the async ones that run.
         self._admitted: dict[str, Run] = {}
-        self._unfinished: dict[str, TaskResult] = {}
-        self._finished: OrderedDict[str, TaskResult] = OrderedDict()
+        self._unfinished: dict[str, TaskResult[Any, Any]] = {}
+        self._finished: OrderedDict[str, TaskResult[Any, Any]] = OrderedDict()
 
-    def enqueue(self, task_result: TaskResult, backend: type) -> None:
+    def enqueue(self, task_result: "TaskResult[Any, Any]", backend: type) -> None:
         """Take a task in, or refuse it whole.
 
         Raises:
@@ -65,7 +67,7 @@ class Executor:
         else:
             self._launch(run)
 
-    def get_result(self, result_id: str) -> TaskResult:
+    def get_result(self, result_id: str) -> "TaskResult[Any, Any]":
         """Return the result kept under this id.
 
         Raises:
@@ -99,7 +101,7 @@ class Executor:
         with self._lock:
             self._admitted.pop(run.task_id, None)
 
-    def keep(self, task_result: TaskResult) -> None:
+    def keep(self, task_result: "TaskResult[Any, Any]") -> None:
         """Keep the result of a task that has ended, for RETENTION or until MAX_RESULTS newer ones have come."""
         with self._lock:
             self._unfinished.pop(task_result.id, None)
@@ -146,7 +148,7 @@ class Executor:
 class Run:
     """One task on its way through an executor."""
 
-    def __init__(self, executor: Executor, task_result: TaskResult, backend: type) -> None:
+    def __init__(self, executor: Executor, task_result: "TaskResult[Any, Any]", backend: type) -> None:
         self.task_id = task_result.id
         self.task_result = task_result
         self.is_async = iscoroutinefunction(task_result.task.func)
@@ -165,7 +167,7 @@ class Run:
         self.reporter.on_cancel = self._withdraw
         get_flusher().add(self.reporter)
         try:
-            _signals.task_enqueued.send(self._backend, task_result=self.task_result)
+            self._executor.signals.task_enqueued.send(self._backend, task_result=self.task_result)
         except BaseException as error:
             self.reporter.fail(error)
             raise
@@ -185,14 +187,14 @@ class Run:
         close_old_connections()
         try:
             self._begin()
-            _signals.task_started.send(self._backend, task_result=self.task_result)
+            self._executor.signals.task_started.send(self._backend, task_result=self.task_result)
             value = self.task_result.task.call(*self._get_args(), **self.task_result.kwargs)
         except BaseException as error:
             self._fail(error)
-            _signals.task_finished.send(self._backend, task_result=self.task_result)
+            self._executor.signals.task_finished.send(self._backend, task_result=self.task_result)
         else:
             self._succeed(value)
-            _signals.task_finished.send(self._backend, task_result=self.task_result)
+            self._executor.signals.task_finished.send(self._backend, task_result=self.task_result)
         finally:
             close_old_connections()
 
@@ -203,15 +205,15 @@ class Run:
         async with ThreadSensitiveContext():
             try:
                 self._begin()
-                await _signals.task_started.asend(self._backend, task_result=self.task_result)
+                await self._executor.signals.task_started.asend(self._backend, task_result=self.task_result)
                 release_request_thread()  # the receivers' one; the coroutine itself needs none
                 value = await self._await_body()
             except BaseException as error:
                 self._fail(error)
-                await _signals.task_finished.asend(self._backend, task_result=self.task_result)
+                await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)
             else:
                 self._succeed(value)
-                await _signals.task_finished.asend(self._backend, task_result=self.task_result)
+                await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)
             finally:
                 self._executor.dismiss(self)
                 release_request_thread()
@@ -237,14 +239,14 @@ class Run:
 
     def _begin(self) -> None:
         now = timezone.now()
-        self._set(status=TaskResultStatus.RUNNING, started_at=now, last_attempted_at=now)
+        self._set(status=compat.TaskResultStatus.RUNNING, started_at=now, last_attempted_at=now)
         self.task_result.worker_ids.append(self._executor.worker_id)
         self.reporter.begin()
         bind(self.reporter)
         self.reporter.progress.raise_if_cancelled()
 
     def _get_args(self) -> list[Any]:
-        context = [TaskContext(task_result=self.task_result)] if self.task_result.task.takes_context else []
+        context = [compat.TaskContext(task_result=self.task_result)] if self.task_result.task.takes_context else []
         return [*context, *self.task_result.args]
 
     def _succeed(self, value: Any) -> None:
@@ -252,23 +254,23 @@ class Run:
             value = compat.normalize_json(value)
         except Exception as error:  # the code of whatever the task returned may raise anything
             logger.warning("task %s: its result is not JSON and is left out: %s", self.task_id, error)
-            self._finish(TaskResultStatus.SUCCESSFUL)
+            self._finish(compat.TaskResultStatus.SUCCESSFUL)
         else:
-            self._finish(TaskResultStatus.SUCCESSFUL, _return_value=value)
+            self._finish(compat.TaskResultStatus.SUCCESSFUL, _return_value=value)
         self.reporter.succeed(value)
 
     def _fail(self, error: BaseException) -> None:
         kind = type(error)
         self.task_result.errors.append(
-            TaskError(
+            compat.TaskError(
                 exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
                 traceback=_format_traceback(error),
             )
         )
-        self._finish(TaskResultStatus.FAILED)
+        self._finish(compat.TaskResultStatus.FAILED)
         self.reporter.fail(error)
 
-    def _finish(self, status: TaskResultStatus, **values: Any) -> None:
+    def _finish(self, status: Any, **values: Any) -> None:
         self._set(status=status, finished_at=timezone.now(), **values)
         self._executor.keep(self.task_result)
 
@@ -282,7 +284,7 @@ class Run:
             self._executor.loop.run(self._announce_end())
 
     async def _announce_end(self) -> None:
-        await _signals.task_finished.asend(self._backend, task_result=self.task_result)
+        await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)
 
 
 def _format_traceback(error: BaseException) -> str:

@@ -3,12 +3,12 @@
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
-from .exceptions import TaskAlreadyEnded, TaskNotFound
-from .reporting import find_reporter, get_flusher
-from .runners import find_runner
-from .snapshot import Snapshot
-from .store import get_store
-from .streaming import observe
+from ..exceptions import TaskAlreadyEnded, TaskNotFound
+from ..reporting import find_reporter, get_flusher
+from ..snapshot import Snapshot
+from ..store import get_store
+from ..streaming import observe
+from .frameworks import find_runner
 
 
 def get_snapshot(task_id: str) -> Snapshot:

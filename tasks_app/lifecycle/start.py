@@ -11,11 +11,11 @@ from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from .conf import get_settings
-from .exceptions import InvalidArguments, UnknownTask, describe
-from .queueing import starting
-from .reporting import identify_owner
-from .runners import get_runner
+from ..conf import get_settings
+from ..exceptions import InvalidArguments, UnknownTask, describe
+from ..reporting import identify_owner
+from .enqueue import starting
+from .frameworks import get_runner
 
 
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from . import attempts, compat, database
-from .exceptions import TaskCancelled
-from .queueing import queue
-from .reporting import Reporter, find_reporter, get_bound, get_flusher
-from .runners import get_runner
-from .snapshot import Snapshot
+from ..exceptions import TaskCancelled
+from ..reporting import Reporter, find_reporter, get_bound, get_flusher
+from ..snapshot import Snapshot
+from . import attempts, compat, django_tasks_db
+from .enqueue import queue
+from .frameworks import get_runner
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult
@@ -30,7 +30,7 @@ def connect() -> None:
         signals.task_enqueued.connect(on_enqueued, dispatch_uid="tasks_app")
         signals.task_started.connect(on_started, dispatch_uid="tasks_app")
         signals.task_finished.connect(on_finished, dispatch_uid="tasks_app")
-    if (model := database.get_model()) is not None:
+    if (model := django_tasks_db.get_model()) is not None:
         post_save.connect(on_row_saved, sender=model, dispatch_uid="tasks_app")
 
 
@@ -59,8 +59,8 @@ def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
             task_result.task.module_path,
             runner=get_runner(task_result.task).name,
             delay=_get_delay(task_result),
-            database=database.find_transaction(task_result),
-            keep=partial(database.label, task_result),
+            database=django_tasks_db.find_transaction(task_result),
+            keep=partial(django_tasks_db.label, task_result),
         )
 
 
@@ -70,7 +70,7 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     task_id, bound = task_result.id, get_bound()
     if bound is not None and bound.task_id == task_id and not bound.has_ended:
         return  # our own backend has begun it already, or the signal came twice
-    name, owner = database.read_label(task_result)
+    name, owner = django_tasks_db.read_label(task_result)
     anew = Snapshot.queued(task_id, name or task_result.task.module_path, now=get_flusher().clock.now(), owner=owner)
     attempts.enter(attempts.begin(anew, find_reporter(task_id)))
 

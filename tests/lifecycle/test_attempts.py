@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from django.core.cache import caches
 
-from tasks_app import attempts
-from tasks_app.attempts import adopt, begin
+from tasks_app.lifecycle import attempts
+from tasks_app.lifecycle.attempts import adopt, begin
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.log_page import PAGE_LINES
 from tasks_app.snapshot.snapshot import Snapshot

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 from django.db import DatabaseError, transaction
 
-from . import compat, database
+from ..snapshot import Snapshot
+from ..store import get_store
+from . import compat, django_tasks_db
 from .attempts import adopt
-from .snapshot import Snapshot
-from .store import get_store
 
 logger = logging.getLogger("tasks_app")
 
@@ -103,15 +103,15 @@ class DatabaseTasks(DjangoTasks):
     is_threaded = True
 
     def takes(self, task: object) -> bool:
-        return super().takes(task) and database.keeps(task)
+        return super().takes(task) and django_tasks_db.keeps(task)
 
     def hold_back(self) -> AbstractContextManager[Any]:
-        return transaction.atomic(using=database.get_alias())
+        return transaction.atomic(using=django_tasks_db.get_alias())
 
     def withdraw(self, task_id: str) -> None:
         try:
-            if (snapshot := get_store().get(task_id)) is not None and database.withdraw(task_id):
-                transaction.on_commit(partial(_end_withdrawn, snapshot), using=database.get_alias())
+            if (snapshot := get_store().get(task_id)) is not None and django_tasks_db.withdraw(task_id):
+                transaction.on_commit(partial(_end_withdrawn, snapshot), using=django_tasks_db.get_alias())
         except DatabaseError:
             logger.exception("task %s: it could not be taken back; it is asked to stop when it begins", task_id)
 
@@ -142,7 +142,7 @@ def find_runner(name: str | None) -> Runner | None:
 def _end_withdrawn(snapshot: Snapshot) -> None:
     adopt(snapshot).end_cancelled()
     try:
-        database.announce_end(snapshot.task_id)
+        django_tasks_db.announce_end(snapshot.task_id)
     except Exception:  # importing the task runs its module: anything may come out
         logger.exception("task %s: its end could not be announced", snapshot.task_id)
 

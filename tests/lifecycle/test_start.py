@@ -15,8 +15,8 @@ from tasks_app import (
     get_snapshot,
     start,
 )
-from tasks_app.compat import task_classes
-from tasks_app.registry import astart_named, check_arguments, resolve
+from tasks_app.lifecycle.compat import task_classes
+from tasks_app.lifecycle.start import astart_named, check_arguments, resolve
 from tasks_app.reporting.process import get_flusher
 from tests.support import jobs
 from tests.support.caches import CONTROLLED_CACHES, controls

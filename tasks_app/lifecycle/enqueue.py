@@ -9,10 +9,10 @@ from functools import partial
 
 from django.db import transaction
 
-from .exceptions import StoreUnavailable
-from .reporting import get_flusher
-from .snapshot import Snapshot
-from .store import get_store
+from ..exceptions import StoreUnavailable
+from ..reporting import get_flusher
+from ..snapshot import Snapshot
+from ..store import get_store
 
 logger = logging.getLogger("tasks_app")
 
