@@ -16,13 +16,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.vary import vary_on_cookie
 
-from .endpoints import endpoint, json_response, not_found, refusal
+from .http import Problem, endpoint, json_response, not_found, refusal, store_access
+from .monitor_params import parse_page, parse_selection
 from .overview import PAGE_SIZE, Page, summarize
 from .owners import afind_owner_names
 from .permissions import ask, is_staff, select
-from .problems import Problem, store_access
 from .recent import Recent, get_recent_reader
-from .requests import parse_page, parse_selection
 from .snapshot import Snapshot
 from .streaming import aobserve
 

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from . import monitor, views
+from . import monitor
+from .http import views
 
 app_name = "tasks_app"
 

@@ -22,11 +22,6 @@ LAYERS = {
     "lifespan": 4,
     "asgi": 4,
     "permissions": 4,
-    "problems": 4,
-    "requests": 5,
-    "idempotency": 5,
-    "endpoints": 5,
-    "views": 5,
     "monitor": 5,
     "admin": 5,
     "urls": 5,
@@ -44,6 +39,8 @@ LAYERS = {
     "streaming": 3,
     "cycle": 4,
     "lifecycle": 4,
+    "http": 5,
+    "monitor_params": 5,
 }
 
 #: What must not know of Django.
@@ -179,7 +176,7 @@ def test_public_names_are_sorted_and_exist():
         ("from . import store", {"tasks_app.store"}),
         ("from .store import get_store", {"tasks_app.store.get_store"}),
         ("from tasks_app import start", {"tasks_app.start"}),
-        ("import tasks_app.views", {"tasks_app.views"}),
+        ("import tasks_app.views", {"tasks_app.http.views"}),
         ("def f():\n    from .views import x", {"tasks_app.views.x"}),
     ],
 )

@@ -7,7 +7,7 @@ from .enqueue import find_queued, queue
 from .executor import Executor
 from .frameworks import Flaw, get_runner, register
 from .receivers import connect
-from .start import astart_named, resolve
+from .start import astart, astart_named, resolve, start
 
 __all__ = [
     "Executor",
@@ -15,6 +15,7 @@ __all__ = [
     "acancel",
     "adopt",
     "aget_snapshot",
+    "astart",
     "astart_named",
     "attempts",
     "cancel",
@@ -27,4 +28,5 @@ __all__ = [
     "queue",
     "register",
     "resolve",
+    "start",
 ]

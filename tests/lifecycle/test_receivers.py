@@ -17,7 +17,7 @@ from tasks_app import (
     start,
     task_run,
 )
-from tasks_app.lifecycle import compat, django_tasks_db, receivers
+from tasks_app.lifecycle import compat, django_tasks_db, enqueue, receivers
 from tasks_app.lifecycle.frameworks import DatabaseTasks
 from tasks_app.reporting.context import get_bound
 from tasks_app.reporting.process import find_reporter, get_flusher

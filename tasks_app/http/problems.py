@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 
-from .exceptions import TaskAlreadyEnded, TaskNotFound
+from ..exceptions import TaskAlreadyEnded, TaskNotFound
 
 logger = logging.getLogger("tasks_app")
 

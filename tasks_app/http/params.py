@@ -9,22 +9,16 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from .conf import get_settings
-from .exceptions import describe
-from .overview import CONDITIONS, Selection
-from .permissions import get_user_key
+from ..conf import get_settings
+from ..exceptions import describe
+from ..permissions import get_user_key
+from ..utils.json import MAX_DEPTH, is_too_deep
 from .problems import Problem, bad_request
-from .utils.json import MAX_DEPTH, is_too_deep
 
 MAX_KEY_LENGTH = 255
 
 #: How many tasks a list has, unless the request says otherwise, and at the most.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
-
-#: No list has so many pages; who asks for one beyond the end gets the last one.
-MAX_PAGE = 999_999_999
-
-MAX_SEARCH_LENGTH = 200
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -95,30 +89,15 @@ def parse_task_ids(request: HttpRequest) -> list[str]:
 
 def parse_limit(request: HttpRequest) -> int:
     """Return how many tasks a list may have."""
-    return _parse_whole(request, "limit", DEFAULT_LIMIT, MAX_LIMIT)
+    return parse_whole(request, "limit", DEFAULT_LIMIT, MAX_LIMIT)
 
 
-def parse_page(request: HttpRequest) -> int:
-    """Return which page of a list is asked for."""
-    return _parse_whole(request, "page", 1, MAX_PAGE)
-
-
-def _parse_whole(request: HttpRequest, name: str, default: int, maximum: int) -> int:
+def parse_whole(request: HttpRequest, name: str, default: int, maximum: int) -> int:
+    """Return a whole number of the query, from 1 to `maximum`."""
     text = request.GET.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum):
         raise bad_request(f"{name!r} is {describe(text)}; it must be a whole number from 1 to {maximum!r}.")
     return int(text)
-
-
-def parse_selection(request: HttpRequest) -> Selection:
-    """Return which of the recent tasks the monitor shall show."""
-    states, text = request.GET.getlist("state"), request.GET.get("q", "").strip()
-    for state in states:
-        if state not in CONDITIONS:
-            raise bad_request(f"'state' is {describe(state)}; allowed: {', '.join(map(repr, CONDITIONS))}.")
-    if len(text) > MAX_SEARCH_LENGTH:
-        raise bad_request(f"'q' is {describe(text)}; it may have at most {MAX_SEARCH_LENGTH!r} characters.")
-    return Selection(conditions=frozenset(states), task=request.GET.get("task", ""), text=text)
 
 
 def parse_heartbeat(request: HttpRequest) -> bool:

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from .exceptions import describe
-from .permissions import get_user_key, load_user
+from ..exceptions import describe
+from ..permissions import get_user_key, load_user
+from ..utils.json import encode_json
 from .problems import Endpoint, Problem, Responder, answers_problems, respond_with_json
-from .utils.json import encode_json
 
 
 def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[[Endpoint], Callable[..., Any]]:

@@ -9,9 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 
-from .conf import get_settings
-from .endpoints import endpoint, json_response, not_found, refusal
-from .exceptions import (
+from ..conf import get_settings
+from ..exceptions import (
     BrokerUnavailable,
     InvalidArguments,
     StoreUnavailable,
@@ -20,23 +19,11 @@ from .exceptions import (
     TaskQueueFull,
     describe,
 )
-from .idempotency import answer_once
-from .lifecycle import acancel, astart_named
-from .permissions import ask, get_user_key, has_token, make_token, select
-from .problems import Problem, bad_request, store_access, unavailable
-from .requests import (
-    MAX_LIMIT,
-    check_csrf,
-    parse_heartbeat,
-    parse_limit,
-    parse_logs,
-    parse_start,
-    parse_task_ids,
-    read_body,
-)
-from .snapshot import Snapshot, State
-from .store import get_store
-from .streaming import (
+from ..lifecycle import acancel, astart_named
+from ..permissions import ask, get_user_key, has_token, make_token, select
+from ..snapshot import Snapshot, State
+from ..store import get_store
+from ..streaming import (
     CONTENT_TYPE,
     END_ID,
     STREAM_HEADERS,
@@ -48,6 +35,19 @@ from .streaming import (
     aobserve_many,
     get_hub,
 )
+from .endpoint import endpoint, json_response, not_found, refusal
+from .idempotency import answer_once
+from .params import (
+    MAX_LIMIT,
+    check_csrf,
+    parse_heartbeat,
+    parse_limit,
+    parse_logs,
+    parse_start,
+    parse_task_ids,
+    read_body,
+)
+from .problems import Problem, bad_request, store_access, unavailable
 
 
 @endpoint("POST")

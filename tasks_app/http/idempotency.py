@@ -10,11 +10,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from .permissions import get_user_key
+from ..permissions import get_user_key
+from ..store import get_store
+from ..utils.json import encode_json
+from .params import parse_idempotency_key
 from .problems import Problem, store_access
-from .requests import parse_idempotency_key
-from .store import get_store
-from .utils.json import encode_json
 
 logger = logging.getLogger("tasks_app")
 

@@ -1,0 +1,18 @@
+"""The endpoints: from a request to a response or a problem."""
+
+from . import views
+from .endpoint import endpoint, json_response, not_found, refusal
+from .params import parse_whole
+from .problems import Problem, bad_request, store_access
+
+__all__ = [
+    "Problem",
+    "bad_request",
+    "endpoint",
+    "json_response",
+    "not_found",
+    "parse_whole",
+    "refusal",
+    "store_access",
+    "views",
+]
