@@ -1,15 +1,21 @@
 """What tests share: a deadline on every wait, and the proof that each test has cleaned up."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.cache import caches
+from django.core.management import call_command
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from playwright.sync_api import Browser
 
 from tasks_app.recent import get_recent_reader
 from tasks_app.reporting.backlog import Arrivals, Ends
 from tasks_app.reporting.process import get_flusher
 from tasks_app.reporting.reporter import Reporter
+from tasks_app.store.store import Store, get_store
 from tests.support import jobs
 from tests.support.browser import open_browser
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
@@ -48,6 +54,42 @@ def cache(settings) -> Iterator[Controls]:
     controls.reset()
     yield controls
     controls.reset()
+
+
+STORE_THREADS = 4
+
+
+@pytest.fixture
+def _executor(monkeypatch) -> Iterator[None]:
+    """Threads for async reads that end with the test, and with them their database connections."""
+    with ThreadPoolExecutor(STORE_THREADS) as executor:
+        monkeypatch.setattr("tasks_app.store.store._get_executor", lambda: executor)
+        yield
+        all_of_them = threading.Barrier(STORE_THREADS)
+        for _ in range(STORE_THREADS):
+            executor.submit(_close_connections, all_of_them)
+
+
+def _close_connections(all_of_them: threading.Barrier) -> None:
+    all_of_them.wait(10)
+    for connection in connections.all(initialized_only=True):
+        BaseDatabaseWrapper.close(connection)  # Django itself never closes an in-memory database
+
+
+@pytest.fixture(params=["locmem", "file", pytest.param("database", marks=pytest.mark.django_db(transaction=True))])
+def store(request, settings, tmp_path, _executor) -> Iterator[Store]:
+    """A store over each kind of cache."""
+    backends = {
+        "locmem": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "store"},
+        "file": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)},
+        "database": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "test_store_cache"},
+    }
+    settings.CACHES = {"default": backends[request.param]}
+    if request.param == "database":
+        call_command("createcachetable", verbosity=0)
+    caches["default"].clear()
+    yield get_store()
+    caches["default"].clear()
 
 
 @pytest.fixture

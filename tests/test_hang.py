@@ -52,7 +52,7 @@ print("ended", flush=True)
 def gate() -> Iterator[Gate]:
     """Shut, it has the cache hang."""
     with override_settings(CACHES=HANGING_CACHES):
-        get_store()._cache.clear()
+        get_store().cache.clear()
         yield caches.gate
         caches.gate.open()
         settle()

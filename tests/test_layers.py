@@ -176,7 +176,7 @@ def test_public_names_are_sorted_and_exist():
         ("from . import store", {"tasks_app.store"}),
         ("from .store import get_store", {"tasks_app.store.get_store"}),
         ("from tasks_app import start", {"tasks_app.start"}),
-        ("import tasks_app.views", {"tasks_app.http.views"}),
+        ("import tasks_app.views", {"tasks_app.views"}),
         ("def f():\n    from .views import x", {"tasks_app.views.x"}),
     ],
 )

@@ -21,7 +21,7 @@ from tests.support.viewers import NOW, make_running, put, put_silently, save_tex
 @pytest.fixture
 def cache() -> Iterator[Controls]:
     with controlled_cache() as controls:
-        get_store()._cache.clear()
+        get_store().cache.clear()
         yield controls
 
 
@@ -148,7 +148,7 @@ async def test_task_that_changed_is_decoded_anew(reader, time):
 async def test_task_that_is_gone_is_left_out(reader, time):
     list_tasks(make_ended(1), make_ended(2))
     await reader.aread()
-    get_store()._cache.delete("tasks_app:task:t1")
+    get_store().cache.delete("tasks_app:task:t1")
     time.move(1)
     assert await read_ids(reader) == ["t2"]
 

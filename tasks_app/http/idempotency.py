@@ -10,13 +10,18 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from ..exceptions import StoreUnavailable
 from ..permissions import get_user_key
-from ..store import get_store
+from ..store import get_store, make_claim_key
 from ..utils.json import encode_json
 from .params import parse_idempotency_key
 from .problems import Problem, store_access
 
 logger = logging.getLogger("tasks_app")
+
+#: Seconds for which a repeat with the same key answers the same task, and for which an unfinished start blocks it.
+IDEMPOTENCY_TTL = 24 * 3600
+CLAIM_TTL = 60
 
 Answer = dict[str, Any]
 
@@ -35,7 +40,7 @@ async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Awa
     claim = encode_json([get_user_key(request), key])
     record = {"body": hashlib.sha256(body).hexdigest()}
     with store_access():
-        held = await get_store().aclaim(claim, encode_json(record))
+        held = await get_store().arun(claim_key, claim, encode_json(record))
     if held is not None:
         return _recall(json.loads(held), record)
     # A client that leaves now must not leave a task behind of which its key knows nothing.
@@ -45,15 +50,44 @@ async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Awa
     return await asyncio.shield(work)
 
 
+def claim_key(name: str, text: str) -> str | None:
+    """Reserve an idempotency key by storing `text`.
+
+    Returns:
+        None, or the text of the request that holds the key.
+
+    Raises:
+        StoreUnavailable: the cache refused to store it, without raising.
+    """
+    cache, key = get_store().cache, make_claim_key(name)
+    for _ in range(2):  # its holder may have released it in between
+        if cache.add(key, text, CLAIM_TTL):
+            return None
+        held: str | None = cache.get(key)
+        if held is not None:
+            return held
+    raise StoreUnavailable("the cache did not store the claim of an idempotency key")
+
+
+def fulfil_key(name: str, text: str) -> None:
+    """Replace the text under a claimed idempotency key by the lasting one."""
+    get_store().cache.set(make_claim_key(name), text, IDEMPOTENCY_TTL)
+
+
+def release_key(name: str) -> None:
+    """Give an idempotency key back."""
+    get_store().cache.delete(make_claim_key(name))
+
+
 async def _start_and_record(start: Callable[[], Awaitable[Answer]], claim: str, record: dict[str, Any]) -> Answer:
     try:
         answer = await start()
     except Exception:
         with store_access():
-            await get_store().arelease(claim)
+            await get_store().arun(release_key, claim)
         raise
     try:
-        await get_store().afulfil(claim, encode_json(record | {"answer": answer}))
+        await get_store().arun(fulfil_key, claim, encode_json(record | {"answer": answer}))
     except Exception:
         # The task is on its way: to say otherwise would start it a second time.
         logger.exception("task %s: its Idempotency-Key could not be recorded", answer["task_id"])

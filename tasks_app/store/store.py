@@ -26,7 +26,6 @@ from .keys import (
     is_task_id,
     make_attempt_key,
     make_cancel_key,
-    make_claim_key,
     make_page_key,
     make_recent_key,
     make_task_key,
@@ -38,10 +37,6 @@ T = TypeVar("T")
 #: How many tasks can be listed, the latest ones.
 RECENT_TASKS = 1000
 
-#: How long a repeat with the same Idempotency-Key answers the same task, and how long an unfinished start blocks it.
-IDEMPOTENCY_TTL = 24 * 3600
-CLAIM_TTL = 60
-
 
 class Saved(NamedTuple):
     """What became of snapshots that were to be stored, by the ids of their tasks."""
@@ -51,7 +46,7 @@ class Saved(NamedTuple):
 
 
 class Store:
-    """Snapshots, logs, cancel requests and idempotency keys over one cache; methods `ax` are the async twins of `x`.
+    """Snapshots, logs and cancel requests in one cache; methods `ax` are the async twins of `x`.
 
     Whatever the cache raises passes through: only the caller knows whether to retry, to log or to answer 503.
     """
@@ -62,7 +57,8 @@ class Store:
         # In a database, what a transaction has stored is seen only by the thread that it belongs to.
         self._is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
         self._latency = Latency()
-        self._cache = cast(BaseCache, Timed(cache, self._latency)) if self._is_timed else cache
+        #: The cache, for what else is kept in it; each call is timed.
+        self.cache = cast(BaseCache, Timed(cache, self._latency)) if self._is_timed else cache
 
     def add(self, snapshot: Snapshot, *, delay: float = 0) -> bool:
         """Store the first snapshot of a task that begins in `delay` seconds at the earliest.
@@ -70,12 +66,12 @@ class Store:
         False if the id is taken, which changes nothing.
         """
         ttl = _time_to_live(snapshot) + _seconds(delay)
-        return bool(self._cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), ttl))
+        return bool(self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), ttl))
 
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
         """Return what is stored of a task that begins; was it asked to stop?"""
         task, cancel = make_task_key(task_id), make_cancel_key(task_id)
-        found = self._cache.get_many([task, cancel])
+        found = self.cache.get_many([task, cancel])
         return (Snapshot.from_json(found[task]) if task in found else None), cancel in found
 
     def save(self, snapshots: Iterable[Snapshot], pages: Mapping[str, Mapping[int, str]] | None = None) -> Saved:
@@ -97,18 +93,18 @@ class Store:
             ids[key] = snapshot.task_id
             versions[snapshot.task_id] = version = Version.of(snapshot)
             by_ttl.setdefault(_time_to_live(snapshot), {})[key] = version.text
-        refused = {ids[key] for ttl, texts in by_ttl.items() for key in self._cache.set_many(texts, ttl)}
+        refused = {ids[key] for ttl, texts in by_ttl.items() for key in self.cache.set_many(texts, ttl)}
         return Saved({task_id: version for task_id, version in versions.items() if task_id not in refused}, refused)
 
     def read(self, task_ids: Iterable[str]) -> dict[str, str]:
         """Return the stored text of each task that has one, in one round trip where the cache can do that."""
         keys = {make_task_key(task_id): task_id for task_id in task_ids if is_task_id(task_id)}
-        return {keys[key]: text for key, text in self._cache.get_many(keys).items()} if keys else {}
+        return {keys[key]: text for key, text in self.cache.get_many(keys).items()} if keys else {}
 
     def read_pages(self, slots: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         """Return what is stored of the logs of tasks, each page by the task and the slot."""
         keys = {make_page_key(task_id, slot): (task_id, slot) for task_id, slot in slots}
-        return {keys[key]: text for key, text in self._cache.get_many(keys).items()} if keys else {}
+        return {keys[key]: text for key, text in self.cache.get_many(keys).items()} if keys else {}
 
     def get(self, task_id: str) -> Snapshot | None:
         """Return the snapshot of a task, or None."""
@@ -130,34 +126,34 @@ class Store:
             make_recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
             for place, snapshot in zip(places, snapshots, strict=True)
         }
-        if refused := self._cache.set_many(entries, _seconds(get_settings().ACTIVE_TTL)):
+        if refused := self.cache.set_many(entries, _seconds(get_settings().ACTIVE_TTL)):
             raise StoreUnavailable(f"the cache did not take {sorted(refused)!r}")
 
     def _count_recent(self, number: int) -> int:
         try:
-            return int(self._cache.incr(RECENT_COUNT_KEY, number))
+            return int(self.cache.incr(RECENT_COUNT_KEY, number))
         except ValueError:  # there is no such key yet
-            self._cache.add(RECENT_COUNT_KEY, 0, None)
-            return int(self._cache.incr(RECENT_COUNT_KEY, number))
+            self.cache.add(RECENT_COUNT_KEY, 0, None)
+            return int(self.cache.incr(RECENT_COUNT_KEY, number))
 
     def find_recent(self) -> list[str]:
         """Return the ids of the tasks that are on that list, the newest first."""
-        entries = self._cache.get_many(map(make_recent_key, range(RECENT_TASKS)))
+        entries = self.cache.get_many(map(make_recent_key, range(RECENT_TASKS)))
         return list(dict.fromkeys(task_id for _, task_id in sorted(entries.values(), reverse=True)))
 
     def request_cancel(self, task_id: str) -> None:
         """Leave word that the task shall stop; its worker looks for it."""
-        self._cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
+        self.cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
 
     def claim_attempt(self, task_id: str, attempt: int) -> None:
         """Leave word for whoever still runs an earlier attempt of a task: it goes on elsewhere."""
-        self._cache.set(make_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))
+        self.cache.set(make_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))
 
     def find_words(self, task_ids: Iterable[str]) -> tuple[set[str], dict[str, int]]:
         """Return the words left for the workers of these tasks: which to cancel; the latest attempt of some."""
         cancels = {make_cancel_key(task_id): task_id for task_id in task_ids}
         attempts = {make_attempt_key(task_id): task_id for task_id in cancels.values()}
-        found = self._cache.get_many([*cancels, *attempts]) if cancels else {}
+        found = self.cache.get_many([*cancels, *attempts]) if cancels else {}
         return (
             {cancels[key] for key in found.keys() & cancels.keys()},
             {attempts[key]: found[key] for key in found.keys() & attempts.keys()},
@@ -166,30 +162,7 @@ class Store:
     def find_cancelled(self, task_ids: Iterable[str]) -> set[str]:
         """Return those of the tasks that someone asked to cancel."""
         keys = {make_cancel_key(task_id): task_id for task_id in task_ids}
-        return {keys[key] for key in self._cache.get_many(keys)} if keys else set()
-
-    def claim(self, name: str, text: str) -> str | None:
-        """Reserve an idempotency key by storing `text`; return None, or the text of whoever holds the key.
-
-        Raises:
-            StoreUnavailable: the cache refused to store it, without raising.
-        """
-        key = make_claim_key(name)
-        for _ in range(2):  # whoever held it may have given it back in between
-            if self._cache.add(key, text, CLAIM_TTL):
-                return None
-            held: str | None = self._cache.get(key)
-            if held is not None:
-                return held
-        raise StoreUnavailable("the cache did not store the claim of an idempotency key")
-
-    def fulfil(self, name: str, text: str) -> None:
-        """Replace the text under a claimed idempotency key by the lasting one."""
-        self._cache.set(make_claim_key(name), text, IDEMPOTENCY_TTL)
-
-    def release(self, name: str) -> None:
-        """Give an idempotency key back."""
-        self._cache.delete(make_claim_key(name))
+        return {keys[key] for key in self.cache.get_many(keys)} if keys else set()
 
     def close_old_connections(self) -> None:
         """Let go of what this store has opened in the calling thread, if that must not outlive CONN_MAX_AGE there."""
@@ -224,15 +197,6 @@ class Store:
 
     async def aread_pages(self, slots: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         return await self.arun(self.read_pages, slots)
-
-    async def aclaim(self, name: str, text: str) -> str | None:
-        return await self.arun(self.claim, name, text)
-
-    async def afulfil(self, name: str, text: str) -> None:
-        await self.arun(self.fulfil, name, text)
-
-    async def arelease(self, name: str) -> None:
-        await self.arun(self.release, name)
 
     async def arun(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function that uses this store, without blocking the event loop."""

@@ -124,7 +124,7 @@ async def test_other_methods_are_refused(staff):
 
 async def test_task_that_is_no_longer_known_is_left_out(staff):
     put_many(1, 2)
-    get_store()._cache.delete("tasks_app:task:t1")
+    get_store().cache.delete("tasks_app:task:t1")
     assert await list_ids(staff) == ["t2"]
 
 

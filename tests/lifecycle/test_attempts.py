@@ -58,7 +58,7 @@ def test_attempt_that_began_in_an_outage_which_emptied_the_cache_is_later_than_a
         get_store().save([seen])
         controls.break_down("get_many")
         reporter = begin(make_anew())
-        get_store()._cache.clear()
+        get_store().cache.clear()
         controls.repair()
         assert end(reporter).seq > seen.seq
 
@@ -87,7 +87,7 @@ def test_owner_outlives_an_outage_of_the_cache_in_the_moment_of_the_beginning(ca
 
 def read_raw() -> str:
     """Return the stored text, although reads of many fail."""
-    return get_store()._cache.get("tasks_app:task:t1")
+    return get_store().cache.get("tasks_app:task:t1")
 
 
 def test_attempt_that_follows_one_whose_beginning_was_in_an_outage_keeps_the_owner():
@@ -130,7 +130,7 @@ def test_log_of_an_attempt_that_began_in_an_outage_leaves_that_of_the_last_alone
         second.progress.log("of the second")
         controls.repair()
         snapshot = end(second)
-        pages = get_store()._cache.get_many(["tasks_app:log:t1:0", "tasks_app:log:t1:1"])
+        pages = get_store().cache.get_many(["tasks_app:log:t1:0", "tasks_app:log:t1:1"])
     assert snapshot.logged == PAGE_LINES + 1
     assert ["first" in pages["tasks_app:log:t1:0"], "second" in pages["tasks_app:log:t1:1"]] == [True, True]
 

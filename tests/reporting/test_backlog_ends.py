@@ -14,7 +14,7 @@ def shared_cache(settings, tmp_path):
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
     }
-    return get_store()._cache
+    return get_store().cache
 
 
 def end(flusher, task_id="t1"):

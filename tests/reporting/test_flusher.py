@@ -261,7 +261,7 @@ def test_line_after_a_failure_of_the_cache_is_written_with_those_before(flusher)
 def test_page_that_the_cache_refused_is_written_again(flusher, monkeypatch):
     reporter = begin(flusher)
     reporter.progress.log("one")
-    monkeypatch.setattr(get_store()._cache, "set_many", lambda texts, ttl: [key for key in texts if ":log:" in key])
+    monkeypatch.setattr(get_store().cache, "set_many", lambda texts, ttl: [key for key in texts if ":log:" in key])
     assert not flusher.flush()
     monkeypatch.undo()
     assert flusher.flush()

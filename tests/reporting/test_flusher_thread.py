@@ -237,7 +237,7 @@ def test_thread_stays_until_the_last_end_was_looked_for(live_flusher, settings, 
     settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.05, "HEARTBEAT": 0.3}
     begin(live_flusher).succeed()
     assert live_flusher.drain(10)
-    get_store()._cache.clear()
+    get_store().cache.clear()
     wait_until(lambda: read(), "the end was stored again")
 
 

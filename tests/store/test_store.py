@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,58 +9,19 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.management import call_command
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.keys import is_task_id
-from tasks_app.store.store import RECENT_TASKS, Store, get_store
-from tests.support.caches import CONTROLLED_CACHES, CacheDown, ControlledCache, controls
+from tasks_app.store.store import RECENT_TASKS, get_store
+from tests.support.caches import CONTROLLED_CACHES, REFUSING_CACHES, CacheDown, ControlledCache, controls
 from tests.support.doubles import controlled_cache, recorded_cache
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 GOOD_IDS = ["a", "8c1f3f1e-3f0b-4a7e-9d6e-0f2b7c6d5e4f", "x" * 128, "a:b", "a.b~!", "..", "%2F"]
 BAD_IDS = ["", "a/b", "../etc/passwd", "a b", "a\n", "\x00", "\x7f", "é", "x" * 129, "x" * 5000, "a\u2028b", "\ud800"]
-
-
-THREADS = 4
-
-
-@pytest.fixture
-def _executor(monkeypatch) -> Iterator[None]:
-    """Threads for async reads that end with the test, and with them their database connections."""
-    with ThreadPoolExecutor(THREADS) as executor:
-        monkeypatch.setattr("tasks_app.store.store._get_executor", lambda: executor)
-        yield
-        all_of_them = threading.Barrier(THREADS)
-        for _ in range(THREADS):
-            executor.submit(_close_connections, all_of_them)
-
-
-def _close_connections(all_of_them: threading.Barrier) -> None:
-    all_of_them.wait(10)
-    for connection in connections.all(initialized_only=True):
-        BaseDatabaseWrapper.close(connection)  # Django itself never closes an in-memory database
-
-
-@pytest.fixture(params=["locmem", "file", pytest.param("database", marks=pytest.mark.django_db(transaction=True))])
-def store(request, settings, tmp_path, _executor) -> Iterator[Store]:
-    """A store over each kind of cache."""
-    backends = {
-        "locmem": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "store"},
-        "file": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)},
-        "database": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "test_store_cache"},
-    }
-    settings.CACHES = {"default": backends[request.param]}
-    if request.param == "database":
-        call_command("createcachetable", verbosity=0)
-    caches["default"].clear()
-    yield get_store()
-    caches["default"].clear()
 
 
 def make_snapshot(task_id: str = "t1", **changes: Any) -> Snapshot:
@@ -153,43 +112,15 @@ def test_cancel_is_no_snapshot_of_another_task(store, suffix):
     assert store.read(["t1", f"t1{suffix}", "cancel:t1"]) == {}
 
 
-def test_first_claim_holds_the_key(store):
-    assert store.claim("key", "first") is None
-    assert store.claim("key", "second") == "first"
-
-
-def test_fulfilled_claim_answers_its_lasting_text(store):
-    store.claim("key", "first")
-    store.fulfil("key", "lasting")
-    assert store.claim("key", "second") == "lasting"
-
-
-def test_released_claim_is_free_again(store):
-    store.claim("key", "first")
-    store.release("key")
-    assert store.claim("key", "second") is None
-
-
-@pytest.mark.parametrize("name", ["x" * 5000, "with space\n", "é\ud7ff", ""])
-def test_claim_may_have_any_name(store, name):
-    store.claim(name, "first")
-    assert store.claim(name, "second") == "first"
-
-
 async def test_async_twins_do_the_same(store):
     await store.arun(store.save, [make_snapshot()])
     assert await store.aread(["t1", "t2"]) == {"t1": make_snapshot().to_json()}
     await store.arun(store.request_cancel, "t1")
     assert await store.arun(store.find_cancelled, ["t1"]) == {"t1"}
-    assert await store.aclaim("key", "first") is None
-    await store.afulfil("key", "lasting")
-    assert await store.aclaim("key", "second") == "lasting"
-    await store.arelease("key")
-    assert await store.aclaim("key", "third") is None
 
 
 async def test_only_a_local_cache_is_called_in_the_event_loop(store):
-    is_local = isinstance(store._cache, LocMemCache)
+    is_local = isinstance(store.cache, LocMemCache)
     thread = await store.arun(threading.get_ident)
     assert (thread == threading.get_ident()) is is_local
 
@@ -375,13 +306,6 @@ def test_times_to_live_are_whole_seconds_and_never_shorter_than_asked():
         assert {type(timeout) for timeout in timeouts.values()} == {int}
 
 
-def test_claim_blocks_for_a_minute_and_holds_for_a_day():
-    with recorded_cache() as calls:
-        get_store().claim("key", "first")
-        get_store().fulfil("key", "lasting")
-        assert [timeout for _, _, timeout in calls] == [60, 86400]
-
-
 # --- failures ---
 
 
@@ -395,11 +319,8 @@ def test_claim_blocks_for_a_minute_and_holds_for_a_day():
         lambda store: store.read_pages([("t1", 0)]),
         lambda store: store.request_cancel("t1"),
         lambda store: store.find_cancelled(["t1"]),
-        lambda store: store.claim("key", "text"),
-        lambda store: store.fulfil("key", "text"),
-        lambda store: store.release("key"),
     ],
-    ids=["add", "save", "read", "get", "read_pages", "request_cancel", "find_cancelled", "claim", "fulfil", "release"],
+    ids=["add", "save", "read", "get", "read_pages", "request_cancel", "find_cancelled"],
 )
 def test_what_the_cache_raises_passes_through(use):
     with controlled_cache() as controls:
@@ -408,38 +329,19 @@ def test_what_the_cache_raises_passes_through(use):
             use(get_store())
 
 
-class RefusingCache(LocMemCache):
-    """What memcached does when a value is too big, or it is gone: it says so, and raises nothing."""
-
-    def set_many(self, data: Any, timeout: Any = None, version: Any = None) -> Any:
-        return list(data)
-
-    def add(self, *args: Any, **kwargs: Any) -> bool:
-        return False
-
-
-REFUSING = {"default": {"BACKEND": "tests.store.test_store.RefusingCache", "LOCATION": "refusing"}}
-
-
-@override_settings(CACHES=REFUSING)
+@override_settings(CACHES=REFUSING_CACHES)
 def test_cache_that_refuses_without_raising_names_the_tasks():
     assert get_store().save([make_snapshot()]).refused == {"t1"}
 
 
-@override_settings(CACHES=REFUSING)
+@override_settings(CACHES=REFUSING_CACHES)
 def test_cache_that_refuses_a_page_names_its_task():
     assert get_store().save([], {"t1": {0: "page"}}).refused == {"t1"}
 
 
-@override_settings(CACHES=REFUSING)
-def test_claim_that_can_not_be_stored_nor_read_is_an_error():
-    with pytest.raises(StoreUnavailable):
-        get_store().claim("key", "text")
-
-
 def test_stored_text_that_is_no_snapshot_is_a_value_error():
     with recorded_cache():
-        get_store()._cache.set("tasks_app:task:t1", "garbage")
+        get_store().cache.set("tasks_app:task:t1", "garbage")
         with pytest.raises(ValueError, match="not a stored snapshot"):
             get_store().get("t1")
 
@@ -452,7 +354,7 @@ def test_store_is_made_once():
 
 
 def test_store_has_a_connection_of_its_own():
-    assert get_store()._cache is not caches["default"]
+    assert get_store().cache is not caches["default"]
 
 
 def test_store_follows_the_settings(settings):

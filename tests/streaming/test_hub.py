@@ -11,6 +11,7 @@ import pytest
 from django.core.cache import caches
 
 from tasks_app import wakeups
+from tasks_app.http.idempotency import claim_key
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import get_store
@@ -492,7 +493,7 @@ async def test_task_that_is_garbage_from_the_start_is_as_good_as_unknown(cache):
 async def test_no_id_leads_to_anything_but_a_snapshot(cache, caplog, task_id):
     put(make_running())
     get_store().request_cancel("t1")
-    get_store().claim("someone:key", '{"body": "x"}')
+    claim_key("someone:key", '{"body": "x"}')
     claim = hashlib.sha256(b"someone:key").hexdigest()
     assert (await watch(task_id.format(claim=claim))).view is None
     assert caplog.text == ""
@@ -626,7 +627,7 @@ async def test_queued_task_that_beat_once_is_lost_when_silent(clock):
 async def test_task_whose_entry_vanished_ends_as_lost(clock):
     put(make_running())
     watching = await watch("t1")
-    get_store()._cache.clear()
+    get_store().cache.clear()
     await clock.pass_by(watching.hub, 65)
     assert watching.view.snapshot.state is State.LOST
 

@@ -538,7 +538,7 @@ async def test_page_that_is_garbage_is_logged_and_left_out(job, flusher, caplog)
     log_numbers(job, 60)
     job.succeed()
     flusher.flush()
-    get_store()._cache.set("tasks_app:log:t1:0", "garbage")
+    get_store().cache.set("tasks_app:log:t1:0", "garbage")
     events = await read_events(await open_one())
     assert find_lines(events) == [str(number) for number in range(50, 60)]
     assert events[-1].type == "end"
@@ -550,7 +550,7 @@ async def test_stream_of_a_task_whose_pages_are_gone_ends_all_the_same(job, flus
     job.succeed()
     flusher.flush()
     for slot in (0, 1):
-        get_store()._cache.delete(f"tasks_app:log:t1:{slot}")
+        get_store().cache.delete(f"tasks_app:log:t1:{slot}")
     events = await read_events(await open_one())
     assert [(event.type, event.id) for event in events] == [("message", "3.60"), ("end", "3.60")]
 

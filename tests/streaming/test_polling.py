@@ -140,14 +140,14 @@ def test_queued_task_that_nobody_beats_for_is_never_stalled(clock):
 def test_task_that_vanished_is_not_known(clock):
     put(make_running())
     look_every(clock, 5, times=2)
-    get_store()._cache.clear()
+    get_store().cache.clear()
     assert observe("t1") is None
 
 
 def test_task_that_comes_back_is_judged_anew(clock):
     put(make_running())
     look_every(clock, 5, times=10)
-    get_store()._cache.clear()
+    get_store().cache.clear()
     observe("t1")
     put(make_running())
     assert observe("t1").stalled is False

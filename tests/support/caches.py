@@ -132,3 +132,17 @@ class HangingCache(BaseCache):
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         gate.pass_through(name)
         return getattr(self._cache, name)(*args, **kwargs)
+
+
+class RefusingCache(LocMemCache):
+    """What memcached does when a value is too big, or it is gone: it says so, and raises nothing."""
+
+    def set_many(self, data: Any, timeout: Any = None, version: Any = None) -> Any:
+        return list(data)
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        return False
+
+
+#: What a test sets as CACHES to use `RefusingCache`.
+REFUSING_CACHES = {"default": {"BACKEND": "tests.support.caches.RefusingCache", "LOCATION": "refusing"}}

@@ -62,7 +62,7 @@ def put_tasks(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def clear_tasks(request: HttpRequest) -> HttpResponse:
     """Forget every task."""
-    get_store()._cache.clear()
+    get_store().cache.clear()
     get_recent_reader.cache_clear()
     return HttpResponse()
 
