@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from . import monitor
 from .http import views
+from .monitor import views as monitor
 
 app_name = "tasks_app"
 

@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from playwright.sync_api import Browser
 
-from tasks_app.recent import get_recent_reader
+from tasks_app.monitor.recent_tasks import get_recent_reader
 from tasks_app.reporting.backlog import Arrivals, Ends
 from tasks_app.reporting.process import get_flusher
 from tasks_app.reporting.reporter import Reporter

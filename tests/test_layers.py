@@ -11,18 +11,14 @@ PACKAGE = ROOT / "tasks_app"
 LAYERS = {
     "conf": 0,
     "exceptions": 0,
-    "overview": 0,
     "threads": 0,
     "batching": 0,
     "guard": 4,
     "texts": 0,
-    "recent": 4,
-    "owners": 4,
     "backends": 4,
     "lifespan": 4,
     "asgi": 4,
     "permissions": 4,
-    "monitor": 5,
     "admin": 5,
     "urls": 5,
     "checks": 5,
@@ -40,7 +36,7 @@ LAYERS = {
     "cycle": 4,
     "lifecycle": 4,
     "http": 5,
-    "monitor_params": 5,
+    "monitor": 5,
 }
 
 #: What must not know of Django.
@@ -52,7 +48,7 @@ PURE = {
     "utils/backoff",
     "store/keys",
     "streaming/log",
-    "overview",
+    "monitor/summary",
     "snapshot",
     "snapshot/eta",
     "snapshot/log_page",

@@ -11,7 +11,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from tasks_app.conf import get_settings
-from tasks_app.recent import get_recent_reader
+from tasks_app.monitor.recent_tasks import get_recent_reader
 from tasks_app.reporting.log import Journal
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store

@@ -15,10 +15,10 @@ from django.test import AsyncClient, AsyncRequestFactory, Client
 from django.urls import include, path
 
 from tasks_app import make_token
-from tasks_app.monitor import show_monitor, show_monitor_data, show_monitored_task
-from tasks_app.overview import CONDITIONS
+from tasks_app.monitor.recent_tasks import get_recent_reader
+from tasks_app.monitor.summary import CONDITIONS
+from tasks_app.monitor.views import show_monitor, show_monitor_data, show_monitored_task
 from tasks_app.permissions import Policy
-from tasks_app.recent import get_recent_reader
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report, Stage
 from tasks_app.store.store import get_store
@@ -37,7 +37,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["tests.test_monitor.ask_database"]},
+        "OPTIONS": {"context_processors": ["tests.monitor.test_views.ask_database"]},
     }
 ]
 

@@ -2,9 +2,9 @@
 
 from django.http import HttpRequest
 
-from .exceptions import describe
-from .http import bad_request, parse_whole
-from .overview import CONDITIONS, Selection
+from ..exceptions import describe
+from ..http import bad_request, parse_whole
+from .summary import CONDITIONS, Selection
 
 #: No list has so many pages; who asks for one beyond the end gets the last one.
 MAX_PAGE = 999_999_999

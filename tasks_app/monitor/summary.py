@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from .snapshot import Snapshot, State
-from .utils.clock import format_time
+from ..snapshot import Snapshot, State
+from ..utils.clock import format_time
 
 #: What a list of tasks can be narrowed down to: the states, and "stalled", which is no state of its own.
 CONDITIONS = ("queued", "running", "stalled", "succeeded", "failed", "cancelled", "lost")

@@ -16,14 +16,14 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.vary import vary_on_cookie
 
-from .http import Problem, endpoint, json_response, not_found, refusal, store_access
-from .monitor_params import parse_page, parse_selection
-from .overview import PAGE_SIZE, Page, summarize
-from .owners import afind_owner_names
-from .permissions import ask, is_staff, select
-from .recent import Recent, get_recent_reader
-from .snapshot import Snapshot
-from .streaming import aobserve
+from ..http import Problem, endpoint, json_response, not_found, refusal, store_access
+from ..permissions import ask, is_staff, select
+from ..snapshot import Snapshot
+from ..streaming import aobserve
+from .owner_names import afind_owner_names
+from .params import parse_page, parse_selection
+from .recent_tasks import Recent, get_recent_reader
+from .summary import PAGE_SIZE, Page, summarize
 
 _HEADERS = {"Cache-Control": "private, no-cache"}
 

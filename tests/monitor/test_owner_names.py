@@ -4,7 +4,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 
-from tasks_app.owners import afind_owner_names
+from tasks_app.monitor.owner_names import afind_owner_names
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +39,7 @@ def test_any_number_is_found_by_one_query(number, queries, django_assert_num_que
 
 
 async def test_nobody_costs_no_thread(monkeypatch):
-    monkeypatch.setattr("tasks_app.owners._read_names", pytest.fail)
+    monkeypatch.setattr("tasks_app.monitor.owner_names._read_names", pytest.fail)
     assert await afind_owner_names([]) == {}
 
 
@@ -49,6 +49,6 @@ async def test_site_without_users_of_django_shows_ids(settings):
 
 
 async def test_database_that_fails_is_logged_and_ids_are_shown(monkeypatch, caplog):
-    monkeypatch.setattr("tasks_app.owners._find_keys", lambda model, owners: [object()])
+    monkeypatch.setattr("tasks_app.monitor.owner_names._find_keys", lambda model, owners: [object()])
     assert await afind_owner_names(["7"]) == {"7": "7"}
     assert "owners" in caplog.text

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import override_settings
 
-from tasks_app.recent import RecentReader, get_recent_reader
+from tasks_app.monitor.recent_tasks import RecentReader, get_recent_reader
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report
 from tasks_app.store.store import get_store

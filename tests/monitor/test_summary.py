@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.overview import (
+from tasks_app.monitor.summary import (
     CHART_LENGTH,
     CONDITIONS,
     PAGE_SIZE,

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from django.core.signals import setting_changed
 
-from .permissions import needs_only_user
-from .snapshot import Snapshot
-from .store import get_store
-from .streaming import observe_texts
-from .utils.lazy import Lazy
+from ..permissions import needs_only_user
+from ..snapshot import Snapshot
+from ..store import get_store
+from ..streaming import observe_texts
+from ..utils.lazy import Lazy
 
 #: Seconds for which what was read is good.
 MAX_AGE = 1.0
