@@ -3,12 +3,20 @@
 import logging
 from typing import Any
 
-from .batching import batch_middleware, find_handlers
-from .cycle import CycleOutlet, find_cycle
-from .guard import GuardedSend, find_request
-from .lifespan import Application, Lifespan, Receive, Scope
+from .servers import (
+    Application,
+    CycleOutlet,
+    GuardedSend,
+    Lifespan,
+    Receive,
+    RequestThreads,
+    Scope,
+    batch_middleware,
+    find_cycle,
+    find_handlers,
+    find_request,
+)
 from .streaming import EventStreamResponse, Outlet, Send
-from .threads import RequestThreads
 
 logger = logging.getLogger("tasks_app")
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 
-from tasks_app import threads as threads_module
 from tasks_app.asgi import wrap
-from tasks_app.threads import RequestThreads
+from tasks_app.servers import request_threads as threads_module
+from tasks_app.servers.request_threads import RequestThreads
 from tasks_app.utils.server import release_request_thread
 from tests.support import wire
 from tests.support.servers import ROOT, run_daphne, run_uvicorn
@@ -395,7 +395,7 @@ async def test_threads_are_named_and_keep_no_process_alive():
 FORK = """
 import asyncio, os
 from asgiref.sync import sync_to_async
-from tasks_app.threads import RequestThreads
+from tasks_app.servers.request_threads import RequestThreads
 
 threads = RequestThreads(1)
 

@@ -11,13 +11,9 @@ PACKAGE = ROOT / "tasks_app"
 LAYERS = {
     "conf": 0,
     "exceptions": 0,
-    "threads": 0,
-    "batching": 0,
-    "guard": 4,
     "texts": 0,
     "backends": 4,
-    "lifespan": 4,
-    "asgi": 4,
+    "asgi": 6,
     "permissions": 4,
     "admin": 5,
     "urls": 5,
@@ -33,10 +29,10 @@ LAYERS = {
     "wakeups": 1,
     "reporting": 3,
     "streaming": 3,
-    "cycle": 4,
     "lifecycle": 4,
     "http": 5,
     "monitor": 5,
+    "servers": 5,
 }
 
 #: What must not know of Django.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks_app.cycle import HIGH_WATER, CycleOutlet
+from tasks_app.servers.uvicorn import HIGH_WATER, CycleOutlet
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.streaming.hub import get_hub
 from tasks_app.streaming.outlet import Framed, Outlet

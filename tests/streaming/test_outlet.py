@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks_app.cycle import HIGH_WATER, CycleOutlet, find_cycle
+from tasks_app.servers.uvicorn import HIGH_WATER, CycleOutlet, find_cycle
 from tasks_app.streaming.frames import View
 from tasks_app.streaming.outlet import Framed, Outlet
 from tests.streaming.test_stream import open_one

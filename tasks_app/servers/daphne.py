@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 from contextvars import Context
 from typing import Any
 
-from .conf import get_settings
-from .streaming import Framed, Message, Outlet, Send
+from ..conf import get_settings
+from ..streaming import Framed, Message, Outlet, Send
 
 try:
     import fcntl

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tasks_app import lifespan
 from tasks_app.asgi import wrap
+from tasks_app.servers import lifespan
 
 SCOPE = {"type": "lifespan", "asgi": {"version": "3.0"}}
 COMPLETE = ["lifespan.startup.complete", "lifespan.shutdown.complete"]

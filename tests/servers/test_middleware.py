@@ -21,7 +21,7 @@ from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
 
 from tasks_app.asgi import wrap
-from tasks_app.batching import batch_middleware
+from tasks_app.servers.middleware import batch_middleware
 from tests.support.viewers import until
 
 #: What middleware and views have done, and in which thread.

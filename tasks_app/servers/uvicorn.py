@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .streaming import Framed, Outlet, Send
+from ..streaming import Framed, Outlet, Send
 
 #: The bytes that asyncio's and uvloop's transports hold by default before they ask whoever writes to pause.
 HIGH_WATER = 65536

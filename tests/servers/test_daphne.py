@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks_app.guard import GuardedSend, find_request
+from tasks_app.servers.daphne import GuardedSend, find_request
 from tests.support.viewers import until
 
 START = {"type": "http.response.start", "headers": [(b"Content-Type", b"text/event-stream")]}

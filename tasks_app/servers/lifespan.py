@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .reporting import drain_process
-from .streaming import Message, Send
+from ..reporting import drain_process
+from ..streaming import Message, Send
 
 logger = logging.getLogger("tasks_app")
 
