@@ -10,9 +10,12 @@ from .exceptions import (
     TaskQueueFull,
     UnknownTask,
 )
-from .lifecycle import acancel, aget_snapshot, astart, cancel, get_snapshot, start
+from .lifecycle import acancel, aget_snapshot, cancel, get_snapshot
+from .lifecycle.start import astart, start
 from .permissions import make_token
-from .reporting import LogHandler, Progress, progress, task_changed, task_ended, task_run
+from .reporting import LogHandler, Progress, task_changed, task_ended
+from .reporting.context import progress
+from .reporting.task_run import task_run
 from .snapshot import Snapshot, Stage, State
 
 __version__ = "0.1.0"

@@ -17,7 +17,7 @@ from django.template.loader import get_template
 from django.utils.module_loading import import_string
 
 from .conf import Settings, find_mistakes, get_settings
-from .lifecycle import compat, get_runner, resolve
+from .lifecycle import compat, get_framework, resolve
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -138,7 +138,7 @@ def _check_startable(name: str) -> Messages:
             id="tasks_app.E003",
         )
         return
-    if (flaw := get_runner(task).find_flaw(task)) is not None:
+    if (flaw := get_framework(task).find_flaw(task)) is not None:
         yield checks.Warning(f"Task {name!r} {flaw.what}.", hint=flaw.cure, id=f"tasks_app.{flaw.id}")
 
 

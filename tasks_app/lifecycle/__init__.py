@@ -1,32 +1,36 @@
 """Starts tasks, and follows them on every executor."""
 
-from . import attempts, compat
-from .attempts import adopt, pass_on
+from . import compat
+from .attempts import adopt, ask, begin, enter, leave, pass_on, write
 from .control import acancel, aget_snapshot, cancel, get_snapshot
 from .enqueue import find_queued, queue
 from .executor import Executor
-from .frameworks import Flaw, get_runner, register
-from .receivers import connect
-from .start import astart, astart_named, resolve, start
+from .frameworks import Flaw, Framework, get_framework, register
+from .receivers import connect, never_raise
+from .start import astart_named, resolve
 
 __all__ = [
     "Executor",
     "Flaw",
+    "Framework",
     "acancel",
     "adopt",
     "aget_snapshot",
-    "astart",
+    "ask",
     "astart_named",
-    "attempts",
+    "begin",
     "cancel",
     "compat",
     "connect",
+    "enter",
     "find_queued",
-    "get_runner",
+    "get_framework",
     "get_snapshot",
+    "leave",
+    "never_raise",
     "pass_on",
     "queue",
     "register",
     "resolve",
-    "start",
+    "write",
 ]

@@ -8,7 +8,7 @@ from ..reporting import find_reporter, get_flusher
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import observe
-from .frameworks import find_runner
+from .frameworks import find_framework
 
 
 def get_snapshot(task_id: str) -> Snapshot:
@@ -49,8 +49,8 @@ def cancel(task_id: str) -> None:
     get_store().request_cancel(task_id)
     if (reporter := find_reporter(task_id)) is not None:
         reporter.request_cancel()
-    if (runner := find_runner(snapshot.runner)) is not None:
-        runner.withdraw(task_id)
+    if (framework := find_framework(snapshot.runner)) is not None:
+        framework.withdraw(task_id)
 
 
 async def acancel(task_id: str) -> None:

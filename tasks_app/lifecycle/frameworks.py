@@ -24,7 +24,7 @@ class Flaw(NamedTuple):
     cure: str
 
 
-class Runner(Protocol):
+class Framework(Protocol):
     """What this app must know of a framework that runs tasks."""
 
     #: Stored with each of its tasks.
@@ -116,27 +116,27 @@ class DatabaseTasks(DjangoTasks):
             logger.exception("task %s: it could not be taken back; it is asked to stop when it begins", task_id)
 
 
-def register(runner: Runner) -> None:
+def register(framework: Framework) -> None:
     """Have tasks of this framework started and cancelled by it; the second time changes nothing."""
-    _runners.setdefault(runner.name, runner)
+    _frameworks.setdefault(framework.name, framework)
 
 
-def get_runner(task: object) -> Runner:
+def get_framework(task: object) -> Framework:
     """Return the framework that a task is of.
 
     Raises:
         TypeError: it is of none.
     """
-    for runner in _runners.values():
-        if runner.takes(task):
-            return runner
-    wanted = dict.fromkeys(runner.wanted for runner in _runners.values())
+    for framework in _frameworks.values():
+        if framework.takes(task):
+            return framework
+    wanted = dict.fromkeys(framework.wanted for framework in _frameworks.values())
     raise TypeError(f"{' or '.join(wanted)} is needed, not {task!r}")
 
 
-def find_runner(name: str | None) -> Runner | None:
+def find_framework(name: str | None) -> Framework | None:
     """Return the framework with this name, if it is installed here."""
-    return None if name is None else _runners.get(name)
+    return None if name is None else _frameworks.get(name)
 
 
 def _end_withdrawn(snapshot: Snapshot) -> None:
@@ -147,6 +147,6 @@ def _end_withdrawn(snapshot: Snapshot) -> None:
         logger.exception("task %s: its end could not be announced", snapshot.task_id)
 
 
-_runners: dict[str, Runner] = {}
+_frameworks: dict[str, Framework] = {}
 register(DatabaseTasks())  # first: its tasks are of the same class
 register(DjangoTasks())

@@ -16,7 +16,7 @@ from ..reporting import Reporter, find_reporter, get_bound, get_flusher
 from ..snapshot import Snapshot
 from . import attempts, compat, django_tasks_db
 from .enqueue import queue
-from .frameworks import get_runner
+from .frameworks import get_framework
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult
@@ -37,34 +37,51 @@ def connect() -> None:
 Receiver = Callable[..., None]
 
 
-def _never_raise(receiver: Receiver) -> Receiver:
-    """A receiver that raises makes django-tasks-db fail the task and kills its worker."""
+def never_raise(receiver: Receiver) -> Receiver:
+    """Log what a receiver raises, with the task.
+
+    With django-tasks-db, a receiver that raises fails the task and kills the worker; Celery would not name the task.
+    """
 
     @wraps(receiver)
-    def guarded(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
+    def guarded(**kwargs: Any) -> None:
         try:
-            receiver(task_result=task_result, **kwargs)
+            receiver(**kwargs)
         except Exception:
-            logger.exception("task %s: %s failed", task_result.id, receiver.__name__)
+            logger.exception("task %s: %s failed", _identify(**kwargs), receiver.__name__)
 
     return guarded
 
 
-@_never_raise
+def _identify(
+    *,
+    task_result: Any = None,
+    instance: Any = None,
+    task_id: str | None = None,
+    id: str | None = None,
+    headers: Any = None,
+    request: Any = None,
+    **kwargs: Any,
+) -> str:
+    known = (getattr(task_result, "id", None), getattr(instance, "pk", None), task_id, id, (headers or {}).get("id"))
+    return str(next((item for item in known if item), None) or getattr(request, "id", None) or "(of unknown id)")
+
+
+@never_raise
 def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Store the first snapshot, unless the backend is ours, which has done it already."""
     if find_reporter(task_result.id) is None:
         queue(
             task_result.id,
             task_result.task.module_path,
-            runner=get_runner(task_result.task).name,
+            runner=get_framework(task_result.task).name,
             delay=_get_delay(task_result),
             database=django_tasks_db.find_transaction(task_result),
             keep=partial(django_tasks_db.label, task_result),
         )
 
 
-@_never_raise
+@never_raise
 def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Report the task from this process, and make it the one that `progress` stands for."""
     task_id, bound = task_result.id, get_bound()
@@ -75,7 +92,7 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     attempts.enter(attempts.begin(anew, find_reporter(task_id)))
 
 
-@_never_raise
+@never_raise
 def on_finished(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Report the end of the task."""
     attempts.leave(task_result.id)
@@ -88,14 +105,12 @@ def on_finished(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
         reporter.succeed(task_result.return_value)
 
 
+@never_raise
 def on_row_saved(*, instance: Any, **kwargs: Any) -> None:
     """Report the failure of a task that a `db_worker` could not even import: there are no signals of that."""
     task_id = str(instance.pk)
-    try:
-        if instance.status == compat.TaskResultStatus.FAILED and find_reporter(task_id) is None:
-            _end_unstarted(task_id, instance)
-    except Exception:
-        logger.exception("task %s: on_row_saved failed", task_id)
+    if instance.status == compat.TaskResultStatus.FAILED and find_reporter(task_id) is None:
+        _end_unstarted(task_id, instance)
 
 
 def _get_delay(task_result: "TaskResult[Any, Any]") -> float:

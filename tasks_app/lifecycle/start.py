@@ -15,7 +15,7 @@ from ..conf import get_settings
 from ..exceptions import InvalidArguments, UnknownTask, describe
 from ..reporting import identify_owner
 from .enqueue import starting
-from .frameworks import get_runner
+from .frameworks import get_framework
 
 
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
@@ -96,31 +96,31 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
 def _enqueue(
     task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
 ) -> str:
-    runner = get_runner(task)
+    framework = get_framework(task)
     # No worker sees the task before its owner is known; where that can't be stored, the task never was.
-    with runner.hold_back(), starting(name, owner):
-        return runner.enqueue(task, args, kwargs)
+    with framework.hold_back(), starting(name, owner):
+        return framework.enqueue(task, args, kwargs)
 
 
 async def _aenqueue(
     task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
 ) -> str:
-    runner = get_runner(task)
-    if runner.is_threaded:
+    framework = get_framework(task)
+    if framework.is_threaded:
         return await sync_to_async(_enqueue)(task, args, kwargs, name=name, owner=owner)
     with starting(name, owner):
-        return await runner.aenqueue(task, args, kwargs)
+        return await framework.aenqueue(task, args, kwargs)
 
 
 @cache
 def _import_task(path: str) -> Any:
     task = import_string(path)
-    get_runner(task).unwrap(task)
+    get_framework(task).unwrap(task)
     return task
 
 
 def _get_parameters(task: Any) -> tuple[dict[str, inspect.Parameter], bool]:
-    function, takes_context = get_runner(task).unwrap(task)
+    function, takes_context = get_framework(task).unwrap(task)
     parameters = dict(inspect.signature(function).parameters)
     if takes_context:
         del parameters[next(iter(parameters))]

@@ -1,13 +1,13 @@
 """The job's side: what a job calls, and the thread that writes it to the store."""
 
-from .context import bind, get_bound, progress
+from .context import bind, get_bound
 from .flusher import MAX_BACKOFF, MIN_BACKOFF
 from .log_handler import LogHandler
 from .process import EXIT_SECONDS, drain_process, find_reporter, get_flusher
 from .progress import Progress
 from .reporter import Reporter
 from .signals import task_changed, task_ended
-from .task_run import identify_owner, task_run
+from .task_run import identify_owner
 
 __all__ = [
     "EXIT_SECONDS",
@@ -22,8 +22,6 @@ __all__ = [
     "get_bound",
     "get_flusher",
     "identify_owner",
-    "progress",
     "task_changed",
     "task_ended",
-    "task_run",
 ]

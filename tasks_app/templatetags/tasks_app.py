@@ -17,7 +17,7 @@ from ..exceptions import TaskNotFound, describe
 from ..lifecycle import get_snapshot
 from ..permissions import ask_now, opens
 from ..snapshot import Snapshot
-from ..texts import get_translations
+from .texts import get_translations
 
 logger = logging.getLogger("tasks_app")
 

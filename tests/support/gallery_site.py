@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page
 
+from tests.site.test_site import run_site
 from tests.support.browser import open_tab
-from tests.test_site import run_site
 
 VIEWS = {
     "wide-light": {"width": 1280, "scheme": "light"},

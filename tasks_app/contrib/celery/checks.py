@@ -6,7 +6,7 @@ from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 
-from ...checks import get_valid_settings
+from ...integration import get_valid_settings
 
 
 def register() -> None:

@@ -2,25 +2,25 @@
 
 from celery import signals
 
-from ...lifecycle import register
-from . import job, orphans, publisher, steps
+from ...integration import register
+from . import bootsteps, dead_workers, publishing, running
 from .runner import CeleryTasks
 
 _RECEIVERS = (
-    (signals.before_task_publish, publisher.on_publish),
-    (signals.task_prerun, job.on_prerun),
-    (signals.task_success, job.on_success),
-    (signals.task_failure, job.on_failure),
-    (signals.task_retry, job.on_retry),
-    (signals.task_postrun, job.on_postrun),
-    (signals.task_internal_error, job.on_internal_error),
-    (signals.task_received, orphans.on_received),
-    (signals.task_revoked, orphans.on_revoked),
-    (signals.task_unknown, orphans.on_unknown),
-    (signals.task_rejected, orphans.on_rejected),
-    (signals.worker_init, steps.on_worker_init),
-    (signals.worker_process_shutdown, job.on_shutdown),
-    (signals.worker_shutdown, job.on_shutdown),
+    (signals.before_task_publish, publishing.on_publish),
+    (signals.task_prerun, running.on_prerun),
+    (signals.task_success, running.on_success),
+    (signals.task_failure, running.on_failure),
+    (signals.task_retry, running.on_retry),
+    (signals.task_postrun, running.on_postrun),
+    (signals.task_internal_error, running.on_internal_error),
+    (signals.task_received, dead_workers.on_received),
+    (signals.task_revoked, dead_workers.on_revoked),
+    (signals.task_unknown, dead_workers.on_unknown),
+    (signals.task_rejected, dead_workers.on_rejected),
+    (signals.worker_init, bootsteps.on_worker_init),
+    (signals.worker_process_shutdown, running.on_shutdown),
+    (signals.worker_shutdown, running.on_shutdown),
 )
 
 

@@ -13,13 +13,18 @@ from celery.canvas import Signature
 from celery.utils import uuid
 from kombu.exceptions import OperationalError
 
-from ...exceptions import BrokerUnavailable
-from ...lifecycle import Flaw, adopt, queue
-from ...reporting import find_reporter, get_flusher
-from ...snapshot import State
-from ...store import get_store
-from ...utils.threads import DaemonExecutor
-from .mirror import RUNNER, logger
+from ...integration import (
+    BrokerUnavailable,
+    DaemonExecutor,
+    Flaw,
+    State,
+    adopt,
+    find_reporter,
+    get_flusher,
+    get_store,
+    queue,
+)
+from .common import RUNNER, logger
 
 
 class CeleryTasks:

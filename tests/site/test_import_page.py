@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.waiting import wait_until
-from tests.test_site import (
+from tests.site.test_site import (
     DEADLINE,
     PRODUCTION,
     Site,
@@ -26,6 +25,7 @@ from tests.test_site import (
     start_simulation,
     wait_for_state,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 

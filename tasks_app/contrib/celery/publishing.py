@@ -5,10 +5,19 @@ from typing import Any
 
 from celery import current_task
 
-from ...lifecycle import adopt, find_queued, pass_on, queue
-from ...reporting import Reporter, find_reporter, get_bound
-from ...snapshot import Snapshot, State
-from .mirror import HEADER, RUNNER, is_mirrored, make_header, never_raise
+from ...integration import (
+    Reporter,
+    Snapshot,
+    State,
+    adopt,
+    find_queued,
+    find_reporter,
+    get_bound,
+    never_raise,
+    pass_on,
+    queue,
+)
+from .common import HEADER, RUNNER, is_mirrored, make_header
 
 
 @never_raise

