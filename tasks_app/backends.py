@@ -1,16 +1,14 @@
 """`InProcessBackend`: `django.tasks` without a broker; tasks run in the process that enqueues them."""
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core import checks
-from django.core.signals import setting_changed
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from .lifecycle import Executor, compat
-from .reporting import get_flusher
+from .utils.lazy import per_process
 
 DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
 
@@ -78,20 +76,10 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
 
 def get_executor(alias: str, **options: int) -> Executor:
     """Return this process' executor for an alias: `task_backends[…]` makes a backend anew in every request."""
-    key = (alias, *sorted(options.items()))
-    return _executors.get(key) or _executors.setdefault(key, Executor(alias, **options))
+    key, executors = (alias, *sorted(options.items())), _get_executors()
+    return executors.get(key) or executors.setdefault(key, Executor(alias, **options))
 
 
-_executors: dict[tuple[object, ...], Executor] = {}
-
-
-os.register_at_fork(after_in_child=_executors.clear)  # their threads did not survive
-
-
-def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting == "TASKS":
-        get_flusher().chores -= {executor.renumber for executor in _executors.values()}
-        _executors.clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="tasks_app.backends")
+@per_process("TASKS")
+def _get_executors() -> dict[tuple[object, ...], Executor]:
+    return {}

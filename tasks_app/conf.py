@@ -7,9 +7,8 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 
-from .utils.lazy import Lazy
+from .utils.lazy import per_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ class Mistake:
     is_unknown_key: bool = False
 
 
-@Lazy
+@per_process("TASKS_APP")
 def get_settings() -> Settings:
     """Return the settings in force.
 
@@ -211,11 +210,3 @@ _RULES: Mapping[str, _Rule] = {
     "LOG_LINES": _whole(at_least=1),
     "EXPOSE_ERRORS": _optional(_FLAG),
 }
-
-
-def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting == "TASKS_APP":
-        get_settings.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="tasks_app.conf")

@@ -41,6 +41,7 @@ from .reporting import (
 )
 from .snapshot import Snapshot, State
 from .store import get_store, is_task_id
+from .utils.lazy import per_process
 from .utils.threads import DaemonExecutor
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "leave",
     "never_raise",
     "pass_on",
+    "per_process",
     "queue",
     "register",
     "write",

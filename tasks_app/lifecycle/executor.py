@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from functools import partial
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +112,9 @@ class Executor:
         for position, task_id in enumerate(self._pool.get_line(), start=1):
             if (run := self._admitted.get(task_id)) is not None:
                 run.reporter.wait_in_line(position)
+        with self._lock:
+            if not self._admitted:
+                get_flusher().chores.discard(self.renumber)
 
     def _admit(self, run: "Run") -> None:
         with self._lock:
@@ -120,7 +122,7 @@ class Executor:
                 raise TaskQueueFull(f"{waiting!r} tasks wait already; max_queue allows {self._max_queue!r}")
             self._admitted[run.task_id] = run
             self._unfinished[run.task_id] = run.task_result
-        get_flusher().chores.add(self.renumber)
+            get_flusher().chores.add(self.renumber)
 
     def _forget(self, run: "Run") -> None:
         with self._lock:
@@ -222,7 +224,7 @@ class Run:
         """Run the coroutine as an asyncio task of its own: a cancel stops that one, not what follows its end."""
         loop = asyncio.get_running_loop()
         body = loop.create_task(self._capture_body())
-        self.reporter.on_cancel = partial(_cancel_soon, loop, body)
+        self.reporter.on_cancel = lambda: loop.call_soon_threadsafe(body.cancel)
         if self.reporter.progress.cancelled:
             body.cancel()
         value, error = await body
@@ -293,7 +295,3 @@ def _format_traceback(error: BaseException) -> str:
     except Exception as failure:
         # Before 3.13, Python's own parser may fail here when two threads use it at once (CPython issue 106905).
         return f"{type(error).__qualname__} (its traceback can't be shown: {type(failure).__name__})"
-
-
-def _cancel_soon(loop: asyncio.AbstractEventLoop, body: "asyncio.Task[Any]") -> None:
-    loop.call_soon_threadsafe(body.cancel)

@@ -4,16 +4,15 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ..conf import get_settings
 from ..exceptions import InvalidArguments, UnknownTask, describe
 from ..reporting import identify_owner
+from ..utils.lazy import per_process
 from .enqueue import starting
 from .frameworks import get_framework
 
@@ -112,11 +111,18 @@ async def _aenqueue(
         return await framework.aenqueue(task, args, kwargs)
 
 
-@cache
 def _import_task(path: str) -> Any:
-    task = import_string(path)
-    get_framework(task).unwrap(task)
-    return task
+    imported = _get_imported()
+    if path not in imported:
+        task = import_string(path)
+        get_framework(task).unwrap(task)
+        imported[path] = task
+    return imported[path]
+
+
+@per_process("TASKS_APP", "TASKS")
+def _get_imported() -> dict[str, Any]:
+    return {}
 
 
 def _get_parameters(task: Any) -> tuple[dict[str, inspect.Parameter], bool]:
@@ -154,11 +160,3 @@ def _check_type(name: str, value: object, annotation: Any) -> None:
     if type(value) not in allowed:
         wanted = " or ".join(sorted("null" if item is types.NoneType else item.__name__ for item in choices))
         raise InvalidArguments(f"argument {name!r} must be {wanted}, not {describe(value)}")
-
-
-def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting in ("TASKS_APP", "TASKS"):
-        _import_task.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="tasks_app.registry")

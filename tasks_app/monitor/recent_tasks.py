@@ -9,13 +9,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from django.core.signals import setting_changed
-
 from ..permissions import needs_only_user
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import observe_texts
-from ..utils.lazy import Lazy
+from ..utils.lazy import per_process
 
 #: Seconds for which what was read is good.
 MAX_AGE = 1.0
@@ -94,7 +92,7 @@ class _Known(NamedTuple):
     snapshot: Snapshot
 
 
-@Lazy
+@per_process("CACHES", "TASKS_APP")
 def get_recent_reader() -> RecentReader:
     """Return the one of this process."""
     return RecentReader()
@@ -103,11 +101,3 @@ def get_recent_reader() -> RecentReader:
 def _choose_what_to_drop() -> dict[str, Any]:
     is_user_enough = needs_only_user("can_view") and needs_only_user("can_cancel")
     return {"meta": {}, "result": None} if is_user_enough else {}
-
-
-def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting in ("CACHES", "TASKS_APP"):
-        get_recent_reader.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="tasks_app.recent")

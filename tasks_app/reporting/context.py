@@ -1,11 +1,11 @@
 """`progress`: a proxy for the task that runs in this thread or coroutine."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
+from ..utils.lazy import call_after_fork
 from .progress import Progress
 from .reporter import Reporter
 
@@ -94,6 +94,11 @@ def _is_own(name: str, value: object) -> bool:
     return bool(value == _forward(name).fget(progress))  # type: ignore[misc]
 
 
+def _unbind() -> None:
+    """Make `progress` a no-op in what a job forks: one process writes a task."""
+    _bound.set(None)
+
+
 _bound: ContextVar[Reporter | None] = ContextVar("tasks_app_progress", default=None)
 _NULL = NullProgress()
 
@@ -101,8 +106,7 @@ for _name in dir(_NULL):
     if not _name.startswith("_"):
         setattr(CurrentProgress, _name, _forward(_name))
 
-# One process writes a task: in what a job forks, `progress` is a no-op.
-os.register_at_fork(after_in_child=lambda: _bound.set(None))
+call_after_fork(_unbind)
 
 #: The task that runs in this thread or coroutine.
 progress = cast(Progress, CurrentProgress())

@@ -1,9 +1,9 @@
 """The flusher of this process, and the end of the process."""
 
 import atexit
-import os
 
 from .. import wakeups
+from ..utils.lazy import per_process
 from .flusher import Flusher
 from .reporter import Reporter
 
@@ -11,9 +11,10 @@ from .reporter import Reporter
 EXIT_SECONDS = 5.0
 
 
+@per_process()
 def get_flusher() -> Flusher:
-    """Return the flusher of this process."""
-    return _flusher
+    """Return the flusher of this process; that of its parent still looks after the parent's tasks."""
+    return Flusher()
 
 
 def find_reporter(task_id: str) -> Reporter | None:
@@ -37,12 +38,4 @@ def drain_process(timeout: float = EXIT_SECONDS) -> None:
         flusher.hopeless_until = flusher.clock.monotonic() + EXIT_SECONDS
 
 
-def _renew_flusher() -> None:
-    # Threads do not survive a fork, and the parent still looks after its own tasks.
-    global _flusher
-    _flusher = Flusher()
-
-
-_flusher = Flusher()
-os.register_at_fork(after_in_child=_renew_flusher)
 atexit.register(drain_process)

@@ -33,7 +33,7 @@ class Reporter:
     def __init__(self, snapshot: Snapshot, *, clock: Clock, wake: Wake, is_stored: bool = False) -> None:
         self.task_id = snapshot.task_id
         #: Called once, in any thread, at the request to cancel; an executor may stop the job by it.
-        self.on_cancel: Callable[[], None] | None = None
+        self.on_cancel: Callable[[], object] | None = None
         #: The reporter that the context was bound to before this one.
         self.outer: Self | None = None
         #: Called before the first snapshot is taken, until it no longer raises StoreUnavailable and sets this to None.

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
-from weakref import ref
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections
+
+from ..utils.lazy import call_after_fork
 
 #: Seconds without any sync code after which the thread of a request is shared with one that waits: the former may go
 #: on for hours, or wait for the latter.
@@ -36,7 +36,7 @@ class RequestThreads:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._begin()
-        os.register_at_fork(after_in_child=partial(_begin_anew, ref(self)))
+        call_after_fork(self._begin)
 
     def lend(self) -> "LentThread":
         """Return what, with `async with` around it, has the sync code of one request run in one of these threads."""
@@ -223,8 +223,3 @@ def _hand_over(lent: LentThread, worker: Worker) -> None:
     for call in lent.calls:
         worker.put(call)
     lent.calls.clear()
-
-
-def _begin_anew(threads: "ref[RequestThreads]") -> None:
-    if (living := threads()) is not None:
-        living._begin()

@@ -2,24 +2,22 @@
 
 import asyncio
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.db import BaseDatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.signals import setting_changed
 from django.db import close_old_connections
 
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot, Version
-from ..utils.lazy import Lazy
+from ..utils.lazy import per_process
 from ..utils.threads import DaemonExecutor
 from .keys import (
     RECENT_COUNT_KEY,
@@ -221,7 +219,7 @@ class Store:
         return _get_executor().submit(_without_connections, partial(function, *args))
 
 
-@Lazy
+@per_process("CACHES", "TASKS_APP")
 def get_store() -> Store:
     """Return the store of this process.
 
@@ -230,12 +228,9 @@ def get_store() -> Store:
     return Store(caches.create_connection(get_settings().CACHE))
 
 
-@lru_cache(maxsize=1)
+@per_process()
 def _get_executor() -> DaemonExecutor:
     return DaemonExecutor(max_workers=4, name="tasks_app-store")
-
-
-os.register_at_fork(after_in_child=_get_executor.cache_clear)  # its threads did not survive
 
 
 def _without_connections(function: Callable[[], T]) -> T:
@@ -260,11 +255,3 @@ def _page_time_to_live() -> int:
 def _seconds(time: float) -> int:
     # Redis cuts a TTL to whole seconds, and one of 0 deletes at once.
     return math.ceil(time)
-
-
-def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting in ("CACHES", "TASKS_APP"):
-        get_store.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="tasks_app.store")

@@ -1,7 +1,6 @@
 """Tells those who ask from time to time whether a task still lives, as the hub tells those who stream it."""
 
 import logging
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -14,6 +13,7 @@ from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..snapshot import Silence, Snapshot
 from ..store import get_store
+from ..utils.lazy import per_process
 
 logger = logging.getLogger("tasks_app")
 
@@ -81,7 +81,7 @@ def declare_lost(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
 
 
 def _look(task_id: str, text: str | None) -> "Sight | None":
-    return _observer.look(task_id, text, patience=get_settings().STALLED_AFTER, monotonic=time.monotonic())
+    return get_observer().look(task_id, text, patience=get_settings().STALLED_AFTER, monotonic=time.monotonic())
 
 
 def _try_to_look(task_id: str, text: str | None) -> "Sight | None":
@@ -142,10 +142,7 @@ class Observer:
             return Sight(snapshot, silence.measure(monotonic=monotonic))
 
 
-def _renew() -> None:
-    global _observer
-    _observer = Observer()  # a thread of the parent may hold the lock of the other
-
-
-_observer = Observer()
-os.register_at_fork(after_in_child=_renew)
+@per_process()
+def get_observer() -> Observer:
+    """Return the observer of this process."""
+    return Observer()

@@ -1,44 +1,88 @@
-"""What is made from the settings when it is first asked for."""
+"""What exists once per process: made at the first use, and made again after a fork or a change of settings."""
 
 import os
 import threading
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Generic, TypeVar
+from types import MethodType
+from typing import Any, Generic, TypeVar
+from weakref import WeakMethod, WeakSet
+
+from django.core.signals import setting_changed
 
 T = TypeVar("T")
 
 
-class Lazy(Generic[T]):
-    """A decorator: the function is called once, and once more after `cache_clear()`.
-
-    As `functools.lru_cache` does, but for this: a thread that is in the function while another clears can't leave
-    behind what it has made of the settings before.
-    """
+class PerProcess(Generic[T]):
+    """A function that is called once per process; see `per_process`."""
 
     _value: T | None
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[], T], settings: tuple[str, ...] = ()) -> None:
         update_wrapper(self, make)
+        self.settings = settings
         self._make = make
-        self._begin()
-        os.register_at_fork(after_in_child=self._begin)  # a lock may be held, and no two processes share a connection
+        self.renew()
+        _all.add(self)
 
     def __call__(self) -> T:
         value = self._value
         return self._find() if value is None else value
 
     def cache_clear(self) -> None:
-        """Have the function called anew."""
+        """Have the function called again at the next use.
+
+        Unlike that of `functools.lru_cache`, it waits for a thread that is in the function: what that makes of the
+        settings before is not kept.
+        """
         with self._lock:
             self._value = None
 
-    def _begin(self) -> None:
-        self._lock = threading.Lock()
+    def renew(self) -> None:
+        """Forget the value, and a lock that another thread may hold: no two processes share either."""
+        self._lock = threading.RLock()  # a signal handler may interrupt the first use, and be one
         self._value = None
 
     def _find(self) -> T:
         with self._lock:
-            value = self._make() if self._value is None else self._value
-            self._value = value
-            return value
+            made = self._make() if self._value is None else self._value
+            if self._value is None:
+                self._value = made
+            return self._value
+
+
+def per_process(*settings: str) -> Callable[[Callable[[], T]], PerProcess[T]]:
+    """Decorate a function so that each process calls it once, at the first use, and keeps what it returns.
+
+    Args:
+        settings: names of Django settings; after a change of one, the function is called again.
+    """
+    return lambda make: PerProcess(make, settings)
+
+
+def call_after_fork(function: Callable[[], object]) -> None:
+    """Have a function called in each forked child; a bound method as long as its object lives."""
+    _after_fork.append(WeakMethod(function) if isinstance(function, MethodType) else lambda: function)
+
+
+def _renew_all() -> None:
+    for item in list(_all):
+        item.renew()
+    for reference in list(_after_fork):
+        if (function := reference()) is None:
+            _after_fork.remove(reference)
+        else:
+            function()
+
+
+def _clear_changed(*, setting: str, **kwargs: object) -> None:
+    for item in list(_all):
+        if setting in item.settings:
+            item.cache_clear()
+
+
+_all: WeakSet[PerProcess[Any]] = WeakSet()
+_after_fork: list[Callable[[], Callable[[], object] | None]] = []
+
+os.register_at_fork(after_in_child=_renew_all)
+setting_changed.connect(_clear_changed, dispatch_uid="tasks_app")

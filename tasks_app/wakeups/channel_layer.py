@@ -6,7 +6,6 @@ process that watches ten thousand joins a few dozen groups. Whoever hears of a t
 
 import asyncio
 import logging
-import os
 import threading
 import zlib
 from collections import defaultdict
@@ -14,12 +13,11 @@ from collections.abc import Callable, Collection, Iterable
 from contextvars import Context
 from typing import Any
 
-from django.core.signals import setting_changed
 from django.utils.crypto import get_random_string
 
 from ..conf import get_settings
 from ..utils.backoff import Failures
-from ..utils.lazy import Lazy
+from ..utils.lazy import per_process
 from ..utils.threads import LoopThread
 
 try:
@@ -40,7 +38,7 @@ MAX_BACKOFF = 30.0
 SEND_TIMEOUT = 5.0
 
 
-@Lazy
+@per_process("CHANNEL_LAYERS", "TASKS_APP")
 def has_layer() -> bool:
     """Is there a layer that connects processes? The in-memory one does not."""
     config = channel_layers.configs.get(get_settings().CHANNEL_LAYER, {}) if channel_layers is not None else {}
@@ -164,7 +162,7 @@ class LayerListener:
     async def _receive(self, layer: Any, channel: str) -> None:
         while True:
             message = await layer.receive(channel)
-            if message["origin"] != _sender.origin:
+            if message["origin"] != get_sender().origin:
                 self._on_change(message["task_ids"])
 
     async def _keep_joined(self, layer: Any, channel: str) -> None:
@@ -198,31 +196,22 @@ def name_group(task_id: str) -> str:
     return f"tasks_app.{zlib.crc32(task_id.encode()) % GROUPS}"
 
 
+@per_process()
+def get_sender() -> LayerSender:
+    """Return what sends the wake-ups of this process."""
+    return LayerSender()
+
+
 def start() -> None:
     """Make ready to send, while the process may still start threads."""
-    _sender.start()
+    get_sender().start()
 
 
 def send(task_ids: Collection[str]) -> None:
     """Tell other processes that these tasks changed; returns at once."""
-    _sender.send(task_ids)
+    get_sender().send(task_ids)
 
 
 def drain(timeout: float) -> bool:
     """Wait until all is sent, `timeout` seconds at most; is it?"""
-    return _sender.drain(timeout)
-
-
-def _renew_sender() -> None:
-    global _sender
-    _sender = LayerSender()  # its thread did not survive the fork
-
-
-def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting in ("CHANNEL_LAYERS", "TASKS_APP"):
-        has_layer.cache_clear()
-
-
-_sender = LayerSender()
-os.register_at_fork(after_in_child=_renew_sender)
-setting_changed.connect(_forget, dispatch_uid="tasks_app.layers")
+    return get_sender().drain(timeout)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,10 +43,10 @@ def test_tasks_run_in_a_forked_process_as_they_did_in_its_parent():
     subprocess.run([sys.executable, "-c", SCRIPT], env=env, cwd=ROOT, check=True, timeout=30)
 
 
-@pytest.mark.parametrize("lock", [local._lock, polling._observer._lock], ids=["wakeups", "observer"])
-def test_process_that_is_forked_while_a_lock_is_held_can_take_it(lock: Any):
+@pytest.mark.parametrize("get", [local.get_listeners, polling.get_observer], ids=["wakeups", "observer"])
+def test_process_that_is_forked_while_a_lock_is_held_can_take_it(get: Callable[[], Any]):
     context = multiprocessing.get_context("fork")
-    with lock, warnings.catch_warnings():
+    with get()._lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # that is what this is about
         child = context.Process(target=_look_and_listen)
         child.start()

@@ -10,7 +10,6 @@ from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.streaming import polling
-from tasks_app.streaming.polling import Observer
 from tests.support.doubles import controlled_cache
 from tests.support.viewers import NOW, make_running, put, save_text
 
@@ -143,7 +142,7 @@ async def test_silent_task_is_shown_as_stalled(staff, monkeypatch):
             return self.now
 
     monkeypatch.setattr(polling, "time", Watch())
-    monkeypatch.setattr(polling, "_observer", Observer())
+    polling.get_observer.cache_clear()
     put(make_running())
     get_store().list_as_recent([make_running()])
     for _ in range(3):

@@ -12,7 +12,6 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report
 from tasks_app.store.store import get_store
 from tasks_app.streaming import polling
-from tasks_app.streaming.polling import Observer
 from tests.support.caches import CacheDown, Controls
 from tests.support.doubles import FakeTime, controlled_cache
 from tests.support.viewers import NOW, make_running, put, put_silently, save_text
@@ -162,7 +161,7 @@ async def test_garbage_is_logged_and_left_out(reader, caplog):
 
 async def test_silent_task_is_stalled_then_lost_until_its_worker_comes_back(reader, time, monkeypatch):
     monkeypatch.setattr(polling, "time", time.clock)
-    monkeypatch.setattr(polling, "_observer", Observer())
+    polling.get_observer.cache_clear()
     running = make_running()
     list_tasks(running)
     states = []

@@ -380,7 +380,7 @@ def test_event_loop_that_is_closed_is_forgotten():
 
     hub = asyncio.run(look())
     assert hub._loop not in _hubs
-    assert hub._on_change not in local._listeners
+    assert hub._on_change not in local.get_listeners().current
 
 
 def test_event_loop_that_is_closed_in_a_hurry_is_told_of_changes_no_more(cache):
@@ -390,9 +390,9 @@ def test_event_loop_that_is_closed_in_a_hurry_is_told_of_changes_no_more(cache):
     hub = loop.run_until_complete(watch("t1")).hub
     hub._reader._log_destroy_pending = False
     loop.close()  # which leaves the reader no time to end
-    assert hub._on_change in local._listeners
+    assert hub._on_change in local.get_listeners().current
     put(report(running, 1))
-    assert hub._on_change not in local._listeners
+    assert hub._on_change not in local.get_listeners().current
     assert loop not in _hubs
 
 
@@ -408,7 +408,7 @@ def test_event_loop_that_is_closed_in_a_hurry_is_forgotten_with_the_next_one():
 
     assert asyncio.run(look()) is not hub
     assert loop not in _hubs
-    assert hub._on_change not in local._listeners
+    assert hub._on_change not in local.get_listeners().current
 
 
 # A cache that fails

@@ -34,7 +34,7 @@ def clock(monkeypatch) -> Watch:
     """The clock of an observer that has seen nothing yet."""
     clock = Watch()
     monkeypatch.setattr(polling, "time", clock)
-    monkeypatch.setattr(polling, "_observer", Observer())
+    polling.get_observer.cache_clear()
     return clock
 
 
@@ -166,16 +166,17 @@ def test_ended_task_is_not_remembered(clock):
     observe("t1")
     put(make_running().succeeded(now=NOW))
     observe("t1")
-    assert not polling._observer._seen
+    assert not polling.get_observer()._seen
 
 
 def test_task_that_was_not_asked_for_the_longest_is_forgotten_first(clock, monkeypatch):
-    monkeypatch.setattr(polling, "_observer", Observer(limit=2))
+    observer = Observer(limit=2)
+    monkeypatch.setattr(polling, "get_observer", lambda: observer)
     for task_id in ("t1", "t2", "t3"):
         put(make_running(task_id))
     for task_id in ("t1", "t2", "t1", "t3"):
         observe(task_id)
-    assert list(polling._observer._seen) == ["t1", "t3"]
+    assert list(observer._seen) == ["t1", "t3"]
 
 
 def test_many_threads_may_look_at_once(clock):

@@ -109,4 +109,4 @@ def find_states(events: Iterable[Event]) -> list[str]:
 
 def is_idle(hub: Hub) -> bool:
     """Does a hub hold nothing any more: no viewers, watches, reader, listener or timer?"""
-    return not (hub.viewers or hub._watches or hub._reader or hub._on_change in local._listeners)
+    return not (hub.viewers or hub._watches or hub._reader or hub._on_change in local.get_listeners().current)

@@ -20,11 +20,11 @@ def listen() -> Iterator[Callable[[wakeups.Listener], None]]:
         listeners.append(listener)
         wakeups.listen(listener)
 
-    before = local._listeners
+    before = local.get_listeners().current
     yield add
     for listener in listeners:
         wakeups.ignore(listener)
-    assert local._listeners == before
+    assert local.get_listeners().current == before
 
 
 def make_versions(*task_ids: str) -> dict[str, Version]:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
-from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,6 +24,7 @@ from ...integration import (
     get_flusher,
     get_store,
     never_raise,
+    per_process,
 )
 from . import common
 from .common import is_mirrored, logger, read_header
@@ -32,19 +32,31 @@ from .common import is_mirrored, logger, read_header
 #: How long a process that was told to die may take until it is thought to go on.
 DEATH_SECONDS = 5.0
 
-#: The requests that this worker holds; they know the processes that run them.
-_requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
-#: Those whose message is acknowledged late: in a cold shutdown, Celery lets go of them before it calls anybody.
-_unacknowledged: dict[str, Any] = {}
-_unfinished: set["futures.Future[None]"] = set()
+class Held:
+    """What the main process of a worker knows of the tasks that it holds."""
+
+    def __init__(self) -> None:
+        #: The requests, which know the processes that run them.
+        self.requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        #: Those acknowledged late: in a cold shutdown, Celery lets go of them before it sends any signal.
+        self.unacknowledged: dict[str, Any] = {}
+        #: Ends that are being reported.
+        self.unfinished: set[futures.Future[None]] = set()
+        self.executor = DaemonExecutor(max_workers=4, name="tasks_app-celery")
+
+
+@per_process()
+def get_held() -> Held:
+    """Return what this process holds."""
+    return Held()
 
 
 @never_raise
 def on_received(*, request: Any, **kwargs: Any) -> None:
     """Remember the request."""
     if is_mirrored(request.type, request.id):
-        _requests[request.id] = request
+        get_held().requests[request.id] = request
         _hold(request)
 
 
@@ -82,7 +94,7 @@ def fail(task_id: str, error: BaseException) -> None:
 
 def hand_back(task_id: str) -> None:
     """Report that a task whose process was killed waits to be begun anew."""
-    _unacknowledged.pop(task_id, None)
+    get_held().unacknowledged.pop(task_id, None)
     _end_soon(task_id, Reporter.hand_back, only_in=State.RUNNING)
 
 
@@ -91,8 +103,9 @@ def hand_back_cancelled() -> None:
 
     And until all that it has killed is reported: at the end of such a shutdown, Celery sends no signal.
     """
-    cancelled = [request.id for request in list(_unacknowledged.values()) if _is_given_back(request)]
-    _unacknowledged.clear()  # once the connection is closed, the broker itself has the others sent anew
+    unacknowledged = get_held().unacknowledged
+    cancelled = [request.id for request in list(unacknowledged.values()) if _is_given_back(request)]
+    unacknowledged.clear()  # once the connection is closed, the broker itself has the others sent anew
     for task_id in cancelled:
         hand_back(task_id)
     began = time.monotonic()
@@ -103,16 +116,18 @@ def hand_back_cancelled() -> None:
 
 def drain(timeout: float) -> None:
     """Wait until all is reported, `timeout` seconds at most; what was waited for in vain isn't waited for again."""
-    _, late = futures.wait(list(_unfinished), timeout)
-    _unfinished.difference_update(late)
+    unfinished = get_held().unfinished
+    _, late = futures.wait(list(unfinished), timeout)
+    unfinished.difference_update(late)
 
 
 def _hold(request: Any) -> None:
-    for task_id, held in list(_unacknowledged.items()):
+    unacknowledged = get_held().unacknowledged
+    for task_id, held in list(unacknowledged.items()):
         if held.acknowledged:
-            _unacknowledged.pop(task_id, None)
+            unacknowledged.pop(task_id, None)
     if request.task.acks_late:
-        _unacknowledged[request.id] = request
+        unacknowledged[request.id] = request
 
 
 def _is_given_back(request: Any) -> bool:
@@ -122,9 +137,10 @@ def _is_given_back(request: Any) -> bool:
 
 def _end_soon(task_id: str, end: Callable[[Reporter], None], *, only_in: State | None = None) -> None:
     """Say the last word on a task, in a thread: the worker's main loop must not wait for the cache."""
-    future = _get_executor().submit(_end, task_id, _requests.get(task_id), end, only_in)
-    _unfinished.add(future)
-    future.add_done_callback(_unfinished.discard)
+    held = get_held()
+    future = held.executor.submit(_end, task_id, held.requests.get(task_id), end, only_in)
+    held.unfinished.add(future)
+    future.add_done_callback(held.unfinished.discard)
 
 
 def _end(task_id: str, request: Any, end: Callable[[Reporter], None], only_in: State | None) -> None:
@@ -183,18 +199,3 @@ def _make_anew(request: Any) -> Snapshot:
     snapshot = read_header(request.id, request.type, Context(request.request_dict))
     flusher.enlist(snapshot)
     return snapshot.made_anew(now=flusher.clock.now())
-
-
-@lru_cache(maxsize=1)
-def _get_executor() -> DaemonExecutor:
-    return DaemonExecutor(max_workers=4, name="tasks_app-celery")
-
-
-def _renew() -> None:
-    _get_executor.cache_clear()
-    _requests.clear()
-    _unacknowledged.clear()
-    _unfinished.clear()
-
-
-os.register_at_fork(after_in_child=_renew)  # its threads did not survive

@@ -1,11 +1,10 @@
 """Starting Celery tasks, and taking back those that have not begun."""
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from celery import Task, current_app
@@ -22,6 +21,7 @@ from ...integration import (
     find_reporter,
     get_flusher,
     get_store,
+    per_process,
     queue,
 )
 from .common import RUNNER, logger
@@ -87,12 +87,9 @@ class CeleryTasks:
         return Flaw("W004", what, "Unset it.")
 
 
-@lru_cache(maxsize=1)
+@per_process()
 def _get_executor() -> DaemonExecutor:
     return DaemonExecutor(max_workers=16, name="tasks_app-celery-start")
-
-
-os.register_at_fork(after_in_child=_get_executor.cache_clear)  # its threads did not survive
 
 
 def _is_signature(task: object) -> bool:

@@ -239,7 +239,7 @@ def test_cold_shutdown_waits_for_the_end_of_what_it_kills(orphan, gated_load, mo
 
 def test_what_was_waited_for_in_vain_is_not_waited_for_again(orphan, gated_load):
     dead_workers.fail("t1", WorkerLostError())
-    (ending,) = dead_workers._unfinished
+    (ending,) = dead_workers.get_held().unfinished
     dead_workers.drain(0)
     began = monotonic()
     dead_workers.drain(20)
@@ -251,4 +251,4 @@ def test_what_was_waited_for_in_vain_is_not_waited_for_again(orphan, gated_load)
 def test_request_is_let_go_once_its_message_is_acknowledged():
     request = receive_late(acknowledged=True)
     dead_workers.on_received(request=SimpleRequest("t2"))
-    assert request not in dead_workers._unacknowledged.values()
+    assert request not in dead_workers.get_held().unacknowledged.values()
