@@ -4,7 +4,7 @@
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
 import { CancelButton, postCancel } from "./task-progress-cancel.js";
-import { describe, describeName } from "./task-progress-describe.js";
+import { describe, describeName } from "./task-progress-description.js";
 import { build, findUrl, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
 import { follow } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";

@@ -1,6 +1,6 @@
 // What the monitor's pages are made with: markup that stands in the page, and texts that are set as texts.
 
-import { readTexts, texts } from "./task-progress-texts.js";
+import { readTexts, texts } from "../task-progress-texts.js";
 
 /** Take over the words of the page, the component's and the monitor's. */
 export function readWords() {

@@ -1,12 +1,12 @@
 // One task of the monitor's list. It is changed in place, so that nothing flickers and no focus is lost.
 
-import { describeRow, isIndeterminate } from "./monitor-describe.js";
-import { nameState, setText, setTime, stamp } from "./monitor-dom.js";
-import { CancelButton, postCancel } from "./task-progress-cancel.js";
-import { describeName } from "./task-progress-describe.js";
-import { follow } from "./task-progress-stream.js";
-import { say, texts } from "./task-progress-texts.js";
-import { hasEnded } from "./task-progress-topics.js";
+import { describeRow, isIndeterminate } from "./description.js";
+import { nameState, setText, setTime, stamp } from "./dom.js";
+import { CancelButton, postCancel } from "../task-progress-cancel.js";
+import { describeName } from "../task-progress-description.js";
+import { follow } from "../task-progress-stream.js";
+import { say, texts } from "../task-progress-texts.js";
+import { hasEnded } from "../task-progress-topics.js";
 
 export class Row {
   #page;

@@ -1,6 +1,6 @@
 // The monitor's chart: for each minute a bar of the tasks that ran in it, parted by what became of them.
 
-import { say } from "./task-progress-texts.js";
+import { say } from "../task-progress-texts.js";
 
 const SERIES = ["running", "succeeded", "cancelled", "failed"]; // from the bottom
 const MIN_PEAK = 4; // one task alone is no mountain

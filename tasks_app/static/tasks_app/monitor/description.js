@@ -1,7 +1,7 @@
 // What a row of the monitor says of a snapshot. Pure: no element, no clock.
 
-import { describe, describeReason } from "./task-progress-describe.js";
-import { SERVER_TEXTS, texts } from "./task-progress-texts.js";
+import { describe, describeReason } from "../task-progress-description.js";
+import { SERVER_TEXTS, texts } from "../task-progress-texts.js";
 
 /**
  * Return the texts of a row: `percent`, `status`, `whole` (all that is known of it) and `took`.

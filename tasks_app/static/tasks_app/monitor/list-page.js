@@ -1,11 +1,11 @@
 // The monitor's list: what it shows is polled, and the tasks in it are followed on one stream.
 
-import { Chart } from "./monitor-chart.js";
-import { findBase, isPlain, readWords, setText } from "./monitor-dom.js";
-import { Feed } from "./monitor-feed.js";
-import { change, Filters, makeAddress, readAddress } from "./monitor-filters.js";
-import { Table } from "./monitor-table.js";
-import { getFormatter, say, texts } from "./task-progress-texts.js";
+import { Chart } from "./chart.js";
+import { findBase, isPlain, readWords, setText } from "./dom.js";
+import { Feed } from "./feed.js";
+import { change, Filters, makeAddress, readAddress } from "./filters.js";
+import { Table } from "./table.js";
+import { getFormatter, say, texts } from "../task-progress-texts.js";
 
 const STALE_AFTER = 2; // failures in a row
 const HIDDEN_MS = 10_000; // until a page that nobody sees follows no task any more

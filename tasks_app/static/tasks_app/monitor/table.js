@@ -1,7 +1,7 @@
 // The rows of the monitor's list, each by the id of its task.
 
-import { isPlain } from "./monitor-dom.js";
-import { Row } from "./monitor-row.js";
+import { isPlain } from "./dom.js";
+import { Row } from "./row.js";
 
 export class Table {
   #list;

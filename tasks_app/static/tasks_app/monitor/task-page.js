@@ -1,10 +1,10 @@
 // The monitor's page of one task: the component shows how far it is, and what it knows is spelt out below.
 
-import { describeTook } from "./monitor-describe.js";
-import { make, nameState, readWords, setText, setTime, stamp } from "./monitor-dom.js";
-import { findUrl } from "./task-progress-dom.js";
-import { hasEnded } from "./task-progress-topics.js";
-import { getFormatter, say, texts } from "./task-progress-texts.js";
+import { describeTook } from "./description.js";
+import { make, nameState, readWords, setText, setTime, stamp } from "./dom.js";
+import { findUrl } from "../task-progress-dom.js";
+import { hasEnded } from "../task-progress-topics.js";
+import { getFormatter, say, texts } from "../task-progress-texts.js";
 
 const TIMES = ["created_at", "started_at", "finished_at", "updated_at"];
 
