@@ -50,15 +50,17 @@ export function describeReason({ status, error }) {
 
 function describeFigure(snapshot, state, format) {
   const { progress, percent, queue_position: position } = snapshot;
-  if (state === "running" || state === "stalled") {
-    return percent === null ? "" : format.percent(progress);
+  switch (state) {
+    case "queued":
+      return position === null ? "" : format.position(position);
+    case "running":
+    case "stalled":
+      return percent === null ? "" : format.percent(progress);
+    case "succeeded":
+      return describeDuration(snapshot, format);
+    default:
+      return percent === null ? describeDuration(snapshot, format) : say("stoppedAt", { percent: format.percent(progress) });
   }
-  if (state === "queued") {
-    return position === null ? "" : format.position(position);
-  }
-  return state === "succeeded" || percent === null
-    ? describeDuration(snapshot, format)
-    : say("stoppedAt", { percent: format.percent(progress) });
 }
 
 function describeDuration({ started_at: start, finished_at: end }, format) {

@@ -53,8 +53,8 @@ style.replaceSync(`
 .name, .status { flex: 1 1 0; }
 :host(:dir(rtl)) :is(.name, .status, .meta) { text-align: right; }
 .name { font-weight: 600; }
-.percent { flex: none; font-weight: 600; }
-:host(:not([data-state="running"], [data-state="stalled"])) .percent { color: var(--muted); font-weight: 400; }
+.percent { flex: none; color: var(--muted); font-weight: 400; }
+:host(:is([data-state="running"], [data-state="stalled"])) .percent { color: var(--text); font-weight: 600; }
 .actions { display: flex; flex: none; align-items: center; gap: 6px; font-size: 0.8125rem; }
 
 button {

@@ -1,13 +1,8 @@
 // The tasks that a page follows on one connection: what is known of each, and who is to be told.
 
+import { isTerminal } from "./task-progress-states.js";
+
 const POLLS_AT_ONCE = 4;
-
-const TERMINAL = ["succeeded", "failed", "cancelled", "lost"];
-
-/** Is this the snapshot of a task that has ended? */
-export function hasEnded({ state }) {
-  return TERMINAL.includes(state);
-}
 
 /** What a task adds to the query of a stream. */
 export function makeParameters(taskId, { token }) {
@@ -45,7 +40,7 @@ export class Topics {
     topic.token = token ?? topic.token;
     topic.logs ||= logs;
     topic.parameters = makeParameters(taskId, topic);
-    topic.isDone &&= topic.snapshot !== null && hasEnded(topic.snapshot); // what was missing is asked for again
+    topic.isDone &&= isTerminal(topic.snapshot); // what was missing is asked for again
     follower.carry(this.#transport);
     if (topic.snapshot) {
       follower.show(topic.snapshot);
@@ -69,7 +64,7 @@ export class Topics {
     }
     this.newsCount++;
     topic.snapshot = snapshot;
-    topic.isDone = hasEnded(snapshot);
+    topic.isDone = isTerminal(snapshot);
     topic.followers.forEach((follower) => follower.show(snapshot));
   }
 

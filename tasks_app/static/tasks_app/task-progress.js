@@ -6,9 +6,9 @@
 import { CancelButton, postCancel } from "./task-progress-cancel.js";
 import { describe, describeName } from "./task-progress-description.js";
 import { build, findUrl, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
+import { findState, isLive, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
-import { hasEnded } from "./task-progress-topics.js";
 
 const MAX_LINES = 200;
 const CUT_OFF_MS = 3000; // until a reader is told that news can't come
@@ -49,10 +49,7 @@ export class TaskProgressElement extends HTMLElement {
 
   /** connecting, queued, running, stalled, succeeded, failed, cancelled, lost or missing. */
   get state() {
-    if (this.#isMissing) {
-      return "missing";
-    }
-    return this.#snapshot?.stalled ? "stalled" : (this.#snapshot?.state ?? "connecting");
+    return findState(this.#snapshot, this.#isMissing);
   }
 
   /** Ask the server to stop the task, without asking the reader first. */
@@ -121,7 +118,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   get #isLive() {
-    return this.#snapshot !== null && !hasEnded(this.#snapshot) && !this.#isMissing;
+    return isLive(this.#snapshot, this.#isMissing);
   }
 
   get #problem() {
@@ -154,7 +151,7 @@ export class TaskProgressElement extends HTMLElement {
       this.#take(known);
     }
     const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
-    if (taskId && (options.logs || !this.#snapshot || !hasEnded(this.#snapshot))) {
+    if (taskId && (options.logs || !isTerminal(this.#snapshot))) {
       this.#unfollow = follow(this.#base, taskId, options, {
         show: (snapshot) => this.#show(snapshot),
         miss: () => this.#miss(),
@@ -178,7 +175,7 @@ export class TaskProgressElement extends HTMLElement {
     this.#take(snapshot);
     this.render();
     this.#dispatch("change");
-    if (hasEnded(snapshot)) {
+    if (isTerminal(snapshot)) {
       this.#dispatch("end");
     }
   }

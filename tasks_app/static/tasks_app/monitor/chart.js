@@ -2,7 +2,8 @@
 
 import { say } from "../task-progress-texts.js";
 
-const SERIES = ["running", "succeeded", "cancelled", "failed"]; // from the bottom
+const ENDS = ["succeeded", "cancelled", "failed"]; // the server counts lost tasks among the failed ones
+const SERIES = ["running", ...ENDS]; // from the bottom
 const MIN_PEAK = 4; // one task alone is no mountain
 const MIN_SHARE = 0.07; // of the height: what failed is seen beside hundreds that did not
 
@@ -81,7 +82,7 @@ function split(chart) {
   const end = Date.parse(chart.until);
   return chart.running.map((running, index) => {
     const values = Object.fromEntries(SERIES.map((name) => [name, chart[name][index]]));
-    const ended = values.succeeded + values.cancelled + values.failed;
+    const ended = ENDS.reduce((sum, name) => sum + values[name], 0);
     const counts = { ...values, running: Math.max(running - ended, 0) };
     const start = new Date(end - (chart.running.length - index) * chart.step * 1000);
     return { start, values, counts, total: Math.max(running, ended) };

@@ -4,9 +4,9 @@ import { describeRow, isIndeterminate } from "./description.js";
 import { nameState, setText, setTime, stamp } from "./dom.js";
 import { CancelButton, postCancel } from "../task-progress-cancel.js";
 import { describeName } from "../task-progress-description.js";
+import { findState, isLive, isTerminal } from "../task-progress-states.js";
 import { follow } from "../task-progress-stream.js";
 import { say, texts } from "../task-progress-texts.js";
-import { hasEnded } from "../task-progress-topics.js";
 
 export class Row {
   #page;
@@ -45,7 +45,7 @@ export class Row {
   }
 
   get isLive() {
-    return !this.#isMissing && !hasEnded(this.#snapshot);
+    return isLive(this.#snapshot, this.#isMissing);
   }
 
   /** Take over what the list says of the task; the stream may know better. */
@@ -109,10 +109,7 @@ export class Row {
   }
 
   get state() {
-    if (this.#isMissing) {
-      return "missing";
-    }
-    return this.#snapshot.stalled ? "stalled" : this.#snapshot.state;
+    return findState(this.#snapshot, this.#isMissing);
   }
 
   #accept(snapshot) {
@@ -126,7 +123,7 @@ export class Row {
     if (snapshot.seq >= this.#snapshot.seq) {
       this.#accept(snapshot);
       this.render();
-      if (this.#button.isSent && hasEnded(snapshot)) {
+      if (this.#button.isSent && isTerminal(snapshot)) {
         this.#speak(nameState(this.state));
       }
     }

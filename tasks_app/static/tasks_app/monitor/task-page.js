@@ -3,7 +3,7 @@
 import { describeTook } from "./description.js";
 import { make, nameState, readWords, setText, setTime, stamp } from "./dom.js";
 import { findUrl } from "../task-progress-dom.js";
-import { hasEnded } from "../task-progress-topics.js";
+import { isTerminal } from "../task-progress-states.js";
 import { getFormatter, say, texts } from "../task-progress-texts.js";
 
 const TIMES = ["created_at", "started_at", "finished_at", "updated_at"];
@@ -81,7 +81,7 @@ function makeEntry(name, value) {
 }
 
 function renderResult({ state, result, result_omitted: reason }) {
-  find("result").hidden = state !== "succeeded" || (result === null && !reason);
+  find("result").hidden = !(state === "succeeded" && (result !== null || reason));
   const part = (key) => find("result").querySelector(`[data-part="${key}"]`);
   const url = findUrl(result?.url);
   part("open").hidden = !url;
@@ -116,6 +116,6 @@ component.addEventListener("task-progress:error", () => {
   find("gone").hidden = component.state !== "missing";
   render();
 });
-setInterval(() => document.hidden || !component.snapshot || hasEnded(component.snapshot) || renderFacts(component.snapshot), 1000);
+setInterval(() => !document.hidden && component.snapshot && !isTerminal(component.snapshot) && renderFacts(component.snapshot), 1000);
 leadBack();
 customElements.whenDefined("task-progress").then(render);

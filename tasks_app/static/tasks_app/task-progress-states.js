@@ -1,0 +1,25 @@
+// The states of a task. They are those of `State` in Python; a test compares the two.
+
+/** The states of a task that waits or runs. */
+export const LIVE = new Set(["queued", "running"]);
+
+/** The states of a task that has ended. */
+export const TERMINAL = new Set(["succeeded", "failed", "cancelled", "lost"]);
+
+/** Whether the task of a snapshot has ended. */
+export function isTerminal(snapshot) {
+  return TERMINAL.has(snapshot?.state);
+}
+
+/** Whether a task may still change: it waits or runs, and the server finds it. */
+export function isLive(snapshot, isMissing) {
+  return LIVE.has(snapshot?.state) && !isMissing;
+}
+
+/** Return the state that a page shows: that of the snapshot, or "connecting", "stalled" or "missing". */
+export function findState(snapshot, isMissing) {
+  if (isMissing) {
+    return "missing";
+  }
+  return snapshot?.stalled ? "stalled" : (snapshot?.state ?? "connecting");
+}
