@@ -61,6 +61,13 @@ def let_requests_arrive(page: Page) -> None:
     page.evaluate("fetch('/barrier').then((response) => response.text())")
 
 
+def run_by_seconds(page: Page, seconds: int) -> None:
+    """Let time pass second by second, so that each request is answered within its second."""
+    for _ in range(seconds):
+        page.clock.run_for(1000)
+        let_requests_arrive(page)
+
+
 # Sharing
 
 
@@ -346,6 +353,33 @@ def test_stream_is_tried_again_while_polling_and_then_replaces_it(stub: Stub, pa
     page.clock.run_for(DOUBT - 1000)
     let_requests_arrive(page)
     assert len(stub.find_requests("GET", "/tasks/t")) == polls
+
+
+def test_polling_goes_on_where_a_stream_is_tried_again_in_vain(stub: Stub, page: Page):
+    page.add_init_script("Math.random = () => 0.5;")  # it is, after a minute
+    stub.greeting = None
+    stub.show(page, ONE)
+    stub.wait_for_stream()
+    page.clock.run_for(FIRST_BYTE)
+    run_by_seconds(page, 60 + FIRST_BYTE // 1000 + 5)
+    assert len(stub.streams) == 2
+    stub.snapshots["t"] = {**RUNNING, "seq": 8, "progress": 50}
+    run_by_seconds(page, 5)
+    expect_percent(page, 50)
+
+
+def test_polling_of_a_hidden_tab_goes_on_when_a_component_is_added(stub: Stub, page: Page):
+    stub.show(page, ONE)
+    expect_percent(page, 42)
+    set_hidden(page, True)
+    page.clock.run_for(HIDDEN)
+    expect_transport(page, "polling")
+    let_requests_arrive(page)
+    page.locator("main").evaluate("main => main.insertAdjacentHTML('beforeend', '<task-progress task-id=\"u\">')")
+    page.clock.run_for(1)
+    stub.snapshots["t"] = {**RUNNING, "seq": 8, "progress": 50}
+    run_by_seconds(page, 25)
+    expect_percent(page, 50)
 
 
 def test_stream_whose_beginning_alone_gets_through_is_replaced_by_polling(stub: Stub, page: Page):

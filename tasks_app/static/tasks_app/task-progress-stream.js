@@ -316,7 +316,7 @@ class Connection {
     this.#candidate?.close();
     this.#source = this.#candidate = null;
     this.#url = "";
-    Object.keys(this.#timers).forEach((name) => this.#clear(name));
+    ["sync", "retry", "firstByte", "doubt", "silence"].forEach((name) => this.#clear(name)); // polling has its own end
   }
 
   #set(name, callback, milliseconds) {
