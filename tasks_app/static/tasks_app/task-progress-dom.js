@@ -60,13 +60,6 @@ export function setSegments(bar, segments) {
   });
 }
 
-/** Return where a result's link may lead: to the web alone, not to "javascript:"; "" for nowhere. */
-export function findUrl(url) {
-  const isUrl = typeof url === "string" && URL.canParse(url, document.baseURI);
-  const { protocol, href } = isUrl ? new URL(url, document.baseURI) : { protocol: "" };
-  return /^https?:$/.test(protocol) ? href : "";
-}
-
 /** Return a line of the log. */
 export function makeLine({ time, level, text }) {
   const line = makeElement("div", "line", makeElement("time", "time", time), makeElement("span", "text", text));

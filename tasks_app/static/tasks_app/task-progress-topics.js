@@ -1,5 +1,6 @@
 // The tasks that a page follows on one connection: what is known of each, and who is to be told.
 
+import { fetchJson, makeTaskUrl } from "./task-progress-requests.js";
 import { isTerminal } from "./task-progress-states.js";
 
 const POLLS_AT_ONCE = 4;
@@ -107,9 +108,7 @@ export class Topics {
   async #pollOne(base, { taskId, token }, signal) {
     const query = token ? `?token=${encodeURIComponent(token)}` : "";
     try {
-      // "no-cache" asks with the ETag of what the browser has, and takes 304 for an answer.
-      const url = `${base}tasks/${encodeURIComponent(taskId)}${query}`;
-      const response = await fetch(url, { cache: "no-cache", signal, headers: { Accept: "application/json" } });
+      const response = await fetchJson(`${makeTaskUrl(base, taskId)}${query}`, { signal });
       if (response.status === 404) {
         this.miss({ task_id: taskId });
       } else if (response.ok) {

@@ -3,9 +3,10 @@
 // Attributes: task-id, src (base URL of the app's endpoints, "/"), token, label, cancel, logs, compact.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
-import { CancelButton, postCancel } from "./task-progress-cancel.js";
+import { CancelButton } from "./task-progress-cancel.js";
 import { describe, describeName } from "./task-progress-description.js";
-import { build, findUrl, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
+import { build, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
+import { findBase, findWebUrl, postCancel } from "./task-progress-requests.js";
 import { findState, isLive, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
@@ -126,7 +127,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   get #base() {
-    return new URL((this.getAttribute("src") ?? "/").replace(/\/*$/, "/"), document.baseURI).href;
+    return findBase(this.getAttribute("src") ?? "/");
   }
 
   get #format() {
@@ -236,7 +237,7 @@ export class TaskProgressElement extends HTMLElement {
 
   #renderLink() {
     const { link } = this.#parts;
-    link.href = findUrl(this.state === "succeeded" && this.#snapshot.result?.url);
+    link.href = findWebUrl(this.state === "succeeded" && this.#snapshot.result?.url);
     link.hidden = !link.getAttribute("href");
     setText(link, texts.result);
   }

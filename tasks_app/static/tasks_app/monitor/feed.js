@@ -1,5 +1,7 @@
 // What the monitor shows, asked for again and again while somebody looks at it.
 
+import { fetchJson } from "../task-progress-requests.js";
+
 const POLL_MS = 2000;
 const TIMEOUT_MS = 15_000;
 const MIN_BACKOFF_MS = 1000;
@@ -68,10 +70,8 @@ export class Feed {
   // Returns after how many milliseconds to ask again; null: never.
   async #ask(url, aborted) {
     try {
-      // "no-cache" asks with the ETag of what the browser has, and takes 304 for an answer. A redirect leads to a login.
       const signal = AbortSignal.any([aborted, AbortSignal.timeout(TIMEOUT_MS)]);
-      const options = { cache: "no-cache", redirect: "manual", headers: { Accept: "application/json" }, signal };
-      const response = await fetch(url, options);
+      const response = await fetchJson(url, { redirect: "manual", signal }); // a redirect leads to a login
       const isRefused = response.type === "opaqueredirect" || [400, 401, 403, 404].includes(response.status);
       if (response.ok) {
         await this.#take(url, response, aborted);

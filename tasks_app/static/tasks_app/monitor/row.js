@@ -2,8 +2,9 @@
 
 import { describeRow, isIndeterminate } from "./description.js";
 import { nameState, setText, setTime, stamp } from "./dom.js";
-import { CancelButton, postCancel } from "../task-progress-cancel.js";
+import { CancelButton } from "../task-progress-cancel.js";
 import { describeName } from "../task-progress-description.js";
+import { makeTaskUrl, postCancel } from "../task-progress-requests.js";
 import { findState, isLive, isTerminal } from "../task-progress-states.js";
 import { follow } from "../task-progress-stream.js";
 import { say, texts } from "../task-progress-texts.js";
@@ -56,7 +57,7 @@ export class Row {
       this.#accept(snapshot);
     }
     setText(this.#parts.name, this.#name, snapshot.task);
-    this.#parts.name.href = `${this.#page.base}tasks/${encodeURIComponent(snapshot.task_id)}/monitor`;
+    this.#parts.name.href = `${makeTaskUrl(this.#page.base, snapshot.task_id)}/monitor`;
     setText(this.#parts.owner, owner?.name ?? "", owner?.name ?? "");
     this.render();
     this.follow();

@@ -2,7 +2,7 @@
 
 import { describeTook } from "./description.js";
 import { make, nameState, readWords, setText, setTime, stamp } from "./dom.js";
-import { findUrl } from "../task-progress-dom.js";
+import { findWebUrl } from "../task-progress-requests.js";
 import { isTerminal } from "../task-progress-states.js";
 import { getFormatter, say, texts } from "../task-progress-texts.js";
 
@@ -83,7 +83,7 @@ function makeEntry(name, value) {
 function renderResult({ state, result, result_omitted: reason }) {
   find("result").hidden = !(state === "succeeded" && (result !== null || reason));
   const part = (key) => find("result").querySelector(`[data-part="${key}"]`);
-  const url = findUrl(result?.url);
+  const url = findWebUrl(result?.url);
   part("open").hidden = !url;
   part("link").href = url;
   setText(part("link"), texts.result, url);
