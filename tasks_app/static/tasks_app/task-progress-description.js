@@ -48,6 +48,12 @@ export function describeReason({ status, error }) {
   return told ?? status.replace(/^Failed: /, "");
 }
 
+/** Return how long a task ran, or "" if it has not started; one without an end runs until `now`, in milliseconds. */
+export function describeDuration({ started_at: start, finished_at: end }, now, format) {
+  const milliseconds = (end ? Date.parse(end) : now) - Date.parse(start);
+  return start ? format.duration(Math.max(milliseconds, 0) / 1000) : "";
+}
+
 function describeFigure(snapshot, state, format) {
   const { progress, percent, queue_position: position } = snapshot;
   switch (state) {
@@ -57,14 +63,14 @@ function describeFigure(snapshot, state, format) {
     case "stalled":
       return percent === null ? "" : format.percent(progress);
     case "succeeded":
-      return describeDuration(snapshot, format);
+      return describeEnd(snapshot, format);
     default:
-      return percent === null ? describeDuration(snapshot, format) : say("stoppedAt", { percent: format.percent(progress) });
+      return percent === null ? describeEnd(snapshot, format) : say("stoppedAt", { percent: format.percent(progress) });
   }
 }
 
-function describeDuration({ started_at: start, finished_at: end }, format) {
-  return start && end ? format.duration((Date.parse(end) - Date.parse(start)) / 1000) : "";
+function describeEnd(snapshot, format) {
+  return snapshot.finished_at ? describeDuration(snapshot, null, format) : "";
 }
 
 function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {

@@ -155,8 +155,9 @@ function isBytes(unit) {
 
 const formatters = new Map();
 
-/** Return the formatter of a language. */
+/** Return the formatter of a language, by default that of the page. */
 export function getFormatter(language) {
+  language ||= document.documentElement.lang || navigator.language;
   if (!formatters.has(language)) {
     formatters.set(language, new Formatter(language));
   }

@@ -5,7 +5,8 @@
 
 import { CancelButton } from "./task-progress-cancel.js";
 import { describe, describeName } from "./task-progress-description.js";
-import { build, makeLine, MARKS, setFacts, setSegments, setText } from "./task-progress-dom.js";
+import { setText } from "./task-progress-dom.js";
+import { makeLine, makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
 import { findBase, findWebUrl, postCancel } from "./task-progress-requests.js";
 import { findState, isLive, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
@@ -64,9 +65,11 @@ export class TaskProgressElement extends HTMLElement {
     const parts = this.#parts;
     const { percent, status, facts } = this.#describe();
     this.setAttribute("data-state", state);
-    setText(parts.name, this.getAttribute("label") || describeName(this.#snapshot));
+    const label = this.getAttribute("label") || describeName(this.#snapshot);
+    const shown = this.#problem || status;
+    setText(parts.name, label, label);
     setText(parts.percent, percent);
-    setText(parts.status, this.#problem || status);
+    setText(parts.status, shown, shown);
     parts.status.classList.toggle("problem", Boolean(this.#problem));
     setFacts(parts.meta, facts);
     parts.icon.setAttribute("aria-label", texts[state]);
@@ -86,7 +89,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   connectedCallback() {
-    this.#parts ??= build(this.attachShadow({ mode: "open" }));
+    this.#parts ??= makeParts(this.attachShadow({ mode: "open" }));
     this.#button ??= new CancelButton(this.#parts, {
       send: () => postCancel(this.#base, this.getAttribute("task-id")),
       render: () => this.render(),
@@ -131,7 +134,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   get #format() {
-    return getFormatter(this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language);
+    return getFormatter(this.closest("[lang]")?.lang);
   }
 
   #forget() {

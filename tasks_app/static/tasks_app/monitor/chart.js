@@ -1,5 +1,6 @@
 // The monitor's chart: for each minute a bar of the tasks that ran in it, parted by what became of them.
 
+import { draw, make } from "../task-progress-dom.js";
 import { say } from "../task-progress-texts.js";
 
 const ENDS = ["succeeded", "cancelled", "failed"]; // the server counts lost tasks among the failed ones
@@ -11,17 +12,13 @@ export class Chart {
   #format;
   #svg = draw("svg", { width: "100%", height: "100%" });
   #bars = [];
-  #axis = [document.createElement("time"), document.createElement("time")];
+  #axis = [make("time"), make("time")];
   #drawn = "";
 
   /** @param {HTMLElement} container */
   constructor(container, format) {
     this.#format = format;
-    const axis = document.createElement("div");
-    axis.className = "axis";
-    axis.setAttribute("aria-hidden", "true");
-    axis.append(...this.#axis);
-    container.append(this.#svg, axis);
+    container.append(this.#svg, make("div", { class: "axis", "aria-hidden": "true" }, ...this.#axis));
   }
 
   /** Show what the server says of the last minutes. */
@@ -92,11 +89,4 @@ function split(chart) {
 function summarize(chart) {
   const sums = SERIES.map((name) => [name, chart[name].reduce((sum, n) => sum + n, 0)]);
   return { ...Object.fromEntries(sums), peak: Math.max(0, ...chart.running) };
-}
-
-function draw(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-  element.append(...children);
-  return element;
 }

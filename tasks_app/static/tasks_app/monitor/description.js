@@ -1,6 +1,6 @@
 // What a row of the monitor says of a snapshot. Pure: no element, no clock.
 
-import { describe, describeReason } from "../task-progress-description.js";
+import { describe, describeDuration, describeReason } from "../task-progress-description.js";
 import { SERVER_TEXTS, texts } from "../task-progress-texts.js";
 
 /**
@@ -19,19 +19,13 @@ export function describeRow(snapshot, state, circumstances, serverNow, format) {
     percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),
     status: join([status, described.facts.step, described.facts.left]),
     whole: join([status, ...Object.values(described.facts)]),
-    took: describeTook(snapshot, serverNow, format),
+    took: describeDuration(snapshot, serverNow, format),
   };
 }
 
 /** Is it not known how far the task is? */
 export function isIndeterminate({ percent }, state) {
   return state === "running" && percent === null;
-}
-
-/** How long a task ran, or has run for. */
-export function describeTook({ started_at: start, finished_at: end }, serverNow, format) {
-  const seconds = ((end ? Date.parse(end) : serverNow) - Date.parse(start)) / 1000;
-  return start ? format.duration(Math.max(seconds, 0)) : "";
 }
 
 // The state has a column of its own: it is not said twice.

@@ -1,5 +1,6 @@
 // What the monitor's pages are made with: markup that stands in the page, and texts that are set as texts.
 
+import { setText } from "../task-progress-dom.js";
 import { readTexts, texts } from "../task-progress-texts.js";
 
 /** Take over the words of the page, the component's and the monitor's. */
@@ -20,29 +21,14 @@ export function findBase(element) {
   return new URL(".", new URL(element.dataset.stream, document.baseURI)).href;
 }
 
-/** Return a copy of the markup in a <template>, and its parts by name. */
+/** Return a copy of the markup in a <template>. */
 export function stamp(id) {
-  const element = document.getElementById(id).content.firstElementChild.cloneNode(true);
-  const parts = [...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]);
-  return { element, parts: Object.fromEntries(parts) };
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-/** Return a new element. */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-  element.append(...children);
-  return element;
-}
-
-/** Set a text, and what is shown when it is pointed at. */
-export function setText(element, text, title = "") {
-  if (element.textContent !== text) {
-    element.textContent = text;
-  }
-  if (element.title !== title) {
-    element.title = title;
-  }
+/** Return the elements inside another one that have a `data-part`, by its value. */
+export function findParts(element) {
+  return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
 }
 
 /** Show a moment in a <time>: short in the list, where those of today need no date. */

@@ -1,6 +1,7 @@
 // Which tasks the monitor shows. That stands in the page's address, so that it can be kept, sent and gone back to.
 
-import { isPlain, make, setText } from "./dom.js";
+import { isPlain } from "./dom.js";
+import { make, setText } from "../task-progress-dom.js";
 import { describeName } from "../task-progress-description.js";
 
 const TYPING_MS = 250;

@@ -1,10 +1,11 @@
 // The monitor's list: what it shows is polled, and the tasks in it are followed on one stream.
 
 import { Chart } from "./chart.js";
-import { findBase, isPlain, readWords, setText } from "./dom.js";
+import { findBase, isPlain, readWords } from "./dom.js";
 import { Feed } from "./feed.js";
 import { change, Filters, makeAddress, readAddress } from "./filters.js";
 import { Table } from "./table.js";
+import { setText } from "../task-progress-dom.js";
 import { getFormatter, say, texts } from "../task-progress-texts.js";
 
 const STALE_AFTER = 2; // failures in a row
@@ -15,7 +16,7 @@ const main = find("monitor");
 const notices = [...main.querySelectorAll("[data-notice]")];
 
 readWords();
-const format = getFormatter(document.documentElement.lang || navigator.language);
+const format = getFormatter();
 const base = findBase(main);
 const feed = new Feed(`${base}tasks/monitor/data`, { take, hear, lose, refuse });
 const page = { base, format, speak, getServerNow: () => feed.getServerNow() };

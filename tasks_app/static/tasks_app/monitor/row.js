@@ -1,9 +1,10 @@
 // One task of the monitor's list. It is changed in place, so that nothing flickers and no focus is lost.
 
 import { describeRow, isIndeterminate } from "./description.js";
-import { nameState, setText, setTime, stamp } from "./dom.js";
+import { findParts, nameState, setTime, stamp } from "./dom.js";
 import { CancelButton } from "../task-progress-cancel.js";
 import { describeName } from "../task-progress-description.js";
+import { setText } from "../task-progress-dom.js";
 import { makeTaskUrl, postCancel } from "../task-progress-requests.js";
 import { findState, isLive, isTerminal } from "../task-progress-states.js";
 import { follow } from "../task-progress-stream.js";
@@ -26,17 +27,16 @@ export class Row {
    */
   constructor(page) {
     this.#page = page;
-    const { element, parts } = stamp("row");
-    this.element = element;
-    this.#parts = parts;
-    this.#button = new CancelButton(parts, {
+    this.element = stamp("row");
+    this.#parts = findParts(this.element);
+    this.#button = new CancelButton(this.#parts, {
       send: () => postCancel(page.base, this.#snapshot.task_id),
       render: () => {
         this.render();
         page.settle();
       },
       tell: () => this.#speak(this.#problem || texts.cancelling),
-      lose: () => parts.name.focus(),
+      lose: () => this.#parts.name.focus(),
     });
   }
 

@@ -1,7 +1,8 @@
 // The monitor's page of one task: the component shows how far it is, and what it knows is spelt out below.
 
-import { describeTook } from "./description.js";
-import { make, nameState, readWords, setText, setTime, stamp } from "./dom.js";
+import { findParts, nameState, readWords, setTime, stamp } from "./dom.js";
+import { describeDuration } from "../task-progress-description.js";
+import { make, setChildCount, setText } from "../task-progress-dom.js";
 import { findWebUrl } from "../task-progress-requests.js";
 import { isTerminal } from "../task-progress-states.js";
 import { getFormatter, say, texts } from "../task-progress-texts.js";
@@ -13,7 +14,7 @@ const component = document.querySelector("task-progress");
 const findFact = (name) => find("facts").querySelector(`[data-fact="${name}"]`);
 
 readWords();
-const format = getFormatter(document.documentElement.lang || navigator.language);
+const format = getFormatter();
 
 function render() {
   const { snapshot } = component;
@@ -32,7 +33,7 @@ function renderFacts(snapshot) {
   state.dataset.state = component.state;
   setText(state.lastElementChild, nameState(component.state));
   TIMES.forEach((name) => setTime(findFact(name), snapshot[name], format));
-  setText(findFact("took"), describeTook(snapshot, Date.now(), format));
+  setText(findFact("took"), describeDuration(snapshot, Date.now(), format));
   for (const name of ["attempt", "queue_position"]) {
     setText(findFact(name), snapshot[name] === null ? "" : format.number(snapshot[name]));
   }
@@ -42,25 +43,20 @@ function renderFacts(snapshot) {
 }
 
 function renderStages(stages) {
-  find("stages").hidden = !stages.length;
   const body = find("stages").querySelector("tbody");
-  while (body.childElementCount > stages.length) {
-    body.lastElementChild.remove();
-  }
-  while (body.childElementCount < stages.length) {
-    body.append(stamp("stage").element);
-  }
+  find("stages").hidden = !stages.length;
+  setChildCount(body, stages.length, () => stamp("stage"));
   stages.forEach((stage, index) => renderStage(body.children[index], stage));
 }
 
 function renderStage(row, { name, weight, progress, state }) {
-  const part = (key) => row.querySelector(`[data-part="${key}"]`);
+  const parts = findParts(row);
   row.dataset.state = state;
-  setText(part("name"), name, name);
-  setText(part("state"), nameState(state));
-  setText(part("percent"), progress === null ? "" : format.percent(progress));
-  part("fill").style.inlineSize = `${progress ?? 0}%`;
-  setText(part("weight"), format.number(weight));
+  setText(parts.name, name, name);
+  setText(parts.state, nameState(state));
+  setText(parts.percent, progress === null ? "" : format.percent(progress));
+  parts.fill.style.inlineSize = `${progress ?? 0}%`;
+  setText(parts.weight, format.number(weight));
 }
 
 function renderMeta(meta) {
@@ -81,23 +77,23 @@ function makeEntry(name, value) {
 }
 
 function renderResult({ state, result, result_omitted: reason }) {
-  find("result").hidden = !(state === "succeeded" && (result !== null || reason));
-  const part = (key) => find("result").querySelector(`[data-part="${key}"]`);
+  const { open, link, omitted, json } = findParts(find("result"));
   const url = findWebUrl(result?.url);
-  part("open").hidden = !url;
-  part("link").href = url;
-  setText(part("link"), texts.result, url);
-  part("omitted").hidden = !reason;
-  setText(part("omitted"), reason ? say("omitted", { reason }) : "");
-  part("json").hidden = result === null;
-  setText(part("json"), JSON.stringify(result, null, 2));
+  find("result").hidden = !(state === "succeeded" && (result !== null || reason));
+  open.hidden = !url;
+  link.href = url;
+  setText(link, texts.result, url);
+  omitted.hidden = !reason;
+  setText(omitted, reason ? say("omitted", { reason }) : "");
+  json.hidden = result === null;
+  setText(json, JSON.stringify(result, null, 2));
 }
 
 function renderError({ error }) {
+  const { type, message } = findParts(find("error"));
   find("error").hidden = !error;
-  const part = (key) => find("error").querySelector(`[data-part="${key}"]`);
-  setText(part("type"), error?.type ?? "");
-  setText(part("message"), error?.message ?? "");
+  setText(type, error?.type ?? "");
+  setText(message, error?.message ?? "");
 }
 
 // Back to the list as it was filtered, if that is where the reader comes from.

@@ -1,0 +1,95 @@
+// The elements inside <task-progress>, which a page styles by `::part()`.
+
+import { draw, make, setChildCount } from "./task-progress-dom.js";
+import { style } from "./task-progress-style.js";
+
+/** The path of each state's icon; the others have none. */
+export const MARKS = {
+  running: "M8 2a6 6 0 0 1 6 6",
+  stalled: "M8 1.2 15.6 14.6H.4zM7.2 5.8v4.4h1.6V5.8zm0 5.6v1.6h1.6v-1.6z",
+  succeeded: "M5 8.3l2.1 2.1L11 6.1",
+  failed: "M5.7 5.7l4.6 4.6m0-4.6-4.6 4.6",
+  lost: "M8 4.6v4M8 11.3v.1",
+  cancelled: "M3.8 12.2l8.4-8.4",
+  missing: "M8 4.6v4M8 11.3v.1",
+};
+
+/**
+ * Fill a shadow root, and return its elements by the names of their parts.
+ *
+ * @param {ShadowRoot} root
+ */
+export function makeParts(root) {
+  const parts = {};
+  const add = (tag, name, attributes, ...children) => (parts[name] = makePart(tag, name, attributes, ...children));
+  const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add));
+  const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
+  const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, log);
+  root.adoptedStyleSheets = [style];
+  root.append(card, add("div", "spoken", { role: "status" }));
+  return parts;
+}
+
+/** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
+export function setSegments(bar, segments) {
+  setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
+  segments.forEach(({ weight, progress, name = "" }, index) => {
+    const segment = bar.children[index];
+    segment.style.flexGrow = weight;
+    segment.firstChild.style.inlineSize = progress === null ? "" : `${progress}%`;
+    segment.title = name;
+  });
+}
+
+/** Show facts, by name, in one line; leave empty ones out. */
+export function setFacts(element, facts) {
+  const shown = Object.entries(facts).filter(([, text]) => text);
+  const whole = shown.map(([, text]) => text).join(" · ");
+  if (element.title !== whole) {
+    element.title = whole;
+    element.replaceChildren(...shown.map(([name, text], index) => makeFact(name, index ? ` · ${text}` : text)));
+  }
+}
+
+/** Make a line of the log. */
+export function makeLine({ time, level, text }) {
+  const line = makePart("div", "line", {}, makePart("time", "time", {}, time), makePart("span", "text", {}, text));
+  line.dataset.level = level;
+  return line;
+}
+
+function makeHead(add, icon) {
+  const name = add("span", "name", { id: "name", dir: "auto" });
+  return add("div", "head", {}, icon, name, add("span", "percent"), makeActions(add));
+}
+
+function makeActions(add) {
+  const makeButton = (name) => add("button", name, { type: "button", part: `button ${name}` });
+  const answers = [add("span", "question", { dir: "auto" }), makeButton("yes"), makeButton("no")];
+  const confirmation = add("span", "confirmation", { class: "actions", role: "group" }, ...answers);
+  return add("span", "actions", {}, makeButton("cancel"), confirmation);
+}
+
+function makeBar(add) {
+  return add("div", "bar", { role: "progressbar", "aria-labelledby": "name", "aria-valuemin": 0, "aria-valuemax": 100 });
+}
+
+function makeFoot(add) {
+  const status = add("span", "status", { dir: "auto" });
+  return add("div", "foot", {}, status, add("span", "meta", { dir: "auto" }), add("a", "link"));
+}
+
+function makeIcon(parts) {
+  parts.mark = draw("path", { "fill-rule": "evenodd" });
+  const ring = draw("circle", { cx: 8, cy: 8, r: 6 });
+  parts.icon = draw("svg", { class: "icon", part: "icon", viewBox: "0 0 16 16", role: "img" }, ring, parts.mark);
+  return parts.icon;
+}
+
+function makeFact(name, text) {
+  return makePart("span", `fact ${name}`, {}, text);
+}
+
+function makePart(tag, name, attributes = {}, ...children) {
+  return make(tag, { class: name, part: name, ...attributes }, ...children);
+}
