@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 pytestmark = needs_chromium
 
 ONE = '<task-progress task-id="t"></task-progress>'
-FIRST_BYTE, DOUBT, SILENCE, HIDDEN = 10_000, 20_000, 45_000, 15_000
+FIRST_EVENT, CHECK, SILENCE, HIDDEN = 10_000, 20_000, 45_000, 15_000
 HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 
 
@@ -250,7 +250,7 @@ def test_waits_grow_to_thirty_seconds_at_most_and_are_drawn_from_zero(stub: Stub
         Math.random = () => 0.25;
         """
     )
-    others = {0, 1750, 3000, FIRST_BYTE}  # taking components in, polling, telling the reader, waiting for a byte
+    others = {0, 1750, 3000, FIRST_EVENT}  # taking components in, polling, telling the reader, waiting for a byte
     stub.stream_status = 503
     stub.show(page, ONE)
 
@@ -326,7 +326,7 @@ def test_stream_without_a_byte_for_ten_seconds_is_replaced_by_polling(stub: Stub
     stub.greeting = None
     stub.show(page, ONE)
     stub.wait_for_stream()
-    page.clock.run_for(FIRST_BYTE)
+    page.clock.run_for(FIRST_EVENT)
     expect_transport(page, "polling")
     expect_percent(page, 42)
     stub.snapshots["t"] = DONE
@@ -343,14 +343,14 @@ def test_stream_is_tried_again_while_polling_and_then_replaces_it(stub: Stub, pa
     stub.greeting = None
     stub.show(page, ONE)
     stub.wait_for_stream()
-    page.clock.run_for(FIRST_BYTE)
+    page.clock.run_for(FIRST_EVENT)
     expect_transport(page, "polling")
     stub.greeting = encode(seq=8, progress=50)
     page.clock.run_for(60_000)
     expect_transport(page, "stream")
     expect_percent(page, 50)
     polls = len(stub.find_requests("GET", "/tasks/t"))
-    page.clock.run_for(DOUBT - 1000)
+    page.clock.run_for(CHECK - 1000)
     let_requests_arrive(page)
     assert len(stub.find_requests("GET", "/tasks/t")) == polls
 
@@ -360,8 +360,8 @@ def test_polling_goes_on_where_a_stream_is_tried_again_in_vain(stub: Stub, page:
     stub.greeting = None
     stub.show(page, ONE)
     stub.wait_for_stream()
-    page.clock.run_for(FIRST_BYTE)
-    run_by_seconds(page, 60 + FIRST_BYTE // 1000 + 5)
+    page.clock.run_for(FIRST_EVENT)
+    run_by_seconds(page, 60 + FIRST_EVENT // 1000 + 5)
     assert len(stub.streams) == 2
     stub.snapshots["t"] = {**RUNNING, "seq": 8, "progress": 50}
     run_by_seconds(page, 5)
@@ -386,7 +386,7 @@ def test_stream_whose_beginning_alone_gets_through_is_replaced_by_polling(stub: 
     stub.show(page, ONE)
     expect_percent(page, 42)
     stub.snapshots["t"] = {**RUNNING, "seq": 8, "progress": 50}
-    page.clock.run_for(DOUBT)
+    page.clock.run_for(CHECK)
     expect_percent(page, 50)
     page.clock.run_for(2000)
     expect_transport(page, "polling")
@@ -413,7 +413,7 @@ def test_stream_that_has_shown_that_it_gets_through_is_not_doubted(stub: Stub, p
     page.clock.run_for(2000)
     stub.streams[0].send(encode(seq=8, progress=50))
     expect_percent(page, 50)
-    page.clock.run_for(2 * DOUBT)
+    page.clock.run_for(2 * CHECK)
     let_requests_arrive(page)
     assert stub.find_requests("GET", "/tasks/t") == []
 

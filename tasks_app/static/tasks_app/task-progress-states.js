@@ -23,3 +23,8 @@ export function findState(snapshot, isMissing) {
   }
   return snapshot?.stalled ? "stalled" : (snapshot?.state ?? "connecting");
 }
+
+/** Whether two snapshots of a task say the same. A change of `stalled` does not change `seq`. */
+export function isSame(snapshot, other) {
+  return ["seq", "state", "stalled"].every((name) => snapshot?.[name] === other?.[name]);
+}

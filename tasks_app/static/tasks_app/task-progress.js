@@ -8,25 +8,13 @@ import { describe, describeName } from "./task-progress-description.js";
 import { setText } from "./task-progress-dom.js";
 import { makeLine, makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
 import { findBase, findWebUrl, postCancel } from "./task-progress-requests.js";
-import { findState, isLive, isTerminal } from "./task-progress-states.js";
+import { findState, isLive, isSame, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
+import { setTicking } from "./task-progress-timers.js";
 
 const MAX_LINES = 200;
 const CUT_OFF_MS = 3000; // until a reader is told that news can't come
-
-const ticking = new Set();
-let ticker;
-
-// Time left and silence are counted on between two events, of all components by one timer.
-function tick(element, isOn) {
-  isOn ? ticking.add(element) : ticking.delete(element);
-  if (ticking.size) {
-    ticker ??= setInterval(() => ticking.forEach((each) => each.render()), 1000);
-  } else {
-    ticker = clearInterval(ticker);
-  }
-}
 
 export class TaskProgressElement extends HTMLElement {
   /** What all components say; a page may assign to its members. */
@@ -85,7 +73,7 @@ export class TaskProgressElement extends HTMLElement {
     this.#renderBar([percent, status].filter(Boolean).join(", "));
     this.#renderLink();
     this.#announce(status);
-    tick(this, this.#isLive && this.isConnected && (this.#snapshot.eta !== null || state === "stalled"));
+    setTicking(this, this.#isLive && this.isConnected && (this.#snapshot.eta !== null || state === "stalled"));
   }
 
   connectedCallback() {
@@ -104,7 +92,7 @@ export class TaskProgressElement extends HTMLElement {
     this.#unfollow?.();
     this.#unfollow = null;
     clearTimeout(this.#cutOffTimer);
-    tick(this, false);
+    setTicking(this, false);
   }
 
   attributeChangedCallback(name, before, after) {
@@ -157,10 +145,10 @@ export class TaskProgressElement extends HTMLElement {
     const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
     if (taskId && (options.logs || !isTerminal(this.#snapshot))) {
       this.#unfollow = follow(this.#base, taskId, options, {
-        show: (snapshot) => this.#show(snapshot),
-        miss: () => this.#miss(),
-        log: (offset, lines) => this.#log(offset, lines),
-        carry: (transport) => this.#carry(transport),
+        showSnapshot: (snapshot) => this.#showSnapshot(snapshot),
+        showMissing: () => this.#showMissing(),
+        showLines: (offset, lines) => this.#showLines(offset, lines),
+        showTransport: (transport) => this.#showTransport(transport),
       });
     }
     this.render();
@@ -172,8 +160,8 @@ export class TaskProgressElement extends HTMLElement {
     return JSON.parse(this.querySelector(":scope > script[type='application/json']")?.textContent ?? "null");
   }
 
-  #show(snapshot) {
-    if (["seq", "state", "stalled"].every((name) => snapshot[name] === this.#snapshot?.[name])) {
+  #showSnapshot(snapshot) {
+    if (isSame(snapshot, this.#snapshot)) {
       return;
     }
     this.#take(snapshot);
@@ -190,13 +178,13 @@ export class TaskProgressElement extends HTMLElement {
     this.#isMissing = false;
   }
 
-  #miss() {
+  #showMissing() {
     this.#isMissing = true;
     this.render();
     this.#dispatch("error", texts.missing);
   }
 
-  #carry(transport) {
+  #showTransport(transport) {
     const change = (isCutOff) => {
       this.#isCutOff = isCutOff;
       this.render();
@@ -258,7 +246,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   // A new stream begins with lines that the one before it has brought already.
-  #log(offset, lines) {
+  #showLines(offset, lines) {
     const { log } = this.#parts;
     const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
     const fresh = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);

@@ -1,11 +1,10 @@
 // What the monitor shows, asked for again and again while somebody looks at it.
 
 import { fetchJson } from "../task-progress-requests.js";
+import { drawBackoff } from "../task-progress-timers.js";
 
 const POLL_MS = 2000;
 const TIMEOUT_MS = 15_000;
-const MIN_BACKOFF_MS = 1000;
-const MAX_BACKOFF_MS = 30_000;
 const MIN_SKEW_MS = 5000; // the header tells whole seconds, and an answer takes its time
 
 export class Feed {
@@ -117,7 +116,7 @@ export class Feed {
 
   #lose() {
     this.#on.lose(++this.#failures);
-    return Math.random() * Math.min(MIN_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS);
+    return drawBackoff(this.#failures);
   }
 }
 

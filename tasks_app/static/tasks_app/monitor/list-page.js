@@ -7,6 +7,7 @@ import { change, Filters, makeAddress, readAddress } from "./filters.js";
 import { Table } from "./table.js";
 import { setText } from "../task-progress-dom.js";
 import { getFormatter, say, texts } from "../task-progress-texts.js";
+import { followVisibility } from "../task-progress-timers.js";
 
 const STALE_AFTER = 2; // failures in a row
 const HIDDEN_MS = 10_000; // until a page that nobody sees follows no task any more
@@ -27,7 +28,6 @@ const filters = new Filters(find("filters"), go, format);
 let query = readAddress();
 let isChosen = false; // is what comes next what the reader asked for?
 let worries = {};
-let hiddenTimer;
 
 function ask() {
   filters.show(query);
@@ -171,13 +171,6 @@ addEventListener("popstate", () => {
   isChosen = true;
   ask();
 });
-document.addEventListener("visibilitychange", () => {
-  clearTimeout(hiddenTimer);
-  if (document.hidden) {
-    hiddenTimer = setTimeout(() => table.rest(), HIDDEN_MS);
-  } else {
-    table.wake();
-  }
-});
+followVisibility(HIDDEN_MS, { rest: () => table.rest(), wake: () => table.wake() });
 setInterval(() => document.hidden || table.tick(), 1000);
 ask();

@@ -73,10 +73,10 @@ export class Row {
   follow() {
     if (!this.#unfollow && this.isLive) {
       this.#unfollow = follow(this.#page.base, this.#snapshot.task_id, {}, {
-        show: (snapshot) => this.#show(snapshot),
-        miss: () => this.#miss(),
-        log: () => {},
-        carry: () => {},
+        showSnapshot: (snapshot) => this.#showSnapshot(snapshot),
+        showMissing: () => this.#showMissing(),
+        showLines: () => {},
+        showTransport: () => {},
       });
     }
   }
@@ -119,7 +119,7 @@ export class Row {
     this.#isMissing = false;
   }
 
-  #show(snapshot) {
+  #showSnapshot(snapshot) {
     this.#isFollowed = true;
     if (snapshot.seq >= this.#snapshot.seq) {
       this.#accept(snapshot);
@@ -130,7 +130,7 @@ export class Row {
     }
   }
 
-  #miss() {
+  #showMissing() {
     this.#isMissing = true;
     this.render();
   }
