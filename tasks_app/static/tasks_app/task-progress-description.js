@@ -1,22 +1,25 @@
-// What <task-progress> says of a snapshot. Pure: no element, no clock.
+// The texts that <task-progress> shows of a snapshot. Pure: no element, no clock.
 
 import { SERVER_TEXTS, say, texts } from "./task-progress-texts.js";
 
-const STALLED_AFTER = 15; // seconds of silence after which a server calls a task stalled
-const GENERIC_ERROR = "The task failed."; // what viewers are told who may not know more
+const STALLED_AFTER = 15; // seconds without a sign of life after which a server by default calls a task stalled
+const GENERIC_ERROR = "The task failed."; // the message where errors are not exposed
 
 /**
- * Return the texts for a snapshot: `status` is the sentence, `facts` what is beside it, by name, `percent` the figure above.
+ * Return the texts of a snapshot: `percent`, the figure; `status`, the sentence; and `facts` beside it, by name.
  *
  * @param {object} snapshot
- * @param {string} state - its state, or "stalled" or "missing"
- * @param {{elapsed: number, now: number, isMine: boolean, isCutOff: boolean}} circumstances - seconds since the snapshot
- *   came, the time in milliseconds, whether it was this page that asked the task to stop, and whether news can't come
+ * @param {string} state - as `findState` returns it
+ * @param {object} circumstances
+ * @param {number} circumstances.now - the time in milliseconds
+ * @param {number} circumstances.elapsed - seconds since the snapshot came
+ * @param {boolean} circumstances.isMine - whether this page asked the server to cancel the task
+ * @param {boolean} circumstances.isCutOff - whether there has been no connection for some seconds
  * @param {Formatter} format
  */
 export function describe(snapshot, state, circumstances, format) {
-  const said = snapshot.status === SERVER_TEXTS[snapshot.state] ? texts[snapshot.state] : snapshot.status;
   const percent = describeFigure(snapshot, state, format);
+  const said = snapshot.status === SERVER_TEXTS[snapshot.state] ? texts[snapshot.state] : snapshot.status;
   switch (state) {
     case "missing":
       return { percent, status: texts.missing, facts: {} };
@@ -33,19 +36,19 @@ export function describe(snapshot, state, circumstances, format) {
   }
 }
 
-/** "shop.tasks.import_rows" is called "Import rows" unless the page says better. */
+/** Return the name of a task: "shop.tasks.import_rows" becomes "Import rows". */
 export function describeName(snapshot) {
   const name = (snapshot?.task ?? "").split(".").at(-1).replaceAll("_", " ");
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-/** Why a task has failed: the error where viewers are told, else what the task said last; null where it said nothing. */
+/** Return why a task failed: its error where that is exposed, else its last status; null without either. */
 export function describeReason({ status, error }) {
   if (status === SERVER_TEXTS.failed) {
     return null;
   }
-  const told = error && error.message !== GENERIC_ERROR ? error.message : null;
-  return told ?? status.replace(/^Failed: /, "");
+  const message = error && error.message !== GENERIC_ERROR ? error.message : null;
+  return message ?? status.replace(/^Failed: /, "");
 }
 
 /** Return how long a task ran, or "" if it has not started; one without an end runs until `now`, in milliseconds. */
@@ -76,7 +79,6 @@ function describeEnd(snapshot, format) {
 function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
   const { stages } = snapshot;
   const step = stages.findIndex((stage) => stage.state === "running") + 1;
-  const left = (snapshot.eta ?? 0) - elapsed;
   const status = step && said === texts.running ? stages[step - 1].name : said;
   if (isCutOff) {
     return { status, facts: { reconnecting: texts.reconnecting } };
@@ -87,15 +89,18 @@ function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
       step: step && say("step", { n: format.number(step), total: format.number(stages.length) }),
       count: state === "running" && format.count(snapshot),
       rate: state === "running" && format.rate(snapshot),
-      left: left > 0 && describeTimeLeft(left, state, format),
+      left: describeTimeLeft((snapshot.eta ?? 0) - elapsed, state, format),
     },
   };
 }
 
-function describeTimeLeft(left, state, format) {
+function describeTimeLeft(seconds, state, format) {
+  if (seconds <= 0) {
+    return "";
+  }
   return state === "queued"
-    ? say("startsIn", { time: format.roughly(left) })
-    : say("left", { time: format.duration(left) });
+    ? say("startsIn", { time: format.roughly(seconds) })
+    : say("left", { time: format.duration(seconds) });
 }
 
 function describeFailure(snapshot) {
@@ -103,7 +108,7 @@ function describeFailure(snapshot) {
   return message === null ? texts.failed : say("failedBecause", { message });
 }
 
-// Not longer than it can have been: the last change was a sign of life.
+// The silence is no longer than the time since the last change, which was a sign of life.
 function describeSilence(snapshot, { elapsed, now }, format) {
   const unchanged = (now - Date.parse(snapshot.updated_at)) / 1000;
   const silence = STALLED_AFTER + elapsed;

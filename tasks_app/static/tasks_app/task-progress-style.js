@@ -1,7 +1,7 @@
-// How <task-progress> looks. A page changes it by the custom properties and by ::part().
+// The style of <task-progress>, which a page changes by custom properties and ::part().
 //
-// A constructed sheet, because a strict Content-Security-Policy forbids <style>. light-dark() follows the page's own
-// color-scheme: a page that is always light has light components, whatever the system prefers.
+// It is a constructed sheet, because a strict Content-Security-Policy forbids <style>. light-dark() follows the
+// color-scheme of the page: one that is always light has light components, even if the system prefers dark ones.
 
 export const style = new CSSStyleSheet();
 

@@ -1,6 +1,6 @@
-// What <task-progress> says: its words, which a page may replace, and its numbers and times in the page's language.
+// The texts of <task-progress>, which a page may replace, and its numbers and times in the language of the page.
 
-/** The words. {…} is filled in; `position` has one text for each ordinal category of the language. */
+/** The texts, by name. `say` fills in {…}; `position…` has one for each ordinal category of a language. */
 export const texts = {
   queued: "Queued",
   running: "Running",
@@ -39,10 +39,10 @@ export const texts = {
   refused: "The server refused it.",
 };
 
-/** The server's own words for a state, which the page says in its language. */
+/** The texts as the server has them: where a status is one of these, the page shows its own text instead. */
 export const SERVER_TEXTS = { ...texts };
 
-/** Take over the words of the page's <script type="application/json" id="task-progress-texts">, if it has one. */
+/** Take over the texts of the page's <script type="application/json" id="task-progress-texts">, if it has one. */
 export function readTexts() {
   const element = document.getElementById("task-progress-texts");
   if (element && !element.isTaken) {
@@ -51,16 +51,16 @@ export function readTexts() {
   }
 }
 
-/** Return the text of this name, with its gaps filled. */
+/** Return the text of this name, with values filled in. */
 export function say(name, values = {}) {
   return texts[name].replace(/\{(\w+)\}/g, (gap, key) => values[key] ?? gap);
 }
 
-/** Formats for one language. */
+/** Formats numbers, times and snapshots for one language. */
 export class Formatter {
   #formats = new Map();
 
-  /** @param {string} language - a BCP 47 tag; one that is none stands for the browser's own */
+  /** @param {string} language - a BCP 47 tag; anything else stands for the browser's language */
   constructor(language) {
     try {
       this.language = new Intl.Locale(language).toString();
@@ -77,7 +77,7 @@ export class Formatter {
     return this.number(value / 100, { style: "percent" });
   }
 
-  /** m:ss up to an hour, then hours and minutes. */
+  /** Format seconds as m:ss up to an hour, then as hours and minutes. */
   duration(seconds) {
     const whole = Math.ceil(seconds);
     const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
@@ -87,7 +87,7 @@ export class Formatter {
     return `${this.number(minutes)}:${this.number(whole % 60, { minimumIntegerDigits: 2 })}`;
   }
 
-  /** Seconds up to a minute, then minutes, then hours and minutes. */
+  /** Format seconds as such up to a minute, then as minutes, then as hours and minutes. */
   roughly(seconds) {
     if (seconds >= 3600) {
       return this.duration(seconds);
@@ -96,17 +96,18 @@ export class Formatter {
     return say(name, { n: this.number(n) });
   }
 
-  /** hh:mm:ss of an RFC 3339 text, or of seconds since 1970. */
+  /** Format an RFC 3339 text, or seconds since 1970, as hh:mm:ss. */
   time(time) {
     const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
     return this.date(typeof time === "number" ? time * 1000 : time, options);
   }
 
-  /** A moment in the reader's time zone; the options are those of Intl.DateTimeFormat. */
+  /** Format a time in the user's time zone; the options are those of Intl.DateTimeFormat. */
   date(time, options) {
     return this.#get(Intl.DateTimeFormat, options).format(new Date(time));
   }
 
+  /** Format a queue position as "3rd in line", by English rules unless that text is translated. */
   position(n) {
     const isTranslated = texts.positionOther !== SERVER_TEXTS.positionOther;
     const rules = (isTranslated ? this : getFormatter("en")).#get(Intl.PluralRules, { type: "ordinal" });
@@ -115,7 +116,7 @@ export class Formatter {
     return say(name in texts ? name : "positionOther", { n: this.number(n) });
   }
 
-  /** "42,310 / 100,000 rows"; null where the task did not say. */
+  /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it with its unit. */
   count({ current, total, unit }) {
     if (current === null || unit === null) {
       return null;
@@ -127,6 +128,7 @@ export class Formatter {
     return `${counted} ${unit}`;
   }
 
+  /** Format a rate as "13,600 rows/s"; null while it is unknown. */
   rate({ rate, unit }) {
     if (rate === null || unit === null) {
       return null;

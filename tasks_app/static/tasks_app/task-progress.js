@@ -1,9 +1,9 @@
-// <task-progress task-id="…">: how far a task is, and whether it still lives.
+// <task-progress task-id="…">: shows how far a task is, and whether it is alive.
 //
-// Attributes: task-id, src (base URL of the app's endpoints, "/"), token, label, cancel, logs, compact.
+// Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, label, cancel, logs, compact.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
-import { CancelButton } from "./task-progress-cancel.js";
+import { CancelButton } from "./task-progress-cancel-button.js";
 import { describe, describeName } from "./task-progress-description.js";
 import { setText } from "./task-progress-dom.js";
 import { makeLine, makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
@@ -14,10 +14,10 @@ import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
 import { setTicking } from "./task-progress-timers.js";
 
 const MAX_LINES = 200;
-const CUT_OFF_MS = 3000; // until a reader is told that news can't come
+const CUT_OFF_MS = 3000; // without a connection, until the component says so
 
 export class TaskProgressElement extends HTMLElement {
-  /** What all components say; a page may assign to its members. */
+  /** The texts of all components; a page may assign to its members. */
   static texts = texts;
   static observedAttributes = ["task-id", "src", "token", "label", "cancel", "logs", "lang"];
 
@@ -37,41 +37,27 @@ export class TaskProgressElement extends HTMLElement {
     return this.#snapshot;
   }
 
-  /** connecting, queued, running, stalled, succeeded, failed, cancelled, lost or missing. */
+  /** The state of the task, or "connecting", "stalled" or "missing". */
   get state() {
     return findState(this.#snapshot, this.#isMissing);
   }
 
-  /** Ask the server to stop the task, without asking the reader first. */
+  /** Ask the server to cancel the task, without asking the user. */
   cancel() {
     return this.#button.cancel();
   }
 
-  /** Show what is known now. */
+  /** Show the last snapshot as of now. */
   render() {
     const { state } = this;
-    const parts = this.#parts;
     const { percent, status, facts } = this.#describe();
     this.setAttribute("data-state", state);
-    const label = this.getAttribute("label") || describeName(this.#snapshot);
-    const shown = this.#problem || status;
-    setText(parts.name, label, label);
-    setText(parts.percent, percent);
-    setText(parts.status, shown, shown);
-    parts.status.classList.toggle("problem", Boolean(this.#problem));
-    setFacts(parts.meta, facts);
-    parts.icon.setAttribute("aria-label", texts[state]);
-    parts.mark.setAttribute("d", MARKS[state] ?? "");
-    parts.log.hidden = !this.hasAttribute("logs");
-    parts.log.setAttribute("aria-label", texts.log);
-    parts.log.dataset.empty = texts.noLines;
-    this.#button.render({
-      isLive: this.#isLive,
-      isOffered: this.hasAttribute("cancel"),
-      isRequested: Boolean(this.#snapshot?.cancel_requested),
-    });
+    this.#renderTexts(percent, status, facts);
+    this.#renderIcon(state);
     this.#renderBar([percent, status].filter(Boolean).join(", "));
+    this.#renderButton();
     this.#renderLink();
+    this.#renderLog();
     this.#announce(status);
     setTicking(this, this.#isLive && this.isConnected && (this.#snapshot.eta !== null || state === "stalled"));
   }
@@ -81,8 +67,8 @@ export class TaskProgressElement extends HTMLElement {
     this.#button ??= new CancelButton(this.#parts, {
       send: () => postCancel(this.#base, this.getAttribute("task-id")),
       render: () => this.render(),
-      tell: () => this.#problem && this.#dispatch("error", this.#problem),
-      lose: () => this.#parts.card.focus(),
+      answer: () => this.#problem && this.#dispatch("error", this.#problem),
+      moveFocus: () => this.#parts.card.focus(),
     });
     readTexts();
     this.#follow();
@@ -100,7 +86,7 @@ export class TaskProgressElement extends HTMLElement {
       return;
     }
     if (name === "task-id") {
-      this.#forget();
+      this.#reset();
     }
     if (["task-id", "src", "token", "logs"].includes(name)) {
       this.#follow();
@@ -125,7 +111,7 @@ export class TaskProgressElement extends HTMLElement {
     return getFormatter(this.closest("[lang]")?.lang);
   }
 
-  #forget() {
+  #reset() {
     this.#snapshot = null;
     this.#isMissing = false;
     this.#announced = "";
@@ -138,10 +124,7 @@ export class TaskProgressElement extends HTMLElement {
     this.#unfollow?.();
     this.#unfollow = () => {};
     const taskId = this.getAttribute("task-id");
-    const known = this.#snapshot ? null : this.#readSnapshot();
-    if (known?.task_id === taskId) {
-      this.#take(known);
-    }
+    this.#takeFromPage(taskId);
     const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
     if (taskId && (options.logs || !isTerminal(this.#snapshot))) {
       this.#unfollow = follow(this.#base, taskId, options, {
@@ -154,10 +137,19 @@ export class TaskProgressElement extends HTMLElement {
     this.render();
   }
 
-  // The page may hold what was known when it was made. That is no news, so it fires no event: a page that loads itself
-  // anew at the end of its task does so once.
-  #readSnapshot() {
-    return JSON.parse(this.querySelector(":scope > script[type='application/json']")?.textContent ?? "null");
+  // A snapshot that came with the page fires no event: a page that reloads itself at the end of its task would not stop.
+  #takeFromPage(taskId) {
+    const text = this.querySelector(":scope > script[type='application/json']")?.textContent;
+    const snapshot = this.#snapshot || !text ? null : JSON.parse(text);
+    if (snapshot?.task_id === taskId) {
+      this.#take(snapshot);
+    }
+  }
+
+  #take(snapshot) {
+    this.#snapshot = snapshot;
+    this.#receivedAt = Date.now();
+    this.#isMissing = false;
   }
 
   #showSnapshot(snapshot) {
@@ -172,30 +164,40 @@ export class TaskProgressElement extends HTMLElement {
     }
   }
 
-  #take(snapshot) {
-    this.#snapshot = snapshot;
-    this.#receivedAt = Date.now();
-    this.#isMissing = false;
-  }
-
   #showMissing() {
     this.#isMissing = true;
     this.render();
     this.#dispatch("error", texts.missing);
   }
 
+  // The lines of a new stream begin with some that an older stream has brought.
+  #showLines(offset, lines) {
+    const { log } = this.#parts;
+    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+    const added = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);
+    this.#lineCount = Math.max(this.#lineCount, offset + lines.length);
+    log.append(...added.map((line) => makeLine({ ...line, time: this.#format.time(line.t) })));
+    while (log.childElementCount > MAX_LINES) {
+      log.firstChild.remove();
+    }
+    if (isAtEnd) {
+      log.scrollTop = log.scrollHeight;
+    }
+  }
+
   #showTransport(transport) {
-    const change = (isCutOff) => {
-      this.#isCutOff = isCutOff;
-      this.render();
-    };
     this.setAttribute("data-transport", transport);
     clearTimeout(this.#cutOffTimer);
     if (transport === "connecting") {
-      this.#cutOffTimer = setTimeout(change, CUT_OFF_MS, true);
+      this.#cutOffTimer = setTimeout(() => this.#setCutOff(true), CUT_OFF_MS);
     } else if (this.#isCutOff) {
-      change(false);
+      this.#setCutOff(false);
     }
+  }
+
+  #setCutOff(isCutOff) {
+    this.#isCutOff = isCutOff;
+    this.render();
   }
 
   #dispatch(name, message) {
@@ -213,6 +215,23 @@ export class TaskProgressElement extends HTMLElement {
     return describe(this.#snapshot, this.state, circumstances, this.#format);
   }
 
+  #renderTexts(percent, status, facts) {
+    const { name, percent: figure, status: sentence, meta } = this.#parts;
+    const label = this.getAttribute("label") || describeName(this.#snapshot);
+    const shown = this.#problem || status;
+    setText(name, label, label);
+    setText(figure, percent);
+    setText(sentence, shown, shown);
+    sentence.classList.toggle("problem", Boolean(this.#problem));
+    setFacts(meta, facts);
+  }
+
+  #renderIcon(state) {
+    const { icon, mark } = this.#parts;
+    icon.setAttribute("aria-label", texts[state]);
+    mark.setAttribute("d", MARKS[state] ?? "");
+  }
+
   #renderBar(text) {
     const { progress = 0, percent = 0, stages = [] } = this.#snapshot ?? {};
     const { bar } = this.#parts;
@@ -226,6 +245,11 @@ export class TaskProgressElement extends HTMLElement {
     bar.setAttribute("aria-valuetext", text);
   }
 
+  #renderButton() {
+    const isRequested = Boolean(this.#snapshot?.cancel_requested);
+    this.#button.render({ isLive: this.#isLive, isOffered: this.hasAttribute("cancel"), isRequested });
+  }
+
   #renderLink() {
     const { link } = this.#parts;
     link.href = findWebUrl(this.state === "succeeded" && this.#snapshot.result?.url);
@@ -233,7 +257,14 @@ export class TaskProgressElement extends HTMLElement {
     setText(link, texts.result);
   }
 
-  // Each change of state, and each ten percent, is said once.
+  #renderLog() {
+    const { log } = this.#parts;
+    log.hidden = !this.hasAttribute("logs");
+    log.setAttribute("aria-label", texts.log);
+    log.dataset.empty = texts.noLines;
+  }
+
+  // Each state, and each ten percent, is announced once.
   #announce(status) {
     const { progress = 0, percent = null } = this.#snapshot ?? {};
     const tens = this.state === "running" && percent !== null ? Math.floor(progress / 10) * 10 : 0;
@@ -242,21 +273,6 @@ export class TaskProgressElement extends HTMLElement {
       this.#announced = key;
       const news = this.#problem || (tens ? this.#format.percent(tens) : status);
       setText(this.#parts.spoken, `${this.#parts.name.textContent}: ${news}`);
-    }
-  }
-
-  // A new stream begins with lines that the one before it has brought already.
-  #showLines(offset, lines) {
-    const { log } = this.#parts;
-    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
-    const fresh = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);
-    this.#lineCount = Math.max(this.#lineCount, offset + lines.length);
-    log.append(...fresh.map((line) => makeLine({ ...line, time: this.#format.time(line.t) })));
-    while (log.childElementCount > MAX_LINES) {
-      log.firstChild.remove();
-    }
-    if (isAtEnd) {
-      log.scrollTop = log.scrollHeight;
     }
   }
 }

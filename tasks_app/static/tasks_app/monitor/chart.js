@@ -1,12 +1,12 @@
-// The monitor's chart: for each minute a bar of the tasks that ran in it, parted by what became of them.
+// The chart of the monitor: for each minute a bar of the tasks that ran in it, divided by how they ended.
 
 import { draw, make } from "../task-progress-dom.js";
 import { say } from "../task-progress-texts.js";
 
 const ENDS = ["succeeded", "cancelled", "failed"]; // the server counts lost tasks among the failed ones
 const SERIES = ["running", ...ENDS]; // from the bottom
-const MIN_PEAK = 4; // one task alone is no mountain
-const MIN_SHARE = 0.07; // of the height: what failed is seen beside hundreds that did not
+const MIN_PEAK = 4; // tasks; a single one does not fill the chart
+const MIN_SHARE = 0.07; // of the height: failed tasks stay visible beside hundreds of others
 
 export class Chart {
   #format;
@@ -21,7 +21,7 @@ export class Chart {
     container.append(this.#svg, make("div", { class: "axis", "aria-hidden": "true" }, ...this.#axis));
   }
 
-  /** Show what the server says of the last minutes. */
+  /** Show the server's counts of the last minutes. */
   update(chart) {
     const data = JSON.stringify(chart);
     if (data !== this.#drawn) {
@@ -38,11 +38,8 @@ export class Chart {
     }
     minutes.forEach((minute, index) => this.#renderBar(this.#bars[index], minute, peak));
     this.#svg.setAttribute("role", "img");
-    this.#svg.setAttribute("aria-label", say("chart", this.#describe(summarize(chart))));
-    [minutes[0].start, minutes.at(-1).start].forEach((time, index) => {
-      this.#axis[index].dateTime = time.toISOString();
-      this.#axis[index].textContent = this.#time(time);
-    });
+    this.#svg.setAttribute("aria-label", say("chart", this.#formatCounts(summarize(chart))));
+    this.#renderAxis(minutes[0].start, minutes.at(-1).start);
   }
 
   #addBar(index, count) {
@@ -62,19 +59,26 @@ export class Chart {
       parts[index].setAttribute("y", `${100 * top}%`);
       parts[index].setAttribute("height", `${100 * share}%`);
     });
-    title.textContent = say("minute", { time: this.#time(start), ...this.#describe(values) });
+    title.textContent = say("minute", { time: this.#formatTime(start), ...this.#formatCounts(values) });
   }
 
-  #describe(counts) {
+  #renderAxis(...times) {
+    times.forEach((time, index) => {
+      this.#axis[index].dateTime = time.toISOString();
+      this.#axis[index].textContent = this.#formatTime(time);
+    });
+  }
+
+  #formatCounts(counts) {
     return Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, this.#format.number(n)]));
   }
 
-  #time(time) {
+  #formatTime(time) {
     return this.#format.date(time, { timeStyle: "short" });
   }
 }
 
-// A task that ended in a minute ran in it, too, unless it was cancelled before it began.
+// A task that ended in a minute also ran in it, unless it was cancelled before it began.
 function split(chart) {
   const end = Date.parse(chart.until);
   return chart.running.map((running, index) => {

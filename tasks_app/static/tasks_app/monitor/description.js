@@ -1,14 +1,14 @@
-// What a row of the monitor says of a snapshot. Pure: no element, no clock.
+// The texts that a row of the monitor shows of a snapshot. Pure: no element, no clock.
 
 import { describe, describeDuration, describeReason } from "../task-progress-description.js";
 import { SERVER_TEXTS, texts } from "../task-progress-texts.js";
 
 /**
- * Return the texts of a row: `percent`, `status`, `whole` (all that is known of it) and `took`.
+ * Return the texts of a row: `percent`, `status`, `whole` (everything that is known) and `took`.
  *
  * @param {object} snapshot
- * @param {string} state - its state, or "stalled" or "missing"
- * @param {object} circumstances - as `describe` has them
+ * @param {string} state - as `findState` returns it
+ * @param {object} circumstances - as `describe` takes them
  * @param {number} serverNow - the server's time in milliseconds
  * @param {Formatter} format
  */
@@ -23,12 +23,12 @@ export function describeRow(snapshot, state, circumstances, serverNow, format) {
   };
 }
 
-/** Is it not known how far the task is? */
+/** Whether a task runs without a known total. */
 export function isIndeterminate({ percent }, state) {
   return state === "running" && percent === null;
 }
 
-// The state has a column of its own: it is not said twice.
+// The state has a column of its own, so the status does not repeat it.
 function describeStatus(snapshot, state, { percent, status }, { isMine }) {
   switch (state) {
     case "queued":

@@ -1,26 +1,31 @@
-// What the monitor shows, asked for again and again while somebody looks at it.
+// The data of the monitor's list: polled while its page is visible.
 
 import { fetchJson } from "../task-progress-requests.js";
 import { drawBackoff } from "../task-progress-timers.js";
 
 const POLL_MS = 2000;
 const TIMEOUT_MS = 15_000;
-const MIN_SKEW_MS = 5000; // the header tells whole seconds, and an answer takes its time
+const MIN_SKEW_MS = 5000; // the Date header counts whole seconds, and an answer takes its time
+const REFUSALS = [400, 401, 403, 404];
+const NETWORK_ERRORS = ["AbortError", "SyntaxError", "TimeoutError", "TypeError"]; // no answer, or one that is not JSON
 
 export class Feed {
   #url;
   #on;
   #query = "";
-  #shown = ""; // the address and the ETag of what was taken last
+  #known = ""; // the URL and the ETag of the last data
   #failures = 0;
   #skew = 0; // milliseconds by which the server's clock is ahead
   #timer;
   #request = null;
 
   /**
-   * @param {string} url - where the data is
-   * @param {{take: (data: object) => void, hear: () => void, lose: (failures: number) => void,
-   *   refuse: (status: number, detail: string) => void}} on - there is news; the server answers; it does not; it refuses to
+   * @param {string} url
+   * @param {object} on
+   * @param {(data: object) => void} on.data - is called with data that is new
+   * @param {() => void} on.answer - is called when the server has answered with data, new or not
+   * @param {(failures: number) => void} on.failure - is called when it has not, for so many times in a row
+   * @param {(status: number, detail: string) => void} on.refusal - is called when the server has refused the data
    */
   constructor(url, on) {
     this.#url = url;
@@ -31,13 +36,13 @@ export class Feed {
     addEventListener("pagehide", () => this.#stop());
   }
 
-  /** Ask for something else, at once. */
-  ask(query) {
+  /** Poll another query, at once. */
+  select(query) {
     this.#query = String(query);
     this.retry();
   }
 
-  /** Ask at once: the network, or the reader, is back. */
+  /** Poll at once: the network or the user is back. */
   retry() {
     this.#failures = 0;
     if (!document.hidden) {
@@ -45,7 +50,7 @@ export class Feed {
     }
   }
 
-  /** The server's time in milliseconds. */
+  /** Return the server's time in milliseconds. */
   getServerNow() {
     return Date.now() + this.#skew;
   }
@@ -60,22 +65,21 @@ export class Feed {
     this.#stop();
     const request = (this.#request = new AbortController());
     const url = this.#query ? `${this.#url}?${this.#query}` : this.#url;
-    const pause = await this.#ask(url, request.signal);
+    const pause = await this.#fetch(url, request.signal);
     if (request === this.#request) {
       this.#timer = pause === null ? undefined : setTimeout(() => this.#poll(), pause);
     }
   }
 
-  // Returns after how many milliseconds to ask again; null: never.
-  async #ask(url, aborted) {
+  // Returns the milliseconds until the next poll; null for none.
+  async #fetch(url, aborted) {
     try {
       const signal = AbortSignal.any([aborted, AbortSignal.timeout(TIMEOUT_MS)]);
       const response = await fetchJson(url, { redirect: "manual", signal }); // a redirect leads to a login
-      const isRefused = response.type === "opaqueredirect" || [400, 401, 403, 404].includes(response.status);
       if (response.ok) {
         await this.#take(url, response, aborted);
         return POLL_MS;
-      } else if (isRefused) {
+      } else if (response.type === "opaqueredirect" || REFUSALS.includes(response.status)) {
         await this.#refuse(response, aborted);
         return null;
       }
@@ -83,25 +87,25 @@ export class Feed {
       if (aborted.aborted) {
         return null; // another request has taken its place
       }
-      if (!["AbortError", "SyntaxError", "TimeoutError", "TypeError"].includes(error.name)) {
-        throw error; // the others say that no answer came, or one that is cut off or no JSON
+      if (!NETWORK_ERRORS.includes(error.name)) {
+        throw error;
       }
     }
-    return this.#lose();
+    return this.#fail();
   }
 
   async #take(url, response, aborted) {
-    const shown = `${url} ${response.headers.get("ETag")}`;
-    const data = shown === this.#shown ? null : await response.json();
+    const known = `${url} ${response.headers.get("ETag")}`;
+    const data = known === this.#known ? null : await response.json();
     if (aborted.aborted) {
       return;
     }
     this.#failures = 0;
-    this.#on.hear();
+    this.#on.answer();
     if (data) {
       this.#skew = measureSkew(response);
-      this.#shown = response.headers.has("ETag") ? shown : "";
-      this.#on.take(data);
+      this.#known = response.headers.has("ETag") ? known : "";
+      this.#on.data(data);
     }
   }
 
@@ -109,13 +113,13 @@ export class Feed {
     const isProblem = response.headers.get("Content-Type")?.startsWith("application/problem+json");
     const detail = isProblem ? (await response.json()).detail : "";
     if (!aborted.aborted) {
-      this.#shown = "";
-      this.#on.refuse(response.status, detail);
+      this.#known = "";
+      this.#on.refusal(response.status, detail);
     }
   }
 
-  #lose() {
-    this.#on.lose(++this.#failures);
+  #fail() {
+    this.#on.failure(++this.#failures);
     return drawBackoff(this.#failures);
   }
 }

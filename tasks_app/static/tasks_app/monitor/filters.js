@@ -1,13 +1,13 @@
-// Which tasks the monitor shows. That stands in the page's address, so that it can be kept, sent and gone back to.
+// The filters of the monitor's list. They stand in the page's address, so that users can keep it, send it and go back.
 
-import { isPlain } from "./dom.js";
 import { make, setText } from "../task-progress-dom.js";
 import { describeName } from "../task-progress-description.js";
+import { isPlainClick } from "./dom.js";
 
 const TYPING_MS = 250;
 
-/** Return what the address asks for. */
-export function readAddress() {
+/** Return the query of the address, without empty values. */
+export function readQuery() {
   return new URLSearchParams([...new URLSearchParams(location.search)].filter(([, value]) => value));
 }
 
@@ -16,8 +16,8 @@ export function makeAddress(query) {
   return query.size ? `?${query}` : location.pathname;
 }
 
-/** Return a query with other values; what is empty is left out. Another filter begins on its first page. */
-export function change(query, values) {
+/** Return a query with other values, of which empty ones are left out; it begins on the first page. */
+export function changeQuery(query, values) {
   const changed = new URLSearchParams(query);
   changed.delete("page");
   for (const [name, value] of Object.entries(values)) {
@@ -27,7 +27,7 @@ export function change(query, values) {
 }
 
 export class Filters {
-  #go;
+  #select;
   #format;
   #chips;
   #name = document.getElementById("name");
@@ -38,45 +38,36 @@ export class Filters {
 
   /**
    * @param {HTMLFormElement} form
-   * @param {(query: URLSearchParams, isTyped: boolean) => void} go - the reader wants these tasks
+   * @param {(query: URLSearchParams, isTyped: boolean) => void} select - is called when the user selects other tasks
    * @param {Formatter} format
    */
-  constructor(form, go, format) {
-    this.#go = go;
+  constructor(form, select, format) {
+    this.#select = select;
     this.#format = format;
     this.#chips = [...form.querySelectorAll(".chip")];
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#type();
+      this.#applySearch();
     });
-    form.addEventListener("click", (event) => this.#press(event));
-    this.#name.addEventListener("change", () => this.#choose({ task: this.#name.value }));
-    this.#name.addEventListener("blur", () => this.#fill());
+    form.addEventListener("click", (event) => this.#applyChip(event));
+    this.#name.addEventListener("change", () => this.#apply({ task: this.#name.value }));
+    this.#name.addEventListener("blur", () => this.#renderNames());
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#type(), TYPING_MS);
+      this.#timer = setTimeout(() => this.#applySearch(), TYPING_MS);
     });
   }
 
-  /** Show what the address asks for. */
+  /** Show the filters of a query. */
   show(query) {
     clearTimeout(this.#timer);
     this.#query = query;
-    const states = query.getAll("state");
-    for (const chip of this.#chips) {
-      const { state } = chip.dataset;
-      chip.href = makeAddress(change(query, { state }));
-      const isChosen = state ? states.includes(state) : !states.length;
-      isChosen ? chip.setAttribute("aria-current", "true") : chip.removeAttribute("aria-current");
-    }
-    const text = query.get("q") ?? "";
-    if (this.#search.value.trim() !== text) {
-      this.#search.value = text;
-    }
-    this.#fill();
+    this.#renderChips();
+    this.#renderSearch();
+    this.#renderNames();
   }
 
-  /** Show how many tasks there are in each state, and what they are called. */
+  /** Show how many tasks are in each state, and which names there are. */
   update(counts, names) {
     for (const chip of this.#chips) {
       const count = counts[chip.dataset.state || "all"];
@@ -84,41 +75,62 @@ export class Filters {
       chip.classList.toggle("none", !count);
     }
     this.#names = names;
-    this.#fill();
+    this.#renderNames();
   }
 
-  #press(event) {
+  #applyChip(event) {
     const chip = event.target.closest(".chip");
-    if (chip && isPlain(event)) {
+    if (chip && isPlainClick(event)) {
       event.preventDefault();
-      this.#choose({ state: chip.dataset.state });
+      this.#apply({ state: chip.dataset.state });
     }
   }
 
-  #type() {
+  #applySearch() {
     clearTimeout(this.#timer);
-    this.#choose({}, true);
+    this.#apply({}, true);
   }
 
-  // What is being typed counts, too, though the reader has not paused yet.
-  #choose(values, isTyped = false) {
-    const query = change(this.#query, { q: this.#search.value.trim(), ...values });
+  // The search is applied along with any other filter, even before the user pauses to type.
+  #apply(values, isTyped = false) {
+    const query = changeQuery(this.#query, { q: this.#search.value.trim(), ...values });
     if (String(query) !== String(this.#query)) {
-      this.#go(query, isTyped);
+      this.#select(query, isTyped);
     }
   }
 
-  // An open list of names would close if its options changed.
-  #fill() {
-    const chosen = this.#query.get("task") ?? "";
-    const names = [...new Set([...this.#names, ...(chosen ? [chosen] : [])])];
+  #renderChips() {
+    const states = this.#query.getAll("state");
+    for (const chip of this.#chips) {
+      const { state } = chip.dataset;
+      chip.href = makeAddress(changeQuery(this.#query, { state }));
+      const isCurrent = state ? states.includes(state) : !states.length;
+      isCurrent ? chip.setAttribute("aria-current", "true") : chip.removeAttribute("aria-current");
+    }
+  }
+
+  #renderSearch() {
+    const text = this.#query.get("q") ?? "";
+    if (this.#search.value.trim() !== text) {
+      this.#search.value = text;
+    }
+  }
+
+  // The options stay as they are while the list has the focus: it would close if it is open.
+  #renderNames() {
+    const selected = this.#query.get("task") ?? "";
+    const names = [...new Set([...this.#names, ...(selected ? [selected] : [])])];
     const known = [...this.#name.options].slice(1).map((option) => option.value);
     if (document.activeElement !== this.#name && names.join("\n") !== known.join("\n")) {
-      const labels = names.map((task) => describeName({ task }));
-      const isAmbiguous = (label) => labels.indexOf(label) !== labels.lastIndexOf(label);
-      const options = names.map((task, index) => make("option", { value: task }, isAmbiguous(labels[index]) ? task : labels[index]));
-      this.#name.replaceChildren(this.#name.options[0], ...options);
+      this.#name.replaceChildren(this.#name.options[0], ...makeOptions(names));
     }
-    this.#name.value = chosen;
+    this.#name.value = selected;
   }
+}
+
+// Tasks that share a label are told apart by their full names.
+function makeOptions(names) {
+  const labels = names.map((task) => describeName({ task }));
+  const isShared = (label) => labels.indexOf(label) !== labels.lastIndexOf(label);
+  return names.map((task, index) => make("option", { value: task }, isShared(labels[index]) ? task : labels[index]));
 }

@@ -1,118 +1,153 @@
-// The monitor's list: what it shows is polled, and the tasks in it are followed on one stream.
+// The monitor's list: its data is polled, and the tasks in it are followed on one stream.
 
-import { Chart } from "./chart.js";
-import { findBase, isPlain, readWords } from "./dom.js";
-import { Feed } from "./feed.js";
-import { change, Filters, makeAddress, readAddress } from "./filters.js";
-import { Table } from "./table.js";
 import { setText } from "../task-progress-dom.js";
 import { getFormatter, say, texts } from "../task-progress-texts.js";
 import { followVisibility } from "../task-progress-timers.js";
+import { Chart } from "./chart.js";
+import { isPlainClick, readPageTexts } from "./dom.js";
+import { Feed } from "./feed.js";
+import { changeQuery, Filters, makeAddress, readQuery } from "./filters.js";
+import { Table } from "./table.js";
 
 const STALE_AFTER = 2; // failures in a row
-const HIDDEN_MS = 10_000; // until a page that nobody sees follows no task any more
+const HIDDEN_MS = 10_000; // until a hidden page stops following its tasks
+const VIEWS_WITHOUT_DATA = ["loading", "unreachable", "expired", "invalid"];
 
 const find = (id) => document.getElementById(id);
 const main = find("monitor");
 const notices = [...main.querySelectorAll("[data-notice]")];
 
-readWords();
+readPageTexts();
 const format = getFormatter();
-const base = findBase(main);
-const feed = new Feed(`${base}tasks/monitor/data`, { take, hear, lose, refuse });
-const page = { base, format, speak, getServerNow: () => feed.getServerNow() };
-const table = new Table(find("list"), find("rows"), page);
+const base = new URL(".", new URL(main.dataset.stream, document.baseURI)).href;
+const on = { data: showData, answer: showAnswer, failure: showFailure, refusal: showRefusal };
+const feed = new Feed(`${base}tasks/monitor/data`, on);
+const table = new Table(find("list"), find("rows"), { base, format, speak, getServerNow: () => feed.getServerNow() });
 const chart = new Chart(find("chart"), format);
-const filters = new Filters(find("filters"), go, format);
+const filters = new Filters(find("filters"), select, format);
 
-let query = readAddress();
-let isChosen = false; // is what comes next what the reader asked for?
-let worries = {};
+let query = readQuery();
+let isSelected = false; // whether the next data answers a selection of the user
+let alarms = {}; // the counts that are announced when they grow
 
-function ask() {
+main.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-action], #previous, #next");
+  if (link?.dataset.action === "retry") {
+    feed.retry();
+  } else if (link && isPlainClick(event)) {
+    event.preventDefault();
+    openLink(link);
+  }
+});
+addEventListener("popstate", () => {
+  query = readQuery();
+  isSelected = true;
+  load();
+});
+followVisibility(HIDDEN_MS, { rest: () => table.rest(), wake: () => table.wake() });
+setInterval(() => document.hidden || table.tick(), 1000);
+load();
+
+function load() {
   filters.show(query);
   find("list").setAttribute("aria-busy", "true");
-  feed.ask(query);
+  feed.select(query);
 }
 
-// Each choice can be gone back from; of a word that is typed, only the whole.
-function go(wanted, replaces = false) {
-  query = wanted;
-  isChosen = true;
-  history[replaces ? "replaceState" : "pushState"](null, "", makeAddress(query));
-  ask();
+// The user can go back to each selection, but not to each letter of a search.
+function select(selected, isTyped = false) {
+  query = selected;
+  isSelected = true;
+  history[isTyped ? "replaceState" : "pushState"](null, "", makeAddress(query));
+  load();
 }
 
-function take(data) {
-  if (query.has("page") && query.get("page") !== String(data.page)) {
-    query.set("page", data.page); // there were more when the address was made
+function openLink(link) {
+  if (link.hasAttribute("href")) {
+    select(new URLSearchParams(new URL(link.href).search));
+    find("list").scrollIntoView({ block: "nearest" });
+  }
+}
+
+function showData(data) {
+  correctPage(data.page);
+  showFigures(data);
+  chart.update(data.chart);
+  filters.update(data.counts, data.names);
+  table.update(data.rows, isSelected);
+  showPager(data);
+  showView(data.total ? "list" : data.counts.all ? "unmatched" : "empty");
+  announce(data);
+  isSelected = false;
+}
+
+function showAnswer() {
+  find("list").removeAttribute("aria-busy");
+  find("stale").hidden = true;
+  showSignal("live");
+}
+
+function showFailure(failures) {
+  showSignal("reconnecting");
+  if (VIEWS_WITHOUT_DATA.includes(main.dataset.view)) {
+    showView("unreachable");
+  } else {
+    find("stale").hidden = failures < STALE_AFTER;
+  }
+}
+
+function showRefusal(status, detail) {
+  find("list").removeAttribute("aria-busy");
+  find("stale").hidden = true;
+  find("pager").hidden = true;
+  table.clear();
+  if (status === 400) {
+    showSignal("live");
+    setText(find("problem"), detail);
+    showView("invalid");
+  } else {
+    showSignal("expired");
+    find("login").href = location.href; // the server leads from there to the login
+    showView("expired");
+  }
+}
+
+// The server shows the last page where the one in the address is beyond it.
+function correctPage(page) {
+  if (query.has("page") && query.get("page") !== String(page)) {
+    query.set("page", page);
     history.replaceState(null, "", makeAddress(query));
   }
+}
+
+function showFigures(data) {
   for (const card of main.querySelectorAll("[data-figure]")) {
     const { figure } = card.dataset;
     const value = figure in data ? data[figure] : data.counts[figure];
     setText(card.querySelector("dd"), format.number(value));
     card.classList.toggle("none", !value);
   }
-  chart.update(data.chart);
-  filters.update(data.counts, data.names);
-  table.update(data.rows, isChosen);
-  turnPages(data);
-  show(data.total ? "list" : data.counts.all ? "unmatched" : "empty");
-  announce(data);
-  isChosen = false;
 }
 
-function hear() {
-  find("list").removeAttribute("aria-busy");
-  find("stale").hidden = true;
-  signal("live");
+function showView(view) {
+  main.dataset.view = view;
+  find("table").hidden = view !== "list";
+  notices.forEach((notice) => (notice.hidden = notice.dataset.notice !== view));
 }
 
-function lose(failures) {
-  signal("reconnecting");
-  if (["loading", "unreachable", "expired", "invalid"].includes(main.dataset.state)) {
-    show("unreachable");
-  } else {
-    find("stale").hidden = failures < STALE_AFTER;
-  }
-}
-
-function refuse(status, detail) {
-  find("list").removeAttribute("aria-busy");
-  find("stale").hidden = true;
-  find("pager").hidden = true;
-  table.clear();
-  if (status === 400) {
-    signal("live");
-    setText(find("problem"), detail);
-    show("invalid");
-  } else {
-    signal("expired");
-    find("login").href = location.href; // the server asks whoever comes here to log in
-    show("expired");
-  }
-}
-
-function show(state) {
-  main.dataset.state = state;
-  find("table").hidden = state !== "list";
-  notices.forEach((notice) => (notice.hidden = notice.dataset.notice !== state));
-}
-
-function signal(state) {
-  const element = main.querySelector("[data-signal]");
-  if (element.dataset.signal !== state) {
-    const isNews = element.dataset.signal !== "connecting";
-    element.dataset.signal = state;
-    setText(find("signal"), texts[state]);
-    if (isNews) {
-      speak(texts[state]);
+function showSignal(signal) {
+  const { dataset } = main.querySelector("[data-signal]");
+  const before = dataset.signal;
+  if (signal !== before) {
+    dataset.signal = signal;
+    setText(find("signal"), texts[signal]);
+    if (before !== "connecting") {
+      speak(texts[signal]);
     }
   }
 }
 
-function turnPages({ page, pages, page_size: size, total, rows }) {
+function showPager({ page, pages, page_size: size, total, rows }) {
   const first = (page - 1) * size + 1;
   const values = { first, last: first + rows.length - 1, total };
   const shown = Object.entries(values).map(([name, value]) => [name, format.number(value)]);
@@ -122,7 +157,7 @@ function turnPages({ page, pages, page_size: size, total, rows }) {
   setPage(find("next"), page + 1, pages);
 }
 
-// A link that leads nowhere keeps its place, and the focus.
+// A link to no page keeps its place and the focus.
 function setPage(link, page, pages) {
   link.parentElement.hidden = pages <= 1;
   if (page < 1 || page > pages) {
@@ -131,18 +166,18 @@ function setPage(link, page, pages) {
     link.setAttribute("aria-disabled", "true");
     link.tabIndex = 0;
   } else {
-    link.href = makeAddress(change(query, { page: page > 1 ? String(page) : "" }));
+    link.href = makeAddress(changeQuery(query, { page: page > 1 ? String(page) : "" }));
     ["role", "aria-disabled", "tabindex"].forEach((name) => link.removeAttribute(name));
   }
 }
 
-// What the reader asked for, and what he should look at; not each change.
+// Announces the result of a selection, and counts that call for attention; not each change.
 function announce({ total, counts, failed_last_hour: failures }) {
   const now = { failures, stalls: counts.stalled };
-  const grown = Object.keys(now).filter((name) => now[name] > (worries[name] ?? Infinity));
-  worries = now;
+  const grown = Object.keys(now).filter((name) => now[name] > (alarms[name] ?? Infinity));
+  alarms = now;
   const news = grown.map((name) => say(name, { n: format.number(now[name]) }));
-  if (isChosen) {
+  if (isSelected) {
     news.unshift(say("found", { total: format.number(total) }));
   }
   if (news.length) {
@@ -153,24 +188,3 @@ function announce({ total, counts, failed_last_hour: failures }) {
 function speak(text) {
   find("spoken").textContent = text;
 }
-
-main.addEventListener("click", (event) => {
-  const link = event.target.closest("[data-action], #previous, #next");
-  if (link?.dataset.action === "retry") {
-    feed.retry();
-  } else if (link && isPlain(event)) {
-    event.preventDefault();
-    if (link.hasAttribute("href")) {
-      go(new URL(link.href).search ? new URLSearchParams(new URL(link.href).search) : new URLSearchParams());
-      find("list").scrollIntoView({ block: "nearest" });
-    }
-  }
-});
-addEventListener("popstate", () => {
-  query = readAddress();
-  isChosen = true;
-  ask();
-});
-followVisibility(HIDDEN_MS, { rest: () => table.rest(), wake: () => table.wake() });
-setInterval(() => document.hidden || table.tick(), 1000);
-ask();

@@ -1,29 +1,33 @@
-// One task of the monitor's list. It is changed in place, so that nothing flickers and no focus is lost.
+// One row of the monitor's list. It is changed in place, so that nothing flickers and the focus stays.
 
-import { describeRow, isIndeterminate } from "./description.js";
-import { findParts, nameState, setTime, stamp } from "./dom.js";
-import { CancelButton } from "../task-progress-cancel.js";
+import { CancelButton } from "../task-progress-cancel-button.js";
 import { describeName } from "../task-progress-description.js";
 import { setText } from "../task-progress-dom.js";
 import { makeTaskUrl, postCancel } from "../task-progress-requests.js";
 import { findState, isLive, isTerminal } from "../task-progress-states.js";
 import { follow } from "../task-progress-stream.js";
 import { say, texts } from "../task-progress-texts.js";
+import { describeRow, isIndeterminate } from "./description.js";
+import { findParts, nameState, setTime, stamp } from "./dom.js";
 
 export class Row {
   #page;
   #parts;
   #snapshot = null;
   #receivedAt = 0;
-  #isFollowed = false; // has the stream spoken?
+  #isStreamed = false; // whether the stream has brought a snapshot
   #isMissing = false;
   #mayCancel = false;
   #button;
   #unfollow = null;
 
   /**
-   * @param {{base: string, format: Formatter, getServerNow: () => number, speak: (text: string) => void,
-   *   settle: () => void}} page - `settle` is called when a question has been asked or answered
+   * @param {object} page
+   * @param {string} page.base - absolute URL under which the app's endpoints are, with a slash at its end
+   * @param {Formatter} page.format
+   * @param {() => number} page.getServerNow - returns the server's time in milliseconds
+   * @param {(text: string) => void} page.speak - announces a text
+   * @param {() => void} page.settle - is called when the question has been asked or answered
    */
   constructor(page) {
     this.#page = page;
@@ -35,13 +39,13 @@ export class Row {
         this.render();
         page.settle();
       },
-      tell: () => this.#speak(this.#problem || texts.cancelling),
-      lose: () => this.#parts.name.focus(),
+      answer: () => this.#speak(this.#problem || texts.cancelling),
+      moveFocus: () => this.#parts.name.focus(),
     });
   }
 
-  /** Is the reader being asked whether to cancel the task? */
-  get isConfirming() {
+  /** Whether the user is asked about cancelling the task. */
+  get isAsking() {
     return this.#button.isAsking;
   }
 
@@ -49,11 +53,15 @@ export class Row {
     return isLive(this.#snapshot, this.#isMissing);
   }
 
-  /** Take over what the list says of the task; the stream may know better. */
+  get state() {
+    return findState(this.#snapshot, this.#isMissing);
+  }
+
+  /** Take over a record of the list, unless the stream has brought the same snapshot or a newer one. */
   take({ owner, may_cancel: mayCancel, ...snapshot }) {
     this.#mayCancel = mayCancel;
     const known = this.#snapshot;
-    if (!known || snapshot.seq > known.seq || (snapshot.seq === known.seq && !this.#isFollowed)) {
+    if (!known || snapshot.seq > known.seq || (snapshot.seq === known.seq && !this.#isStreamed)) {
       this.#accept(snapshot);
     }
     setText(this.#parts.name, this.#name, snapshot.task);
@@ -63,13 +71,12 @@ export class Row {
     this.follow();
   }
 
-  /** Let go of the task. */
   remove() {
     this.unfollow();
     this.element.remove();
   }
 
-  /** Show each of its changes as it comes. One that has ended is let go of with its row alone: less would be another stream. */
+  /** Follow the task. It stays on the stream after its end: a stream with fewer tasks would be another one. */
   follow() {
     if (!this.#unfollow && this.isLive) {
       this.#unfollow = follow(this.#page.base, this.#snapshot.task_id, {}, {
@@ -84,33 +91,15 @@ export class Row {
   unfollow() {
     this.#unfollow?.();
     this.#unfollow = null;
-    this.#isFollowed = false;
+    this.#isStreamed = false;
   }
 
-  /** Show what is known now. */
+  /** Show the last snapshot as of now. */
   render() {
-    const parts = this.#parts;
-    const { state } = this;
-    const now = Date.now();
-    const elapsed = (now - this.#receivedAt) / 1000;
-    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: false };
-    const serverNow = this.#page.getServerNow();
-    const { percent, status, whole, took } = describeRow(this.#snapshot, state, circumstances, serverNow, this.#page.format);
-    this.element.dataset.state = state;
-    setText(parts.state, nameState(state));
-    setText(parts.percent, percent);
-    setText(parts.status, this.#problem || status, this.#problem || whole);
-    parts.status.classList.toggle("problem", Boolean(this.#problem));
-    setText(parts.took, took);
-    setTime(parts.started, this.#snapshot.started_at, this.#page.format, { isShort: true, now });
-    const isUnknown = isIndeterminate(this.#snapshot, state);
-    parts.fill.classList.toggle("sweeping", isUnknown);
-    parts.fill.style.inlineSize = isUnknown ? "" : `${this.#snapshot.progress}%`;
-    this.#renderActions();
-  }
-
-  get state() {
-    return findState(this.#snapshot, this.#isMissing);
+    this.element.dataset.state = this.state;
+    this.#renderTexts();
+    this.#renderBar();
+    this.#renderButton();
   }
 
   #accept(snapshot) {
@@ -120,7 +109,7 @@ export class Row {
   }
 
   #showSnapshot(snapshot) {
-    this.#isFollowed = true;
+    this.#isStreamed = true;
     if (snapshot.seq >= this.#snapshot.seq) {
       this.#accept(snapshot);
       this.render();
@@ -135,8 +124,8 @@ export class Row {
     this.render();
   }
 
-  #speak(news) {
-    this.#page.speak(`${this.#name}: ${news}`);
+  #speak(text) {
+    this.#page.speak(`${this.#name}: ${text}`);
   }
 
   get #name() {
@@ -147,7 +136,29 @@ export class Row {
     return this.isLive ? this.#button.problem : "";
   }
 
-  #renderActions() {
+  #renderTexts() {
+    const { format, getServerNow } = this.#page;
+    const parts = this.#parts;
+    const now = Date.now();
+    const elapsed = (now - this.#receivedAt) / 1000;
+    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: false };
+    const { percent, status, whole, took } = describeRow(this.#snapshot, this.state, circumstances, getServerNow(), format);
+    setText(parts.state, nameState(this.state));
+    setText(parts.percent, percent);
+    setText(parts.status, this.#problem || status, this.#problem || whole);
+    parts.status.classList.toggle("problem", Boolean(this.#problem));
+    setText(parts.took, took);
+    setTime(parts.started, this.#snapshot.started_at, format, { isShort: true, now });
+  }
+
+  #renderBar() {
+    const { fill } = this.#parts;
+    const isUnknown = isIndeterminate(this.#snapshot, this.state);
+    fill.classList.toggle("sweeping", isUnknown);
+    fill.style.inlineSize = isUnknown ? "" : `${this.#snapshot.progress}%`;
+  }
+
+  #renderButton() {
     const { cancel } = this.#parts;
     const isRequested = this.#snapshot.cancel_requested;
     this.#button.render({ isLive: this.isLive, isOffered: this.#mayCancel, isRequested });

@@ -1,6 +1,6 @@
-// The rows of the monitor's list, each by the id of its task.
+// The table of the monitor's list: a row for each task, by its id.
 
-import { isPlain } from "./dom.js";
+import { isPlainClick } from "./dom.js";
 import { Row } from "./row.js";
 
 export class Table {
@@ -8,11 +8,11 @@ export class Table {
   #body;
   #page;
   #rows = new Map();
-  #waiting = null; // what came while somebody was asked whether to cancel a task
+  #held = null; // records that came while a question was open
 
   /**
-   * @param {HTMLElement} list - takes the focus of a row that goes
-   * @param {HTMLElement} body - has the rows
+   * @param {HTMLElement} list - gets the focus of a row that is removed
+   * @param {HTMLElement} body - holds the rows
    * @param {{base: string, format: Formatter, getServerNow: () => number, speak: (text: string) => void}} page
    */
   constructor(list, body, page) {
@@ -22,10 +22,10 @@ export class Table {
     body.addEventListener("click", openRow);
   }
 
-  /** Show these tasks, the first on top. While a reader is being asked something nothing moves, unless he chose other tasks. */
-  update(records, isChosen) {
-    if (this.#isHeld && !isChosen) {
-      this.#waiting = records;
+  /** Show these tasks, the first on top. While a question is open no row moves, unless the user has selected others. */
+  update(records, isSelected) {
+    if (this.#isAsking && !isSelected) {
+      this.#held = records;
       records.forEach((record) => this.#rows.get(record.task_id)?.take(record));
     } else {
       this.#arrange(records);
@@ -36,7 +36,7 @@ export class Table {
     this.#arrange([]);
   }
 
-  /** Hold no connection for tasks that nobody looks at. */
+  /** Follow no task until `wake()`. */
   rest() {
     this.#rows.forEach((row) => row.unfollow());
   }
@@ -45,24 +45,24 @@ export class Table {
     this.#rows.forEach((row) => row.follow());
   }
 
-  /** Count on what time alone changes. */
+  /** Update texts that change with time alone. */
   tick() {
     this.#rows.forEach((row) => row.isLive && row.render());
   }
 
-  get #isHeld() {
-    return [...this.#rows.values()].some((row) => row.isConfirming);
+  get #isAsking() {
+    return [...this.#rows.values()].some((row) => row.isAsking);
   }
 
   #settle() {
-    if (this.#waiting && !this.#isHeld) {
-      this.#arrange(this.#waiting);
+    if (this.#held && !this.#isAsking) {
+      this.#arrange(this.#held);
     }
   }
 
   #arrange(records) {
-    this.#waiting = null;
-    this.#drop(new Set(records.map((record) => record.task_id)));
+    this.#held = null;
+    this.#removeOthers(new Set(records.map((record) => record.task_id)));
     let place = this.#body.firstElementChild;
     for (const record of records) {
       const row = this.#rows.get(record.task_id) ?? new Row(this.#page);
@@ -76,11 +76,11 @@ export class Table {
     }
   }
 
-  #drop(wanted) {
+  #removeOthers(taskIds) {
     for (const [taskId, row] of this.#rows) {
-      if (!wanted.has(taskId)) {
+      if (!taskIds.has(taskId)) {
         if (row.element.contains(document.activeElement)) {
-          this.#list.focus({ preventScroll: true }); // or it would be lost
+          this.#list.focus({ preventScroll: true }); // the focus would be lost
         }
         row.remove();
         this.#rows.delete(taskId);
@@ -89,10 +89,10 @@ export class Table {
   }
 }
 
-// A row leads where its name does, unless the reader meant something else.
+// A click on a row opens its task, unless it was for a button or link in it, or ends a selection of text.
 function openRow(event) {
-  const isMeant = isPlain(event) && !event.target.closest("a, button, .confirmation") && !String(getSelection());
-  if (isMeant) {
+  const isForRow = isPlainClick(event) && !event.target.closest("a, button, .confirmation") && !String(getSelection());
+  if (isForRow) {
     event.target.closest("tr").querySelector("a").click();
   }
 }

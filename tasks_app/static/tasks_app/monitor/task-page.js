@@ -1,20 +1,32 @@
-// The monitor's page of one task: the component shows how far it is, and what it knows is spelt out below.
+// The monitor's page of one task: the component, and below it all other fields of its snapshot.
 
-import { findParts, nameState, readWords, setTime, stamp } from "./dom.js";
-import { describeDuration } from "../task-progress-description.js";
 import { make, setChildCount, setText } from "../task-progress-dom.js";
+import { describeDuration } from "../task-progress-description.js";
 import { findWebUrl } from "../task-progress-requests.js";
 import { isTerminal } from "../task-progress-states.js";
 import { getFormatter, say, texts } from "../task-progress-texts.js";
+import { findParts, nameState, readPageTexts, setTime, stamp } from "./dom.js";
 
 const TIMES = ["created_at", "started_at", "finished_at", "updated_at"];
 
 const find = (id) => document.getElementById(id);
-const component = document.querySelector("task-progress");
 const findFact = (name) => find("facts").querySelector(`[data-fact="${name}"]`);
+const component = document.querySelector("task-progress");
 
-readWords();
+readPageTexts();
 const format = getFormatter();
+
+component.addEventListener("task-progress:change", () => {
+  find("gone").hidden = true;
+  render();
+});
+component.addEventListener("task-progress:error", () => {
+  find("gone").hidden = component.state !== "missing";
+  render();
+});
+setInterval(tick, 1000);
+linkBack();
+customElements.whenDefined("task-progress").then(render);
 
 function render() {
   const { snapshot } = component;
@@ -26,6 +38,14 @@ function render() {
   renderMeta(snapshot.meta);
   renderResult(snapshot);
   renderError(snapshot);
+}
+
+// Update facts that change with time alone.
+function tick() {
+  const { snapshot } = component;
+  if (!document.hidden && snapshot && !isTerminal(snapshot)) {
+    renderFacts(snapshot);
+  }
 }
 
 function renderFacts(snapshot) {
@@ -61,9 +81,9 @@ function renderStage(row, { name, weight, progress, state }) {
 
 function renderMeta(meta) {
   const entries = Object.entries(meta);
-  find("meta").hidden = !entries.length;
   const list = find("meta").querySelector("dl");
   const shown = JSON.stringify(meta);
+  find("meta").hidden = !entries.length;
   if (list.dataset.shown !== shown) {
     list.dataset.shown = shown;
     list.replaceChildren(...entries.map(([name, value]) => makeEntry(name, value)));
@@ -96,22 +116,10 @@ function renderError({ error }) {
   setText(message, error?.message ?? "");
 }
 
-// Back to the list as it was filtered, if that is where the reader comes from.
-function leadBack() {
+// Keep the filters of the list that the user comes from.
+function linkBack() {
   const [list, from] = [new URL(find("back").href), document.referrer && new URL(document.referrer)];
   if (from && from.origin === list.origin && from.pathname === list.pathname) {
     find("back").href = from.href;
   }
 }
-
-component.addEventListener("task-progress:change", () => {
-  find("gone").hidden = true;
-  render();
-});
-component.addEventListener("task-progress:error", () => {
-  find("gone").hidden = component.state !== "missing";
-  render();
-});
-setInterval(() => !document.hidden && component.snapshot && !isTerminal(component.snapshot) && renderFacts(component.snapshot), 1000);
-leadBack();
-customElements.whenDefined("task-progress").then(render);
