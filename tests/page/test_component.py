@@ -528,3 +528,21 @@ def test_axe_finds_nothing_to_complain_about(browser: Browser, stub: Stub, schem
 
 def test_class_stays_small():
     assert (ROOT / "tasks_app/static/tasks_app/task-progress.js").stat().st_size < 12_000
+
+
+def test_no_script_is_longer_than_300_lines():
+    lengths = {
+        script.name: len(script.read_text().splitlines()) for script in (ROOT / "tasks_app/static").rglob("*.js")
+    }
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def test_colours_are_the_same_in_each_style():
+    static = ROOT / "tasks_app/static/tasks_app"
+    colours: dict[str, set[str]] = {}
+    for style in ("task-progress-style.js", "task-progress.css", "monitor/style.css"):
+        text = (static / style).read_text()
+        for name, colour in re.findall(r"var\(--task-progress-([a-z-]+), (light-dark\(.+?\))\)", text):
+            colours.setdefault(name, set()).add(colour)
+    assert {"background", "border", "text", "muted", "track", "accent", "danger"} < set(colours)
+    assert {name: found for name, found in colours.items() if len(found) > 1} == {}
