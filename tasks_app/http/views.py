@@ -33,7 +33,7 @@ from ..streaming import (
     View,
     aobserve,
     aobserve_many,
-    get_hub,
+    count_streams,
 )
 from .endpoint import endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
@@ -180,7 +180,7 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
         )
     kind = LogStream if parse_logs(request) else Stream
     uses_heartbeat_events = parse_heartbeat(request)
-    if (open_streams := len(get_hub().viewers)) >= get_settings().MAX_STREAMS:
+    if (open_streams := count_streams()) >= get_settings().MAX_STREAMS:
         raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
     with store_access():
         return await kind.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)

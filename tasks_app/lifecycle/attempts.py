@@ -112,7 +112,7 @@ class CatchUp:
         """
         reporter = self._reporter
         try:
-            stored, is_cancelled = _load(reporter.task_id)
+            stored, is_cancelled = get_store().load(reporter.task_id)
             if self.is_superseded(stored):
                 get_flusher().remove(reporter)
             else:
@@ -159,7 +159,7 @@ def _follow(before: Reporter, anew: Snapshot) -> Reporter:
 
 def _make_reporter(anew: Snapshot) -> Reporter:
     what = "its snapshot could not be read; that is tried again"
-    loaded = None if get_flusher().is_failing else ask(anew.task_id, what, _load, anew.task_id)
+    loaded = None if get_flusher().is_failing else ask(anew.task_id, what, get_store().load, anew.task_id)
     if loaded is None:
         reporter = get_flusher().make_reporter(anew)
         reporter.catch_up = CatchUp(reporter, anew)
@@ -171,14 +171,6 @@ def _make_reporter(anew: Snapshot) -> Reporter:
     if is_cancelled:
         reporter.request_cancel()
     return reporter
-
-
-def _load(task_id: str) -> tuple[Snapshot | None, bool]:
-    try:
-        return get_store().load(task_id)
-    except ValueError:
-        logger.exception("task %s: what is stored of it is no snapshot; it is made anew", task_id)
-        return None, False
 
 
 def _choose(stored: Snapshot | None, anew: Snapshot) -> Snapshot:

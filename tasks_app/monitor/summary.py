@@ -12,7 +12,7 @@ from ..snapshot import Snapshot, State
 from ..utils.clock import format_time
 
 #: What a list of tasks can be narrowed down to: the states, and "stalled", which is no state of its own.
-CONDITIONS = ("queued", "running", "stalled", "succeeded", "failed", "cancelled", "lost")
+CONDITIONS = ("queued", "running", "stalled", *(state.value for state in State if state.is_terminal))
 
 PAGE_SIZE = 50
 

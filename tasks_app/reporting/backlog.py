@@ -1,15 +1,12 @@
 """What must still be written to the cache: new tasks to be listed, and last snapshots that it may have lost."""
 
-import logging
 import threading
 
 from .. import wakeups
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot
-from ..store import RECENT_TASKS, get_store
-
-logger = logging.getLogger("tasks_app")
+from ..store import RECENT_TASKS, decode, get_store
 
 #: Tasks that are looked for in one round trip: a last snapshot may be large.
 BATCH = 100
@@ -51,6 +48,7 @@ class Ends:
     """Sees to it that viewers can learn of an end although the cache server was killed and has started empty."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._due: dict[str, tuple[float, Snapshot]] = {}
 
     def __bool__(self) -> bool:
@@ -64,11 +62,13 @@ class Ends:
         if not get_store().is_local:
             settings = get_settings()
             until = monotonic + min(settings.HEARTBEAT, settings.RETENTION / 2)
-            self._due[snapshot.task_id] = until, snapshot
+            with self._lock:
+                self._due[snapshot.task_id] = until, snapshot
 
     def forget(self, task_id: str) -> None:
-        """The task begins anew."""
-        self._due.pop(task_id, None)
+        """Let an end go: the task begins again."""
+        with self._lock:
+            self._due.pop(task_id, None)
 
     def restore(self, *, monotonic: float) -> None:
         """Store again what is due and the cache has lost; what was written in its place meanwhile stays.
@@ -77,9 +77,15 @@ class Ends:
             StoreUnavailable: the cache did not take some of it; that is kept.
             Exception: whatever the cache raised; nothing is let go.
         """
-        due = [snapshot for until, snapshot in list(self._due.values()) if until <= monotonic]
+        with self._lock:
+            due = [snapshot for until, snapshot in self._due.values() if until <= monotonic]
         for start in range(0, len(due), BATCH):
             self._restore({snapshot.task_id: snapshot for snapshot in due[start : start + BATCH]})
+
+    def _forget_restored(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            if self._due.get(snapshot.task_id, (0.0, None))[1] is snapshot:  # else a later end is due by now
+                del self._due[snapshot.task_id]
 
     def _restore(self, snapshots: dict[str, Snapshot]) -> None:
         store = get_store()
@@ -87,19 +93,13 @@ class Ends:
         lost = [snapshot for task_id, snapshot in snapshots.items() if _is_lost(snapshot, texts.get(task_id))]
         versions, refused = store.save(lost)
         for task_id in snapshots.keys() - refused:
-            self.forget(task_id)
+            self._forget_restored(snapshots[task_id])
         wakeups.publish(versions)
         if refused:
             raise StoreUnavailable(f"the cache did not take the ends of {sorted(refused)!r}")
 
 
 def _is_lost(snapshot: Snapshot, text: str | None) -> bool:
-    """Does the cache hold nothing of this end, or what was before it, since it has started with an old dump?"""
-    if text is None:
-        return True
-    try:
-        stored = Snapshot.from_json(text)
-    except ValueError:
-        logger.exception("task %s: what the cache holds is no snapshot; its end is written anew", snapshot.task_id)
-        return True
-    return stored.seq < snapshot.seq and stored.attempt <= snapshot.attempt
+    """Whether the cache holds nothing of this end, or what was before it, since it has started with an old dump."""
+    stored = decode(snapshot.task_id, text)
+    return stored is None or (stored.seq < snapshot.seq and stored.attempt <= snapshot.attempt)

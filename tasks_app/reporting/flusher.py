@@ -13,7 +13,7 @@ from .. import wakeups
 from ..conf import Settings, get_settings
 from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot, State, Version
-from ..store import get_store
+from ..store import decode, get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
@@ -77,11 +77,13 @@ class Flusher:
             self._arrivals.add(snapshot)
             self._start()
 
-    def remove(self, reporter: Reporter) -> None:
-        """Look after a task no longer; harmless if another reporter has taken its place."""
+    def remove(self, reporter: Reporter) -> bool:
+        """Look after a task no longer; return False if that was so, or another reporter has taken its place."""
         with self._lock:
-            if self._reporters.get(reporter.task_id) is reporter:
+            is_here = self._reporters.get(reporter.task_id) is reporter
+            if is_here:
                 del self._reporters[reporter.task_id]
+            return is_here
 
     @property
     def is_failing(self) -> bool:
@@ -158,9 +160,9 @@ class Flusher:
         overdue = {reporter.task_id: snapshot for reporter, snapshot in taken if reporter.is_overdue}
         texts = get_store().read(overdue)
         lost = {task_id for task_id, text in texts.items() if _is_superseded(overdue[task_id], text)}
-        for task_id in lost:
-            reporter = self._reporters.pop(task_id)
-            if overdue[task_id].is_terminal or not reporter.has_ended:  # else it was handed back, and is begun anew
+        for reporter, snapshot in taken:
+            is_here = reporter.task_id in lost and self.remove(reporter)
+            if is_here and (snapshot.is_terminal or not reporter.has_ended):  # else it was handed back, and goes on
                 self._drop(reporter)
         return [item for item in taken if item[0].task_id not in lost]
 
@@ -255,8 +257,7 @@ class Flusher:
             self._note_failure(sorted(waiting))
             return
         for task_id, attempt in attempts.items():
-            if waiting[task_id].attempt < attempt:
-                self.remove(waiting[task_id])
+            if waiting[task_id].attempt < attempt and self.remove(waiting[task_id]):
                 self._drop(waiting[task_id])
         for task_id in cancelled:
             waiting[task_id].request_cancel()
@@ -274,10 +275,8 @@ def _take(reporter: Reporter) -> Snapshot | None:
 
 def _is_superseded(snapshot: Snapshot, text: str) -> bool:
     """Was this attempt given up: the task declared lost, or begun anew elsewhere?"""
-    try:
-        stored = Snapshot.from_json(text)
-    except ValueError:
-        logger.exception("task %s: what the cache holds is no snapshot; it is written anew", snapshot.task_id)
+    stored = decode(snapshot.task_id, text)
+    if stored is None:
         return False
     return stored.attempt > snapshot.attempt or (stored.state is State.LOST and stored.attempt == snapshot.attempt)
 

@@ -1,7 +1,7 @@
 """What is known of a task at one moment, and how it changes; pure, without Django or I/O."""
 
 from .eta import Pace
-from .liveness import Silence
+from .liveness import Silence, judge
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, Page, count_pages, get_slot, parse_page
 from .snapshot import Snapshot, Version, rebase
 from .state import MAX_NAME_LENGTH, Report, Stage, State, percent_of
@@ -21,6 +21,7 @@ __all__ = [
     "Version",
     "count_pages",
     "get_slot",
+    "judge",
     "parse_page",
     "percent_of",
     "rebase",

@@ -1,31 +1,42 @@
-"""What the silence of a task means. Pure; no clock is asked but that of whoever looks on.
+"""How long a task has given no sign of life, and what follows from it. Pure: the time is passed in.
 
-The clocks of two machines may differ, so a time that a task carries says nothing: what counts is for how long the one
-who looks has seen no change, not even a new sign of life.
+The clocks of two machines may differ, so a time that a task carries says nothing: what counts is for how long the
+observer has seen no change, not even a new sign of life.
 """
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from .snapshot import Snapshot
 from .state import State
 
+K = TypeVar("K")
+
 
 class Silence:
-    """What someone has seen of a task, and since when nothing new."""
+    """What was seen of a task last, and since when nothing new.
 
-    def __init__(self) -> None:
+    Args:
+        decode: returns the snapshot in a stored text, or None if it is not one.
+    """
+
+    def __init__(self, decode: Callable[[str], Snapshot | None]) -> None:
         #: The latest version; None as long as no such task was seen.
         self.snapshot: Snapshot | None = None
+        #: Whether what the store holds now can't be decoded.
+        self.is_garbled = False
+        self._decode = decode
         self._text: str | None = None
         self._is_gone = False
         self._since = 0.0
 
     def hear(self, text: str | None, *, monotonic: float, snapshot: Snapshot | None = None) -> bool:
-        """Take in what the store holds; is it another version? One that vanished (None) may come back.
+        """Take in what the store holds, and return whether it is another version.
 
         Args:
-            snapshot: that of the text, where whoever tells has it at hand.
-
-        Raises:
-            ValueError: the text is not that of a snapshot; it is not looked at again.
+            text: the stored text; None if the task vanished, which may come back.
+            monotonic: the time, in seconds.
+            snapshot: that of the text, where it is at hand.
         """
         if text is None and not self._is_gone and not self._gives_signs_of_life():
             self._since = monotonic  # silence meant nothing so far
@@ -34,8 +45,10 @@ class Silence:
             return False
         self._text = text
         self._since = monotonic
-        self.snapshot = snapshot or Snapshot.from_json(text)
-        return True
+        found = snapshot or self._decode(text)
+        self.is_garbled = found is None
+        self.snapshot = found or self.snapshot
+        return not self.is_garbled
 
     def measure(self, *, monotonic: float) -> float:
         """Return for how many seconds the task has been silent; 0 where that means nothing."""
@@ -48,11 +61,23 @@ class Silence:
         self._since += seconds
 
     def forget(self, *, monotonic: float) -> None:
-        """Begin to count anew."""
+        """Count from now."""
         self._since = monotonic
 
     def _gives_signs_of_life(self) -> bool:
-        """Does someone give signs of life of this task, so that silence means something?"""
+        """Whether a process gives signs of life of this task, so that silence means something."""
         if self.snapshot is None:
             return False
         return self.snapshot.state is State.RUNNING or self.snapshot.beat is not None
+
+
+def judge(silences: Mapping[K, float], *, stalled_after: float, lost_after: float) -> tuple[list[K], list[K]]:
+    """Return which tasks are stalled and which are lost.
+
+    Args:
+        silences: the seconds for which each task has been silent.
+        stalled_after, lost_after: the seconds from which a task is stalled, and lost.
+    """
+    lost = [key for key, silence in silences.items() if silence > lost_after]
+    stalled = [key for key, silence in silences.items() if stalled_after < silence <= lost_after]
+    return stalled, lost

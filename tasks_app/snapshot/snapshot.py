@@ -1,13 +1,12 @@
 """A snapshot of what is known of a task, and how it changes. Pure: the time is passed in."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from ..utils.clock import format_time, parse_time
-from ..utils.json import encode_json
+from ..utils.json import decode_json, encode_json
 from .state import (
     DEFAULT_STATUS,
     MAX_MESSAGE_LENGTH,
@@ -221,7 +220,7 @@ class Snapshot:
             ValueError: the text is not that of a snapshot.
         """
         try:
-            data = {name: value for name, value in json.loads(text).items() if name in _STORED_FIELDS}
+            data = {name: value for name, value in decode_json(text).items() if name in _STORED_FIELDS}
             data["state"] = State(data["state"])
             data["stages"] = tuple(map(Stage.from_wire, data["stages"]))
             data |= {name: parse_time(data[name]) for name in _TIME_FIELDS}

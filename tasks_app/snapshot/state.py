@@ -14,7 +14,7 @@ MAX_TASK_LENGTH = 200
 
 
 class State(StrEnum):
-    """Where a task is in its life; the last four are terminal."""
+    """Where a task is in its life."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,7 +25,12 @@ class State(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        return self not in (State.QUEUED, State.RUNNING)
+        """Whether the task has ended."""
+        return self in TERMINAL
+
+
+#: The states in which a task has ended; task-progress-states.js has the same.
+TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.LOST})
 
 
 DEFAULT_STATUS: Mapping[State, str] = {

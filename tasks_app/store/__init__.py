@@ -1,10 +1,11 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
 from .keys import is_task_id, make_claim_key
-from .store import RECENT_TASKS, get_store
+from .store import RECENT_TASKS, decode, get_store
 
 __all__ = [
     "RECENT_TASKS",
+    "decode",
     "get_store",
     "is_task_id",
     "make_claim_key",

@@ -1,6 +1,7 @@
 """Where the state of tasks lives: one JSON text per task in Django's cache framework."""
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +30,8 @@ from .keys import (
     make_task_key,
 )
 from .latency import PATIENCE, Latency, Timed
+
+logger = logging.getLogger("tasks_app")
 
 T = TypeVar("T")
 
@@ -70,7 +73,7 @@ class Store:
         """Return what is stored of a task that begins; was it asked to stop?"""
         task, cancel = make_task_key(task_id), make_cancel_key(task_id)
         found = self.cache.get_many([task, cancel])
-        return (Snapshot.from_json(found[task]) if task in found else None), cancel in found
+        return decode(task_id, found.get(task)), cancel in found
 
     def save(self, snapshots: Iterable[Snapshot], pages: Mapping[str, Mapping[int, str]] | None = None) -> Saved:
         """Store the snapshots, in one round trip where the cache can do that; return which it took, and refused.
@@ -106,8 +109,7 @@ class Store:
 
     def get(self, task_id: str) -> Snapshot | None:
         """Return the snapshot of a task, or None."""
-        text = self.read([task_id]).get(task_id)
-        return None if text is None else Snapshot.from_json(text)
+        return decode(task_id, self.read([task_id]).get(task_id))
 
     def list_as_recent(self, snapshots: Sequence[Snapshot]) -> None:
         """Put tasks on the list of the latest RECENT_TASKS.
@@ -217,6 +219,20 @@ class Store:
     def submit(self, function: Callable[..., T], *args: Any) -> "futures.Future[T]":
         """Call a function that uses this store in another thread, wherever its cache is: it may take long."""
         return _get_executor().submit(_without_connections, partial(function, *args))
+
+
+def decode(task_id: str, text: str | None) -> Snapshot | None:
+    """Return the snapshot in a stored text; None, and a line in the log, if it is not one.
+
+    What can't be decoded is as good as nothing: it is shown to nobody, and the task's reporter writes over it.
+    """
+    if text is None:
+        return None
+    try:
+        return Snapshot.from_json(text)
+    except ValueError:
+        logger.exception("task %s: what the cache holds is no snapshot", task_id)
+        return None
 
 
 @per_process("CACHES", "TASKS_APP")

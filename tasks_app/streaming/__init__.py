@@ -1,7 +1,7 @@
 """Who watches which task, and the frames that each viewer is sent."""
 
 from .frames import CONTENT_TYPE, END_ID, View
-from .hub import get_hub
+from .hub import count_streams
 from .log_stream import LogStream
 from .outlet import Framed, Message, Outlet, Send
 from .polling import aobserve, aobserve_many, observe, observe_texts
@@ -22,7 +22,7 @@ __all__ = [
     "View",
     "aobserve",
     "aobserve_many",
-    "get_hub",
+    "count_streams",
     "observe",
     "observe_texts",
 ]

@@ -23,11 +23,7 @@ HEARTBEAT_EVENT = b"event: heartbeat\ndata: {}\n\n"
 
 
 class View:
-    """One public version of a task, with its frames: made once, and the same bytes for every stream.
-
-    Raises:
-        ValueError, RecursionError: the snapshot holds what is not JSON.
-    """
+    """One public version of a task, with its frames: made once, and the same bytes for every stream."""
 
     def __init__(self, snapshot: Snapshot, wire: str | None = None) -> None:
         self.snapshot = snapshot

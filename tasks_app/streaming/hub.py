@@ -10,13 +10,13 @@ from weakref import WeakSet
 
 from .. import wakeups
 from ..conf import get_settings
-from ..snapshot import Version
+from ..snapshot import Version, judge
 from ..store import get_store
 from ..utils.backoff import Failures
 from ..utils.server import is_server_stopping
 from ..wakeups import LayerListener
 from .log_reader import LogReader
-from .polling import declare_lost
+from .lost import declare_lost
 from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")
@@ -215,37 +215,25 @@ class Hub:
 
     def _apply(self, task_ids: Iterable[str], texts: dict[str, str]) -> None:
         for task_id in task_ids:
-            if (watch := self._watches.get(task_id)) is not None:
-                self._apply_one(watch, texts.get(task_id))
-
-    def _apply_one(self, watch: Watch, text: str | None) -> None:
-        try:
-            has_news = watch.apply(text, monotonic=time.monotonic())
-        except (ValueError, RecursionError):
-            logger.exception("task %s: what the cache holds is no snapshot", watch.task_id)
-            return
-        if has_news:
-            notify_each(watch.viewers, watch)
+            watch = self._watches.get(task_id)
+            if watch is not None and watch.apply(texts.get(task_id), monotonic=time.monotonic()):
+                notify_each(watch.viewers, watch)
 
     async def _judge_silence(self) -> None:
-        settings, lost, monotonic = self._settings, [], time.monotonic()
-        # Who could not look for a while (the cache failed, the loop stood still) has no silence to judge.
+        settings, monotonic = self._settings, time.monotonic()
+        # Where nothing could be read for a while (the cache failed, the loop stood still), silence means nothing.
         was_blind = monotonic - self._judged_at > settings.SWEEP_INTERVAL + settings.HEARTBEAT
         self._judged_at = monotonic
-        for watch in self._watches.values():
-            if was_blind:
+        if was_blind:
+            for watch in self._watches.values():
                 watch.silence.forget(monotonic=monotonic)
-            silence = watch.silence.measure(monotonic=monotonic)
-            if silence > settings.LOST_AFTER:
-                lost.append(watch)
-            elif silence > settings.STALLED_AFTER and watch.stall():
+        silences = {watch: watch.silence.measure(monotonic=monotonic) for watch in self._watches.values()}
+        stalled, lost = judge(silences, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
+        for watch in stalled:
+            if watch.stall():
                 notify_each(watch.viewers, watch)
-        if lost:
-            await self._declare_lost(lost)
-
-    async def _declare_lost(self, watches: Sequence[Watch]) -> None:
-        snapshots = [watch.silence.snapshot for watch in watches if watch.silence.snapshot is not None]
-        await get_store().arun(declare_lost, snapshots)  # whose word of it comes to this hub, too
+        if snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
+            await get_store().arun(declare_lost, snapshots)  # this hub is given what that stores
 
     def _heed_shutdown(self) -> None:
         """Viewers come back to whoever takes the place of this server; it would wait until the last of them leaves."""
@@ -267,6 +255,11 @@ def get_hub() -> Hub:
         _forget_closed_loops()
         hub = _hubs[loop] = Hub()
     return hub
+
+
+def count_streams() -> int:
+    """Return how many streams are open in this process, in all its event loops."""
+    return sum(len(hub.viewers) for hub in list(_hubs.values()))
 
 
 def _forget_closed_loops() -> None:

@@ -1,21 +1,17 @@
 """Tells those who ask from time to time whether a task still lives, as the hub tells those who stream it."""
 
-import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
-from .. import wakeups
 from ..conf import get_settings
-from ..exceptions import StoreUnavailable
-from ..snapshot import Silence, Snapshot
-from ..store import get_store
+from ..snapshot import Silence, Snapshot, judge
+from ..store import decode, get_store
 from ..utils.lazy import per_process
-
-logger = logging.getLogger("tasks_app")
+from .lost import declare_lost
 
 #: Tasks that are remembered between two looks; beyond these, the one that was not asked for the longest is forgotten.
 MAX_OBSERVED = 10_000
@@ -27,7 +23,6 @@ def observe(task_id: str) -> Snapshot | None:
     One look tells nothing: who asks once gets the task as it was stored last.
 
     Raises:
-        ValueError: what is stored of it is no snapshot.
         StoreUnavailable: it was to be declared lost, which the cache refused.
         Exception: whatever the cache raised.
     """
@@ -47,7 +42,7 @@ def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
 
 def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Snapshot]:
     """Do what `observe_many` does with the texts of tasks that were just read from the store."""
-    return _judge([sight for task_id in task_ids if (sight := _try_to_look(task_id, texts.get(task_id))) is not None])
+    return _judge([sight for task_id in task_ids if (sight := _look(task_id, texts.get(task_id))) is not None])
 
 
 async def aobserve(task_id: str) -> Snapshot | None:
@@ -60,43 +55,18 @@ async def aobserve_many(task_ids: Sequence[str]) -> list[Snapshot]:
     return await get_store().aask(observe_many, task_ids)
 
 
-def declare_lost(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
-    """Store that these tasks are lost, and return them so.
-
-    It is the one write of a reader: nobody else is left to do it.
-
-    Raises:
-        StoreUnavailable: the cache refused some of them.
-        Exception: whatever the cache raised.
-    """
-    now = datetime.now(UTC)
-    lost = [snapshot.lost(now=now) for snapshot in snapshots]
-    task_ids = [snapshot.task_id for snapshot in lost]
-    logger.warning("no sign of life any more from tasks %s", task_ids)
-    versions, refused = get_store().save(lost)
-    wakeups.publish(versions)
-    if refused:
-        raise StoreUnavailable(f"the cache did not take {sorted(refused)!r}")
-    return lost
-
-
 def _look(task_id: str, text: str | None) -> "Sight | None":
     return get_observer().look(task_id, text, patience=get_settings().STALLED_AFTER, monotonic=time.monotonic())
 
 
-def _try_to_look(task_id: str, text: str | None) -> "Sight | None":
-    try:
-        return _look(task_id, text)
-    except ValueError:
-        logger.exception("task %s: what the cache holds is no snapshot", task_id)
-        return None
-
-
 def _judge(sights: Sequence["Sight"]) -> list[Snapshot]:
-    settings = get_settings()
-    silent = [sight.snapshot for sight in sights if sight.silence > settings.LOST_AFTER]
-    lost = {snapshot.task_id: snapshot for snapshot in declare_lost(silent)} if silent else {}
-    return [lost.get(sight.snapshot.task_id) or sight.show(settings.STALLED_AFTER) for sight in sights]
+    settings, shown = get_settings(), {sight.snapshot.task_id: sight.snapshot for sight in sights}
+    silences = {sight.snapshot.task_id: sight.silence for sight in sights}
+    stalled, lost = judge(silences, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
+    shown |= {task_id: shown[task_id].as_stalled() for task_id in stalled}
+    if lost:
+        shown |= {snapshot.task_id: snapshot for snapshot in declare_lost([shown[task_id] for task_id in lost])}
+    return [shown[sight.snapshot.task_id] for sight in sights]
 
 
 class Sight(NamedTuple):
@@ -104,10 +74,6 @@ class Sight(NamedTuple):
 
     snapshot: Snapshot
     silence: float
-
-    def show(self, stalled_after: float) -> Snapshot:
-        """Return what a viewer sees."""
-        return self.snapshot.as_stalled() if self.silence > stalled_after else self.snapshot
 
 
 class Observer:
@@ -121,20 +87,20 @@ class Observer:
     def look(self, task_id: str, text: str | None, *, patience: float, monotonic: float) -> Sight | None:
         """Take in what the store holds of a task, and return it; None if that is nothing.
 
-        The time between two looks counts for `patience` seconds at the most: nobody knows whether the cache could be
-        written in the rest of it.
-
-        Raises:
-            ValueError: the text is not that of a snapshot.
+        Args:
+            patience: the seconds for which the time between two looks counts at most: whether the cache could be
+                written in the rest of it is unknown.
+            monotonic: the time, in seconds.
         """
         with self._lock:
-            silence, looked_at = self._seen.pop(task_id, (Silence(), monotonic))
+            silence, looked_at = self._seen.pop(task_id, (Silence(partial(decode, task_id)), monotonic))
             if text is None:
                 return None
             silence.forgive(max(0.0, monotonic - looked_at - patience))
             silence.hear(text, monotonic=monotonic)
             snapshot = silence.snapshot
-            assert snapshot is not None
+            if snapshot is None or silence.is_garbled:
+                return None
             if not snapshot.is_terminal:
                 self._seen[task_id] = silence, monotonic
                 if len(self._seen) > self._limit:

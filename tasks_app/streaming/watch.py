@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol
 from weakref import WeakSet
 
 from ..snapshot import Silence, Snapshot, Version
+from ..store import decode
 from ..utils.clock import format_time
 from .frames import View
 from .log import Log
@@ -44,7 +46,7 @@ class Watch:
         #: Weak, as those of the hub are.
         self.viewers: WeakSet[Viewer] = WeakSet()
         self.view: View | None = None
-        self.silence = Silence()
+        self.silence = Silence(partial(decode, task_id))
         #: Those who look at the log, too; as long as there are some, `log` is not None.
         self.log_viewers: WeakSet[Viewer] = WeakSet()
         self.log: Log | None = None
@@ -55,7 +57,7 @@ class Watch:
         return self.silence.snapshot.logged if self.silence.snapshot is not None else 0
 
     def apply(self, text: str | None, *, monotonic: float) -> bool:
-        """Take in what the store holds; is there anything new to show?"""
+        """Take in what the store holds, and return whether there is anything new to show."""
         if not self.silence.hear(text, monotonic=monotonic):
             return False
         assert self.silence.snapshot is not None

@@ -17,6 +17,7 @@ from ..exceptions import TaskNotFound, describe
 from ..lifecycle import get_snapshot
 from ..permissions import ask_now, opens
 from ..snapshot import Snapshot
+from ..store import get_store
 from .texts import get_translations
 
 logger = logging.getLogger("tasks_app")
@@ -102,7 +103,7 @@ def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snap
     if _is_in_event_loop():
         return None
     try:
-        snapshot = get_snapshot(task_id)
+        snapshot = get_store().ask(get_snapshot, task_id)
         return snapshot if opens(token, task_id) or _can_view(request, snapshot) else None
     except TaskNotFound:
         return None

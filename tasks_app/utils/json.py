@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 #: How deep a value may be nested: parsers, and the frameworks that pass it on, walk through it by recursion.
 MAX_DEPTH = 100
@@ -18,6 +18,15 @@ def encode_json(value: Any) -> str:
         TypeError, ValueError: `value` is not JSON (NaN and the infinities are not).
     """
     return _ENCODER.encode(value)
+
+
+def decode_json(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        TypeError, ValueError, RecursionError: it is not one (NaN and the infinities are not), or nested too deep.
+    """
+    return _DECODER.decode(text)
 
 
 def normalize(value: Any) -> tuple[Any, str]:
@@ -44,6 +53,13 @@ def is_too_deep(value: object) -> bool:
         if not level:
             return False
     return True
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name!r} is not a JSON value")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _get_items(value: object) -> Iterable[object]:

@@ -139,7 +139,7 @@ def test_first_attempt_has_no_word_to_leave(gate, monkeypatch):
     ask = get_store().ask
     monkeypatch.setattr(get_store(), "ask", lambda *args: (asked.append(args[0]), ask(*args))[1])
     end(begin(make_anew()))
-    assert asked == [attempts._load]
+    assert asked == [get_store().load]
 
 
 def test_task_begins_while_the_flusher_hangs_in_a_write_that_has_not_failed_yet(gate):

@@ -104,6 +104,16 @@ def test_attempt_after_one_that_was_lost_is_written(flusher, time):
     assert (read().state, read().attempt) == ("running", 2)
 
 
+def test_attempt_that_takes_the_place_of_a_lost_one_meanwhile_is_kept(flusher, time, cache, caplog):
+    lost = lose(flusher, time)
+    lost.progress.update(current=1, total=4)
+    second = flusher.make_reporter(read())
+    cache.after_read = lambda: flusher.add(second)
+    flusher.flush()
+    assert flusher.find("t1") is second
+    assert caplog.records == []
+
+
 def test_task_that_was_merely_late_is_written(flusher, time):
     reporter = begin(flusher)
     flusher.flush()

@@ -17,9 +17,12 @@ from django.utils.functional import SimpleLazyObject
 
 from tasks_app import make_token
 from tasks_app.permissions import Policy
+from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.state import Report
-from tests.support.caches import CONTROLLED_CACHES, controls
+from tests.support.caches import CONTROLLED_CACHES, HANGING_CACHES, controls, gate
+from tests.support.doubles import begin, read
 from tests.support.viewers import NOW, make_running, put_silently, report
+from tests.support.waiting import wait_until
 
 urlpatterns = [path("jobs/", include("tasks_app.urls"))]
 
@@ -234,3 +237,19 @@ def test_token_against_forgery_is_there_where_it_can_be_used():
     for options, names in (("", []), ("cancel=True", ["csrfmiddlewaretoken"])):
         html = render(f"{{% task_progress task_id {options} %}}", request=make_request())
         assert [item["name"] for item in find_all(html, "input")] == names
+
+
+def test_page_does_not_wait_for_a_cache_that_hangs(settings):
+    """Not even where its task runs in this process, and the flusher waits in the midst of a write."""
+    settings.CACHES = HANGING_CACHES
+    reporter = begin(get_flusher())
+    wait_until(read, "the task was stored")
+    gate.shut()
+    try:
+        reporter.progress.update(current=1)
+        wait_until(lambda: "set_many" in gate.waiting, "the flusher writes")
+        assert find_all(render(), "task-progress") == [{"task-id": "t1"}]
+        assert not gate.is_open
+    finally:
+        gate.open()
+        reporter.succeed()

@@ -1,11 +1,18 @@
 """The end of a task outlives a cache server that loses all it has."""
 
+import threading
+from dataclasses import replace
+
 import pytest
 
 from tasks_app import wakeups
+from tasks_app.reporting.backlog import Ends
 from tasks_app.reporting.flusher import Flusher
+from tasks_app.snapshot import Snapshot
 from tasks_app.store.store import get_store
+from tests.support.caches import HANGING_CACHES, gate
 from tests.support.doubles import begin, read
+from tests.support.waiting import DEADLINE, wait_until
 
 
 @pytest.fixture
@@ -40,6 +47,22 @@ def test_end_is_stored_again_where_the_cache_came_back_with_what_it_held_before(
     time.move(5)
     flusher._sweep()
     assert (read().state, read().result) == ("succeeded", 42)
+
+
+def test_end_that_comes_while_an_earlier_one_is_restored_is_looked_for_later(time, settings):
+    settings.CACHES = HANGING_CACHES
+    ends, first = Ends(), Snapshot.queued("t1", "demo", now=time.now).lost(now=time.now)
+    second = replace(first, seq=first.seq + 10)
+    ends.keep(first, monotonic=0)
+    gate.shut()
+    restoring = threading.Thread(target=ends.restore, kwargs={"monotonic": 100})
+    restoring.start()
+    wait_until(lambda: gate.waiting, "what is due is read")
+    ends.keep(second, monotonic=100)
+    gate.open()
+    restoring.join(DEADLINE)
+    ends.restore(monotonic=200)
+    assert (read(), bool(ends)) == (second, False)
 
 
 def test_end_is_stored_again_where_the_cache_holds_garbage(flusher, time, shared_cache, caplog):

@@ -1,10 +1,12 @@
-"""What the silence of a task means, measured by the clock of whoever looks on."""
+"""What the silence of a task means, measured by the clock of the observer."""
 
-import pytest
-
-from tasks_app.snapshot.liveness import Silence
+from tasks_app.snapshot.liveness import Silence, judge
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.viewers import NOW, make_running
+
+
+def decode(text: str) -> Snapshot | None:
+    return None if text == "garbage" else Snapshot.from_json(text)
 
 
 def hear(snapshot: Snapshot | None, silence: Silence, *, monotonic: float) -> bool:
@@ -13,13 +15,13 @@ def hear(snapshot: Snapshot | None, silence: Silence, *, monotonic: float) -> bo
 
 def make_silence(snapshot: Snapshot, *, monotonic: float = 100) -> Silence:
     """Return the silence of a task that was seen at this moment."""
-    silence = Silence()
+    silence = Silence(decode)
     hear(snapshot, silence, monotonic=monotonic)
     return silence
 
 
 def test_new_version_is_heard():
-    silence = Silence()
+    silence = Silence(decode)
     assert hear(make_running(), silence, monotonic=1) is True
     assert silence.snapshot == make_running()
 
@@ -70,7 +72,7 @@ def test_ended_task_is_not_silent():
 
 
 def test_task_that_was_never_seen_is_not_silent():
-    silence = Silence()
+    silence = Silence(decode)
     hear(None, silence, monotonic=100)
     assert silence.measure(monotonic=1e6) == 0
 
@@ -81,14 +83,25 @@ def test_time_in_which_nobody_looked_is_left_out():
     assert silence.measure(monotonic=107) == 3
 
 
-def test_silence_that_is_forgotten_is_counted_anew():
+def test_silence_that_is_forgotten_is_counted_again():
     silence = make_silence(make_running())
     silence.forget(monotonic=105)
     assert silence.measure(monotonic=107) == 2
 
 
-def test_garbage_is_refused_once():
+def test_garbage_is_no_news_and_leaves_what_was_seen():
     silence = make_silence(make_running())
-    with pytest.raises(ValueError, match="garbage"):
-        silence.hear("garbage", monotonic=101)
-    assert silence.hear("garbage", monotonic=102) is False
+    assert silence.hear("garbage", monotonic=101) is False
+    assert (silence.is_garbled, silence.snapshot) == (True, make_running())
+
+
+def test_version_after_garbage_is_heard():
+    silence = make_silence(make_running())
+    silence.hear("garbage", monotonic=101)
+    assert hear(make_running(), silence, monotonic=102) is True
+    assert silence.is_garbled is False
+
+
+def test_task_is_stalled_and_lost_beyond_the_limits_alone():
+    silences = {"lively": 15.0, "quiet": 15.1, "quieter": 60.0, "gone": 60.1}
+    assert judge(silences, stalled_after=15, lost_after=60) == (["quiet", "quieter"], ["gone"])

@@ -15,7 +15,7 @@ from tasks_app.http.idempotency import claim_key
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import get_store
-from tasks_app.streaming.hub import Hub, _hubs, get_hub
+from tasks_app.streaming.hub import Hub, _hubs, count_streams, get_hub
 from tasks_app.streaming.stream import Stream
 from tasks_app.streaming.watch import View, Watch
 from tasks_app.wakeups import local
@@ -487,6 +487,22 @@ async def test_garbage_in_the_cache_is_logged_and_survived(cache, caplog, garbag
 async def test_task_that_is_garbage_from_the_start_is_as_good_as_unknown(cache):
     save_text("t1", "not JSON")
     assert (await watch("t1")).view is None
+
+
+async def test_streams_of_all_event_loops_of_the_process_are_counted():
+    put(make_running())
+    here = await Stream.open(["t1"])
+
+    async def count_with_another() -> int:
+        there, hub = await Stream.open(["t1"]), get_hub()
+        count = count_streams()
+        there.close()
+        await until(lambda: is_idle(hub), "the other loop let go of everything")
+        return count
+
+    assert await asyncio.to_thread(asyncio.run, count_with_another()) == 2
+    here.close()
+    await until(lambda: count_streams() == 0, "all streams are closed")
 
 
 @pytest.mark.parametrize("task_id", ["t1:cancel", "cancel:t1", "task:t1", ":t1", "t1:", "start:{claim}"])

@@ -109,6 +109,10 @@ class Gate:
     def open(self) -> None:
         self._is_open.set()
 
+    @property
+    def is_open(self) -> bool:
+        return self._is_open.is_set()
+
     def pass_through(self, method: str) -> None:
         self.waiting.append(method)
         assert self._is_open.wait(30), f"nobody opened the gate for {method!r}"
