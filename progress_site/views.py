@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
-from tasks_app import BrokerUnavailable, StoreUnavailable, TaskQueueFull, start
+from tasks_app import BrokerUnavailable, StoreUnavailable, TaskQueueFull, start, start_response
 
 from . import uploads
 from .examples import EXAMPLES, Example, choose_count, choose_seconds, make_template
@@ -130,16 +130,7 @@ def _answer_started(request: HttpRequest, task_id: str) -> HttpResponse:
     if not _prefers_json(request):
         page = f"{_get_address(_find_example(request))}?{urlencode({'task': task_id})}"
         return HttpResponseRedirect(page, status=HTTPStatus.SEE_OTHER)
-    status_url = reverse("tasks_app:task", args=[task_id])
-    answer = {
-        "task_id": task_id,
-        "task": settings.IMPORT_TASK,
-        "state": "queued",
-        "progress_url": reverse("tasks_app:task-progress", args=[task_id]),
-        "status_url": status_url,
-        "cancel_url": reverse("tasks_app:task-cancel", args=[task_id]),
-    }
-    return JsonResponse(answer, status=HTTPStatus.ACCEPTED, headers={"Location": status_url})
+    return start_response(request, task_id, task=settings.IMPORT_TASK)
 
 
 def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:

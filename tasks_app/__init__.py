@@ -10,6 +10,7 @@ from .exceptions import (
     TaskQueueFull,
     UnknownTask,
 )
+from .http import start_response
 from .lifecycle import acancel, aget_snapshot, cancel, get_snapshot
 from .lifecycle.start import astart, start
 from .permissions import make_token
@@ -42,6 +43,7 @@ __all__ = [
     "make_token",
     "progress",
     "start",
+    "start_response",
     "task_changed",
     "task_ended",
     "task_run",

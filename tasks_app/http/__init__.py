@@ -4,6 +4,7 @@ from . import views
 from .endpoint import endpoint, json_response, not_found, refusal
 from .params import parse_whole
 from .problems import Problem, bad_request, store_access
+from .start_answer import start_response
 
 __all__ = [
     "Problem",
@@ -13,6 +14,7 @@ __all__ = [
     "not_found",
     "parse_whole",
     "refusal",
+    "start_response",
     "store_access",
     "views",
 ]

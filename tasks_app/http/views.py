@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.urls import reverse
 from django.utils.cache import get_conditional_response
 
 from ..conf import get_settings
@@ -20,8 +19,8 @@ from ..exceptions import (
     describe,
 )
 from ..lifecycle import acancel, astart_named
-from ..permissions import ask, get_user_key, has_token, make_token, select
-from ..snapshot import Snapshot, State
+from ..permissions import ask, get_user_key, has_token, select
+from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import (
     CONTENT_TYPE,
@@ -48,6 +47,7 @@ from .params import (
     read_body,
 )
 from .problems import Problem, bad_request, store_access, unavailable
+from .start_answer import describe_start, respond_with
 
 
 @endpoint("POST")
@@ -58,8 +58,7 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     check_csrf(request)
     await _check_can_start(request, name)
     answer = await answer_once(request, body, lambda: _start(request, name, kwargs))
-    answer["token"] = make_token(answer["task_id"])
-    return json_response(answer, status=HTTPStatus.ACCEPTED, headers={"Location": answer["status_url"]})
+    return respond_with(answer)
 
 
 @endpoint("GET", "HEAD")
@@ -156,19 +155,7 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
         raise unavailable("No task can be queued at the moment.") from error
     except StoreUnavailable as error:
         raise unavailable("The state of tasks can't be stored at the moment.") from error
-    return {
-        "task_id": task_id,
-        "task": name,
-        "state": State.QUEUED,
-        "progress_url": _reverse(request, "task-progress", task_id),
-        "status_url": _reverse(request, "task", task_id),
-        "cancel_url": _reverse(request, "task-cancel", task_id),
-    }
-
-
-def _reverse(request: HttpRequest, name: str, task_id: str) -> str:
-    match = request.resolver_match
-    return reverse(f"tasks_app:{name}", args=[task_id], current_app=match.namespace if match else None)
+    return describe_start(request, task_id, name)
 
 
 async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
