@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from .permissions import ask_now, is_staff
+from .permissions import is_allowed_now, is_staff
 
 _LABEL = "tasks_app"
 
@@ -50,7 +50,7 @@ def _add_link(request: HttpRequest, apps: list[Any]) -> list[Any]:
         return apps
     if any(app["app_label"] == _LABEL for app in apps):
         return apps
-    return [*apps, _make_entry(url)] if is_staff(request) and ask_now("can_list", request) else apps
+    return [*apps, _make_entry(url)] if is_staff(request) and is_allowed_now("can_list", request) else apps
 
 
 def _make_entry(url: str) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from .lifecycle import (
     Flaw,
     Framework,
     adopt,
-    ask,
     begin,
     enter,
     find_queued,
@@ -27,6 +26,7 @@ from .lifecycle import (
     pass_on,
     queue,
     register,
+    use_store,
     write,
 )
 from .reporting import (
@@ -57,7 +57,6 @@ __all__ = [
     "State",
     "TaskCancelled",
     "adopt",
-    "ask",
     "begin",
     "drain_process",
     "enter",
@@ -74,5 +73,6 @@ __all__ = [
     "per_process",
     "queue",
     "register",
+    "use_store",
     "write",
 ]

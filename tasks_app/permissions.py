@@ -57,25 +57,25 @@ class Policy:
         return is_staff(request)
 
 
-async def ask(question: str, request: HttpRequest, *args: Any) -> bool:
+async def is_allowed(question: str, request: HttpRequest, *args: Any) -> bool:
     """Put a question, such as "can_view", to the policy in force."""
-    (answer,) = await _ask_each(question, request, [args])
+    (answer,) = await _decide_each(question, request, [args])
     return answer
 
 
-def ask_now(question: str, request: HttpRequest, *args: Any) -> bool:
-    """Do what `ask` does, from sync code, where the user is loaded or may be."""
+def is_allowed_now(question: str, request: HttpRequest, *args: Any) -> bool:
+    """Do what `is_allowed` does, from sync code, where the user is loaded or may be."""
     method = _find_method(question)
     return bool((async_to_sync(method) if iscoroutinefunction(method) else method)(request, *args))
 
 
 async def select(question: str, request: HttpRequest, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Return those of many tasks for which the policy says yes, in this order; a sync policy costs one thread."""
-    answers = await _ask_each(question, request, [(snapshot,) for snapshot in snapshots])
+    answers = await _decide_each(question, request, [(snapshot,) for snapshot in snapshots])
     return list(compress(snapshots, answers))
 
 
-async def _ask_each(question: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[bool]:
+async def _decide_each(question: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[bool]:
     method = _find_method(question)
     if iscoroutinefunction(method):
         return [bool(await method(request, *case)) for case in cases]

@@ -256,7 +256,7 @@ async def test_request_gets_a_thread_where_nothing_runs_rather_than_one_that_is_
 
 
 async def test_request_has_its_thread_alone_while_it_runs_sync_code(monkeypatch):
-    monkeypatch.setattr(threads_module, "PATIENCE", 60)
+    monkeypatch.setattr(threads_module, "SHARE_AFTER", 60)
     threads, called = RequestThreads(1), []
     first, second = Request(threads), Request(threads)
     await first.get_thread()

@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from tasks_app import make_token
-from tasks_app.permissions import Policy, ask, get_user_key, has_token, is_staff, load_user, opens
+from tasks_app.permissions import Policy, get_user_key, has_token, is_allowed, is_staff, load_user, opens
 from tests.support.viewers import make_running
 
 OWNER, OTHER, STAFF, NOBODY = User(pk=7), User(pk=8), User(pk=9, is_staff=True), AnonymousUser()
@@ -74,23 +74,23 @@ def use_policy(settings: Any, policy: type[Policy]) -> None:
     ],
 )
 async def test_task_belongs_to_its_owner_and_staff(question, owner, user, answer):
-    assert await ask(question, make_request(user), make_running(owner=owner)) is answer
+    assert await is_allowed(question, make_request(user), make_running(owner=owner)) is answer
 
 
 @pytest.mark.parametrize(("user", "answer"), [(OWNER, True), (STAFF, True), (NOBODY, False)])
 async def test_start_takes_a_login(settings, user, answer):
     settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False}
-    assert await ask("can_start", make_request(user), "add") is answer
+    assert await is_allowed("can_start", make_request(user), "add") is answer
 
 
 async def test_anonymous_start_can_be_allowed(settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": True}
-    assert await ask("can_start", make_request(), "add") is True
+    assert await is_allowed("can_start", make_request(), "add") is True
 
 
 @pytest.mark.parametrize(("user", "answer"), [(OWNER, False), (STAFF, True), (NOBODY, False)])
 async def test_list_is_for_staff(user, answer):
-    assert await ask("can_list", make_request(user)) is answer
+    assert await is_allowed("can_list", make_request(user)) is answer
 
 
 def test_anonymous_user_has_no_key():
@@ -121,34 +121,34 @@ async def test_request_without_authentication_has_no_user_to_load():
 
 async def test_sync_policy_is_asked_in_a_thread(settings):
     use_policy(settings, SyncPolicy)
-    assert await ask("can_view", make_request(), make_running()) is True
+    assert await is_allowed("can_view", make_request(), make_running()) is True
     assert SyncPolicy.threads.pop() is not threading.current_thread()
 
 
 async def test_async_policy_is_asked_in_the_loop(settings):
     use_policy(settings, AsyncPolicy)
-    answers = [await ask("can_view", make_request(user), make_running()) for user in (OWNER, OTHER)]
+    answers = [await is_allowed("can_view", make_request(user), make_running()) for user in (OWNER, OTHER)]
     assert answers == [False, True]
 
 
 @pytest.mark.django_db(transaction=True)
 async def test_sync_policy_may_ask_the_database(settings):
     use_policy(settings, DatabasePolicy)
-    before = await ask("can_view", make_request(), make_running())
+    before = await is_allowed("can_view", make_request(), make_running())
     await User.objects.acreate(username="known")
-    assert (before, await ask("can_view", make_request(), make_running())) == (False, True)
+    assert (before, await is_allowed("can_view", make_request(), make_running())) == (False, True)
 
 
 async def test_question_that_a_policy_leaves_alone_is_answered_by_the_default(settings):
     use_policy(settings, SyncPolicy)
-    assert await ask("can_cancel", make_request(OTHER), make_running(owner="7")) is False
+    assert await is_allowed("can_cancel", make_request(OTHER), make_running(owner="7")) is False
 
 
 async def test_default_policy_is_asked_in_place():
     """No thread: it would be one for every stream that opens."""
     before = threading.active_count()
     with pytest.raises(SynchronousOnlyOperation):
-        await ask("can_view", make_request(_UserOfTheDatabase()), make_running(owner="7"))
+        await is_allowed("can_view", make_request(_UserOfTheDatabase()), make_running(owner="7"))
     assert threading.active_count() == before
 
 
@@ -161,7 +161,7 @@ class _UserOfTheDatabase:
 async def test_exception_of_a_policy_is_not_taken_for_an_answer(settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": f"{__name__}.BrokenPolicy"}
     with pytest.raises(ZeroDivisionError):
-        await ask("can_view", make_request(), make_running())
+        await is_allowed("can_view", make_request(), make_running())
 
 
 class BrokenPolicy(Policy):

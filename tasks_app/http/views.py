@@ -19,7 +19,7 @@ from ..exceptions import (
     describe,
 )
 from ..lifecycle import acancel, astart_named
-from ..permissions import ask, get_user_key, has_token, select
+from ..permissions import get_user_key, has_token, is_allowed, select
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import (
@@ -107,7 +107,7 @@ async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 @endpoint("GET", "HEAD")
 async def list_tasks(request: HttpRequest) -> HttpResponse:
     """Answer the snapshots of recent tasks that the caller may see, the newest first."""
-    if not await ask("can_list", request):
+    if not await is_allowed("can_list", request):
         raise refusal(request, "You may not list tasks.")
     limit = parse_limit(request)
     tasks = [snapshot.to_wire() async for snapshot in _find_visible(request, limit)]
@@ -119,7 +119,7 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     """Ask a task to stop."""
     check_csrf(request)
     snapshot = await _get_visible(request, task_id)
-    if not await ask("can_cancel", request, snapshot):
+    if not await is_allowed("can_cancel", request, snapshot):
         raise refusal(request, "You may not cancel this task.")
     try:
         with store_access():
@@ -135,10 +135,10 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
     """An unknown name is told only to those who may start something, and with the names that they may start."""
     names = get_settings().STARTABLE
     if name in names:
-        if not await ask("can_start", request, name):
+        if not await is_allowed("can_start", request, name):
             raise refusal(request, "You may not start this task.")
         return
-    allowed = [known for known in sorted(names) if await ask("can_start", request, known)]
+    allowed = [known for known in sorted(names) if await is_allowed("can_start", request, known)]
     if names and not allowed:
         raise refusal(request, "You may not start this task.")
     raise bad_request(f"Unknown task {describe(name)}; allowed: {allowed!r}.")
@@ -220,4 +220,4 @@ async def _find_visible(request: HttpRequest, limit: int) -> AsyncIterator[Snaps
 
 
 async def _can_view(request: HttpRequest, snapshot: Snapshot) -> bool:
-    return has_token(request, snapshot.task_id) or await ask("can_view", request, snapshot)
+    return has_token(request, snapshot.task_id) or await is_allowed("can_view", request, snapshot)

@@ -1,7 +1,7 @@
 """Starts tasks, and follows them on every executor."""
 
 from . import compat
-from .attempts import adopt, ask, begin, enter, leave, pass_on, write
+from .attempts import adopt, begin, enter, leave, pass_on, use_store, write
 from .control import acancel, aget_snapshot, cancel, get_snapshot
 from .enqueue import find_queued, queue
 from .executor import Executor
@@ -16,7 +16,6 @@ __all__ = [
     "acancel",
     "adopt",
     "aget_snapshot",
-    "ask",
     "astart_named",
     "begin",
     "cancel",
@@ -32,5 +31,6 @@ __all__ = [
     "queue",
     "register",
     "resolve",
+    "use_store",
     "write",
 ]

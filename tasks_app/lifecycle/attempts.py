@@ -25,7 +25,7 @@ def begin(anew: Snapshot, before: Reporter | None = None) -> Reporter:
     reporter.begin()
     get_flusher().add(reporter)
     if reporter.attempt > 1 and reporter.is_read:
-        ask(anew.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
+        use_store(anew.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
     return reporter
 
 
@@ -68,10 +68,10 @@ def pass_on(reporter: Reporter) -> bool:
 
 def write(reporter: Reporter) -> bool:
     """Write what is known of a task now, if that can be: no job waits for a cache that hangs; could it?"""
-    return bool(ask(reporter.task_id, "it could not be written at once", get_flusher().flush))
+    return bool(use_store(reporter.task_id, "it could not be written at once", get_flusher().flush))
 
 
-def ask(task_id: str, what: str, function: Callable[..., T], *args: object) -> T | None:
+def use_store(task_id: str, what: str, function: Callable[..., T], *args: object) -> T | None:
     """Call a function that uses the store, without waiting for a cache that hangs.
 
     Args:
@@ -84,7 +84,7 @@ def ask(task_id: str, what: str, function: Callable[..., T], *args: object) -> T
     if store.hangs:  # that was logged when it was found
         return None
     try:
-        return store.ask(function, *args)
+        return store.call_briefly(function, *args)
     except Exception:
         logger.exception("task %s: %s", task_id, what)
         return None
@@ -159,7 +159,7 @@ def _follow(before: Reporter, anew: Snapshot) -> Reporter:
 
 def _make_reporter(anew: Snapshot) -> Reporter:
     what = "its snapshot could not be read; that is tried again"
-    loaded = None if get_flusher().is_failing else ask(anew.task_id, what, get_store().load, anew.task_id)
+    loaded = None if get_flusher().is_failing else use_store(anew.task_id, what, get_store().load, anew.task_id)
     if loaded is None:
         reporter = get_flusher().make_reporter(anew)
         reporter.catch_up = CatchUp(reporter, anew)

@@ -107,7 +107,7 @@ def find_queued(task_id: str) -> Snapshot | None:
 
 
 def _add(snapshot: Snapshot, delay: float, is_awaited: bool) -> Snapshot:
-    return _add_now(snapshot, delay) if is_awaited else get_store().ask(_add_now, snapshot, delay)
+    return _add_now(snapshot, delay) if is_awaited else get_store().call_briefly(_add_now, snapshot, delay)
 
 
 def _add_now(snapshot: Snapshot, delay: float) -> Snapshot:

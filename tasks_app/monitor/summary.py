@@ -55,7 +55,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """One page of a list; the last one, where a later one was asked for."""
 
     items: Sequence[Snapshot]
@@ -63,7 +63,7 @@ class Page:
     count: int
 
     @classmethod
-    def cut(cls, snapshots: Sequence[Snapshot], number: int) -> "Page":
+    def cut(cls, snapshots: Sequence[Snapshot], number: int) -> "ListPage":
         """Return the page of this number, from 1, of at least one."""
         count = max(1, math.ceil(len(snapshots) / PAGE_SIZE))
         number = min(number, count)

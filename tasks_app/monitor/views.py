@@ -17,13 +17,13 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.vary import vary_on_cookie
 
 from ..http import Problem, endpoint, json_response, not_found, refusal, store_access
-from ..permissions import ask, is_staff, select
+from ..permissions import is_allowed, is_staff, select
 from ..snapshot import Snapshot
 from ..streaming import aobserve
 from .owner_names import afind_owner_names
 from .params import parse_page, parse_selection
 from .recent_tasks import Recent, get_recent_reader
-from .summary import PAGE_SIZE, Page, summarize
+from .summary import PAGE_SIZE, ListPage, summarize
 
 _HEADERS = {"Cache-Control": "private, no-cache"}
 
@@ -63,7 +63,7 @@ async def show_monitor_data(request: HttpRequest) -> HttpResponseBase:
     if selection.text:
         await _learn_owner_names(recent, visible)
     selected = selection.apply(visible, recent.owner_names)
-    page = Page.cut(selected, number)
+    page = ListPage.cut(selected, number)
     numbers = {"total": len(selected), "page": page.number, "pages": page.count, "page_size": PAGE_SIZE}
     rows = await _make_rows(request, recent, page.items)
     return _conditional_response(request, summarize(visible, now=datetime.now(UTC)) | numbers | {"rows": rows})
@@ -76,7 +76,7 @@ async def show_monitored_task(request: HttpRequest, task_id: str) -> HttpRespons
     await _check_access(request)
     with store_access():
         snapshot = await aobserve(task_id)
-    if snapshot is None or not await ask("can_view", request, snapshot):
+    if snapshot is None or not await is_allowed("can_view", request, snapshot):
         raise not_found(task_id)
     (row,) = await _make_rows(request, Recent([snapshot]), [snapshot])
     context = {"owner": row["owner"], "may_cancel": row["may_cancel"], "snapshot": snapshot.to_wire()}
@@ -84,7 +84,7 @@ async def show_monitored_task(request: HttpRequest, task_id: str) -> HttpRespons
 
 
 async def _check_access(request: HttpRequest) -> None:
-    if not (is_staff(request) and await ask("can_list", request)):
+    if not (is_staff(request) and await is_allowed("can_list", request)):
         raise refusal(request, "You may not see the monitor.")
 
 

@@ -74,7 +74,7 @@ class _Guard:
         "_drained",
         "_limit",
         "_path",
-        "_patience",
+        "_read_timeout",
         "_request",
         "_send",
         "_transport",
@@ -84,7 +84,7 @@ class _Guard:
     def __init__(self, request: Any, path: str, send: Send) -> None:
         settings = get_settings()
         self._limit = settings.MAX_WRITE_BUFFER
-        self._patience = settings.KEEPALIVE
+        self._read_timeout = settings.KEEPALIVE
         self._request = request
         self._transport = request.transport
         self._channel = request.channel
@@ -182,7 +182,7 @@ class _Guard:
         while self._drained is not None and self._unsent > self._limit:
             before = _count_unread(self._transport)
             try:
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(self._read_timeout):
                     await self._drained.wait()
             except TimeoutError:
                 if _is_stuck(self._transport, before):
@@ -193,7 +193,7 @@ class _Guard:
         if _count_unsent(self._transport) and not self._transport.disconnected:
             before = _count_unread(self._transport)
             # A context of its own: nothing of the request stays with it.
-            asyncio.get_running_loop().call_later(self._patience, self._judge_rest, before, context=Context())
+            asyncio.get_running_loop().call_later(self._read_timeout, self._judge_rest, before, context=Context())
 
     def _judge_rest(self, before: int | None) -> None:
         unsent = _count_unsent(self._transport)
@@ -206,7 +206,7 @@ class _Guard:
         logger.warning(
             "a stream was cut: its reader took none of the %d bytes that waited, for %g s; path %r",
             unsent,
-            self._patience,
+            self._read_timeout,
             self._path,
         )
         # A polite close would wait until all is sent.

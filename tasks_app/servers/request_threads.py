@@ -19,7 +19,7 @@ from ..utils.lazy import call_after_fork
 
 #: Seconds without any sync code after which the thread of a request is shared with one that waits: the former may go
 #: on for hours, or wait for the latter.
-PATIENCE = 0.05
+SHARE_AFTER = 0.05
 
 
 class RequestThreads:
@@ -27,7 +27,7 @@ class RequestThreads:
 
     They are daemon threads, because servers wait for the others when they stop. Each is made when it is first needed,
     and stays: with it, its database connections live as long as CONN_MAX_AGE says. A request has its thread alone, as
-    long as there are enough; see `PATIENCE` for when there are not.
+    long as there are enough; see `SHARE_AFTER` for when there are not.
 
     Args:
         limit: threads at the most, at least 1.
@@ -93,13 +93,13 @@ class RequestThreads:
         loop = asyncio.get_running_loop()
         if self._timed is not loop:  # another one may be closed by now, with its timer
             self._timed = loop
-            loop.call_later(PATIENCE, self._share, context=Context())
+            loop.call_later(SHARE_AFTER, self._share, context=Context())
 
     def _share(self) -> None:
         with self._lock:
             self._timed = None
             for worker in self._workers:
-                if time.monotonic() - worker.ended_at >= PATIENCE:
+                if time.monotonic() - worker.ended_at >= SHARE_AFTER:
                     self._offer(worker, to_share=True)
             if self._waiting:
                 self._set_timer()

@@ -2,7 +2,7 @@
 
 from .eta import Pace
 from .liveness import Silence, judge
-from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, Page, count_pages, get_slot, parse_page
+from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
 from .snapshot import Snapshot, Version, rebase
 from .state import MAX_NAME_LENGTH, Report, Stage, State, percent_of
 
@@ -11,8 +11,8 @@ __all__ = [
     "MAX_LINE_LENGTH",
     "MAX_NAME_LENGTH",
     "PAGE_LINES",
+    "LogPage",
     "Pace",
-    "Page",
     "Report",
     "Silence",
     "Snapshot",

@@ -17,7 +17,7 @@ MAX_LINE_LENGTH = 1000
 MAX_LEVEL_LENGTH = 20
 
 
-class Page(NamedTuple):
+class LogPage(NamedTuple):
     """A part of a log: the offset of its first line, and its lines as JSON."""
 
     offset: int
@@ -29,7 +29,7 @@ class Page(NamedTuple):
         return self.offset + len(self.lines)
 
 
-def parse_page(text: str) -> Page:
+def parse_page(text: str) -> LogPage:
     """Return the page that was stored as `text`.
 
     Raises:
@@ -38,7 +38,7 @@ def parse_page(text: str) -> Page:
     try:
         data = json.loads(text)
         lines = [encode_json({name: str(line[name]) for name in ("t", "level", "text")}) for line in data["lines"]]
-        return Page(int(data["offset"]), [line.encode() for line in lines])
+        return LogPage(int(data["offset"]), [line.encode() for line in lines])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"not a stored page of a log: {str(text)[:80]!r}") from error
 

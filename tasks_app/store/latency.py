@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 #: Seconds after which an answer is late, and that a job waits for one at the most.
-PATIENCE = 0.5
+LATE_AFTER = 0.5
 
 #: Seconds after which one that was late counts no more; the flusher, which tries on, pauses for less.
-DISTRUST = 10.0
+TRUST_AFTER = 10.0
 
 
 class Latency:
@@ -39,7 +39,7 @@ class Latency:
         """Is a call under way for too long, or was the last one?"""
         now = self._monotonic()
         with self._lock:
-            was_late = self._late_at is not None and now - self._late_at < DISTRUST
+            was_late = self._late_at is not None and now - self._late_at < TRUST_AFTER
             return was_late or any(_is_late(began, now) for began in self._under_way.values())
 
     def _note_end(self, call: object) -> None:
@@ -67,4 +67,4 @@ class Timed:
 
 
 def _is_late(began: float, now: float) -> bool:
-    return now - began > PATIENCE
+    return now - began > LATE_AFTER

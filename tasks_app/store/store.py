@@ -29,7 +29,7 @@ from .keys import (
     make_recent_key,
     make_task_key,
 )
-from .latency import PATIENCE, Latency, Timed
+from .latency import LATE_AFTER, Latency, Timed
 
 logger = logging.getLogger("tasks_app")
 
@@ -174,8 +174,8 @@ class Store:
         """Does the cache let whoever asks it wait?"""
         return self._latency.is_late
 
-    def ask(self, function: Callable[..., T], *args: Any) -> T:
-        """Call a function that uses this store for somebody who must not wait: not for longer than PATIENCE seconds.
+    def call_briefly(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function that uses this store for somebody who must not wait: not for longer than LATE_AFTER seconds.
 
         Raises:
             StoreUnavailable: it hangs, or is known to. What was begun may be done later.
@@ -186,10 +186,10 @@ class Store:
         if self.hangs:
             raise StoreUnavailable("the cache does not answer")
         future = self.submit(function, *args)
-        futures.wait([future], PATIENCE)
+        futures.wait([future], LATE_AFTER)
         if not future.done():
             future.cancel()
-            raise StoreUnavailable(f"the cache has not answered within {PATIENCE} s")
+            raise StoreUnavailable(f"the cache has not answered within {LATE_AFTER} s")
         return future.result()
 
     async def aread(self, task_ids: Iterable[str]) -> dict[str, str]:
@@ -202,7 +202,7 @@ class Store:
         """Call a function that uses this store, without blocking the event loop."""
         return function(*args) if self.is_local else await asyncio.wrap_future(self.submit(function, *args))
 
-    async def aask(self, function: Callable[..., T], *args: Any) -> T:
+    async def acall_unless_late(self, function: Callable[..., T], *args: Any) -> T:
         """Do what `arun` does, for somebody who waits for the cache, but not for all others who wait for it, too.
 
         Raises:
@@ -212,7 +212,7 @@ class Store:
         return await self.arun(self._call_unless_late, time.monotonic(), function, *args)
 
     def _call_unless_late(self, asked_at: float, function: Callable[..., T], *args: Any) -> T:
-        if self.hangs and time.monotonic() - asked_at > PATIENCE:
+        if self.hangs and time.monotonic() - asked_at > LATE_AFTER:
             raise StoreUnavailable("the cache does not answer")
         return function(*args)
 

@@ -21,7 +21,7 @@ from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")
 
-MAX_BACKOFF = 5.0
+MAX_READ_PAUSE = 5.0
 
 
 class Hub:
@@ -178,7 +178,7 @@ class Hub:
         self._wake.clear()
 
     def _get_backoff(self) -> float:
-        return self._failures.get_pause(0.1, MAX_BACKOFF) if self._failures else 0
+        return self._failures.get_pause(0.1, MAX_READ_PAUSE) if self._failures else 0
 
     async def _read(self, *, is_sweep: bool) -> None:
         task_ids, batch = self._stale, self._batch

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..snapshot import PAGE_LINES, Page, count_pages, get_slot
+from ..snapshot import PAGE_LINES, LogPage, count_pages, get_slot
 from .frames import encode_log
 
 #: An event with this much in it takes in no more lines.
@@ -12,7 +12,7 @@ EVENT_BYTES = 32768
 MAX_SHARED = 32
 
 #: Seconds after which a page that was not found is given up: a reader may be faster than the writer's other server.
-PATIENCE = 1.0
+PAGE_WAIT = 1.0
 
 
 class Log:
@@ -28,7 +28,7 @@ class Log:
         self._task_id = task_id
         self._limit = limit
         self._floor = 0
-        self._pages: dict[int, Page] = {}
+        self._pages: dict[int, LogPage] = {}
         self._shared: dict[int, tuple[bytes, int]] = {}
         self._short_since: float | None = None
 
@@ -36,11 +36,11 @@ class Log:
         """Return where the pages are that must be read to know everything before the offset `logged`."""
         return [get_slot(number, limit=self._limit) for number in self._find_numbers(logged)]
 
-    def take_in(self, logged: int, pages: Mapping[int, Page], *, monotonic: float) -> bool:
+    def take_in(self, logged: int, pages: Mapping[int, LogPage], *, monotonic: float) -> bool:
         """Take in the pages that were read, by their slots; is there anything new, or nothing left to wait for?
 
         Lines from `logged` on are left out: their number is not settled before a snapshot that counts them is stored.
-        A last page that is missing, or short, is waited for during PATIENCE.
+        A last page that is missing, or short, is waited for during PAGE_WAIT.
         """
         before = self.end
         if logged < before:  # the store was emptied, and the task begun anew
@@ -50,11 +50,11 @@ class Log:
         for number in self._find_numbers(logged):
             page = pages.get(get_slot(number, limit=self._limit))
             if page is not None and page.lines and page.offset == number * PAGE_LINES:
-                self._pages[number] = Page(page.offset, page.lines[: logged - page.offset])
+                self._pages[number] = LogPage(page.offset, page.lines[: logged - page.offset])
                 found = self._pages[number].end
         self._pages = {number: page for number, page in self._pages.items() if page.end > self._floor}
         self._shared.clear()
-        self.end = logged if found == logged or self._is_out_of_patience(monotonic) else max(self.end, found)
+        self.end = logged if found == logged or self._has_waited_enough(monotonic) else max(self.end, found)
         if self.end == logged:
             self._short_since = None
         return self.end != before
@@ -85,10 +85,10 @@ class Log:
         start = max(self.end if self.end <= logged else 0, logged - self._limit)
         return range(start // PAGE_LINES, count_pages(logged))
 
-    def _is_out_of_patience(self, monotonic: float) -> bool:
+    def _has_waited_enough(self, monotonic: float) -> bool:
         if self._short_since is None:
             self._short_since = monotonic
-        return monotonic - self._short_since >= PATIENCE
+        return monotonic - self._short_since >= PAGE_WAIT
 
 
 def _take_bytes(lines: Sequence[bytes]) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..conf import get_settings
-from ..snapshot import Page, parse_page
+from ..snapshot import LogPage, parse_page
 from ..store import get_store
 from .log import Log
 from .watch import Viewer, Watch, notify_each
@@ -84,8 +84,8 @@ def _split(behind: Iterable[Behind]) -> Iterator[list[Behind]]:
         yield batch
 
 
-def _parse_pages(texts: Mapping[tuple[str, int], str]) -> Mapping[str, dict[int, Page]]:
-    pages: defaultdict[str, dict[int, Page]] = defaultdict(dict)
+def _parse_pages(texts: Mapping[tuple[str, int], str]) -> Mapping[str, dict[int, LogPage]]:
+    pages: defaultdict[str, dict[int, LogPage]] = defaultdict(dict)
     for (task_id, slot), text in texts.items():
         try:
             pages[task_id][slot] = parse_page(text)

@@ -47,16 +47,16 @@ def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Sna
 
 async def aobserve(task_id: str) -> Snapshot | None:
     """Do what `observe` does, from async code."""
-    return await get_store().aask(observe, task_id)
+    return await get_store().acall_unless_late(observe, task_id)
 
 
 async def aobserve_many(task_ids: Sequence[str]) -> list[Snapshot]:
     """Do what `observe_many` does, from async code."""
-    return await get_store().aask(observe_many, task_ids)
+    return await get_store().acall_unless_late(observe_many, task_ids)
 
 
 def _look(task_id: str, text: str | None) -> "Sight | None":
-    return get_observer().look(task_id, text, patience=get_settings().STALLED_AFTER, monotonic=time.monotonic())
+    return get_observer().look(task_id, text, max_gap=get_settings().STALLED_AFTER, monotonic=time.monotonic())
 
 
 def _judge(sights: Sequence["Sight"]) -> list[Snapshot]:
@@ -84,11 +84,11 @@ class Observer:
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, tuple[Silence, float]] = OrderedDict()
 
-    def look(self, task_id: str, text: str | None, *, patience: float, monotonic: float) -> Sight | None:
+    def look(self, task_id: str, text: str | None, *, max_gap: float, monotonic: float) -> Sight | None:
         """Take in what the store holds of a task, and return it; None if that is nothing.
 
         Args:
-            patience: the seconds for which the time between two looks counts at most: whether the cache could be
+            max_gap: the seconds for which the time between two looks counts at most: whether the cache could be
                 written in the rest of it is unknown.
             monotonic: the time, in seconds.
         """
@@ -96,7 +96,7 @@ class Observer:
             silence, looked_at = self._seen.pop(task_id, (Silence(partial(decode, task_id)), monotonic))
             if text is None:
                 return None
-            silence.forgive(max(0.0, monotonic - looked_at - patience))
+            silence.forgive(max(0.0, monotonic - looked_at - max_gap))
             silence.hear(text, monotonic=monotonic)
             snapshot = silence.snapshot
             if snapshot is None or silence.is_garbled:

@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 
 from ..exceptions import TaskNotFound, describe
 from ..lifecycle import get_snapshot
-from ..permissions import ask_now, opens
+from ..permissions import is_allowed_now, opens
 from ..snapshot import Snapshot
 from ..store import get_store
 from .texts import get_translations
@@ -103,7 +103,7 @@ def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snap
     if _is_in_event_loop():
         return None
     try:
-        snapshot = get_store().ask(get_snapshot, task_id)
+        snapshot = get_store().call_briefly(get_snapshot, task_id)
         return snapshot if opens(token, task_id) or _can_view(request, snapshot) else None
     except TaskNotFound:
         return None
@@ -116,7 +116,7 @@ def _can_view(request: HttpRequest | None, snapshot: Snapshot) -> bool:
     if request is None:
         return False
     bool(getattr(request, "user", None))  # the lazy user is loaded here, where it may ask the database
-    return ask_now("can_view", request, snapshot)
+    return is_allowed_now("can_view", request, snapshot)
 
 
 def _is_in_event_loop() -> bool:

@@ -32,7 +32,7 @@ GROUPS = 64
 #: Seconds after which groups are joined anew: membership ends by itself (channels_redis: after a day).
 RENEW_AFTER = 3600.0
 
-MAX_BACKOFF = 30.0
+MAX_LISTEN_PAUSE = 30.0
 
 #: Seconds that one round of wake-ups may take; newer ones wait for it.
 SEND_TIMEOUT = 5.0
@@ -147,11 +147,11 @@ class LayerListener:
                 await self._listen(get_layer())
             except Exception:
                 # One reader per loop, begun anew whatever a layer raises; meanwhile the sweep goes on.
-                if asyncio.get_running_loop().time() - began > MAX_BACKOFF:
+                if asyncio.get_running_loop().time() - began > MAX_LISTEN_PAUSE:
                     failures.clear()
                 if failures.note():
                     logger.warning("listening for wake-ups failed (%s in a row)", failures.count, exc_info=True)
-                await asyncio.sleep(failures.get_pause(0.1, MAX_BACKOFF))
+                await asyncio.sleep(failures.get_pause(0.1, MAX_LISTEN_PAUSE))
 
     async def _listen(self, layer: Any) -> None:
         channel = await layer.new_channel("tasks_app")

@@ -23,7 +23,7 @@ from tasks_app.lifecycle.attempts import begin
 from tasks_app.lifecycle.receivers import on_row_saved
 from tasks_app.reporting.process import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store.latency import PATIENCE, _is_late
+from tasks_app.store.latency import LATE_AFTER, _is_late
 from tasks_app.store.store import get_store
 from tasks_app.streaming.polling import aobserve
 from tests.support import caches, jobs
@@ -124,7 +124,7 @@ def test_second_task_does_not_even_ask_a_cache_that_hangs(gate, monkeypatch):
     gate.shut()
     first = soon(begin, make_anew())
     asked: list[Any] = []
-    monkeypatch.setattr(get_store(), "ask", lambda *args: asked.append(args))
+    monkeypatch.setattr(get_store(), "call_briefly", lambda *args: asked.append(args))
     second = soon(begin, make_anew("t2"))
     monkeypatch.undo()
     gate.open()
@@ -136,8 +136,8 @@ def test_second_task_does_not_even_ask_a_cache_that_hangs(gate, monkeypatch):
 def test_first_attempt_has_no_word_to_leave(gate, monkeypatch):
     add_queued()
     asked: list[Any] = []
-    ask = get_store().ask
-    monkeypatch.setattr(get_store(), "ask", lambda *args: (asked.append(args[0]), ask(*args))[1])
+    ask = get_store().call_briefly
+    monkeypatch.setattr(get_store(), "call_briefly", lambda *args: (asked.append(args[0]), ask(*args))[1])
     end(begin(make_anew()))
     assert asked == [get_store().load]
 
@@ -380,7 +380,7 @@ async def test_who_asks_does_not_wait_for_all_who_have_asked_before(gate):
     last = asyncio.create_task(aobserve("t1"))
     await until(lambda: all(_is_late(began, monotonic()) for began in latency._under_way.values()), "all are late")
     asked_at = monotonic()
-    await until(lambda: monotonic() - asked_at > PATIENCE, "the last one has waited, too")
+    await until(lambda: monotonic() - asked_at > LATE_AFTER, "the last one has waited, too")
     gate.open()
     assert [snapshot.task for snapshot in await asyncio.gather(*first)] == ["import"] * 4
     with pytest.raises(StoreUnavailable):

@@ -12,7 +12,7 @@ from tasks_app.monitor.summary import (
     CHART_LENGTH,
     CONDITIONS,
     PAGE_SIZE,
-    Page,
+    ListPage,
     Selection,
     count_conditions,
     count_failed,
@@ -256,7 +256,7 @@ def test_all_that_is_asked_for_must_hold():
 def test_list_is_cut_into_pages(total, number, expected):
     first, after, shown, count = expected
     snapshots = [make(task_id=f"t{number}") for number in range(total)]
-    assert Page.cut(snapshots, number) == Page(snapshots[first:after], shown, count)
+    assert ListPage.cut(snapshots, number) == ListPage(snapshots[first:after], shown, count)
 
 
 def test_summary_has_counts_failures_chart_and_names():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks_app.store.latency import DISTRUST, PATIENCE, Latency, Timed
+from tasks_app.store.latency import LATE_AFTER, TRUST_AFTER, Latency, Timed
 from tests.support.doubles import FakeTime
 
 
@@ -21,7 +21,7 @@ def test_call_returns_what_the_function_does(latency):
 
 def test_call_is_late_while_it_is_under_way_for_too_long(latency, time):
     def look() -> list[bool]:
-        time.move(PATIENCE)
+        time.move(LATE_AFTER)
         is_late = latency.is_late
         time.move(0.1)
         return [is_late, latency.is_late]
@@ -30,21 +30,21 @@ def test_call_is_late_while_it_is_under_way_for_too_long(latency, time):
 
 
 def test_answer_that_came_late_counts_for_some_time(latency, time):
-    latency.measure(time.move, PATIENCE + 0.1)
-    time.move(DISTRUST - 0.1)
+    latency.measure(time.move, LATE_AFTER + 0.1)
+    time.move(TRUST_AFTER - 0.1)
     assert latency.is_late
     time.move(0.2)
     assert not latency.is_late
 
 
 def test_answer_in_time_puts_an_end_to_it(latency, time):
-    latency.measure(time.move, PATIENCE + 0.1)
-    latency.measure(time.move, PATIENCE)
+    latency.measure(time.move, LATE_AFTER + 0.1)
+    latency.measure(time.move, LATE_AFTER)
     assert not latency.is_late
 
 
 def test_failure_in_time_is_an_answer_too(latency, time):
-    latency.measure(time.move, PATIENCE + 0.1)
+    latency.measure(time.move, LATE_AFTER + 0.1)
     with pytest.raises(ZeroDivisionError):
         latency.measure(lambda: 1 / 0)
     assert not latency.is_late
@@ -52,13 +52,13 @@ def test_failure_in_time_is_an_answer_too(latency, time):
 
 def test_failure_that_came_late_counts(latency, time):
     with pytest.raises(TypeError):
-        latency.measure(lambda: time.move(PATIENCE + 0.1) + 1)
+        latency.measure(lambda: time.move(LATE_AFTER + 0.1) + 1)
     assert latency.is_late
 
 
 def test_call_that_hangs_while_others_are_answered_hangs_alone(latency, time):
     def look() -> bool:
-        time.move(PATIENCE + 0.1)
+        time.move(LATE_AFTER + 0.1)
         latency.measure(time.move, 0)
         return latency.is_late
 
@@ -67,7 +67,7 @@ def test_call_that_hangs_while_others_are_answered_hangs_alone(latency, time):
 
 
 def test_method_of_a_timed_object_is_measured(latency, time):
-    assert Timed(time, latency).move(PATIENCE + 0.1) is None
+    assert Timed(time, latency).move(LATE_AFTER + 0.1) is None
     assert latency.is_late
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app.reporting.log import Journal, check_level
-from tasks_app.snapshot.log_page import MAX_LINE_LENGTH, PAGE_LINES, Page, parse_page
-from tasks_app.streaming.log import EVENT_BYTES, MAX_SHARED, PATIENCE, Log
+from tasks_app.snapshot.log_page import MAX_LINE_LENGTH, PAGE_LINES, LogPage, parse_page
+from tasks_app.streaming.log import EVENT_BYTES, MAX_SHARED, PAGE_WAIT, Log
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LIMIT = 1000
@@ -234,7 +234,7 @@ def test_garbage_is_no_page(text):
 
 def test_event_has_no_id_and_is_these_bytes():
     log = Log('a"b', limit=LIMIT)
-    log.take_in(2, {0: Page(0, [b'{"a":1}', b'{"a":2}'])}, monotonic=0)
+    log.take_in(2, {0: LogPage(0, [b'{"a":1}', b'{"a":2}'])}, monotonic=0)
     assert log.encode_from(0) == (b'event: log\ndata: {"task_id":"a\\"b","offset":0,"lines":[{"a":1},{"a":2}]}\n\n', 2)
 
 
@@ -289,7 +289,7 @@ def test_event_does_not_grow_without_bounds():
 def test_lines_that_no_snapshot_counts_are_not_told():
     """A process that dies before its snapshot is stored leaves offsets behind that the next attempt uses again."""
     log = Log("t1", limit=LIMIT)
-    log.take_in(1, {0: Page(0, [b'{"text":"1"}', b'{"text":"2"}'])}, monotonic=0)
+    log.take_in(1, {0: LogPage(0, [b'{"text":"1"}', b'{"text":"2"}'])}, monotonic=0)
     assert read_events(log) == [(0, ["1"])]
 
 
@@ -310,46 +310,48 @@ def test_no_more_lines_are_kept_than_the_limit():
 def test_page_that_was_overwritten_is_not_taken_for_the_one_before():
     log = Log("t1", limit=120)
     assert log.find_slots(250) == [2, 3, 0]
-    log.take_in(250, {2: Page(300, [b"{}"] * 50), 3: Page(150, [b'{"text":"x"}']), 0: Page(200, [])}, monotonic=0)
+    log.take_in(
+        250, {2: LogPage(300, [b"{}"] * 50), 3: LogPage(150, [b'{"text":"x"}']), 0: LogPage(200, [])}, monotonic=0
+    )
     assert read_events(log) == [(150, ["x"])]
 
 
 def test_only_pages_with_news_are_read():
     log = Log("t1", limit=LIMIT)
     assert log.find_slots(130) == [0, 1, 2]
-    log.take_in(130, {2: Page(100, [b"{}"] * 30)}, monotonic=0)
+    log.take_in(130, {2: LogPage(100, [b"{}"] * 30)}, monotonic=0)
     assert log.find_slots(131) == [2]
 
 
 def test_page_that_is_missing_before_the_last_is_skipped():
     log = Log("t1", limit=LIMIT)
-    assert log.take_in(51, {1: Page(50, [b'{"text":"x"}'])}, monotonic=0)
+    assert log.take_in(51, {1: LogPage(50, [b'{"text":"x"}'])}, monotonic=0)
     assert (log.end, read_events(log)) == (51, [(50, ["x"])])
 
 
-@pytest.mark.parametrize("pages", [{}, {0: Page(0, [b'{"text":"x"}'])}], ids=["missing", "short"])
+@pytest.mark.parametrize("pages", [{}, {0: LogPage(0, [b'{"text":"x"}'])}], ids=["missing", "short"])
 def test_last_page_is_waited_for_and_then_given_up(pages):
     log = Log("t1", limit=LIMIT)
     found = len(pages)
     log.take_in(3, pages, monotonic=10)
     assert log.end == found
-    assert not log.take_in(3, pages, monotonic=10 + PATIENCE / 2)
-    assert log.take_in(3, pages, monotonic=10 + PATIENCE)
+    assert not log.take_in(3, pages, monotonic=10 + PAGE_WAIT / 2)
+    assert log.take_in(3, pages, monotonic=10 + PAGE_WAIT)
     assert log.end == 3
 
 
 def test_last_page_that_comes_late_is_told():
     log = Log("t1", limit=LIMIT)
     assert not log.take_in(1, {}, monotonic=10)
-    assert log.take_in(1, {0: Page(0, [b'{"text":"x"}'])}, monotonic=10.5)
+    assert log.take_in(1, {0: LogPage(0, [b'{"text":"x"}'])}, monotonic=10.5)
     assert read_events(log) == [(0, ["x"])]
     assert not log.take_in(2, {}, monotonic=12), "it is waited for anew"
 
 
 def test_log_that_was_begun_anew_is_told_to_new_viewers():
     log = Log("t1", limit=LIMIT)
-    log.take_in(60, {1: Page(50, [b'{"text":"old"}'] * 10)}, monotonic=0)
-    log.take_in(1, {0: Page(0, [b'{"text":"new"}'])}, monotonic=0)
+    log.take_in(60, {1: LogPage(50, [b'{"text":"old"}'] * 10)}, monotonic=0)
+    log.take_in(1, {0: LogPage(0, [b'{"text":"new"}'])}, monotonic=0)
     assert (log.end, read_events(log)) == (1, [(0, ["new"])])
 
 

@@ -14,7 +14,6 @@ from ...integration import (
     State,
     TaskCancelled,
     adopt,
-    ask,
     begin,
     drain_process,
     enter,
@@ -24,6 +23,7 @@ from ...integration import (
     leave,
     never_raise,
     pass_on,
+    use_store,
     write,
 )
 from . import dead_workers
@@ -110,7 +110,7 @@ def _heed_cancel(reporter: Reporter) -> None:
     if not reporter.is_read or not write(reporter):
         return  # the cache fails, and the flusher looks when it is back
     what = "whether it was cancelled could not be read; it is tried again"
-    if ask(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
+    if use_store(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
         reporter.request_cancel()
         reporter.end_cancelled()
 
