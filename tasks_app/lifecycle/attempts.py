@@ -14,18 +14,18 @@ logger = logging.getLogger("tasks_app")
 T = TypeVar("T")
 
 
-def begin(anew: Snapshot, before: Reporter | None = None) -> Reporter:
+def begin(known: Snapshot, before: Reporter | None = None) -> Reporter:
     """Begin an attempt of a task in this process, and return its reporter.
 
     Args:
-        anew: the task as it is without what is stored of it; that is used where it is newer.
+        known: the task as it is without what is stored of it; that is used where it is newer.
         before: the reporter of the last attempt, if that is still here.
     """
-    reporter = _make_reporter(anew) if before is None else _follow(before, anew)
+    reporter = _make_reporter(known) if before is None else _follow(before, known)
     reporter.begin()
     get_flusher().add(reporter)
     if reporter.attempt > 1 and reporter.is_read:
-        use_store(anew.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
+        use_store(known.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
     return reporter
 
 
@@ -49,10 +49,10 @@ def adopt(snapshot: Snapshot) -> Reporter:
     return reporter
 
 
-def adopt_unread(anew: Snapshot) -> Reporter:
+def adopt_unread(known: Snapshot) -> Reporter:
     """Look after a task so as to end it before it has begun; what is stored of it is read when that can be."""
-    reporter = get_flusher().make_reporter(anew)
-    reporter.catch_up = CatchUpUnstarted(reporter, anew)
+    reporter = get_flusher().make_reporter(known)
+    reporter.catch_up = CatchUpUnstarted(reporter, known)
     get_flusher().add(reporter)
     return reporter
 
@@ -97,11 +97,11 @@ class CatchUp:
 
     Args:
         reporter: writes the task here.
-        anew: what the first attempt began with that could not read what is stored.
+        known: what the first attempt began with that could not read what is stored.
     """
 
-    def __init__(self, reporter: Reporter, anew: Snapshot) -> None:
-        self.anew = anew
+    def __init__(self, reporter: Reporter, known: Snapshot) -> None:
+        self.known = known
         self._reporter = reporter
 
     def __call__(self) -> None:
@@ -125,14 +125,14 @@ class CatchUp:
 
     def is_superseded(self, stored: Snapshot | None) -> bool:
         """Whether the next attempt has begun since this one was handed back."""
-        return self._reporter.is_handed_back and stored is not None and stored.attempt > self.anew.attempt
+        return self._reporter.is_handed_back and stored is not None and stored.attempt > self.known.attempt
 
     def _go_on_from(self, stored: Snapshot | None) -> None:
         flusher = get_flusher()
-        _claim(rebase(self._reporter.snapshot, stored, since=self.anew, now=flusher.clock.now()))
+        _claim(rebase(self._reporter.snapshot, stored, since=self.known, now=flusher.clock.now()))
         if stored is None:
-            flusher.enlist(self.anew)
-        self._reporter.rebase(stored, since=self.anew)
+            flusher.enlist(self.known)
+        self._reporter.rebase(stored, since=self.known)
 
 
 class CatchUpUnstarted(CatchUp):
@@ -149,31 +149,31 @@ def _claim(snapshot: Snapshot) -> None:
         get_store().claim_attempt(snapshot.task_id, snapshot.attempt)
 
 
-def _follow(before: Reporter, anew: Snapshot) -> Reporter:
-    latest = _choose(before.snapshot, anew)
+def _follow(before: Reporter, known: Snapshot) -> Reporter:
+    latest = _choose(before.snapshot, known)
     reporter = get_flusher().make_reporter(latest)
     if isinstance(before.catch_up, CatchUp) and latest is before.snapshot:
-        reporter.catch_up = CatchUp(reporter, before.catch_up.anew)
+        reporter.catch_up = CatchUp(reporter, before.catch_up.known)
     return reporter
 
 
-def _make_reporter(anew: Snapshot) -> Reporter:
+def _make_reporter(known: Snapshot) -> Reporter:
     what = "its snapshot could not be read; that is tried again"
-    loaded = None if get_flusher().is_failing else use_store(anew.task_id, what, get_store().load, anew.task_id)
+    loaded = None if get_flusher().is_failing else use_store(known.task_id, what, get_store().load, known.task_id)
     if loaded is None:
-        reporter = get_flusher().make_reporter(anew)
-        reporter.catch_up = CatchUp(reporter, anew)
+        reporter = get_flusher().make_reporter(known)
+        reporter.catch_up = CatchUp(reporter, known)
         return reporter
     stored, is_cancelled = loaded
     if stored is None:
-        get_flusher().enlist(anew)
-    reporter = get_flusher().make_reporter(_choose(stored, anew))
+        get_flusher().enlist(known)
+    reporter = get_flusher().make_reporter(_choose(stored, known))
     if is_cancelled:
         reporter.request_cancel()
     return reporter
 
 
-def _choose(stored: Snapshot | None, anew: Snapshot) -> Snapshot:
+def _choose(stored: Snapshot | None, known: Snapshot) -> Snapshot:
     if stored is None:
-        return anew.made_anew(now=get_flusher().clock.now())
-    return anew if stored.seq < anew.seq else stored
+        return known.renumbered(now=get_flusher().clock.now())
+    return known if stored.seq < known.seq else stored

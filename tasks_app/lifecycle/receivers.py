@@ -88,8 +88,8 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     if bound is not None and bound.task_id == task_id and not bound.has_ended:
         return  # our own backend has begun it already, or the signal came twice
     name, owner = django_tasks_db.read_label(task_result)
-    anew = Snapshot.queued(task_id, name or task_result.task.module_path, now=get_flusher().clock.now(), owner=owner)
-    attempts.enter(attempts.begin(anew, find_reporter(task_id)))
+    known = Snapshot.queued(task_id, name or task_result.task.module_path, now=get_flusher().clock.now(), owner=owner)
+    attempts.enter(attempts.begin(known, find_reporter(task_id)))
 
 
 @never_raise
@@ -119,9 +119,9 @@ def _get_delay(task_result: "TaskResult[Any, Any]") -> float:
 
 
 def _end_unstarted(task_id: str, row: Any) -> None:
-    anew = Snapshot.queued(task_id, row.task_path, now=get_flusher().clock.now())
+    known = Snapshot.queued(task_id, row.task_path, now=get_flusher().clock.now())
     kind = row.exception_class_path.rpartition(".")[2]
-    attempts.adopt_unread(anew).fail_as(kind, _find_message(kind, row.traceback))
+    attempts.adopt_unread(known).fail_as(kind, _find_message(kind, row.traceback))
 
 
 def _report_failure(reporter: Reporter, task_result: "TaskResult[Any, Any]") -> None:

@@ -65,7 +65,7 @@ class Snapshot:
         """Return the first snapshot of a task, with its private fields; `attempt` is how often it was begun before."""
         return cls(task_id=task_id, task=task[:MAX_TASK_LENGTH], created_at=now, updated_at=now, **private)
 
-    def made_anew(self, *, now: datetime) -> Self:
+    def renumbered(self, *, now: datetime) -> Self:
         """Return the first snapshot of a task of which nothing is stored, perhaps no more.
 
         Viewers may have seen versions that the cache has lost since: `seq` goes on from the time in milliseconds,
@@ -257,7 +257,7 @@ def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now:
         stored: what is stored of the task; None if nothing is.
     """
     if stored is None:
-        return snapshot.made_anew(now=now)
+        return snapshot.renumbered(now=now)
     if stored.seq < since.seq:
         return snapshot
     return replace(

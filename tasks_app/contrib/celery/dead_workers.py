@@ -151,7 +151,7 @@ def _end(task_id: str, request: Any, end: Callable[[Reporter], None], only_in: S
             return
         snapshot = _load(task_id)
         if snapshot is None and request is not None and only_in is None:
-            snapshot = _make_anew(request)
+            snapshot = _read_message(request)
         if snapshot is not None and not snapshot.is_terminal and only_in in (None, snapshot.state):
             end(adopt(snapshot))
     except Exception:
@@ -193,9 +193,9 @@ def _load(task_id: str) -> Snapshot | None:
             failures = min(failures + 1, 16)
 
 
-def _make_anew(request: Any) -> Snapshot:
+def _read_message(request: Any) -> Snapshot:
     """Make a task of its message: nobody could store anything of it before its process was killed."""
     flusher = get_flusher()
     snapshot = read_header(request.id, request.type, Context(request.request_dict))
     flusher.enlist(snapshot)
-    return snapshot.made_anew(now=flusher.clock.now())
+    return snapshot.renumbered(now=flusher.clock.now())
