@@ -26,6 +26,7 @@ from .lifecycle import (
     pass_on,
     queue,
     register,
+    unregister,
     use_store,
     write,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "per_process",
     "queue",
     "register",
+    "unregister",
     "use_store",
     "write",
 ]

@@ -5,7 +5,7 @@ from .attempts import adopt, begin, enter, leave, pass_on, use_store, write
 from .control import acancel, aget_snapshot, cancel, get_snapshot
 from .enqueue import find_queued, queue
 from .executor import Executor
-from .frameworks import Flaw, Framework, get_framework, register
+from .frameworks import Flaw, Framework, get_framework, register, unregister
 from .receivers import connect, never_raise
 from .start import astart_named, resolve
 
@@ -31,6 +31,7 @@ __all__ = [
     "queue",
     "register",
     "resolve",
+    "unregister",
     "use_store",
     "write",
 ]

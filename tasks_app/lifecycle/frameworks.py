@@ -121,6 +121,12 @@ def register(framework: Framework) -> None:
     _frameworks.setdefault(framework.name, framework)
 
 
+def unregister(framework: Framework) -> None:
+    """Undo `register`; harmless if another framework has that name."""
+    if _frameworks.get(framework.name) is framework:
+        del _frameworks[framework.name]
+
+
 def get_framework(task: object) -> Framework:
     """Return the framework that a task is of.
 

@@ -78,7 +78,7 @@ def followed_celery() -> Iterator[None]:
     finally:
         for celery_signal, receiver in receivers._RECEIVERS:
             celery_signal.disconnect(dispatch_uid=f"tasks_app.{receiver.__name__}")
-        del frameworks._frameworks["celery"]
+        frameworks.unregister(frameworks.find_framework("celery"))
         disconnect()
 
 
