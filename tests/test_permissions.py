@@ -261,6 +261,7 @@ def test_tokens_of_a_request_are_read_once_for_all_its_tasks(monkeypatch):
         (make_token("t1", max_age=-1), "t1", False),
         ("", "t1", False),
     ],
+    ids=["of the task", "of another task", "expired", "none"],
 )
 def test_token_alone_says_what_it_opens(token, task_id, expected):
     assert opens(token, task_id) is expected

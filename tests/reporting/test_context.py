@@ -91,7 +91,7 @@ def patched() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("patched")
-@pytest.mark.parametrize("options", [{}, {"autospec": True}, {"new": Mock()}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"autospec": True}, {"new": Mock()}], ids=["plain", "autospec", "new"])
 def test_double_stands_for_a_method_inside_and_outside_of_tasks(options):
     with patch.object(progress, "update", **options) as update:
         progress.update(current=1)

@@ -9,6 +9,7 @@ import pytest
 
 from tasks_app.servers.daphne import GuardedSend, find_request
 from tests.support.viewers import until
+from tests.support.waiting import DEADLINE
 
 START = {"type": "http.response.start", "headers": [(b"Content-Type", b"text/event-stream")]}
 FRAME = {"type": "http.response.body", "body": b"x" * 100, "more_body": True}
@@ -100,11 +101,15 @@ async def test_reader_of_whom_nothing_is_known_is_waited_for(settings):
     await until(lambda: transport.asked > asked + 4, "it has waited for several KEEPALIVEs")
     assert sent == [START, FRAME]
     request.producer.resumeProducing()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, DEADLINE)
     assert sent == [START, FRAME, FRAME]
     assert transport.calls == []
 
 
-@pytest.mark.parametrize("send", [print, SimpleNamespace(args=()), SimpleNamespace(args=(object(),))], ids=repr)
+@pytest.mark.parametrize(
+    "send",
+    [print, SimpleNamespace(args=()), SimpleNamespace(args=(object(),))],
+    ids=["function", "no args", "other args"],
+)
 def test_send_of_another_server_has_no_request_of_twisted(send):
     assert find_request(send) is None

@@ -312,7 +312,9 @@ async def accept(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError("it is not called")
 
 
-@pytest.mark.parametrize("application", [accept, Mock(), object(), ProtocolTypeRouter({})], ids=repr)
+@pytest.mark.parametrize(
+    "application", [accept, Mock(), object(), ProtocolTypeRouter({})], ids=["function", "mock", "object", "router"]
+)
 def test_what_is_no_handler_of_django_is_left_alone(application):
     before = dict(getattr(application, "__dict__", {}))
     batch_middleware(application)
