@@ -1,5 +1,6 @@
 """What tests share: a deadline on every wait, and the proof that each test has cleaned up."""
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,13 @@ from tests.support import jobs
 from tests.support.browser import open_browser
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
 from tests.support.doubles import FakeTime, HandFlusher, begin
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
+
+
+def pytest_configure() -> None:
+    """Let servers of the tests hear Ctrl-C, which what a shell starts in the background ignores."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +78,7 @@ def _executor(monkeypatch) -> Iterator[None]:
 
 
 def _close_connections(all_of_them: threading.Barrier) -> None:
-    all_of_them.wait(10)
+    all_of_them.wait(DEADLINE)
     for connection in connections.all(initialized_only=True):
         BaseDatabaseWrapper.close(connection)  # Django itself never closes an in-memory database
 

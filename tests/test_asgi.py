@@ -24,7 +24,7 @@ from tasks_app.utils.server import release_request_thread
 from tests.support import wire
 from tests.support.servers import ROOT, run_daphne, run_uvicorn
 from tests.support.viewers import until
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import Site, find_errors
 from tests.support.wrapped import WRAPPED, run_wrapped
 
@@ -33,7 +33,7 @@ LIMIT = 4
 #: Requests that come at once in some tests.
 MANY = 40
 
-#: See test_wire_shutdown.
+#: See tests/wire/test_shutdown.py.
 CLEAN = (0,) if sys.version_info >= (3, 12) else (0, -signal.SIGSEGV)
 
 
@@ -145,7 +145,7 @@ class Gate:
 
     def block(self) -> None:
         self.entered.set()
-        self._opened.wait(10)
+        self._opened.wait(DEADLINE)
 
     async def wait_entered(self) -> None:
         await until(self.entered.is_set, "the thread is blocked")
@@ -264,7 +264,7 @@ async def test_request_has_its_thread_alone_while_it_runs_sync_code(monkeypatch)
     for _ in range(5):
         await first.run(sync_to_async(called.append)(1))
     await first.end()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, DEADLINE)
     assert called == [1] * 5 + [2]
     await second.end()
 
@@ -342,7 +342,7 @@ async def test_call_of_a_task_that_waits_when_its_request_ends_is_made(gate):
         task = asyncio.create_task(sync_to_async(threading.current_thread)())
         await blocked.let_start()
     gate.open()
-    assert (await asyncio.wait_for(task, 10)).name.startswith("tasks_app-request-")
+    assert (await asyncio.wait_for(task, DEADLINE)).name.startswith("tasks_app-request-")
     await blocked.answer()
     await blocked.end()
 
@@ -414,7 +414,7 @@ assert asyncio.run(run()) == os.getpid()
 
 def test_forked_process_has_threads_of_its_own():
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", FORK], env=env, cwd=ROOT, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", FORK], env=env, cwd=ROOT, check=True, timeout=DEADLINE)
 
 
 # Behind real servers
@@ -519,7 +519,7 @@ def test_stream_leaves_the_thread_the_connection_that_conn_max_age_keeps(open_da
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_server_with_blocked_threads_and_open_streams_stops_at_once(number):
+def test_server_stops_and_waits_for_neither_blocked_threads_nor_open_streams(number):
     env = {"DJANGO_SETTINGS_MODULE": "tests.support.wrapped_settings", "REQUEST_THREADS": str(LIMIT)}
     with run_daphne(WRAPPED, env=env) as server:
         site = Site(server)
@@ -530,5 +530,5 @@ def test_server_with_blocked_threads_and_open_streams_stops_at_once(number):
             # The last thread is left for this question.
             wait_until(lambda: len(show_blocked(site)) == LIMIT - 1, "the threads are blocked")
             server.process.send_signal(number)
-            assert server.process.wait(5) in CLEAN
+            assert server.process.wait(DEADLINE) in CLEAN  # the threads are blocked for much longer
     assert find_errors(site.log) == []

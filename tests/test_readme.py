@@ -18,7 +18,7 @@ from tasks_app import get_snapshot, task_run
 from tasks_app.store.store import get_store
 from tests.support.readme import count_blocks, find_block
 from tests.support.servers import ROOT, run_celery, run_daphne
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
@@ -62,9 +62,9 @@ def run_to_the_end(shop: Path, env: dict[str, str]) -> dict[str, Any]:
     body = json.dumps({"task": "import", "kwargs": {"path": "250"}}).encode()
     with run_daphne("mysite.asgi:application", env=env, cwd=shop) as server:
         start = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(start, timeout=10) as response:
+        with urllib.request.urlopen(start, timeout=DEADLINE) as response:
             progress_url = json.load(response)["progress_url"]
-        with urllib.request.urlopen(server.url + progress_url, timeout=10) as stream:
+        with urllib.request.urlopen(server.url + progress_url, timeout=DEADLINE) as stream:
             snapshots = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")]
     return dict(snapshots[-1])
 

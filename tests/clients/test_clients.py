@@ -21,10 +21,10 @@ import pytest
 from clients import client, sse_client
 from clients.client import Event, EventDecoder
 from tests.support.servers import ROOT, Server, find_free_port, run_daphne
+from tests.support.waiting import DEADLINE
 
 SCRIPTS = ("client.py", "multiple_task.py", "sse_client.py")
 ONE_TASK_SCRIPTS = ("client.py", "sse_client.py")
-DEADLINE = 30
 
 # --- the decoder ---
 

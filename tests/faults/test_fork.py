@@ -14,6 +14,7 @@ from tasks_app import wakeups
 from tasks_app.streaming import polling
 from tasks_app.wakeups import local
 from tests.support.servers import ROOT
+from tests.support.waiting import DEADLINE
 
 SCRIPT = """
 import os, django
@@ -40,7 +41,7 @@ assert run()
 
 def test_tasks_run_in_a_forked_process_as_they_did_in_its_parent():
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.support.settings", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", SCRIPT], env=env, cwd=ROOT, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", SCRIPT], env=env, cwd=ROOT, check=True, timeout=DEADLINE)
 
 
 @pytest.mark.parametrize("get", [local.get_listeners, polling.get_observer], ids=["wakeups", "observer"])
@@ -50,7 +51,7 @@ def test_process_that_is_forked_while_a_lock_is_held_can_take_it(get: Callable[[
         warnings.simplefilter("ignore", DeprecationWarning)  # that is what this is about
         child = context.Process(target=_look_and_listen)
         child.start()
-    child.join(10)
+    child.join(DEADLINE)
     if is_stuck := child.is_alive():
         child.kill()
         child.join()

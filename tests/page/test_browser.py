@@ -40,7 +40,7 @@ def test_simulation_started_on_the_page_is_seen_to_complete(site: Server):
         page.goto(site.url)
         page.fill("#duration", "1")
         page.click("#start-form button")
-        expect(page.locator("task-progress .status")).to_have_text("Task completed!", timeout=15_000)
+        expect(page.locator("task-progress .status")).to_have_text("Task completed!")
         expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
 
 
@@ -52,7 +52,7 @@ def test_five_simulations_share_one_connection(site: Server):
         page.fill("#duration", "2")
         page.fill("#count", "5")
         page.click("#start-form button")
-        expect(page.locator("task-progress[data-state=succeeded]")).to_have_count(5, timeout=15_000)
+        expect(page.locator("task-progress[data-state=succeeded]")).to_have_count(5)
         assert streams[-1].count("task=") == 5
 
 
@@ -63,7 +63,7 @@ def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
         page.click("#start-form button")
         page.click("task-progress .cancel")
         page.click("task-progress .yes")
-        expect(page.locator("task-progress .status")).to_have_text("Cancelled by you", timeout=15_000)
+        expect(page.locator("task-progress .status")).to_have_text("Cancelled by you")
         assert int(page.get_by_role("progressbar").get_attribute("aria-valuenow") or 100) < 100
 
 
@@ -74,7 +74,7 @@ def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, tmp_pa
         page.goto(site.url)
         page.set_input_files("#file", sample)
         page.click("#import-form button")
-        expect(page.locator("task-progress")).to_have_attribute("data-state", "succeeded", timeout=15_000)
+        expect(page.locator("task-progress")).to_have_attribute("data-state", "succeeded")
         expect(page.locator("task-progress .status")).to_have_text("Imported 1 rows, skipped 1")
         expect(page.locator("task-progress .name")).to_have_text("Import sample.csv")
         expect(page.locator("#tasks li")).to_have_text(["Line 3: email 'nowhere' is not an address"])
@@ -106,4 +106,4 @@ def test_javascript_of_readme_follows_a_task_to_its_end(site: Server):
             }"""
         )
         page.evaluate(f"(progress_url) => {{ {find_block('js', 'EventSource')} }}", progress_url)
-        expect(page).to_have_title("100% Task completed!", timeout=15_000)
+        expect(page).to_have_title("100% Task completed!")

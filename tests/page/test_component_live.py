@@ -14,7 +14,7 @@ from tests.support.browser import needs_chromium, open_browser, open_tab
 from tests.support.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
 from tests.support.readme import find_block
 from tests.support.servers import find_free_port, run_runserver
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import Site
 from tests.wakeups.test_channel_layer import end, report, run_worker
 
@@ -173,7 +173,7 @@ def test_server_that_dies_and_comes_back_is_found_again(browser: Browser):
                 report(worker, current=20, total=100, status="before")
                 expect_percent(component, 20)
                 os.killpg(site.server.process.pid, signal.SIGKILL)
-                site.server.process.wait(10)
+                site.server.process.wait(DEADLINE)
                 expect(component).to_have_attribute("data-transport", "connecting", timeout=SLOW)
                 report(worker, current=60, total=100, status="meanwhile")
             with run_component_site(env=env, port=port):
@@ -206,7 +206,7 @@ def test_wsgi_server_is_polled_and_answers_that_nothing_changed(browser: Browser
         task_id = site.start_puppet("polled")
         component = show_one(site, page, task_id)
         expect(component).to_have_attribute("data-transport", "polling", timeout=SLOW)
-        wait_until(lambda: f'"GET /tasks/{task_id} HTTP/1.1" 304' in site.log, "a poll is answered 304", deadline=30)
+        wait_until(lambda: f'"GET /tasks/{task_id} HTTP/1.1" 304' in site.log, "a poll is answered 304")
         site.order_return("polled")
         expect_state(component, "succeeded")
 

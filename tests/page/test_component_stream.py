@@ -259,7 +259,7 @@ def test_waits_grow_to_thirty_seconds_at_most_and_are_drawn_from_zero(stub: Stub
         let_requests_arrive(page)
         return [wait for wait in page.evaluate("waits") if wait not in others]
 
-    wait_until(lambda: len(get_waits_after_another_second()) >= 8, "it has tried eight times", deadline=30)
+    wait_until(lambda: len(get_waits_after_another_second()) >= 8, "it has tried eight times")
     assert get_waits_after_another_second()[:8] == [250, 500, 1000, 2000, 4000, 7500, 7500, 7500]
 
 
@@ -402,7 +402,7 @@ def test_stream_of_a_task_that_has_nothing_to_tell_is_kept(stub: Stub, page: Pag
         return len(stub.find_requests("GET", "/tasks/t")) >= count
 
     for count in (1, 2):
-        wait_until(lambda count=count: is_looked_at_after_another_second(count), "it looks again", deadline=30)
+        wait_until(lambda count=count: is_looked_at_after_another_second(count), "it looks again")
     expect_transport(page, "stream")
     assert len(stub.streams) == 1
 
@@ -433,7 +433,7 @@ def test_refused_streams_do_not_make_it_poll_more_often(stub: Stub, page: Page):
     stub.stream_status = 501
     stub.show(page, ONE)
     expect_transport(page, "polling")
-    wait_until(lambda: page.evaluate("1") and asked.count("/task-progress") >= 12, "it was refused", deadline=30)
+    wait_until(lambda: page.evaluate("1") and asked.count("/task-progress") >= 12, "it was refused")
     assert asked.count("/tasks/t") < 6
 
 

@@ -9,7 +9,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from tasks_app.store.store import Store
 from tests.support import wire
 from tests.support.servers import run_uvicorn
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import Site, find_errors
 
 
@@ -55,7 +55,7 @@ def test_server_stops_with_open_streams_and_running_tasks(site):
     targets = [f"/task-progress/{task_id}" for task_id in (site.start_puppet("x"), site.start("async_puppet"))]
     with wire.open_streams(site.port, targets * 10) as streams:
         site.server.process.send_signal(signal.SIGTERM)
-        site.server.process.wait(10)
+        site.server.process.wait(DEADLINE)
         for stream in streams:
             assert "end" not in [event.type for event in stream.read_all()]  # the client comes back
 
@@ -68,6 +68,6 @@ def test_server_that_stops_says_that_what_it_still_ran_is_lost(tmp_path):
         task_id = site.start_puppet("x")
         site.wait_for(task_id, "running")
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) == -signal.SIGTERM
+        assert server.process.wait(DEADLINE) == -signal.SIGTERM
     assert find_errors(site.log) == []
     assert Store(FileBasedCache(str(tmp_path), {})).get(task_id).state == "lost"

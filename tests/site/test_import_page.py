@@ -14,7 +14,6 @@ import pytest
 import requests
 
 from tests.site.test_site import (
-    DEADLINE,
     PRODUCTION,
     Site,
     cancel,
@@ -25,9 +24,7 @@ from tests.site.test_site import (
     start_simulation,
     wait_for_state,
 )
-from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(120)
+from tests.support.waiting import DEADLINE, wait_until
 
 ROWS = 100_000
 MAX_BYTES = 10_000_000
@@ -96,11 +93,11 @@ def list_uploads(site: Site) -> list[str]:
 
 
 def wait_until_uploads_are_gone(site: Site) -> None:
-    wait_until(lambda: not list_uploads(site), "the uploaded file is deleted", deadline=DEADLINE)
+    wait_until(lambda: not list_uploads(site), "the uploaded file is deleted")
 
 
 def wait_until_importing(site: Site, task_id: str) -> None:
-    wait_until(lambda: get_task(site, task_id)["current"], "rows were loaded", deadline=DEADLINE)
+    wait_until(lambda: get_task(site, task_id)["current"], "rows were loaded")
 
 
 def test_log_says_what_is_wrong_with_each_bad_row(site):
@@ -169,7 +166,7 @@ def test_second_import_waits_for_the_first_and_can_be_cancelled(site, sample):
     wait_until_importing(site, first)
     second = start_import(site, HEADER + LINE)["task_id"]
     waiting = "Waiting for another import to end"
-    wait_until(lambda: get_task(site, second)["status"] == waiting, "the second waits", deadline=DEADLINE)
+    wait_until(lambda: get_task(site, second)["status"] == waiting, "the second waits")
     cancel(site, second)
     wait_for_state(site, second, "cancelled")
     assert get_task(site, first)["state"] == "running"
@@ -206,7 +203,7 @@ def test_file_left_by_a_process_that_died_is_deleted_after_a_day(site):
         modified = time.time() - age * 3600
         os.utime(site.uploads / name, (modified, modified))
     follow(site.url + start_import(site, HEADER + LINE)["progress_url"])
-    wait_until(lambda: list_uploads(site) == ["young.csv"], "the old file is deleted", deadline=DEADLINE)
+    wait_until(lambda: list_uploads(site) == ["young.csv"], "the old file is deleted")
     (site.uploads / "young.csv").unlink()
 
 

@@ -6,9 +6,10 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.site.test_site import DEADLINE, Site, run_site
+from tests.site.test_site import Site, run_site
 from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
 from tests.support.gallery_site import SCENES
+from tests.support.waiting import DEADLINE
 
 pytestmark = needs_chromium
 

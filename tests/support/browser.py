@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.waiting import DEADLINE
 
 try:
     from axe_playwright_python.sync_playwright import Axe
@@ -19,6 +21,8 @@ needs_chromium = pytest.mark.skipif(
 )
 
 needs_axe = pytest.mark.skipif(Axe is None, reason="axe-playwright-python is not installed (requirements.txt has it)")
+
+expect.set_options(timeout=DEADLINE * 1000)
 
 ARGUMENTS = [
     "--no-sandbox",  # tests may run as root

@@ -8,6 +8,8 @@ from typing import Any
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
+from tests.support.waiting import DEADLINE
+
 #: What a test sets as CACHES to use `ControlledCache`.
 CONTROLLED_CACHES = {
     "default": {"BACKEND": "tests.support.caches.ControlledCache", "OPTIONS": {"MAX_ENTRIES": 100_000}},
@@ -115,7 +117,7 @@ class Gate:
 
     def pass_through(self, method: str) -> None:
         self.waiting.append(method)
-        assert self._is_open.wait(30), f"nobody opened the gate for {method!r}"
+        assert self._is_open.wait(DEADLINE), f"nobody opened the gate for {method!r}"
 
 
 gate = Gate()

@@ -23,7 +23,7 @@ app.conf.update(
 )
 
 #: How long a job waits for its test at the most.
-DEADLINE = 30
+DEADLINE = 300
 
 
 def hear(task_id: str, timeout: float = DEADLINE) -> str | None:

@@ -19,9 +19,6 @@ from tests.support.celery_app import app
 from tests.support.servers import Server, run_celery
 from tests.support.waiting import wait_until
 
-#: Celery takes seconds to notice that a child has died, and this machine is slow.
-DEADLINE = 30
-
 
 @dataclass
 class CelerySite:
@@ -96,7 +93,7 @@ def wait_for(task_id: str, condition: Callable[[Snapshot], object]) -> Snapshot:
         seen.append(get_snapshot(task_id))
         return bool(condition(seen[-1]))
 
-    wait_until(look, f"task {task_id} is as expected", deadline=DEADLINE)
+    wait_until(look, f"task {task_id} is as expected")
     return seen[-1]
 
 

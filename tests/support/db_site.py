@@ -12,13 +12,10 @@ from typing import Any
 
 from tests.support import wire
 from tests.support.servers import ROOT, Server, run_command, run_daphne
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 #: A worker that looks for tasks at once and often.
 WORKER = ("-m", "django", "db_worker", "--interval", "0.05", "--no-startup-delay")
-
-#: Processes start slowly where many run.
-DEADLINE = 30.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Site:
 
     def wait_for(self, task_id: str, state: str) -> dict[str, Any]:
         """Return the snapshot of a task once it is in this state."""
-        wait_until(lambda: self.get(task_id).json()["state"] == state, f"{task_id} is {state}", deadline=DEADLINE)
+        wait_until(lambda: self.get(task_id).json()["state"] == state, f"{task_id} is {state}")
         return self.get(task_id).json()
 
     def run_worker(self, *options: str, **env: str) -> Any:
@@ -112,7 +109,12 @@ class Orders:
 def run_python(*arguments: str, env: Mapping[str, str]) -> str:
     """Run Python to its end, and return what it prints; an AssertionError holds what it said where it fails."""
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=60
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -14,9 +14,6 @@ except ImportError:  # Django 5.2
 #: Set by a test to let `wait` go on; `conftest.py` clears it around each test.
 gate = threading.Event()
 
-#: How long a job waits for its test at the most.
-DEADLINE = 20
-
 
 @task
 def add(a: int, b: int = 1) -> int:

@@ -1,6 +1,7 @@
 """Real server processes for the tests: each on a port of its own, and each gone when its block ends."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -12,9 +13,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -91,20 +93,32 @@ def run_celery(
     command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"]
     command += ["--loglevel=INFO", "--without-mingle", "--without-gossip", *options]
     with run_command(command, env=env, cwd=cwd) as server:
-        wait_until(lambda: any(" ready." in line for line in server.output), "the worker is ready", deadline=30)
+        wait_until(lambda: any(" ready." in line for line in server.output), "the worker is ready")
         yield server
 
 
+#: Ports that the system gives to nobody by itself: what is free among them stays so while a server is away. Each
+#: process of the tests begins somewhere else.
+_PORTS = cycle(random.sample(range(10_000, 32_000), 2_000))
+
+
 def find_free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port at which nobody listens, and which no other connection is given."""
+    return next(port for port in _PORTS if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_answering(url: str) -> bool:
     """Does an HTTP server answer there, whatever it says?"""
     try:
-        urllib.request.urlopen(url, timeout=5).close()
+        urllib.request.urlopen(url, timeout=DEADLINE).close()
     except urllib.error.HTTPError:
         return True
     except OSError:
@@ -138,7 +152,7 @@ def _run(command: list[str], env: Mapping[str, str] | None, cwd: Path) -> Iterat
         yield server
     finally:
         _end(process)
-        reader.join(10)
+        reader.join(DEADLINE)
 
 
 def _collect(server: Server) -> None:
@@ -152,10 +166,10 @@ def _end(process: "subprocess.Popen[str]") -> None:
     if process.poll() is None:
         process.terminate()
     try:
-        process.wait(10)
+        process.wait(DEADLINE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(DEADLINE)
         raise
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page
 
 from tests.support.servers import ROOT
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 STATIC = ROOT / "tasks_app"
 
@@ -215,6 +215,6 @@ def run_stub() -> Iterator[Stub]:
         for stream in stub.streams:
             stream.close()
         server.shutdown()
-        thread.join(10)
+        thread.join(DEADLINE)
         server.server_close()
     assert not thread.is_alive()

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-#: How long a socket waits for the next byte before the test fails.
-DEADLINE = 10.0
+from tests.support.waiting import DEADLINE
 
 Headers = list[tuple[str, str]]
 

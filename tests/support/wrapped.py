@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support import wire
 from tests.support.servers import Server, run_daphne
+from tests.support.waiting import DEADLINE
 from tests.support.wire_site import Site, find_errors
 
 WRAPPED = "tests.support.asgi_wrapped:application"
@@ -52,7 +53,7 @@ def open_narrow(
     """Ask for all targets at once on a socket whose receive buffer is small, and read nothing."""
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        client.settimeout(wire.DEADLINE)
+        client.settimeout(DEADLINE)
         client.connect(("127.0.0.1", site.port))
         client.sendall(b"".join(wire.encode_request("GET", target, headers) for target in targets))
         yield client

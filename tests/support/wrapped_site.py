@@ -22,7 +22,7 @@ except ImportError:  # Django 5.2
     from django_tasks import task
 
 #: Opened by `unblock`, so that no test blocks a thread for ever.
-DEADLINE = 20.0
+DEADLINE = 300.0
 
 #: Bytes, more than the buffers of a socket hold.
 MUCH = 20_000_000

@@ -1,4 +1,4 @@
-"""A server that is told to stop does so at once, whoever watches and whatever runs."""
+"""A server that is told to stop waits neither for those who watch nor for what runs."""
 
 import signal
 import subprocess
@@ -8,10 +8,8 @@ import pytest
 
 from tests.support import wire
 from tests.support.servers import run_daphne
+from tests.support.waiting import DEADLINE
 from tests.support.wire_site import Site, find_errors
-
-#: Daphne waits a moment for its connections, but nobody's supervisor should have to kill it.
-SECONDS = 5
 
 #: On Python 3.11 the interpreter crashes in its last garbage collection, after all that the server does: Django 5.2
 #: leaves asyncio tasks of open streams pending. A site without this app does so too, with "daphne" in INSTALLED_APPS.
@@ -22,11 +20,11 @@ ENV = {"DJANGO_SETTINGS_MODULE": "tests.support.wire_settings"}
 
 def stop(process: "subprocess.Popen[str]", number: signal.Signals) -> int:
     process.send_signal(number)
-    return process.wait(SECONDS)
+    return process.wait(DEADLINE)  # its tasks go on much longer
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_server_with_open_streams_and_running_tasks_stops_at_once(number):
+def test_server_stops_and_waits_for_neither_open_streams_nor_running_tasks(number):
     with run_daphne(env=ENV) as server:
         site = Site(server)
         task_ids = [site.start_puppet("sync"), site.start("async_puppet"), site.start("wait")]

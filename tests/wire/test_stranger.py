@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import wire
 from tests.support.servers import ROOT, Server, run_daphne, run_runserver
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import find_errors
 
 TASKS = """
@@ -72,7 +72,7 @@ class Project:
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env={**os.environ, **self.env}, capture_output=True, text=True, timeout=30
+            command, cwd=self.folder, env={**os.environ, **self.env}, capture_output=True, text=True, timeout=DEADLINE
         )
 
     def start(self, server: Server) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def make_project(tmp_path) -> Callable[..., Project]:
     def make(*settings: str) -> Project:
         command = [sys.executable, "-m", "django", "startproject", "shop", "."]
         env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-        subprocess.run(command, cwd=tmp_path, env=env, check=True, timeout=30)
+        subprocess.run(command, cwd=tmp_path, env=env, check=True, timeout=DEADLINE)
         project = Project(tmp_path)
         project.add("tasks", TASKS)
         project.add("urls", URLS)

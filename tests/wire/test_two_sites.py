@@ -15,12 +15,10 @@ from tests.support import wire
 from tests.support.nginx import Proxy, needs_nginx, run_nginx
 from tests.support.servers import Server, find_free_port, run_daphne
 from tests.support.viewers import until
+from tests.support.waiting import DEADLINE
 from tests.wakeups.test_channel_layer import end, report, run_worker
 
-pytestmark = pytest.mark.timeout(180)
-
 VIEWERS = 200
-DEADLINE = 60.0
 
 
 @pytest.fixture
@@ -117,7 +115,7 @@ class Viewer:
 
 
 async def wait_for(viewers: list[Viewer], condition: Any, what: str) -> None:
-    await until(lambda: all(map(condition, viewers)), what, deadline=DEADLINE)
+    await until(lambda: all(map(condition, viewers)), what)
 
 
 async def restart(process: Process, worker: Any) -> None:

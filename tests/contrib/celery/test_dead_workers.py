@@ -18,7 +18,7 @@ from tasks_app.store.store import get_store
 from tests.contrib.celery.test_start import NOW
 from tests.support.celery_site import knows, wait_for_end
 from tests.support.doubles import controlled_cache
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 
 class SimpleRequest:
@@ -43,7 +43,7 @@ class LateRequest(SimpleRequest):
 
 def write_all() -> None:
     """Wait until all is said of orphans, and stored."""
-    dead_workers.drain(10)
+    dead_workers.drain(DEADLINE)
     get_flusher().flush()
 
 
@@ -214,13 +214,13 @@ def gated_load(monkeypatch) -> Iterator[threading.Event]:
     gate, load = threading.Event(), dead_workers._load
 
     def load_late(task_id: str) -> Snapshot | None:
-        assert gate.wait(30)
+        assert gate.wait(DEADLINE)
         return load(task_id)
 
     monkeypatch.setattr(dead_workers, "_load", load_late)
     yield gate
     gate.set()
-    dead_workers.drain(10)
+    dead_workers.drain(DEADLINE)
 
 
 def test_cold_shutdown_waits_for_the_end_of_what_it_kills(orphan, gated_load, monkeypatch):
@@ -233,7 +233,7 @@ def test_cold_shutdown_waits_for_the_end_of_what_it_kills(orphan, gated_load, mo
     monkeypatch.setattr(dead_workers, "drain", drain_at_last)
     running.on_retry(sender=SimpleNamespace(acks_late=False), request=SimpleNamespace(id="t1"))
     dead_workers.hand_back_cancelled()
-    assert get_flusher().drain(10)
+    assert get_flusher().drain(DEADLINE)
     assert get_store().get("t1").state is State.LOST
 
 
@@ -242,10 +242,10 @@ def test_what_was_waited_for_in_vain_is_not_waited_for_again(orphan, gated_load)
     (ending,) = dead_workers.get_held().unfinished
     dead_workers.drain(0)
     began = monotonic()
-    dead_workers.drain(20)
+    dead_workers.drain(DEADLINE)
     assert monotonic() - began < 10
     gated_load.set()
-    ending.result(10)
+    ending.result(DEADLINE)
 
 
 def test_request_is_let_go_once_its_message_is_acknowledged():

@@ -14,7 +14,7 @@ from tasks_app import get_snapshot, start
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wait_for_end, wait_for_status
 from tests.support.servers import Server, run_daphne
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 #: A worker with this takes nothing from the queue of the one that all tests of this module share, nor that from its.
 OWN = "--queues=own"
@@ -108,11 +108,11 @@ def test_worker_that_is_killed_leaves_a_task_that_stalls_and_is_lost(site: Celer
         site.run_worker(f"--pool={pool}", "--concurrency=1", OWN, **times) as worker,
     ):
         task_id = start(jobs.ignore_cancel.s().set(queue="own"))
-        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=30) as stream:
+        with urllib.request.urlopen(f"{server.url}/task-progress/{task_id}", timeout=DEADLINE) as stream:
             snapshots = read_snapshots(stream)
             next(snapshot for snapshot in snapshots if snapshot["status"] == "Deaf")
             os.killpg(worker.process.pid, signal.SIGKILL)
-            worker.process.wait(10)
+            worker.process.wait(DEADLINE)
             rest = list(snapshots)
     assert [(item["state"], item["stalled"]) for item in rest] == [
         ("running", True),
@@ -136,11 +136,10 @@ def test_worker_that_is_told_to_stop_writes_the_last_snapshots(site: CelerySite,
         worker.process.terminate()
         wait_until(lambda: any("Warm shutdown" in line for line in worker.output), "the worker stops")
         site.say(task_id)
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(DEADLINE) == 0
         assert get_snapshot(task_id).state == "succeeded"
 
 
-@pytest.mark.timeout(90)
 def test_task_that_a_cold_shutdown_kills_is_lost_once_no_message_of_it_is_left(site: CelerySite):
     """Celery says of it that it is retried, although it has sent no message."""
     with site.run_worker("--concurrency=1", OWN, STALLED_AFTER=200, LOST_AFTER=300) as worker:
@@ -148,18 +147,17 @@ def test_task_that_a_cold_shutdown_kills_is_lost_once_no_message_of_it_is_left(s
         task_id = jobs.wait_for_file.apply_async(("/nowhere",), queue="own").id
         wait_for_status(task_id, "Waiting")
         worker.process.send_signal(signal.SIGQUIT)
-        worker.process.wait(20)
+        worker.process.wait(DEADLINE)
         assert site.count_messages("own") == 0
         assert wait_for_end(task_id).state == "lost"
 
 
-@pytest.mark.timeout(120)
 def test_task_that_a_cold_shutdown_gives_back_waits_and_is_begun_anew(site: CelerySite, tmp_path: Path):
     with site.run_worker("--concurrency=1", OWN, STALLED_AFTER=200, LOST_AFTER=300) as worker:
         task_id = jobs.wait_for_file_or_anew.apply_async((str(tmp_path / "go"),), queue="own").id
         wait_for_status(task_id, "Waiting")
         worker.process.send_signal(signal.SIGQUIT)
-        worker.process.wait(30)
+        worker.process.wait(DEADLINE)
     assert site.count_messages("own") == 1
     given_back = get_snapshot(task_id)
     assert (given_back.state, given_back.attempt, given_back.progress) == ("queued", 1, 50)
