@@ -39,13 +39,13 @@ def _clean_slate() -> Iterator[None]:
     jobs.gate.clear()
     yield
     jobs.gate.set()
-    wait_until(lambda: not get_flusher()._reporters, "every task ended and was stored")
+    wait_until(lambda: not get_flusher().reporters, "every task ended and was stored")
 
 
 def _forget_the_past() -> None:
     """What the flusher of this process would yet list, or look for once more, of earlier tests' tasks."""
     flusher = get_flusher()
-    flusher._arrivals, flusher._ends = Arrivals(), Ends()
+    flusher.arrivals, flusher.ends = Arrivals(), Ends()
 
 
 @pytest.fixture

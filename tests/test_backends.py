@@ -49,7 +49,7 @@ def _new_diary() -> Iterator[None]:
     """Each test begins with an empty diary, and leaves no coroutine that waits for ever."""
     diary.__init__()
     yield
-    for reporter in list(get_flusher()._reporters.values()):
+    for reporter in get_flusher().reporters:
         reporter.request_cancel()
 
 
@@ -299,10 +299,10 @@ def test_full_queue_refuses_the_task_and_nothing_is_left_of_it(backend, sent):
     executor = backend(max_queue=2)
     held = occupy_all(1)
     waiting = [note.enqueue("a"), note.enqueue("b")]
-    before, sent_before = set(get_flusher()._reporters), list(sent)
+    before, sent_before = set(get_flusher().reporters), list(sent)
     with pytest.raises(TaskQueueFull, match=r"^2 tasks wait already; max_queue allows 2$"):
         note.enqueue("one too many")
-    assert set(get_flusher()._reporters) == before
+    assert set(get_flusher().reporters) == before
     assert executor._admitted.keys() == {result.id for result in waiting}
     assert executor._unfinished.keys() == {result.id for result in held + waiting}
     assert sent == sent_before
@@ -579,7 +579,7 @@ def test_receiver_that_raises_at_enqueue_leaves_nothing_behind(backend, broken_r
     with pytest.raises(RuntimeError, match="a receiver broke"):
         job.enqueue()
     assert hold_nothing(executor)
-    wait_until(lambda: not get_flusher()._reporters, "its end was stored")
+    wait_until(lambda: not get_flusher().reporters, "its end was stored")
     assert diary.most == diary.running == 0
 
 
@@ -626,7 +626,7 @@ def test_start_with_a_cache_that_fails_runs_nothing(backend, cache, sent, job):
         start(job)
     cache.repair()
     assert hold_nothing(executor)
-    assert not get_flusher()._reporters
+    assert not get_flusher().reporters
     assert sent == []
 
 
@@ -719,7 +719,7 @@ def test_task_enqueued_many_times_at_once_runs_each_time(backend):
     for thread in threads:
         thread.join(DEADLINE)
     wait_until(lambda: len(diary.names) == 160, "all ran")
-    wait_until(lambda: not get_flusher()._reporters, "all were stored")
+    wait_until(lambda: not get_flusher().reporters, "all were stored")
 
 
 def withdraw(task_id: str) -> None:

@@ -43,8 +43,8 @@ class Flusher:
         #: Called every SWEEP_INTERVAL while there are tasks; they must not block.
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
-        self._arrivals = Arrivals()
-        self._ends = Ends()
+        #: What must still be written of tasks that nothing is reported of here.
+        self.arrivals, self.ends = Arrivals(), Ends()
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flushed = threading.Condition()
@@ -64,17 +64,22 @@ class Flusher:
         """
         return Reporter(snapshot, clock=self.clock, wake=self.wake, is_stored=is_stored)
 
+    @property
+    def reporters(self) -> list[Reporter]:
+        """The reporters of the tasks that are looked after at this moment."""
+        return list(self._reporters.values())
+
     def add(self, reporter: Reporter) -> None:
         """Look after a task from now on, until its last snapshot was stored."""
         with self._lock:
             self._reporters[reporter.task_id] = reporter
-            self._ends.forget(reporter.task_id)
+            self.ends.forget(reporter.task_id)
             self._start()
 
     def enlist(self, snapshot: Snapshot) -> None:
         """Have a new task listed among the recent ones."""
         with self._lock:
-            self._arrivals.add(snapshot)
+            self.arrivals.add(snapshot)
             self._start()
 
     def remove(self, reporter: Reporter) -> bool:
@@ -112,7 +117,7 @@ class Flusher:
 
     def end_all(self) -> None:
         """End as lost what still runs: the process ends, and viewers need not wait for LOST_AFTER to learn of it."""
-        for reporter in list(self._reporters.values()):
+        for reporter in self.reporters:
             reporter.end_lost()
 
     def drain(self, timeout: float) -> bool:
@@ -135,7 +140,7 @@ class Flusher:
         wakeups.start()
 
     def _take_all(self) -> Sequence[Taken]:
-        taken = [(item, snapshot) for item in list(self._reporters.values()) if (snapshot := _take(item)) is not None]
+        taken = [(item, snapshot) for item in self.reporters if (snapshot := _take(item)) is not None]
         # To take one may have lasted: the next attempt may have begun, and goes on from what this one has told it.
         return [item for item in taken if self._reporters.get(item[0].task_id) is item[0]]
 
@@ -187,7 +192,7 @@ class Flusher:
             if reporter.is_settled:  # last: a process that waits for its tasks ends when they are gone from here
                 self.remove(reporter)
                 if snapshot.is_terminal:
-                    self._ends.keep(snapshot, monotonic=self.clock.monotonic())
+                    self.ends.keep(snapshot, monotonic=self.clock.monotonic())
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():
@@ -197,7 +202,7 @@ class Flusher:
             )
 
     def _find_unwritten_ends(self) -> list[str]:
-        return [task_id for task_id, reporter in list(self._reporters.items()) if reporter.has_ended]
+        return [reporter.task_id for reporter in self.reporters if reporter.has_ended]
 
     def _run(self) -> None:
         while self._has_work():
@@ -214,7 +219,7 @@ class Flusher:
 
     def _run_once(self, settings: Settings) -> None:
         """Wait for news, but not beyond the next sweep, leave time for more to gather, and write them."""
-        has_news = any(reporter.is_sampled for reporter in list(self._reporters.values()))
+        has_news = any(reporter.is_sampled for reporter in self.reporters)
         if not has_news:
             has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
         # The pause after a write is waited for when there is something to write: one awakening, not two.
@@ -238,20 +243,20 @@ class Flusher:
         return self._failures.get_pause(interval, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
 
     def _has_work(self) -> bool:
-        if not (self._reporters or self._arrivals or self._ends):
+        if not (self._reporters or self.arrivals or self.ends):
             self._changed.wait(IDLE_SECONDS)
         with self._lock:
-            if not (self._reporters or self._arrivals or self._ends):
+            if not (self._reporters or self.arrivals or self.ends):
                 self._thread = None
             return self._thread is not None
 
     def _sweep(self) -> None:
         for chore in list(self.chores):
             _run_chore(chore)
-        waiting = {item.task_id: item for item in list(self._reporters.values()) if item.awaits_cancel}
+        waiting = {item.task_id: item for item in self.reporters if item.awaits_cancel}
         try:
-            self._arrivals.list_all()
-            self._ends.restore(monotonic=self.clock.monotonic())
+            self.arrivals.list_all()
+            self.ends.restore(monotonic=self.clock.monotonic())
             cancelled, attempts = get_store().find_words(waiting)
         except Exception:
             self._note_failure(sorted(waiting))

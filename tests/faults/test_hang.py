@@ -20,6 +20,7 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.lifecycle import attempts, compat
 from tasks_app.lifecycle.attempts import begin
 from tasks_app.lifecycle.receivers import on_row_saved
+from tasks_app.reporting.backlog import Ends
 from tasks_app.reporting.process import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.latency import LATE_AFTER, _is_late
@@ -62,8 +63,8 @@ def settle() -> None:
     """Leave nothing to the flusher that it would write into the cache of the next test."""
     flusher = get_flusher()
     assert flusher.drain(DEADLINE)
-    wait_until(lambda: not flusher._arrivals, "new tasks were listed")
-    flusher._ends._due.clear()
+    wait_until(lambda: not flusher.arrivals, "new tasks were listed")
+    flusher.ends = Ends()
 
 
 def make_anew(task_id: str = "t1") -> Snapshot:

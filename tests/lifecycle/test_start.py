@@ -306,6 +306,6 @@ def test_start_without_cache_raises_and_runs_nothing(settings, begin: Callable[[
     try:
         with pytest.raises(StoreUnavailable, match="could not be stored"):
             begin()
-        assert not get_flusher()._reporters
+        assert not get_flusher().reporters
     finally:
         controls.reset()

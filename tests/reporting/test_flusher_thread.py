@@ -32,7 +32,7 @@ def live_flusher(monkeypatch) -> Iterator[Flusher]:
     before = set(threading.enumerate())
     flusher = Flusher()
     yield flusher
-    for reporter in list(flusher._reporters.values()):
+    for reporter in flusher.reporters:
         reporter.succeed()
     flusher._urgent.set()
     wait_until(lambda: not set(threading.enumerate()) - before, "the threads of the flusher ended")
