@@ -235,7 +235,7 @@ class Flusher:
             self._next_flush = monotonic + self._get_pause(settings.FLUSH_INTERVAL)
         if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
-            self._sweep()
+            self.sweep()
         get_store().close_old_connections()
 
     def _get_pause(self, interval: float) -> float:
@@ -250,7 +250,8 @@ class Flusher:
                 self._thread = None
             return self._thread is not None
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Do what is due every SWEEP_INTERVAL, now and in this thread: chores, the backlog, words left for tasks."""
         for chore in list(self.chores):
             _run_chore(chore)
         waiting = {item.task_id: item for item in self.reporters if item.awaits_cancel}

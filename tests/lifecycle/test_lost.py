@@ -79,7 +79,7 @@ def test_attempt_hears_at_the_next_sweep_that_the_task_goes_on_elsewhere(flusher
     flusher.flush()
     get_store().save([read().begun(now=time.now)])
     get_store().claim_attempt("t1", 2)
-    flusher._sweep()
+    flusher.sweep()
     reporter.progress.update(current=1, total=4)
     flusher.flush()
     assert (read().attempt, flusher.find("t1")) == (2, None)
@@ -89,7 +89,7 @@ def test_attempt_hears_at_the_next_sweep_that_the_task_goes_on_elsewhere(flusher
 def test_attempt_is_not_told_of_itself(flusher):
     begin(flusher)
     get_store().claim_attempt("t1", 1)
-    flusher._sweep()
+    flusher.sweep()
     assert flusher.find("t1") is not None
 
 

@@ -33,7 +33,7 @@ def test_end_that_the_cache_lost_is_stored_again_after_heartbeat(flusher, time, 
     end(flusher)
     shared_cache.clear()
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     assert (read().state, read().result) == ("succeeded", 42)
 
 
@@ -45,7 +45,7 @@ def test_end_is_stored_again_where_the_cache_came_back_with_what_it_held_before(
     flusher.flush()
     get_store().save([dumped])
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     assert (read().state, read().result) == ("succeeded", 42)
 
 
@@ -69,7 +69,7 @@ def test_end_is_stored_again_where_the_cache_holds_garbage(flusher, time, shared
     end(flusher)
     shared_cache.set("tasks_app:task:t1", "garbage")
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     assert read().state == "succeeded"
     assert "task t1" in caplog.text
 
@@ -81,7 +81,7 @@ def test_end_that_is_stored_again_is_published(flusher, time, shared_cache):
     wakeups.listen(heard.extend)
     try:
         time.move(5)
-        flusher._sweep()
+        flusher.sweep()
     finally:
         wakeups.ignore(heard.extend)
     assert heard == ["t1"]
@@ -91,17 +91,17 @@ def test_end_is_not_looked_for_before_heartbeat(flusher, time, shared_cache):
     end(flusher)
     shared_cache.clear()
     time.move(4.9)
-    flusher._sweep()
+    flusher.sweep()
     assert read() is None
 
 
 def test_end_is_looked_for_once(flusher, time, shared_cache):
     end(flusher)
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     shared_cache.clear()
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     assert (read(), bool(flusher._ends)) == (None, False)
 
 
@@ -111,9 +111,9 @@ def test_end_is_looked_for_until_the_cache_answers(flusher, time, shared_cache, 
     time.move(5)
     with monkeypatch.context() as patch:
         patch.setattr(shared_cache, "get_many", fail)
-        flusher._sweep()
+        flusher.sweep()
     assert "the cache failed" in caplog.text
-    flusher._sweep()
+    flusher.sweep()
     assert read().state == "succeeded"
 
 
@@ -127,9 +127,9 @@ def test_end_that_the_cache_refuses_is_tried_again(flusher, time, shared_cache, 
     time.move(5)
     with monkeypatch.context() as patch:
         patch.setattr(shared_cache, "set_many", lambda data, timeout: list(data))
-        flusher._sweep()
+        flusher.sweep()
     assert "the cache did not take the ends of ['t1']" in caplog.text
-    flusher._sweep()
+    flusher.sweep()
     assert read().state == "succeeded"
 
 
@@ -137,7 +137,7 @@ def test_task_that_began_anew_elsewhere_is_not_written_over(flusher, time, share
     end(flusher)
     get_store().save([read().begun(now=time.now)])
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     assert read().state == "running"
 
 
@@ -149,7 +149,7 @@ def test_task_that_began_anew_here_is_not_written_over(time, shared_cache):
     flusher.flush()
     shared_cache.clear()
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     assert read() is None
     again.succeed()
     assert flusher.drain(10)
@@ -162,7 +162,7 @@ def test_many_ends_are_looked_for_a_hundred_at_a_time(flusher, time, shared_cach
     sizes = []
     monkeypatch.setattr(type(get_store()), "read", lambda self, ids: sizes.append(len(ids)) or dict.fromkeys(ids, ""))
     time.move(5)
-    flusher._sweep()
+    flusher.sweep()
     assert sizes == [100, 100, 50]
 
 
@@ -181,5 +181,5 @@ def test_end_is_looked_for_before_its_retention_is_over(flusher, time, shared_ca
     settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 2}
     end(flusher)
     time.move(1)
-    flusher._sweep()
+    flusher.sweep()
     assert not flusher._ends

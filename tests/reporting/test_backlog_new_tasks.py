@@ -66,7 +66,7 @@ def test_only_the_latest_tasks_wait():
 def test_flusher_lists_new_tasks_when_the_cache_is_back(flusher, caplog):
     flusher._arrivals.add(make())
     with controlled_cache("set_many"):
-        flusher._sweep()
+        flusher.sweep()
     assert "the cache failed" in caplog.text
-    flusher._sweep()
+    flusher.sweep()
     assert get_store().find_recent() == ["t1"]

@@ -459,7 +459,7 @@ def test_pause_is_never_shorter_than_flush_interval(flusher):
 def test_cancel_is_found_at_the_sweep(flusher):
     reporter, other = begin(flusher, "t1"), begin(flusher, "t2")
     get_store().request_cancel("t1")
-    flusher._sweep()
+    flusher.sweep()
     assert (reporter.progress.cancelled, other.progress.cancelled) == (True, False)
 
 
@@ -467,7 +467,7 @@ def test_sweep_is_one_round_trip_for_all_tasks(flusher):
     for number in range(50):
         begin(flusher, f"t{number}")
     with recorded_cache() as calls:
-        flusher._sweep()
+        flusher.sweep()
         assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 100)]  # two words for each
 
 
@@ -475,7 +475,7 @@ def test_sweep_asks_nothing_about_tasks_that_ended_or_know_it(flusher):
     begin(flusher, "t1").succeed()
     begin(flusher, "t2").request_cancel()
     with recorded_cache() as calls:
-        flusher._sweep()
+        flusher.sweep()
         assert calls == []
 
 
@@ -483,10 +483,10 @@ def test_sweep_that_fails_is_logged_and_made_up_for(flusher, caplog):
     reporter = begin(flusher)
     get_store().request_cancel("t1")
     with controlled_cache("get_many") as controls:
-        flusher._sweep()
+        flusher.sweep()
         assert not reporter.progress.cancelled
         controls.repair()
-        flusher._sweep()
+        flusher.sweep()
     assert reporter.progress.cancelled
     assert "the cache failed" in caplog.text
 
@@ -494,7 +494,7 @@ def test_sweep_that_fails_is_logged_and_made_up_for(flusher, caplog):
 def test_chores_are_done_at_the_sweep(flusher):
     done = []
     flusher.chores.add(lambda: done.append(1))
-    flusher._sweep()
+    flusher.sweep()
     assert done == [1]
 
 
