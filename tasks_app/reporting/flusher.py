@@ -74,13 +74,13 @@ class Flusher:
         with self._lock:
             self._reporters[reporter.task_id] = reporter
             self.ends.forget(reporter.task_id)
-            self._start()
+            self.start_thread()
 
     def enlist(self, snapshot: Snapshot) -> None:
         """Have a new task listed among the recent ones."""
         with self._lock:
             self.arrivals.add(snapshot)
-            self._start()
+            self.start_thread()
 
     def remove(self, reporter: Reporter) -> bool:
         """Look after a task no longer; return False if that was so, or another reporter has taken its place."""
@@ -126,7 +126,8 @@ class Flusher:
         with self._flushed:
             return self._flushed.wait_for(lambda: not self._find_unwritten_ends(), timeout)
 
-    def _start(self) -> None:
+    def start_thread(self) -> None:
+        """Start the thread unless it runs; the caller holds the lock. One that is to write by hand overrides this."""
         self._changed.set()
         if self._thread is None:
             self._prepare_for_exit()

@@ -132,9 +132,9 @@ def test_signal_handler_may_report_wherever_it_interrupts_a_report(job):
 
 def test_first_update_after_a_snapshot_was_taken_wakes_the_flusher(job, flusher):
     take(job)
-    flusher._changed.clear()
+    flusher.is_woken = False
     job.progress.update(current=1)
-    assert flusher._changed.is_set()
+    assert flusher.is_woken
     assert take(job).current == 1
 
 
@@ -254,9 +254,9 @@ def test_log_may_be_called_while_another_thread_takes_a_snapshot(draft):
 
 def test_log_wakes_the_flusher(job, flusher):
     take(job)
-    flusher._changed.clear()
+    flusher.is_woken = False
     job.progress.log("x")
-    assert flusher._changed.is_set()
+    assert flusher.is_woken
 
 
 def test_log_is_no_change_that_viewers_see(job):

@@ -37,10 +37,20 @@ class FakeTime:
 
 
 class HandFlusher(Flusher):
-    """A flusher without its thread: it writes when a test calls `flush()`."""
+    """A flusher without its thread: it writes when a test calls `flush()`.
 
-    def add(self, reporter: Reporter) -> None:
-        self._reporters[reporter.task_id] = reporter
+    Attributes:
+        is_woken: whether it was told that there is something to write; a test may take that back.
+    """
+
+    is_woken = False
+
+    def start_thread(self) -> None:
+        pass
+
+    def wake(self, *, urgently: bool = False) -> None:
+        self.is_woken = True
+        super().wake(urgently=urgently)
 
 
 class RecordingCache(LocMemCache):

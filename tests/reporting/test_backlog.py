@@ -1,18 +1,85 @@
-"""The end of a task outlives a cache server that loses all it has."""
+"""What is still owed to the cache: new tasks are listed, and ends outlive a cache server that loses all it has."""
 
 import threading
 from dataclasses import replace
 
 import pytest
+from django.test import override_settings
 
-from tasks_app import wakeups
-from tasks_app.reporting.backlog import Ends
-from tasks_app.reporting.flusher import Flusher
-from tasks_app.snapshot import Snapshot
-from tasks_app.store.store import get_store
-from tests.support.caches import HANGING_CACHES, gate
-from tests.support.doubles import begin, read
+from tasks_app import start, task_run, wakeups
+from tasks_app.reporting.backlog import Arrivals, Ends
+from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.store.store import RECENT_TASKS, get_store
+from tests.support import jobs
+from tests.support.caches import HANGING_CACHES, CacheDown, gate
+from tests.support.doubles import begin, controlled_cache, read
+from tests.support.viewers import NOW
 from tests.support.waiting import DEADLINE, wait_until
+
+# --- new tasks ---
+
+
+def make(number: int = 1) -> Snapshot:
+    return Snapshot.queued(f"t{number}", "demo", now=NOW)
+
+
+def wait_for_listing(task_id: str) -> None:
+    wait_until(lambda: task_id in get_store().find_recent(), "the task is listed")
+
+
+def test_started_task_is_listed():
+    wait_for_listing(start(jobs.add, 1))
+
+
+def test_tracked_code_is_listed():
+    with task_run("nightly") as progress:
+        wait_for_listing(progress.task_id)
+
+
+@pytest.mark.parametrize("backend", ["ImmediateBackend", "DummyBackend"])
+def test_task_of_another_backend_is_listed(backend):
+    home = type(jobs.add).__module__.removesuffix(".base")
+    with override_settings(TASKS={"default": {"BACKEND": f"{home}.backends.{backend[:-7].lower()}.{backend}"}}):
+        wait_for_listing(jobs.add.enqueue(1).id)
+
+
+def test_task_is_listed_once():
+    arrivals = Arrivals()
+    arrivals.add(make())
+    arrivals.list_all()
+    assert not arrivals
+    arrivals.list_all()
+    assert get_store().find_recent() == ["t1"]
+
+
+def test_task_that_can_not_be_listed_waits():
+    arrivals = Arrivals()
+    arrivals.add(make())
+    with controlled_cache("set_many"), pytest.raises(CacheDown):
+        arrivals.list_all()
+    arrivals.list_all()
+    assert get_store().find_recent() == ["t1"]
+
+
+def test_only_the_latest_tasks_wait(monkeypatch):
+    arrivals, listed = Arrivals(), []
+    monkeypatch.setattr(get_store(), "list_as_recent", listed.extend)
+    for number in range(RECENT_TASKS + 1):
+        arrivals.add(make(number))
+    arrivals.list_all()
+    assert [snapshot.task_id for snapshot in listed] == [f"t{number + 1}" for number in range(RECENT_TASKS)]
+
+
+def test_flusher_lists_new_tasks_when_the_cache_is_back(flusher, caplog):
+    flusher.enlist(make())
+    with controlled_cache("set_many"):
+        flusher.sweep()
+    assert "the cache failed" in caplog.text
+    flusher.sweep()
+    assert get_store().find_recent() == ["t1"]
+
+
+# --- ends ---
 
 
 @pytest.fixture
@@ -102,7 +169,7 @@ def test_end_is_looked_for_once(flusher, time, shared_cache):
     shared_cache.clear()
     time.move(5)
     flusher.sweep()
-    assert (read(), bool(flusher._ends)) == (None, False)
+    assert read() is None
 
 
 def test_end_is_looked_for_until_the_cache_answers(flusher, time, shared_cache, monkeypatch, caplog):
@@ -141,18 +208,14 @@ def test_task_that_began_anew_elsewhere_is_not_written_over(flusher, time, share
     assert read().state == "running"
 
 
-def test_task_that_began_anew_here_is_not_written_over(time, shared_cache):
-    flusher = Flusher(time.clock)
-    begin(flusher).succeed()
-    flusher.drain(10)
-    again = begin(flusher)
+def test_task_that_began_anew_here_is_not_written_over(flusher, time, shared_cache):
+    end(flusher)
+    begin(flusher)
     flusher.flush()
     shared_cache.clear()
     time.move(5)
     flusher.sweep()
     assert read() is None
-    again.succeed()
-    assert flusher.drain(10)
 
 
 def test_many_ends_are_looked_for_a_hundred_at_a_time(flusher, time, shared_cache, monkeypatch):
@@ -166,20 +229,27 @@ def test_many_ends_are_looked_for_a_hundred_at_a_time(flusher, time, shared_cach
     assert sizes == [100, 100, 50]
 
 
-def test_job_that_was_handed_back_is_no_end(flusher, shared_cache):
+def test_job_that_was_handed_back_is_no_end(flusher, time, shared_cache):
     begin(flusher).hand_back()
     flusher.flush()
-    assert not flusher._ends
+    shared_cache.clear()
+    time.move(5)
+    flusher.sweep()
+    assert read() is None
 
 
-def test_ends_in_a_cache_of_this_process_are_not_kept(flusher):
+def test_ends_in_a_cache_of_this_process_are_not_kept(flusher, time):
     end(flusher)
-    assert not flusher._ends
+    get_store().cache.clear()
+    time.move(5)
+    flusher.sweep()
+    assert read() is None
 
 
 def test_end_is_looked_for_before_its_retention_is_over(flusher, time, shared_cache, settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 2}
     end(flusher)
+    shared_cache.clear()
     time.move(1)
     flusher.sweep()
-    assert not flusher._ends
+    assert read().state == "succeeded"
