@@ -214,7 +214,7 @@ class Flusher:
                 with suppress(Exception):
                     logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures.note()
-                self._urgent.wait(self._get_pause(MIN_BACKOFF))
+                self._urgent.wait(get_pause(self._failures, MIN_BACKOFF))
                 self._urgent.clear()
         connections.close_all()
 
@@ -233,15 +233,11 @@ class Flusher:
             self._flushed.notify_all()
         monotonic = self.clock.monotonic()
         if has_news or self._failures:
-            self._next_flush = monotonic + self._get_pause(settings.FLUSH_INTERVAL)
+            self._next_flush = monotonic + get_pause(self._failures, settings.FLUSH_INTERVAL)
         if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
             self.sweep()
         get_store().close_old_connections()
-
-    def _get_pause(self, interval: float) -> float:
-        # Whoever looks on takes a task that is silent for much longer than HEARTBEAT for dead.
-        return self._failures.get_pause(interval, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
 
     def _has_work(self) -> bool:
         if not (self._reporters or self.arrivals or self.ends):
@@ -268,6 +264,12 @@ class Flusher:
                 self._drop(waiting[task_id])
         for task_id in cancelled:
             waiting[task_id].request_cancel()
+
+
+def get_pause(failures: Failures, interval: float) -> float:
+    """Return the seconds until the next write after so many failures: `interval` after none, and never less."""
+    # Viewers take a task that is silent for much longer than HEARTBEAT for dead.
+    return failures.get_pause(interval, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
 
 
 def _take(reporter: Reporter) -> Snapshot | None:

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from tasks_app import wakeups
-from tasks_app.reporting.flusher import MAX_BACKOFF
+from tasks_app.reporting.flusher import MAX_BACKOFF, get_pause
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
+from tasks_app.utils.backoff import Failures
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 
 # --- what is written, and when ---
@@ -434,23 +435,25 @@ def test_outage_after_a_recovery_is_logged_anew(flusher, caplog):
     assert len(caplog.records) == 1
 
 
-def test_pause_grows_with_the_failures_and_has_a_limit(flusher):
-    pauses = []
-    for failures in (0, 1, 2, 3, 10, 10_000):
-        flusher._failures.count = failures
-        pauses.append(flusher._get_pause(0.1))
+def fail_times(count: int) -> Failures:
+    failures = Failures()
+    for _ in range(count):
+        failures.note()
+    return failures
+
+
+def test_pause_grows_with_the_failures_and_has_a_limit():
+    pauses = [get_pause(fail_times(count), 0.1) for count in (0, 1, 2, 3, 10, 10_000)]
     assert pauses == [0.1, 0.2, 0.4, 0.8, MAX_BACKOFF, MAX_BACKOFF]
 
 
-def test_pause_is_never_longer_than_heartbeat(flusher, settings):
+def test_pause_is_never_longer_than_heartbeat(settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "HEARTBEAT": 2}
-    flusher._failures.count = 100
-    assert flusher._get_pause(0.1) == 2
+    assert get_pause(fail_times(100), 0.1) == 2
 
 
-def test_pause_is_never_shorter_than_flush_interval(flusher):
-    flusher._failures.count = 3
-    assert flusher._get_pause(60) == 60
+def test_pause_is_never_shorter_than_flush_interval():
+    assert get_pause(fail_times(3), 60) == 60
 
 
 # --- cancels ---

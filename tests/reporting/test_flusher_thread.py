@@ -9,32 +9,51 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from types import SimpleNamespace
 
 import pytest
 from django.core.cache.backends.filebased import FileBasedCache
 from django.test import override_settings
 
-from tasks_app.conf import get_settings
 from tasks_app.reporting import flusher as flusher_module
 from tasks_app.reporting.flusher import Flusher
 from tasks_app.store.store import Store, get_store
-from tests.support.doubles import begin, controlled_cache, read, recorded_cache
+from tasks_app.utils.clock import Clock
+from tests.support.doubles import FakeTime, begin, controlled_cache, read, recorded_cache
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+class LiveFlusher(Flusher):
+    """A flusher with a thread of its own, which counts how often it looks for what is to be written."""
+
+    flushes = 0
+
+    def flush(self) -> bool:
+        self.flushes += 1
+        return super().flush()
+
+
 @pytest.fixture
-def live_flusher(monkeypatch) -> Iterator[Flusher]:
-    """A flusher with a thread of its own, which must end by itself when there is nothing left to do."""
+def live_flusher(monkeypatch) -> Iterator[LiveFlusher]:
+    """A flusher whose thread must end by itself when there is nothing left to do."""
+    yield from run_live(monkeypatch, Clock())
+
+
+@pytest.fixture
+def timeless_flusher(monkeypatch, time: FakeTime) -> Iterator[LiveFlusher]:
+    """The same, by a clock that moves only when it is told to."""
+    yield from run_live(monkeypatch, time.clock)
+
+
+def run_live(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[LiveFlusher]:
     monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
     before = set(threading.enumerate())
-    flusher = Flusher()
+    flusher = LiveFlusher(clock)
     yield flusher
     for reporter in flusher.reporters:
         reporter.succeed()
-    flusher._urgent.set()
+    flusher.wake(urgently=True)
     wait_until(lambda: not set(threading.enumerate()) - before, "the threads of the flusher ended")
 
 
@@ -50,8 +69,9 @@ def test_thread_writes_what_is_reported(live_flusher):
 
 
 def test_thread_ends_when_it_was_idle_and_begins_again(live_flusher):
+    before = set(threading.enumerate())
     begin(live_flusher, "t1").succeed()
-    wait_until(lambda: live_flusher._thread is None, "the thread ended")
+    wait_until(lambda: not set(threading.enumerate()) - before, "the thread ended")
     begin(live_flusher, "t2").succeed()
     wait_until(lambda: read("t2") is not None, "a new thread wrote the next task")
 
@@ -73,13 +93,14 @@ def test_end_does_not_wait_for_flush_interval(live_flusher):
 
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 14, "SWEEP_INTERVAL": 0.01})
-def test_first_change_after_a_pause_goes_out_at_once(live_flusher):
+def test_first_change_after_a_pause_goes_out_at_once(timeless_flusher, time):
     swept = threading.Event()
-    reporter = begin(live_flusher)
-    wait_until(read, "the beginning was written")
-    live_flusher.chores.add(swept.set)
-    live_flusher._next_flush = 0.0  # the pause of 14 s is over
-    assert swept.wait(10)
+    timeless_flusher.chores.add(swept.set)
+    reporter = begin(timeless_flusher)
+    assert swept.wait(10), "the beginning was written"
+    swept.clear()
+    time.move(14)
+    assert swept.wait(10), "nothing was to be written since"
     reporter.progress.update(current=1, total=4)
     wait_until(lambda: read().progress == 25, "the first change was written")
 
@@ -124,28 +145,40 @@ def test_track_is_sampled_without_any_other_call(live_flusher):
         thread.join(10)
 
 
-def test_flusher_waits_for_word_only_when_no_loop_runs(flusher):
-    waits = []
-    flusher._changed = SimpleNamespace(wait=waits.append, set=lambda: None, clear=lambda: None)
-    reporter = begin(flusher)
-    flusher.flush()
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 10, "HEARTBEAT": 5})
+def test_flusher_does_not_wait_for_word_while_a_loop_runs(live_flusher, monkeypatch):
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 10)
+    reporter = begin(live_flusher)
     for _ in reporter.progress.track(range(3)):
-        flusher._run_once(get_settings())
-    assert waits == []
-    flusher._run_once(get_settings())  # writes the last step
-    assert (waits, read().current) == ([], 3)
-    flusher._run_once(get_settings())
-    assert len(waits) == 1
+        wait_for_looks(live_flusher)
+    wait_until(lambda: read().current == 3, "the last step was written", deadline=2)
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
+
+
+def wait_for_looks(flusher: LiveFlusher) -> None:
+    before = flusher.flushes
+    wait_until(lambda: flusher.flushes > before + 2, "the loop was looked at again and again", deadline=2)
+
+
+@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 10, "HEARTBEAT": 5})
+def test_flusher_waits_for_word_when_no_loop_runs(live_flusher, monkeypatch):
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 5)
+    begin(live_flusher)
+    wait_until(read, "the beginning was written")
+    written = live_flusher.flushes
+    threading.Event().wait(0.2)
+    assert live_flusher.flushes <= written + 1
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
 
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 0.01})
-def test_thread_outlives_an_outage_and_loses_nothing(live_flusher):
+def test_thread_outlives_an_outage_and_loses_nothing(live_flusher, caplog):
     with controlled_cache("set_many", "get_many") as controls:
         tasks = [begin(live_flusher, f"t{number}") for number in range(10)]
         for reporter in tasks:
             reporter.progress.update(current=1, total=2)
             reporter.succeed(reporter.task_id)
-        wait_until(lambda: live_flusher._failures.count >= 2, "the cache failed twice")
+        wait_until(lambda: "the cache failed (2 in a row)" in caplog.text, "the cache failed twice")
         controls.repair()
         assert live_flusher.drain(10)
         assert [read(reporter.task_id).result for reporter in tasks] == [reporter.task_id for reporter in tasks]
@@ -164,7 +197,10 @@ def test_thread_outlives_the_unforeseen(live_flusher, caplog):
 
 
 class FailingHandler(logging.Handler):
+    asked = 0
+
     def emit(self, record: logging.LogRecord) -> None:
+        self.asked += 1
         raise RuntimeError("the log can't be written")
 
 
@@ -174,7 +210,7 @@ def test_thread_outlives_a_log_that_fails(live_flusher):
     try:
         with controlled_cache("set_many") as controls:
             reporter = begin(live_flusher)
-            wait_until(lambda: live_flusher._failures.count > 2, "the cache failed")
+            wait_until(lambda: handler.asked > 2, "the cache failed")
             controls.repair()
             reporter.succeed(1)
             wait_until(lambda: (found := read()) and found.state == "succeeded", "the end was stored")

@@ -215,10 +215,10 @@ def test_without_receivers_there_is_no_thread(sender, snapshot):
 
 
 def test_thread_begins_again_after_it_was_idle(connect, sender, snapshot):
-    heard = []
+    heard, before = [], set(threading.enumerate())
     connect(task_changed, collect(heard))
     sender.send(snapshot)
-    wait_until(lambda: sender._thread is None, "the thread ended")
+    wait_until(lambda: not set(threading.enumerate()) - before, "the thread ended")
     sender.send(snapshot)
     assert sender.drain(10)
     assert len(heard) == 2
