@@ -1,30 +1,16 @@
-"""The lines of a log: pages as they are stored, events as viewers get them, and no line lost or told twice."""
+"""The lines of a log as viewers get them: none is lost, and none told twice."""
 
 import json
-import threading
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.reporting.log import Journal, check_level
+from tasks_app.reporting.log import Journal
 from tasks_app.snapshot.log_page import MAX_LINE_LENGTH, PAGE_LINES, LogPage, parse_page
 from tasks_app.streaming.log import EVENT_BYTES, MAX_SHARED, PAGE_WAIT, Log
-
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LIMIT = 1000
-
-
-def log_numbers(journal: Journal, *numbers: int) -> None:
-    for number in numbers:
-        journal.append(str(number), "info", now=NOW)
-
-
-def read_lines(journal: Journal) -> list[str]:
-    """Return the texts that are to be written, by offset."""
-    pages = sorted((parse_page(text) for text in journal.pages.values()), key=lambda page: page.offset)
-    return [json.loads(line)["text"] for page in pages for line in page.lines]
+from tests.support.doubles import START
+from tests.support.logs import LIMIT, log_numbers
 
 
 def show(log: Log, journal: Journal, *, monotonic: float = 0.0) -> bool:
@@ -41,195 +27,6 @@ def read_events(log: Log, cursor: int = 0) -> list[tuple[int, list[str]]]:
         data = json.loads(frame.removeprefix(b"event: log\ndata: "))
         events.append((data["offset"], [line["text"] for line in data["lines"]]))
     return events
-
-
-# --- what is logged ---
-
-
-def test_page_is_this_text():
-    journal = Journal(0, limit=LIMIT)
-    journal.append("Hello \u2713", "info", now=NOW)
-    journal.append("Oh", "error", now=NOW)
-    assert journal.absorb() == 2
-    assert journal.pages == {
-        0: '{"offset":0,"lines":['
-        '{"t":"2026-01-31T12:00:00.000Z","level":"info","text":"Hello \\u2713"},'
-        '{"t":"2026-01-31T12:00:00.000Z","level":"error","text":"Oh"}]}'
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("one", ["one"]),
-        ("one\ntwo", ["one", "two"]),
-        ("one\r\ntwo\n", ["one", "two"]),
-        (" 9%\r10%", [" 9%", "10%"]),
-        ("one\n\ntwo", ["one", "", "two"]),
-        ("", [""]),
-        ("\n", [""]),
-        ("\ud800 \x00 \x1b[1m \U0001f680", ["\ud800 \x00 \x1b[1m \U0001f680"]),
-    ],
-)
-def test_each_line_of_a_text_is_one(text, lines):
-    journal = Journal(0, limit=LIMIT)
-    journal.append(text, "info", now=NOW)
-    assert journal.absorb() == len(lines)
-    assert read_lines(journal) == lines
-
-
-@pytest.mark.parametrize("length", [MAX_LINE_LENGTH, MAX_LINE_LENGTH + 1, 100_000])
-def test_long_line_is_shortened_and_shows_it(length):
-    journal = Journal(0, limit=LIMIT)
-    journal.append("x" * length, "info", now=NOW)
-    journal.absorb()
-    (line,) = read_lines(journal)
-    assert len(line) == MAX_LINE_LENGTH
-    assert line.endswith("…") == (length > MAX_LINE_LENGTH)
-
-
-def test_page_of_the_worst_lines_fits_into_memcached():
-    journal = Journal(0, limit=LIMIT)
-    for _ in range(PAGE_LINES):
-        journal.append("\U0001f680" * MAX_LINE_LENGTH, check_level("\U0001f680" * 100), now=NOW)
-    journal.absorb()
-    (page,) = journal.pages.values()
-    assert len(page) < 1_000_000
-
-
-@pytest.mark.parametrize(("level", "shown"), [("info", "info"), ("WARNING", "warning"), ("x" * 30, "x" * 20)])
-def test_level_is_shown_in_lower_case_and_cut(level, shown):
-    assert check_level(level) == shown
-
-
-@pytest.mark.parametrize(
-    ("level", "error"), [(20, TypeError), (None, TypeError), (b"info", TypeError), ("", ValueError)]
-)
-def test_level_that_is_no_text_is_refused_and_named(level, error):
-    with pytest.raises(error, match="level must be a text") as caught:
-        check_level(level)
-    assert str(caught.value).endswith(f"not {level!r}")
-
-
-# --- pages ---
-
-
-def test_only_pages_with_news_are_to_be_written():
-    journal = Journal(0, limit=LIMIT)
-    log_numbers(journal, *range(PAGE_LINES * 2 + 10))
-    journal.absorb()
-    assert list(journal.pages) == [0, 1, 2]
-    journal.pages.clear()
-    log_numbers(journal, 1)
-    journal.absorb()
-    assert list(journal.pages) == [2]
-    assert len(read_lines(journal)) == 11
-
-
-def test_page_that_is_full_is_not_written_again():
-    journal = Journal(0, limit=LIMIT)
-    log_numbers(journal, *range(PAGE_LINES))
-    journal.absorb()
-    journal.pages.clear()
-    log_numbers(journal, PAGE_LINES)
-    journal.absorb()
-    assert read_lines(journal) == [str(PAGE_LINES)]
-
-
-def test_nothing_new_is_nothing_to_write():
-    journal = Journal(7, limit=LIMIT)
-    assert journal.absorb() == 7
-    assert journal.pages == {}
-
-
-@pytest.mark.parametrize(("logged", "offset"), [(0, 0), (1, 50), (50, 50), (51, 100)])
-def test_new_attempt_leaves_the_pages_of_its_predecessor_alone(logged, offset):
-    journal = Journal(logged, limit=LIMIT)
-    log_numbers(journal, 1)
-    assert journal.absorb() == offset + 1
-    (page,) = journal.pages.values()
-    assert parse_page(page).offset == offset
-
-
-def test_what_waits_is_bounded_and_the_latest():
-    journal = Journal(0, limit=120)
-    for number in range(10_000):
-        log_numbers(journal, number)
-    assert journal.absorb() == 120
-    assert read_lines(journal) == [str(number) for number in range(10_000 - 120, 10_000)]
-
-
-def test_text_with_more_lines_than_are_kept_is_cut_before_it_is_encoded(monkeypatch):
-    encoded = []
-    monkeypatch.setattr(
-        "tasks_app.reporting.log.encode_json", lambda value: encoded.append(value) or json.dumps(value)
-    )
-    Journal(0, limit=10).append("x\n" * 100_000, "info", now=NOW)
-    assert encoded[2:] == ["x"] * 10
-
-
-def test_pages_that_cannot_be_written_are_bounded():
-    journal = Journal(0, limit=120)
-    for number in range(10_000):
-        log_numbers(journal, number)
-        journal.absorb()
-    assert len(journal.pages) == 4
-    assert read_lines(journal)[-120:] == [str(number) for number in range(10_000 - 120, 10_000)]
-
-
-def test_line_that_is_logged_meanwhile_has_its_turn_later():
-    """Else a job that logs without a pause would keep the flusher for ever."""
-    journal = Journal(0, limit=LIMIT)
-    log_numbers(journal, 1)
-
-    class Greedy(list):
-        def append(self, line: str) -> None:
-            log_numbers(journal, 2)
-            super().append(line)
-
-    journal._lines = Greedy()
-    assert journal.absorb() == 1
-    assert journal.absorb() == 2
-
-
-def test_lines_of_many_threads_are_all_there():
-    journal = Journal(0, limit=10_000)
-    all_of_them = threading.Barrier(8)
-
-    def work(thread: int) -> None:
-        all_of_them.wait(10)
-        log_numbers(journal, *range(thread * 1000, thread * 1000 + 1000))
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        journal.absorb()
-    assert journal.absorb() == 8000
-    assert sorted(map(int, read_lines(journal))) == list(range(8000))
-
-
-GARBAGE = [
-    "",
-    "not JSON",
-    "{}",
-    "[]",
-    "null",
-    '{"offset":0}',
-    '{"offset":null,"lines":[]}',
-    '{"offset":0,"lines":[1]}',
-    '{"offset":0,"lines":[{"t":"x","level":"x"}]}',
-    "[" * 100_000,
-]
-
-
-@pytest.mark.parametrize("text", [*GARBAGE, 1, None, b"\xff"])
-def test_garbage_is_no_page(text):
-    with pytest.raises(ValueError, match="not a stored page of a log"):
-        parse_page(text)
-
-
-# --- what viewers are told ---
 
 
 def test_event_has_no_id_and_is_these_bytes():
@@ -251,9 +48,10 @@ def test_events_that_are_shared_are_bounded():
     log_numbers(journal, *range(1000))
     journal.absorb()
     show(log, journal)
-    for cursor in range(1000):
+    first, _ = log.encode_from(0)
+    for cursor in range(1, MAX_SHARED + 1):
         log.encode_from(cursor)
-    assert len(log._shared) <= MAX_SHARED
+    assert log.encode_from(0)[0] is not first, "it made room for others"
 
 
 def test_one_who_comes_later_gets_more_lines_in_one_event():
@@ -278,7 +76,7 @@ def test_event_goes_on_at_the_cursor():
 def test_event_does_not_grow_without_bounds():
     journal, log = Journal(0, limit=LIMIT), Log("t1", limit=LIMIT)
     for _ in range(PAGE_LINES):
-        journal.append("\U0001f680" * MAX_LINE_LENGTH, "info", now=NOW)
+        journal.append("\U0001f680" * MAX_LINE_LENGTH, "info", now=START)
     journal.absorb()
     show(log, journal)
     frame, _ = log.encode_from(0)
@@ -293,6 +91,23 @@ def test_lines_that_no_snapshot_counts_are_not_told():
     assert read_events(log) == [(0, ["1"])]
 
 
+class Line(bytes):
+    """A line that counts how many of its kind are in memory."""
+
+    living = 0
+
+    def __init__(self, text: bytes) -> None:
+        Line.living += 1
+
+    def __del__(self) -> None:
+        Line.living -= 1
+
+
+def parse_lines(text: str) -> LogPage:
+    page = parse_page(text)
+    return LogPage(page.offset, [Line(line) for line in page.lines])
+
+
 def test_no_more_lines_are_kept_than_the_limit():
     journal, log, store = Journal(0, limit=120), Log("t1", limit=120), {}
     for number in range(1000):
@@ -300,10 +115,10 @@ def test_no_more_lines_are_kept_than_the_limit():
         logged = journal.absorb()
         store |= journal.pages
         journal.pages.clear()
-        log.take_in(logged, {slot: parse_page(text) for slot, text in store.items()}, monotonic=0)
+        log.take_in(logged, {slot: parse_lines(text) for slot, text in store.items()}, monotonic=0)
     told = [line for _, lines in read_events(log) for line in lines]
     assert told == [str(number) for number in range(880, 1000)]
-    assert sum(len(page.lines) for page in log._pages.values()) <= 120 + PAGE_LINES
+    assert len(told) <= Line.living <= 120 + PAGE_LINES
     assert len(store) == 4
 
 

@@ -1,0 +1,183 @@
+"""What a job logs, until it is stored: pages of lines, and none of them lost."""
+
+import json
+import threading
+
+import pytest
+
+from tasks_app.reporting.log import Journal, check_level
+from tasks_app.snapshot.log_page import MAX_LINE_LENGTH, PAGE_LINES, get_slot, parse_page
+from tests.support.doubles import START
+from tests.support.logs import LIMIT, log_numbers
+
+
+def read_lines(journal: Journal) -> list[str]:
+    """Return the texts that are to be written, by offset."""
+    pages = sorted((parse_page(text) for text in journal.pages.values()), key=lambda page: page.offset)
+    return [json.loads(line)["text"] for page in pages for line in page.lines]
+
+
+# --- what is logged ---
+
+
+def test_page_is_this_text():
+    journal = Journal(0, limit=LIMIT)
+    journal.append("Hello \u2713", "info", now=START)
+    journal.append("Oh", "error", now=START)
+    assert journal.absorb() == 2
+    assert journal.pages == {
+        0: '{"offset":0,"lines":['
+        '{"t":"2026-01-31T12:00:00.000Z","level":"info","text":"Hello \\u2713"},'
+        '{"t":"2026-01-31T12:00:00.000Z","level":"error","text":"Oh"}]}'
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one", ["one"]),
+        ("one\ntwo", ["one", "two"]),
+        ("one\r\ntwo\n", ["one", "two"]),
+        (" 9%\r10%", [" 9%", "10%"]),
+        ("one\n\ntwo", ["one", "", "two"]),
+        ("", [""]),
+        ("\n", [""]),
+        ("\ud800 \x00 \x1b[1m \U0001f680", ["\ud800 \x00 \x1b[1m \U0001f680"]),
+    ],
+)
+def test_each_line_of_a_text_is_one(text, lines):
+    journal = Journal(0, limit=LIMIT)
+    journal.append(text, "info", now=START)
+    assert journal.absorb() == len(lines)
+    assert read_lines(journal) == lines
+
+
+@pytest.mark.parametrize("length", [MAX_LINE_LENGTH, MAX_LINE_LENGTH + 1, 100_000])
+def test_long_line_is_shortened_and_shows_it(length):
+    journal = Journal(0, limit=LIMIT)
+    journal.append("x" * length, "info", now=START)
+    journal.absorb()
+    (line,) = read_lines(journal)
+    assert len(line) == MAX_LINE_LENGTH
+    assert line.endswith("…") == (length > MAX_LINE_LENGTH)
+
+
+def test_page_of_the_worst_lines_fits_into_memcached():
+    journal = Journal(0, limit=LIMIT)
+    for _ in range(PAGE_LINES):
+        journal.append("\U0001f680" * MAX_LINE_LENGTH, check_level("\U0001f680" * 100), now=START)
+    journal.absorb()
+    (page,) = journal.pages.values()
+    assert len(page) < 1_000_000
+
+
+@pytest.mark.parametrize(("level", "shown"), [("info", "info"), ("WARNING", "warning"), ("x" * 30, "x" * 20)])
+def test_level_is_shown_in_lower_case_and_cut(level, shown):
+    assert check_level(level) == shown
+
+
+@pytest.mark.parametrize(
+    ("level", "error"), [(20, TypeError), (None, TypeError), (b"info", TypeError), ("", ValueError)]
+)
+def test_level_that_is_no_text_is_refused_and_named(level, error):
+    with pytest.raises(error, match="level must be a text") as caught:
+        check_level(level)
+    assert str(caught.value).endswith(f"not {level!r}")
+
+
+# --- pages ---
+
+
+def test_only_pages_with_news_are_to_be_written():
+    journal = Journal(0, limit=LIMIT)
+    log_numbers(journal, *range(PAGE_LINES * 2 + 10))
+    journal.absorb()
+    assert list(journal.pages) == [0, 1, 2]
+    journal.pages.clear()
+    log_numbers(journal, 1)
+    journal.absorb()
+    assert list(journal.pages) == [2]
+    assert len(read_lines(journal)) == 11
+
+
+def test_page_that_is_full_is_not_written_again():
+    journal = Journal(0, limit=LIMIT)
+    log_numbers(journal, *range(PAGE_LINES))
+    journal.absorb()
+    journal.pages.clear()
+    log_numbers(journal, PAGE_LINES)
+    journal.absorb()
+    assert read_lines(journal) == [str(PAGE_LINES)]
+
+
+def test_nothing_new_is_nothing_to_write():
+    journal = Journal(7, limit=LIMIT)
+    assert journal.absorb() == 7
+    assert journal.pages == {}
+
+
+@pytest.mark.parametrize(("logged", "offset"), [(0, 0), (1, 50), (50, 50), (51, 100)])
+def test_new_attempt_leaves_the_pages_of_its_predecessor_alone(logged, offset):
+    journal = Journal(logged, limit=LIMIT)
+    log_numbers(journal, 1)
+    assert journal.absorb() == offset + 1
+    (page,) = journal.pages.values()
+    assert parse_page(page).offset == offset
+
+
+def test_what_waits_is_bounded_and_the_latest():
+    journal = Journal(0, limit=120)
+    for number in range(10_000):
+        log_numbers(journal, number)
+    assert journal.absorb() == 120
+    assert read_lines(journal) == [str(number) for number in range(10_000 - 120, 10_000)]
+
+
+def test_text_with_more_lines_than_are_kept_is_cut_before_it_is_encoded(monkeypatch):
+    encoded = []
+    monkeypatch.setattr(
+        "tasks_app.reporting.log.encode_json", lambda value: encoded.append(value) or json.dumps(value)
+    )
+    Journal(0, limit=10).append("x\n" * 100_000, "info", now=START)
+    assert encoded[2:] == ["x"] * 10
+
+
+def test_pages_that_cannot_be_written_are_bounded():
+    journal = Journal(0, limit=120)
+    for number in range(10_000):
+        log_numbers(journal, number)
+        journal.absorb()
+    assert len(journal.pages) == 4
+    assert read_lines(journal)[-120:] == [str(number) for number in range(10_000 - 120, 10_000)]
+
+
+def test_line_that_is_logged_meanwhile_has_its_turn_later(monkeypatch):
+    """Else a job that logs without a pause would keep the flusher for ever."""
+    journal = Journal(0, limit=LIMIT)
+    log_numbers(journal, *range(PAGE_LINES))
+
+    def log_one_more(number: int, *, limit: int) -> int:
+        log_numbers(journal, 1)
+        return get_slot(number, limit=limit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks_app.reporting.log.get_slot", log_one_more)
+        assert journal.absorb() == PAGE_LINES
+    assert journal.absorb() > PAGE_LINES
+
+
+def test_lines_of_many_threads_are_all_there():
+    journal = Journal(0, limit=10_000)
+    all_of_them = threading.Barrier(8)
+
+    def work(thread: int) -> None:
+        all_of_them.wait(10)
+        log_numbers(journal, *range(thread * 1000, thread * 1000 + 1000))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        journal.absorb()
+    assert journal.absorb() == 8000
+    assert sorted(map(int, read_lines(journal))) == list(range(8000))
