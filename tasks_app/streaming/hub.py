@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextvars import Context
 from weakref import WeakSet
 
@@ -30,7 +30,8 @@ class Hub:
     def __init__(self) -> None:
         #: Weak: where a request is cancelled before its response is sent, nobody closes the stream in it.
         self.viewers: WeakSet[Viewer] = WeakSet()
-        self._loop = asyncio.get_running_loop()
+        #: The event loop whose streams it wakes; all methods but `abandon` belong there.
+        self.loop = asyncio.get_running_loop()
         self._settings = get_settings()
         self._watches: dict[str, Watch] = {}
         self._stale: set[str] = set()
@@ -41,12 +42,22 @@ class Hub:
         self._read_since_sweep: set[str] = set()
         self._batch: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
-        self._layer = LayerListener(self._mark_stale)
+        self._layer = LayerListener(self.mark_stale)
         self._logs = LogReader()
         self._failures = Failures()
         self._judged_at = time.monotonic()
         self._reader: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
+
+    @property
+    def watched(self) -> Set[str]:
+        """The ids of the tasks that are watched."""
+        return self._watches.keys()
+
+    @property
+    def followed(self) -> Set[str]:
+        """The ids of the tasks whose log is followed."""
+        return self._logs.followed
 
     async def watch(self, viewer: Viewer, task_ids: Sequence[str]) -> list[Watch]:
         """Have `viewer` notified of every change of these tasks, and return them as they are now.
@@ -90,7 +101,7 @@ class Hub:
     def abandon(self) -> None:
         """Be told of nothing more: the event loop is closed, and with it every stream."""
         wakeups.ignore(self._on_change)
-        _hubs.pop(self._loop, None)
+        _hubs.pop(self.loop, None)
 
     def _add(self, task_id: str) -> Watch:
         self._watches[task_id] = watch = Watch(task_id)
@@ -102,7 +113,7 @@ class Hub:
             self._settings = get_settings()
             wakeups.listen(self._on_change)
             # A context of its own: nothing of the request that came first stays with it.
-            self._reader = self._loop.create_task(self._read_forever(), context=Context())
+            self._reader = self.loop.create_task(self._read_forever(), context=Context())
             self._tick()
 
     def _stop(self) -> None:
@@ -117,7 +128,7 @@ class Hub:
         if watched := {task_id: version for task_id, version in versions.items() if task_id in self._watches}:
             self._arrived.append(watched)
             try:
-                self._loop.call_soon_threadsafe(self._take_over)
+                self.loop.call_soon_threadsafe(self._take_over)
             except RuntimeError:
                 self.abandon()
 
@@ -137,35 +148,36 @@ class Hub:
         # Lines must be read, and no snapshot runs ahead of its lines. And what is not later than what is known may
         # hold all the same: the task was begun anew, or is written by another process, too.
         if watch.log is not None or not watch.is_behind(version):
-            self._mark_stale([watch.task_id])
+            self.mark_stale([watch.task_id])
             return
         self._taken_over.add(watch.task_id)
         if watch.take_over(version, monotonic=time.monotonic()):
             notify_each(watch.viewers, watch)
 
-    def _mark_stale(self, task_ids: Iterable[str]) -> None:
-        self._stale |= self._watches.keys() & set(task_ids)
+    def mark_stale(self, task_ids: Iterable[str]) -> None:
+        """Have those of these tasks that are watched read soon: another process may have written them."""
+        self._stale |= self.watched & set(task_ids)
         if self._stale:
             self._wake.set()
 
     def _read_soon(self, task_ids: Iterable[str]) -> "asyncio.Future[None]":
         """Return a future for the next read, which all who ask in this moment share."""
-        self._mark_stale(task_ids)
+        self.mark_stale(task_ids)
         if self._batch is None:
-            self._batch = self._loop.create_future()
+            self._batch = self.loop.create_future()
         return asyncio.shield(self._batch)
 
     async def _read_forever(self) -> None:
         try:
-            next_sweep = self._loop.time() + self._settings.SWEEP_INTERVAL
+            next_sweep = self.loop.time() + self._settings.SWEEP_INTERVAL
             is_sweep = False
             while self._watches or not is_sweep:  # without viewers it stays until the next sweep, in case one comes
                 await self._wait_until(next_sweep)
-                if is_sweep := self._loop.time() >= next_sweep:
-                    next_sweep = self._loop.time() + self._settings.SWEEP_INTERVAL
+                if is_sweep := self.loop.time() >= next_sweep:
+                    next_sweep = self.loop.time() + self._settings.SWEEP_INTERVAL
                     self._heed_shutdown()
                 await self._read(is_sweep=is_sweep)
-                await asyncio.sleep(self._get_backoff())
+                await asyncio.sleep(get_pause(self._failures))
         finally:
             self._stop()
 
@@ -177,14 +189,11 @@ class Hub:
             pass
         self._wake.clear()
 
-    def _get_backoff(self) -> float:
-        return self._failures.get_pause(0.1, MAX_READ_PAUSE) if self._failures else 0
-
     async def _read(self, *, is_sweep: bool) -> None:
         task_ids, batch = self._stale, self._batch
         self._stale, self._batch = set(), None
         if is_sweep:
-            task_ids |= self._watches.keys() - self._read_since_sweep
+            task_ids |= self.watched - self._read_since_sweep
             self._read_since_sweep.clear()
         try:
             self._taken_over.clear()
@@ -207,7 +216,7 @@ class Hub:
         if self._failures.note():
             count = self._failures.count
             logger.error("reading tasks failed (%s in a row): %s", count, sorted(task_ids), exc_info=error)
-        self._mark_stale(task_ids)
+        self.mark_stale(task_ids)
         self._wake.set()  # a log may be all that is to be read again
         if batch is not None and not batch.done():
             batch.set_exception(error)
@@ -245,7 +254,12 @@ class Hub:
         """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
         for viewer in list(self.viewers):
             viewer.tick()
-        self._ticker = self._loop.call_later(self._settings.KEEPALIVE / 2, self._tick, context=Context())
+        self._ticker = self.loop.call_later(self._settings.KEEPALIVE / 2, self._tick, context=Context())
+
+
+def get_pause(failures: Failures) -> float:
+    """Return the seconds until the next read after so many failures."""
+    return failures.get_pause(0.1, MAX_READ_PAUSE) if failures else 0.0
 
 
 def get_hub() -> Hub:
@@ -257,15 +271,20 @@ def get_hub() -> Hub:
     return hub
 
 
+def get_hubs() -> list[Hub]:
+    """Return the hubs of this process, one for each event loop that streams."""
+    return list(_hubs.values())
+
+
 def count_streams() -> int:
     """Return how many streams are open in this process, in all its event loops."""
-    return sum(len(hub.viewers) for hub in list(_hubs.values()))
+    return sum(len(hub.viewers) for hub in get_hubs())
 
 
 def _forget_closed_loops() -> None:
     """A loop that was closed over the head of its hub left that no time to stop."""
-    for loop, hub in list(_hubs.items()):
-        if loop.is_closed():
+    for hub in get_hubs():
+        if hub.loop.is_closed():
             hub.abandon()
 
 

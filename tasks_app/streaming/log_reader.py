@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from ..conf import get_settings
@@ -32,6 +32,11 @@ class LogReader:
 
     def __init__(self) -> None:
         self._watches: dict[Watch, None] = {}
+
+    @property
+    def followed(self) -> Set[str]:
+        """The ids of the tasks whose log is read."""
+        return {watch.task_id for watch in list(self._watches)}
 
     def follow(self, viewer: Viewer, watch: Watch) -> None:
         """Have the log of a task read from now on."""

@@ -18,6 +18,7 @@ from tests.support.viewers import (
     NOW,
     decode,
     find_states,
+    has_no_viewers,
     make_running,
     put,
     read_events,
@@ -61,7 +62,7 @@ async def _leaves_nothing():
     """Whatever is answered, no stream is left open."""
     hub = get_hub()
     yield
-    await until(lambda: not hub.viewers and not hub._watches, "the hub has no viewers left")
+    await until(lambda: has_no_viewers(hub), "the hub has no viewers left")
 
 
 # Any URL
@@ -466,4 +467,4 @@ async def test_request_cancelled_while_the_stream_opens_leaves_no_watch(client, 
     cache.after_read = opening.cancel
     with pytest.raises(asyncio.CancelledError):
         await opening
-    await until(lambda: not hub.viewers and not hub._watches, "nothing is watched")
+    await until(lambda: has_no_viewers(hub), "nothing is watched")

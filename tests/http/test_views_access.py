@@ -15,7 +15,7 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.streaming.hub import get_hub
 from tests.support.answers import assert_problem, post_start
-from tests.support.viewers import NOW, make_running, put, read_events, read_rest, until
+from tests.support.viewers import NOW, has_no_viewers, make_running, put, read_events, read_rest, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +27,7 @@ async def _leaves_nothing():
     """Whoever is refused leaves no stream open."""
     hub = get_hub()
     yield
-    await until(lambda: not hub.viewers and not hub._watches, "the hub has no viewers left")
+    await until(lambda: has_no_viewers(hub), "the hub has no viewers left")
 
 
 async def log_in(name: str | None, **options: Any) -> AsyncClient:

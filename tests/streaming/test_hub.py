@@ -1,11 +1,13 @@
 """One reader per event loop, whose reads do not grow with the viewers, and which misses nothing."""
 
 import asyncio
+import gc
 import hashlib
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from weakref import ref
 
 import pytest
 from django.core.cache import caches
@@ -15,15 +17,16 @@ from tasks_app.http.idempotency import claim_key
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import get_store
-from tasks_app.streaming.hub import Hub, _hubs, count_streams, get_hub
+from tasks_app.streaming.hub import Hub, count_streams, get_hub, get_hubs, get_pause
 from tasks_app.streaming.stream import Stream
 from tasks_app.streaming.watch import View, Watch
-from tasks_app.wakeups import local
+from tasks_app.utils.backoff import Failures
 from tests.support.caches import CacheDown, Controls
 from tests.support.viewers import (
     NOW,
     CountingViewer,
     decode,
+    has_no_viewers,
     is_idle,
     make_running,
     put,
@@ -69,6 +72,11 @@ class Watching:
     def view(self) -> View | None:
         """What the hub knows of the first task."""
         return self.watches[0].view
+
+    @property
+    def text(self) -> str:
+        """What was stored of the first task when the hub looked last."""
+        return self.watches[0].silence.snapshot.to_json()
 
     def leave(self) -> None:
         self.hub.leave(self.viewer, self.watches)
@@ -211,11 +219,11 @@ async def test_word_that_comes_late_takes_nothing_back(cache, later):
     versions = put_silently(earlier)
     put_elsewhere(later(earlier))
     latest = later(earlier).to_json()
-    await until(lambda: watching.watches[0].silence._text == latest, "the later one was read")
+    await until(lambda: watching.text == latest, "the later one was read")
     wakeups.publish(versions)
     put(make_running("t2"))
     await watch("t2")  # by then it was heard
-    assert (watching.watches[0].silence._text, watching.seen[-1]) == (latest, ("t1", later(earlier).event_id))
+    assert (watching.text, watching.seen[-1]) == (latest, ("t1", later(earlier).event_id))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +261,7 @@ async def test_read_from_a_replica_that_lags_takes_back_nothing_that_this_proces
     put(report(earlier, 20))
     await until(lambda: watching.seen == [("t1", "4")], "the viewer was told")
     put_elsewhere(earlier)
-    await until(lambda: watching.watches[0].silence._text == earlier.to_json(), "the earlier one was read")
+    await until(lambda: watching.text == earlier.to_json(), "the earlier one was read")
     assert (watching.seen, watching.view.snapshot.progress) == ([("t1", "4")], 20)
 
 
@@ -265,10 +273,13 @@ async def test_end_that_is_read_is_shown_though_it_came_of_an_earlier_version(ca
     await until(lambda: watching.seen == [("t1", lost.event_id)], "the end was shown")
 
 
-async def test_read_that_was_not_used_is_made_up_for_by_the_next_sweep(remote_cache):
+async def test_read_that_was_not_used_is_made_up_for_by_the_next_sweep(cache, settings, monkeypatch):
+    settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.5}
+    monkeypatch.setattr(get_store(), "is_local", False)
     put(make_running())
     watching = await watch("t1")
-    await watching.hub._read(is_sweep=True)
+    cache.take_reads()
+    await until(lambda: cache.reads, "a sweep has read the task")
     earlier = report(make_running(), 10)
     versions = put_silently(earlier)
 
@@ -276,12 +287,10 @@ async def test_read_that_was_not_used_is_made_up_for_by_the_next_sweep(remote_ca
         wakeups.publish(versions)
         wait_until(lambda: watching.seen == [("t1", "3")], "the late word was heard")
 
-    remote_cache.after_read = be_late
+    cache.after_read = be_late
     put_elsewhere(report(earlier, 20))
     put_elsewhere(make_running("t2"))
-    await until(lambda: watching.seen, "the viewer was told")
-    await watch("t2")  # by then the read has ended
-    await watching.hub._read(is_sweep=True)
+    await until(lambda: len(watching.seen) == 2, "the viewer was told of both")
     assert watching.seen == [("t1", "3"), ("t1", "4")]
 
 
@@ -321,7 +330,7 @@ async def test_heartbeats_tell_viewers_nothing(cache):
     put_elsewhere(snapshot.beating())
     put(snapshot.beating().beating())
     await until(
-        lambda: watching.watches[0].silence._text == snapshot.beating().beating().to_json(),
+        lambda: watching.text == snapshot.beating().beating().to_json(),
         "the last heartbeat was read",
     )
     assert (watching.seen, watching.view) == ([], shown)
@@ -330,23 +339,25 @@ async def test_heartbeats_tell_viewers_nothing(cache):
 # Leaving
 
 
-async def test_hub_that_nobody_watches_holds_nothing():
+async def test_hub_that_nobody_watches_is_let_go_of():
     put(make_running())
     watching = await watch("t1", "unknown")
-    reader, hub = watching.hub._reader, watching.hub
+    hub = ref(watching.hub)
     watching.leave()
-    await until(lambda: is_idle(hub), "the hub let go of everything")
-    await asyncio.wait_for(reader, 10)
-    assert asyncio.get_running_loop() not in _hubs
-    assert hub._ticker.cancelled()
+    del watching
+
+    def is_gone() -> bool:
+        gc.collect()
+        return hub() is None
+
+    await until(is_gone, "no task, timer, listener nor anything else holds the hub")
 
 
 async def test_viewer_that_comes_after_the_reader_ended_is_served():
     put(make_running())
     early = await watch("t1")
-    reader = early.hub._reader
     early.leave()
-    await asyncio.wait_for(reader, 10)
+    await until(lambda: is_idle(early.hub), "the reader ended")
     late = await watch("t1")
     put(report(make_running(), 10))
     await until(lambda: late.seen == [("t1", "3")], "the late viewer was told")
@@ -368,47 +379,59 @@ async def test_watch_that_is_cancelled_leaves_nothing_behind(cache):
     asyncio.get_running_loop().call_soon(watching.cancel)
     with pytest.raises(asyncio.CancelledError):
         await watching
-    assert not hub.viewers
-    assert not hub._watches
+    assert has_no_viewers(hub)
+
+
+class CountingLoop(asyncio.SelectorEventLoop):
+    """An event loop that counts how often somebody tells it something from outside."""
+
+    told = 0
+
+    def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        self.told += 1
+        return super().call_soon_threadsafe(*args, **kwargs)
+
+
+def close_in_a_hurry(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop, which leaves the reader of its hub no time to end."""
+    loop.set_exception_handler(lambda loop, context: None)  # asyncio tells of tasks that did not end
+    loop.close()
 
 
 def test_event_loop_that_is_closed_is_forgotten():
     put(make_running())
-
-    async def look() -> Hub:
-        return (await watch("t1")).hub
-
-    hub = asyncio.run(look())
-    assert hub._loop not in _hubs
-    assert hub._on_change not in local.get_listeners().current
+    with asyncio.Runner(loop_factory=CountingLoop) as runner:
+        hub = runner.run(watch("t1")).hub
+    told = hub.loop.told
+    put(report(make_running(), 10))
+    assert (hub in get_hubs(), hub.loop.told) == (False, told)
 
 
 def test_event_loop_that_is_closed_in_a_hurry_is_told_of_changes_no_more(cache):
     running = make_running()
     put(running)
-    loop = asyncio.new_event_loop()
+    loop = CountingLoop()
     hub = loop.run_until_complete(watch("t1")).hub
-    hub._reader._log_destroy_pending = False
-    loop.close()  # which leaves the reader no time to end
-    assert hub._on_change in local.get_listeners().current
-    put(report(running, 1))
-    assert hub._on_change not in local.get_listeners().current
-    assert loop not in _hubs
+    close_in_a_hurry(loop)
+    told = loop.told
+    for current in (1, 2, 3):
+        put(report(running, current))
+    assert (hub in get_hubs(), loop.told) == (False, told + 1)
 
 
 def test_event_loop_that_is_closed_in_a_hurry_is_forgotten_with_the_next_one():
     put(make_running())
-    loop = asyncio.new_event_loop()
+    loop = CountingLoop()
     hub = loop.run_until_complete(watch("t1")).hub
-    hub._reader._log_destroy_pending = False
-    loop.close()
+    close_in_a_hurry(loop)
+    told = loop.told
 
     async def look() -> Hub:
         return get_hub()
 
     assert asyncio.run(look()) is not hub
-    assert loop not in _hubs
-    assert hub._on_change not in local.get_listeners().current
+    put(report(make_running(), 10))
+    assert (hub in get_hubs(), loop.told) == (False, told)
 
 
 # A cache that fails
@@ -427,24 +450,31 @@ async def test_streams_survive_a_cache_failure_and_resume(cache, caplog):
     stream.close()
 
 
+@pytest.fixture
+def _without_pause(monkeypatch) -> None:
+    """The hub reads again at once after a failure."""
+    monkeypatch.setattr("tasks_app.streaming.hub.MAX_READ_PAUSE", 0)
+
+
+@pytest.mark.usefixtures("_without_pause")
 async def test_lasting_failure_is_logged_ever_less_often(cache, caplog):
     put(make_running())
-    watching = await watch("t1")
-    watching.hub._get_backoff = lambda: 0
+    _viewer = await watch("t1")
+    cache.take_reads()
     cache.break_down("get_many")
     tell_changed("t1")
-    await until(lambda: watching.hub._failures.count > 20, "reading failed many times")
+    await until(lambda: len(cache.reads) > 20, "reading failed many times")
     cache.repair()
     said = [record.args[0] for record in caplog.records if record.msg.startswith("reading tasks failed")]
     assert said[:5] == [1, 2, 4, 8, 16]
 
 
-async def test_pause_between_failed_reads_grows_and_is_bounded(cache):
-    hub = get_hub()
-    pauses = []
-    for hub._failures.count in (0, 1, 2, 3, 50):
-        pauses.append(hub._get_backoff())
-    assert pauses == [0, 0.2, 0.4, 0.8, 5.0]
+def test_pause_between_failed_reads_grows_and_is_bounded():
+    failures, pauses = Failures(), []
+    for _ in range(50):
+        pauses.append(get_pause(failures))
+        failures.note()
+    assert (pauses[:4], pauses[-1]) == ([0, 0.2, 0.4, 0.8], 5.0)
 
 
 async def test_new_viewer_is_told_that_the_cache_fails(cache):
@@ -452,8 +482,7 @@ async def test_new_viewer_is_told_that_the_cache_fails(cache):
     cache.break_down("get_many")
     with pytest.raises(CacheDown):
         await hub.watch(viewer, ["t1"])
-    assert not hub.viewers
-    assert not hub._watches
+    assert has_no_viewers(hub)
 
 
 async def test_streams_that_are_open_survive_one_that_fails_to_open(cache):
@@ -539,15 +568,22 @@ class HubTime:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self._sweeps = 0
 
     def monotonic(self) -> float:
         return self.now
 
-    async def pass_by(self, hub: Hub, seconds: int) -> None:
+    def begin_sweep(self) -> bool:
+        """Stand for `is_server_stopping`, which a hub asks at the beginning of each sweep."""
+        self._sweeps += 1
+        return False
+
+    async def pass_by(self, seconds: int) -> None:
         """Let seconds pass, five at a time, and have the hub judge at each step."""
         for _ in range(0, seconds, 5):
             self.now += 5
-            await until(lambda: hub._judged_at == self.now, "the hub judged")
+            next_one = self._sweeps + 1
+            await until(lambda next_one=next_one: self._sweeps > next_one, "a sweep began and ended")
 
 
 @pytest.fixture
@@ -556,6 +592,7 @@ def clock(monkeypatch, settings) -> HubTime:
     settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.01}
     clock = HubTime()
     monkeypatch.setattr("tasks_app.streaming.hub.time", clock)
+    monkeypatch.setattr("tasks_app.streaming.hub.is_server_stopping", clock.begin_sweep)
     return clock
 
 
@@ -567,14 +604,14 @@ def get_state(task_id: str) -> State:
 async def test_silent_task_stalls_and_is_then_lost(clock):
     put(make_running())
     watching = await watch("t1")
-    await clock.pass_by(watching.hub, 15)
+    await clock.pass_by(15)
     assert watching.seen == []
-    await clock.pass_by(watching.hub, 5)
+    await clock.pass_by(5)
     assert watching.seen == [("t1", "2-stalled")]
     assert (watching.view.snapshot.stalled, watching.view.snapshot.state) == (True, State.RUNNING)
-    await clock.pass_by(watching.hub, 40)
+    await clock.pass_by(40)
     assert watching.seen == [("t1", "2-stalled")]
-    await clock.pass_by(watching.hub, 5)
+    await clock.pass_by(5)
     assert watching.seen == [("t1", "2-stalled"), ("t1", "3-lost")]
     assert (watching.view.snapshot.stalled, watching.view.snapshot.state) == (False, State.LOST)
 
@@ -582,7 +619,7 @@ async def test_silent_task_stalls_and_is_then_lost(clock):
 async def test_task_is_declared_lost_once(clock):
     put(make_running())
     watching = await watch("t1")
-    await clock.pass_by(watching.hub, 200)
+    await clock.pass_by(200)
     assert [event_id for _, event_id in watching.seen].count("3-lost") == 1
     assert watching.view.event_id == "3-lost"
 
@@ -592,7 +629,7 @@ async def test_stream_of_a_lost_task_ends_with_one_terminal_snapshot(clock):
     stream = await Stream.open(["t1"])
     stream.show_one(None)
     chunks = [await read_next(stream)]
-    await clock.pass_by(stream._hub, 65)
+    await clock.pass_by(65)
     chunks.append(await read_rest(stream))
     events = decode(*chunks)
     assert [(event.type, event.json()["state"]) for event in events] == [
@@ -604,8 +641,8 @@ async def test_stream_of_a_lost_task_ends_with_one_terminal_snapshot(clock):
 
 async def test_lost_task_is_stored_as_lost(clock):
     put(report(make_running(), 40))
-    watching = await watch("t1")
-    await clock.pass_by(watching.hub, 65)
+    _viewer = await watch("t1")
+    await clock.pass_by(65)
     stored = get_store().get("t1")
     assert (stored.state, stored.status, stored.progress, stored.stalled) == (
         State.LOST,
@@ -619,24 +656,24 @@ async def test_lost_task_is_stored_as_lost(clock):
 async def test_task_that_beats_again_stalls_no_more(clock):
     put(make_running())
     watching = await watch("t1")
-    await clock.pass_by(watching.hub, 20)
+    await clock.pass_by(20)
     put(make_running().beating())
     await until(lambda: watching.seen == [("t1", "2-stalled"), ("t1", "2")], "it was shown alive")
-    await clock.pass_by(watching.hub, 45)
+    await clock.pass_by(45)
     assert get_state("t1") is State.RUNNING
 
 
 async def test_queued_task_that_nobody_beats_for_is_never_lost(clock):
     put(Snapshot.queued("t1", "demo", now=NOW))
     watching = await watch("t1")
-    await clock.pass_by(watching.hub, 200)
+    await clock.pass_by(200)
     assert (watching.seen, get_state("t1")) == ([], State.QUEUED)
 
 
 async def test_queued_task_that_beat_once_is_lost_when_silent(clock):
     put(Snapshot.queued("t1", "demo", now=NOW).beating())
-    watching = await watch("t1")
-    await clock.pass_by(watching.hub, 65)
+    _viewer = await watch("t1")
+    await clock.pass_by(65)
     assert get_state("t1") is State.LOST
 
 
@@ -644,37 +681,38 @@ async def test_task_whose_entry_vanished_ends_as_lost(clock):
     put(make_running())
     watching = await watch("t1")
     get_store().cache.clear()
-    await clock.pass_by(watching.hub, 65)
+    await clock.pass_by(65)
     assert watching.view.snapshot.state is State.LOST
 
 
 async def test_ended_task_is_never_lost(clock):
     put(make_running().succeeded(now=NOW))
     watching = await watch("t1")
-    await clock.pass_by(watching.hub, 200)
+    await clock.pass_by(200)
     assert (watching.seen, get_state("t1")) == ([], State.SUCCEEDED)
 
 
+@pytest.mark.usefixtures("_without_pause")
 async def test_outage_longer_than_lost_after_is_no_silence_of_the_task(cache, clock):
     """No sign of life could be read, so the task must get the time to give one."""
     put(make_running())
     watching = await watch("t1")
-    watching.hub._get_backoff = lambda: 0
+    cache.take_reads()
     cache.break_down("get_many")
-    await until(lambda: watching.hub._failures.count > 3, "reading failed")
+    await until(lambda: len(cache.reads) > 3, "reading failed")
     clock.now += 61
     cache.repair()
-    await clock.pass_by(watching.hub, 5)
+    await clock.pass_by(5)
     assert (watching.seen, get_state("t1")) == ([], State.RUNNING)
-    await clock.pass_by(watching.hub, 65)
+    await clock.pass_by(65)
     assert get_state("t1") is State.LOST
 
 
 async def test_lost_task_that_can_not_be_stored_is_tried_again(cache, clock, caplog):
     put(make_running())
-    watching = await watch("t1")
+    _viewer = await watch("t1")
     cache.break_down("set_many")
-    await clock.pass_by(watching.hub, 65)
+    await clock.pass_by(65)
     await until(lambda: "reading tasks failed" in caplog.text, "the failure was logged")
     cache.repair()
     await until(lambda: get_state("t1") is State.LOST, "it was stored")
@@ -682,8 +720,8 @@ async def test_lost_task_that_can_not_be_stored_is_tried_again(cache, clock, cap
 
 async def test_lost_task_is_logged_with_its_id(clock, caplog):
     put(make_running())
-    watching = await watch("t1")
-    await clock.pass_by(watching.hub, 65)
+    _viewer = await watch("t1")
+    await clock.pass_by(65)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == ["no sign of life any more from tasks ['t1']"]
 
@@ -691,7 +729,7 @@ async def test_lost_task_is_logged_with_its_id(clock, caplog):
 async def test_worker_that_wakes_after_it_was_declared_lost_is_shown_to_new_viewers(clock):
     put(make_running())
     watching = await watch("t1")
-    await clock.pass_by(watching.hub, 65)
+    await clock.pass_by(65)
     watching.leave()
     put(report(make_running(), 50))
     assert (await watch("t1")).view.snapshot.progress == 50
@@ -700,11 +738,11 @@ async def test_worker_that_wakes_after_it_was_declared_lost_is_shown_to_new_view
 async def test_queued_task_whose_entry_vanishes_is_lost_in_the_end(clock):
     put(Snapshot.queued("t1", "demo", now=NOW))
     watching = await watch("t1")
-    await clock.pass_by(watching.hub, 200)
+    await clock.pass_by(200)
     caches["default"].clear()
-    await clock.pass_by(watching.hub, 55)
+    await clock.pass_by(55)
     assert watching.view.snapshot.state is State.QUEUED
-    await clock.pass_by(watching.hub, 15)
+    await clock.pass_by(15)
     assert watching.view.snapshot.state is State.LOST
 
 
@@ -712,7 +750,7 @@ async def test_entry_that_comes_back_in_time_is_not_lost(clock):
     put(snapshot := Snapshot.queued("t1", "demo", now=NOW))
     watching = await watch("t1")
     caches["default"].clear()
-    await clock.pass_by(watching.hub, 40)
+    await clock.pass_by(40)
     put(snapshot)
-    await clock.pass_by(watching.hub, 200)
+    await clock.pass_by(200)
     assert watching.view.snapshot.state is State.QUEUED

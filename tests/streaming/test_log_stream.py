@@ -15,7 +15,7 @@ from tasks_app.streaming.log_stream import LogStream, Place, hash_tasks, parse_p
 from tasks_app.streaming.stream import CHUNK_BYTES, Stream
 from tests.support.caches import Controls
 from tests.support.doubles import HandFlusher, begin
-from tests.support.viewers import decode, read_events, read_next, read_rest, until
+from tests.support.viewers import decode, has_no_viewers, read_events, read_next, read_rest, until
 from tests.support.wire import Event
 
 #: So long that no sweep falls into a test.
@@ -28,7 +28,7 @@ async def _leaves_nothing():
     hub = get_hub()
     yield
     gc.collect()
-    await until(lambda: not hub.viewers and not hub._watches and not hub._logs._watches, "the hub has no viewers left")
+    await until(lambda: has_no_viewers(hub), "the hub has no viewers left")
 
 
 @pytest.fixture

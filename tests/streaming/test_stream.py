@@ -5,18 +5,20 @@ import gc
 import logging
 import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.streaming.hub import get_hub
+from tasks_app.streaming.hub import Hub, get_hub
 from tasks_app.streaming.response import EventStreamResponse
 from tasks_app.streaming.stream import Stream, draw_around
 from tests.support.viewers import (
     NOW,
     decode,
     find_states,
+    has_no_viewers,
     is_idle,
     make_running,
     put,
@@ -36,7 +38,7 @@ async def _leaves_nothing():
     hub = get_hub()
     yield
     gc.collect()
-    await until(lambda: not hub.viewers and not hub._watches, "the hub has no viewers left")
+    await until(lambda: has_no_viewers(hub), "the hub has no viewers left")
 
 
 async def open_one(task_id: str = "t1", *, last_event_id: str | None = None, **options: bool) -> Stream:
@@ -270,14 +272,23 @@ async def test_stream_ends_cleanly_after_max_stream_seconds(settings, caplog):
     assert caplog.text == ""
 
 
-async def test_lifetime_is_drawn_around_max_stream_seconds(settings):
-    settings.TASKS_APP = {**settings.TASKS_APP, "MAX_STREAM_SECONDS": 100}
+async def test_lifetime_is_drawn_around_max_stream_seconds(settings, monkeypatch):
+    settings.TASKS_APP = {**settings.TASKS_APP, "MAX_STREAM_SECONDS": 1000}
+    loop, delays = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def record(delay: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        delays.append(delay)
+        return call_later(delay, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "call_later", record)
     put(make_running())
     streams = [await open_one() for _ in range(50)]
-    deadlines = [stream._expiry.when() for stream in streams]
     for stream in streams:
         stream.close()
-    assert 5 < max(deadlines) - min(deadlines) <= 41
+    lifetimes = [delay for delay in delays if delay > 100]
+    assert len(lifetimes) == 50
+    assert 800 <= min(lifetimes) < 900 < 1100 < max(lifetimes) <= 1200
 
 
 # Ending
@@ -334,7 +345,7 @@ async def test_stream_that_nobody_closes_is_let_go_of_with_its_last_reference(se
     settings.TASKS_APP = {**settings.TASKS_APP, "MAX_STREAM_SECONDS": lifetime}
     put(make_running())
     stream = await open_one()
-    hub = stream._hub
+    hub = get_hub()
     del stream
     gc.collect()
     await until(lambda: is_idle(hub), "the hub let go of everything")
@@ -391,13 +402,13 @@ async def test_second_reader_is_refused_and_the_first_goes_on_reading():
 def test_close_after_its_loop_was_closed_is_harmless():
     put(make_running())
 
-    async def look() -> Stream:
-        return await open_one()
+    async def look() -> tuple[Stream, Hub]:
+        return await open_one(), get_hub()
 
-    stream = asyncio.run(look())
+    stream, hub = asyncio.run(look())
     stream.close()
     stream.close()
-    assert not stream._hub.viewers
+    assert not hub.viewers
 
 
 # Many tasks
@@ -409,7 +420,7 @@ async def test_multiplexed_stream_sends_each_task_and_ends_with_counts():
     first = decode(await read_next(stream))
     assert [event.json()["task_id"] for event in first] == ["t1", "t2", "t3"]
     put(make_running("t1").succeeded(now=NOW), make_running("t2").failed("OSError", now=NOW))
-    await until(lambda: len(stream._pending) == 2, "both ends were read")
+    await until(lambda: all(watch.view.is_terminal for watch in stream.watches[:2]), "both ends were read")
     second = decode(await read_next(stream))
     assert {event.json()["task_id"] for event in second} == {"t1", "t2"}
     put(make_running("t3").succeeded(now=NOW))

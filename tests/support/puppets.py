@@ -73,8 +73,8 @@ async def show_stats(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {
             "viewers": len(hub.viewers),
-            "watches": sorted(hub._watches),
-            "logs": sorted(watch.task_id for watch in hub._logs._watches),
+            "watches": sorted(hub.watched),
+            "logs": sorted(hub.followed),
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "native_threads": int(status["Threads"]),
             "rss_kb": int(status["VmRSS"].split()[0]),

@@ -11,9 +11,8 @@ from tasks_app.snapshot.snapshot import Snapshot, Version
 from tasks_app.snapshot.state import Report
 from tasks_app.store.keys import make_task_key
 from tasks_app.store.store import Store
-from tasks_app.streaming.hub import Hub, _hubs
+from tasks_app.streaming.hub import Hub, get_hubs
 from tasks_app.streaming.watch import Watch
-from tasks_app.wakeups import local
 from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire import Event, EventDecoder
 
@@ -65,8 +64,9 @@ def put_silently(*snapshots: Snapshot) -> Mapping[str, Version]:
 
 def tell_changed(*task_ids: str) -> None:
     """Say that tasks changed, as a layer does: they must be read."""
-    for hub in [hub for loop, hub in list(_hubs.items()) if not loop.is_closed()]:
-        hub._loop.call_soon_threadsafe(hub._mark_stale, task_ids)
+    for hub in get_hubs():
+        if not hub.loop.is_closed():
+            hub.loop.call_soon_threadsafe(hub.mark_stale, task_ids)
 
 
 def save_text(task_id: str, text: object) -> None:
@@ -107,6 +107,11 @@ def find_states(events: Iterable[Event]) -> list[str]:
     return [event.json()["state"] for event in events if event.type == "message"]
 
 
+def has_no_viewers(hub: Hub) -> bool:
+    """Does nobody look at anything any more, be it a task or its log?"""
+    return not (hub.viewers or hub.watched or hub.followed)
+
+
 def is_idle(hub: Hub) -> bool:
-    """Does a hub hold nothing any more: no viewers, watches, reader, listener or timer?"""
-    return not (hub.viewers or hub._watches or hub._reader or hub._on_change in local.get_listeners().current)
+    """Has a hub that has no viewers ended?"""
+    return has_no_viewers(hub) and hub not in get_hubs()
