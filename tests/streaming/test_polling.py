@@ -167,22 +167,23 @@ def test_garbage_after_a_snapshot_is_as_good_as_none(clock):
     assert observe("t1") is None
 
 
-def test_ended_task_is_not_remembered(clock):
-    put(make_running())
-    observe("t1")
-    put(make_running().succeeded(now=NOW))
-    observe("t1")
-    assert not polling.get_observer()._seen
+def look_at(observer: Observer, snapshot: Snapshot, *, monotonic: float = 0.0) -> float:
+    """Return for how long a task has been silent by what an observer remembers."""
+    return observer.look(snapshot.task_id, snapshot.to_json(), max_gap=15, monotonic=monotonic).silence
 
 
-def test_task_that_was_not_asked_for_the_longest_is_forgotten_first(clock, monkeypatch):
-    observer = Observer(limit=2)
-    monkeypatch.setattr(polling, "get_observer", lambda: observer)
-    for task_id in ("t1", "t2", "t3"):
-        put(make_running(task_id))
-    for task_id in ("t1", "t2", "t1", "t3"):
-        observe(task_id)
-    assert list(observer._seen) == ["t1", "t3"]
+def test_ended_task_is_not_remembered():
+    observer, first, second, third = Observer(limit=2), *map(make_running, ("t1", "t2", "t3"))
+    for snapshot in (first, second, second.succeeded(now=NOW), third):
+        look_at(observer, snapshot)
+    assert look_at(observer, first, monotonic=10) == 10, "it had to make room for one that ended"
+
+
+def test_task_that_was_not_asked_for_the_longest_is_forgotten_first():
+    observer, first, second, third = Observer(limit=2), *map(make_running, ("t1", "t2", "t3"))
+    for snapshot in (first, second, first, third):
+        look_at(observer, snapshot)
+    assert [look_at(observer, snapshot, monotonic=10) for snapshot in (first, third, second)] == [10, 10, 0]
 
 
 def test_many_threads_may_look_at_once(clock):
