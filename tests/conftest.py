@@ -3,7 +3,6 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.cache import caches
@@ -16,7 +15,7 @@ from tasks_app.monitor.recent_tasks import get_recent_reader
 from tasks_app.reporting.backlog import Arrivals, Ends
 from tasks_app.reporting.process import get_flusher
 from tasks_app.reporting.reporter import Reporter
-from tasks_app.store.store import Store, get_store
+from tasks_app.store.store import MAX_THREADS, Store, get_store
 from tests.support import jobs
 from tests.support.browser import open_browser
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
@@ -63,28 +62,21 @@ def cache(settings) -> Iterator[Controls]:
     controls.reset()
 
 
-STORE_THREADS = 4
+def _close_connections(store: Store) -> None:
+    """Close what a store has opened in its threads: Django itself never closes an in-memory database."""
+    all_of_them = threading.Barrier(MAX_THREADS)
 
+    def close() -> None:
+        all_of_them.wait(DEADLINE)
+        for connection in connections.all(initialized_only=True):
+            BaseDatabaseWrapper.close(connection)
 
-@pytest.fixture
-def _executor(monkeypatch) -> Iterator[None]:
-    """Threads for async reads that end with the test, and with them their database connections."""
-    with ThreadPoolExecutor(STORE_THREADS) as executor:
-        monkeypatch.setattr("tasks_app.store.store._get_executor", lambda: executor)
-        yield
-        all_of_them = threading.Barrier(STORE_THREADS)
-        for _ in range(STORE_THREADS):
-            executor.submit(_close_connections, all_of_them)
-
-
-def _close_connections(all_of_them: threading.Barrier) -> None:
-    all_of_them.wait(DEADLINE)
-    for connection in connections.all(initialized_only=True):
-        BaseDatabaseWrapper.close(connection)  # Django itself never closes an in-memory database
+    for closing in [store.submit(close) for _ in range(MAX_THREADS)]:
+        closing.result(DEADLINE)
 
 
 @pytest.fixture(params=["locmem", "file", pytest.param("database", marks=pytest.mark.django_db(transaction=True))])
-def store(request, settings, tmp_path, _executor) -> Iterator[Store]:
+def store(request, settings, tmp_path) -> Iterator[Store]:
     """A store over each kind of cache."""
     backends = {
         "locmem": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "store"},
@@ -97,6 +89,8 @@ def store(request, settings, tmp_path, _executor) -> Iterator[Store]:
     caches["default"].clear()
     yield get_store()
     caches["default"].clear()
+    if request.param == "database":
+        _close_connections(get_store())
 
 
 @pytest.fixture

@@ -38,6 +38,9 @@ T = TypeVar("T")
 #: How many tasks can be listed, the latest ones.
 RECENT_TASKS = 1000
 
+#: The threads of this process in which caches are asked that may take long to answer.
+MAX_THREADS = 4
+
 
 class Saved(NamedTuple):
     """What became of snapshots that were to be stored, by the ids of their tasks."""
@@ -246,7 +249,7 @@ def get_store() -> Store:
 
 @per_process()
 def _get_executor() -> DaemonExecutor:
-    return DaemonExecutor(max_workers=4, name="tasks_app-store")
+    return DaemonExecutor(max_workers=MAX_THREADS, name="tasks_app-store")
 
 
 def _without_connections(function: Callable[[], T]) -> T:

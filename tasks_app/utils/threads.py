@@ -23,7 +23,8 @@ logger = logging.getLogger("tasks_app")
 
 T = TypeVar("T")
 
-_IDLE_SECONDS = 5.0
+#: How long a thread stays for the next job.
+IDLE_SECONDS = 5.0
 
 
 @dataclass(order=True, slots=True)
@@ -88,7 +89,7 @@ class ThreadPool:
     def _take(self) -> Job | None:
         with self._condition:
             self._idle += 1
-            has_job = self._condition.wait_for(lambda: self._waiting, _IDLE_SECONDS)
+            has_job = self._condition.wait_for(lambda: self._waiting, IDLE_SECONDS)
             self._idle -= 1
             if has_job:
                 return heapq.heappop(self._waiting)

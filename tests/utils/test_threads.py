@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
+from weakref import ref
 
 import pytest
 
@@ -48,7 +49,7 @@ def gate() -> Iterator[Gate]:
 @pytest.fixture(autouse=True)
 def _no_threads_left(monkeypatch) -> Iterator[None]:
     """Threads that are idle must end by themselves."""
-    monkeypatch.setattr(pool_module, "_IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.05)
     before = set(threading.enumerate())
     yield
     wait_until(lambda: not set(threading.enumerate()) - before, "the threads of the pool ended")
@@ -59,8 +60,7 @@ def loop_thread() -> Iterator[LoopThread]:
     loop_thread = LoopThread("test-loop")
     before = set(threading.enumerate())
     yield loop_thread
-    if loop_thread._loop is not None:
-        (thread,) = set(threading.enumerate()) - before
+    for thread in set(threading.enumerate()) - before:
         loop_thread.loop.call_soon_threadsafe(loop_thread.loop.stop)
         thread.join(10)
         loop_thread.loop.close()
@@ -104,12 +104,12 @@ def test_no_more_threads_than_jobs(gate):
 
 
 def test_idle_thread_is_used_again(monkeypatch):
-    monkeypatch.setattr(pool_module, "_IDLE_SECONDS", 1)
+    monkeypatch.setattr(pool_module, "IDLE_SECONDS", 1)
     pool, seen = ThreadPool(8, "test"), []
-    for count in range(1, 6):
-        pool.submit("a", lambda: seen.append(threading.get_ident()))
-        wait_until(lambda count=count: len(seen) == count and pool._idle == 1, "the job ran")
-    assert len(set(seen)) == 1
+    for count in range(1, 21):
+        pool.submit("a", lambda: seen.append(threading.current_thread()))
+        wait_until(lambda count=count: len(seen) == count, "the job ran")
+    assert len(set(seen)) <= 4, "a thread that has just run a job may not wait for the next one yet"
 
 
 def test_jobs_wait_in_order(gate):
@@ -219,8 +219,9 @@ def test_many_jobs_from_many_threads_all_run():
 
 
 def test_loop_begins_when_it_is_first_used(loop_thread):
-    assert loop_thread._loop is None
+    assert "test-loop" not in [thread.name for thread in threading.enumerate()]
     assert loop_thread.loop is loop_thread.loop
+    assert [thread.name for thread in threading.enumerate()].count("test-loop") == 1
 
 
 def test_coroutine_is_run_to_its_end(loop_thread):
@@ -230,9 +231,12 @@ def test_coroutine_is_run_to_its_end(loop_thread):
         await asyncio.sleep(0)
         ended.set()
 
-    loop_thread.run(work())
+    coroutine = work()
+    is_held = ref(coroutine)
+    loop_thread.run(coroutine)
+    del coroutine
     assert ended.wait(10)
-    wait_until(lambda: not loop_thread._tasks, "the task was let go")
+    wait_until(lambda: is_held() is None, "the coroutine was let go")
 
 
 def test_every_coroutine_has_a_fresh_context(loop_thread):
