@@ -56,7 +56,7 @@ class AsyncPolicy(Policy):
 @pytest.fixture
 def install(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Have a site with an admin, whose apps and URLs are given."""
-    admin.site._wrapped = empty  # a new site
+    admin.site._wrapped = empty  # a new site: Django makes the default one once, and has no public way to renew it
     for name in ("tasks_app.admin", "django.contrib.auth.admin"):  # it is looked for anew
         monkeypatch.delitem(sys.modules, name, raising=False)
     settings.STATIC_URL = "/static/"

@@ -1,5 +1,6 @@
 """`django.tasks` and its backport: whichever is installed, this app knows its classes and signals."""
 
+import importlib
 import importlib.util
 import sys
 from types import ModuleType
@@ -57,6 +58,11 @@ def bare(monkeypatch) -> ModuleType:
             monkeypatch.delitem(sys.modules, name)
     for name in ("django.tasks", "django_tasks"):
         monkeypatch.setitem(sys.modules, name, None)
+    return load()
+
+
+def load() -> ModuleType:
+    """Import the module once more, beside the one that is in use."""
     spec = importlib.util.find_spec("tasks_app.lifecycle.compat")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -83,6 +89,6 @@ def test_framework_that_is_broken_is_not_taken_for_absent(monkeypatch):
     def fail(name: str) -> None:
         raise ModuleNotFoundError("No module named 'something_else'", name="something_else")
 
-    monkeypatch.setattr(compat.importlib, "import_module", fail)
+    monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(ModuleNotFoundError, match="something_else"):
-        compat._import("django.tasks")
+        load()

@@ -3,6 +3,7 @@
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
+from django.db import DatabaseError
 
 from tasks_app.monitor.owner_names import afind_owner_names
 
@@ -39,7 +40,7 @@ def test_any_number_is_found_by_one_query(number, queries, django_assert_num_que
 
 
 async def test_nobody_costs_no_thread(monkeypatch):
-    monkeypatch.setattr("tasks_app.monitor.owner_names._read_names", pytest.fail)
+    monkeypatch.setattr("tasks_app.monitor.owner_names.sync_to_async", pytest.fail)
     assert await afind_owner_names([]) == {}
 
 
@@ -49,6 +50,10 @@ async def test_site_without_users_of_django_shows_ids(settings):
 
 
 async def test_database_that_fails_is_logged_and_ids_are_shown(monkeypatch, caplog):
-    monkeypatch.setattr("tasks_app.monitor.owner_names._find_keys", lambda model, owners: [object()])
+    def fail(**conditions: object) -> None:
+        raise DatabaseError("the database is down")
+
+    monkeypatch.setattr(User.objects, "filter", fail)
     assert await afind_owner_names(["7"]) == {"7": "7"}
     assert "owners" in caplog.text
+    assert "the database is down" in caplog.text
