@@ -1,6 +1,7 @@
 """`tasks_app.asgi.wrap()`: what it lets pass, and the threads that requests share."""
 
 import asyncio
+import gc
 import logging
 import os
 import re
@@ -13,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 
 from tasks_app.asgi import wrap
 from tasks_app.servers import request_threads as threads_module
-from tasks_app.servers.request_threads import RequestThreads
+from tasks_app.servers.request_threads import LentThread, RequestThreads
 from tasks_app.utils.server import release_request_thread
 from tests.support import wire
 from tests.support.servers import ROOT, run_daphne, run_uvicorn
@@ -255,8 +257,14 @@ async def test_request_gets_a_thread_where_nothing_runs_rather_than_one_that_is_
         await request.end()
 
 
-async def test_request_has_its_thread_alone_while_it_runs_sync_code(monkeypatch):
+@pytest.fixture
+def _unshared(monkeypatch) -> None:
+    """No thread is shared as long as it is lent."""
     monkeypatch.setattr(threads_module, "SHARE_AFTER", 60)
+
+
+@pytest.mark.usefixtures("_unshared")
+async def test_request_has_its_thread_alone_while_it_runs_sync_code():
     threads, called = RequestThreads(1), []
     first, second = Request(threads), Request(threads)
     await first.get_thread()
@@ -269,37 +277,50 @@ async def test_request_has_its_thread_alone_while_it_runs_sync_code(monkeypatch)
     await second.end()
 
 
+@pytest.mark.usefixtures("_unshared")
 async def test_stream_gives_its_thread_back_before_it_ends():
-    threads = RequestThreads(2)
+    threads = RequestThreads(1)
     stream, other = Request(threads), Request(threads)
     thread = await stream.get_thread()
     await stream.run(release())
-    await until(lambda: not threads._workers[0].calls, "the connections were closed")
-    assert await other.get_thread() is thread
+    assert await asyncio.wait_for(other.get_thread(), 10) is thread
     await other.end()
     await stream.end()
 
 
+@pytest.mark.usefixtures("_unshared")
 async def test_sync_code_after_the_release_runs_and_its_thread_is_given_back_too():
     threads = RequestThreads(1)
-    stream = Request(threads)
+    stream, other = Request(threads), Request(threads)
     thread = await stream.get_thread()
     await stream.run(release())
     await stream.run(release())
     assert await stream.get_thread() is thread
-    assert threads._workers[0].requests == 1
+    waiting = asyncio.create_task(other.get_thread())
+    assert await stream.get_thread() is thread
+    assert not waiting.done()
     await stream.end()
-    assert threads._workers[0].requests == 0
+    assert await asyncio.wait_for(waiting, 10) is thread
+    await other.end()
 
 
+@pytest.mark.usefixtures("_unshared")
 async def test_request_that_fails_gives_its_thread_back():
     threads = RequestThreads(1)
     with pytest.raises(ZeroDivisionError):
         async with threads.lend():
             await sync_to_async(lambda: 1 / 0)()
-    assert (threads._workers[0].requests, threads._workers[0].calls) == (0, 0)
+    await check_free(threads)
 
 
+async def check_free(threads: RequestThreads) -> None:
+    """Check that the only thread is lent to nobody."""
+    request = Request(threads)
+    assert await asyncio.wait_for(request.get_thread(), 10)
+    await request.end()
+
+
+@pytest.mark.usefixtures("_unshared")
 async def test_cancelled_request_that_waits_for_a_thread_leaves_nothing_behind(gate):
     threads, called = RequestThreads(1), []
     blocked, cancelled = Request(threads), Request(threads)
@@ -313,23 +334,45 @@ async def test_cancelled_request_that_waits_for_a_thread_leaves_nothing_behind(g
     gate.open()
     await blocked.get_thread()
     await blocked.end()
-    await until(lambda: threads._workers[0].is_idle, "nothing is left to do")
+    await check_free(threads)
     assert called == []
-    assert threads._workers[0].requests == 0
 
 
+class CountingThreads(RequestThreads):
+    """Threads that know which requests are remembered somewhere."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.lent: WeakSet[LentThread] = WeakSet()
+
+    def lend(self) -> LentThread:
+        lent = super().lend()
+        self.lent.add(lent)
+        return lent
+
+
+async def give_up(request: Request, gate: Gate) -> None:
+    """Have a request wait for a thread, and then be cancelled."""
+    request.start(sync_to_async(gate.block)())
+    await request.let_start()
+    request.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request.task
+
+
+@pytest.mark.usefixtures("_unshared")
 async def test_requests_that_gave_up_keep_nobody_waiting_in_line(gate):
-    threads = RequestThreads(1)
+    threads = CountingThreads(1)
     first = Request(threads)
     await first.get_thread()
     for _ in range(3):
-        cancelled = Request(threads)
-        cancelled.start(sync_to_async(gate.block)())
-        await cancelled.let_start()
-        cancelled.task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await cancelled.task
-    assert list(threads._waiting) == []
+        await give_up(Request(threads), gate)
+
+    def is_forgotten() -> bool:
+        gc.collect()
+        return len(threads.lent) == 1
+
+    await until(is_forgotten, "nothing is left of those who gave up")
     await first.end()
 
 
@@ -377,7 +420,7 @@ async def test_context_that_somebody_has_entered_is_left_alone():
 async def test_thread_that_somebody_else_lent_is_not_taken_from_them():
     with ThreadPoolExecutor(max_workers=1) as executor:
         async with ThreadSensitiveContext() as context:
-            context._executor = executor  # as `ThreadSensitiveContext(executor=...)` does
+            context._executor = executor  # as `ThreadSensitiveContext(executor=...)` does, which older asgiref has not
             SyncToAsync.context_to_thread_executor[context] = executor
             thread = await sync_to_async(threading.current_thread)()
             release_request_thread()
