@@ -181,11 +181,6 @@ def occupy_all(workers: int) -> list[TaskResult]:
     return held
 
 
-def hold_nothing(executor: Executor) -> bool:
-    """Does nothing wait or run any more?"""
-    return not (executor._admitted or executor._unfinished or executor._pool.get_line())
-
-
 # Results
 
 
@@ -260,15 +255,18 @@ def test_result_is_dropped_after_retention(settings, monkeypatch):
 
 
 def test_results_are_dropped_though_nobody_asks_for_them(backend, settings, monkeypatch):
-    executor = backend(max_workers=2)
+    backend(max_workers=2)
     settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 60}
     old = [finish(jobs.add.enqueue(1)) for _ in range(3)]
     now = timezone.now()
-    monkeypatch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=61))
-    new = jobs.add.enqueue(1)
-    wait_until(lambda: get_snapshot(new.id).is_terminal, "a new one ended")
-    assert executor._finished.keys() == {new.id}
-    assert old[0].id not in executor._finished
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=61))
+        new = jobs.add.enqueue(1)
+        wait_until(lambda: get_snapshot(new.id).is_terminal, "a new one ended")
+    for result in old:  # by the clock that is right they would yet be there
+        with pytest.raises(TaskResultDoesNotExist):
+            jobs.add.get_result(result.id)
+    assert jobs.add.get_result(new.id).return_value == 2
 
 
 def test_context_is_passed_to_tasks_that_take_it():
@@ -295,7 +293,7 @@ def test_one_thread_serves_one_task_after_another(backend):
     assert len(set(diary.objects)) == 1
 
 
-def test_full_queue_refuses_the_task_and_nothing_is_left_of_it(backend, sent):
+def test_full_queue_refuses_the_task_and_nothing_is_left_of_it(backend, sent, open_gate):
     executor = backend(max_queue=2)
     held = occupy_all(1)
     waiting = [note.enqueue("a"), note.enqueue("b")]
@@ -303,9 +301,12 @@ def test_full_queue_refuses_the_task_and_nothing_is_left_of_it(backend, sent):
     with pytest.raises(TaskQueueFull, match=r"^2 tasks wait already; max_queue allows 2$"):
         note.enqueue("one too many")
     assert set(get_flusher().reporters) == before
-    assert executor._admitted.keys() == {result.id for result in waiting}
-    assert executor._unfinished.keys() == {result.id for result in held + waiting}
     assert sent == sent_before
+    for result in waiting:
+        cancel(result.id)
+    open_gate()
+    finish(*held)
+    wait_until(lambda: executor.is_idle, "nothing waits or runs but what was taken in")
 
 
 def test_task_that_ended_makes_room(backend, open_gate):
@@ -334,7 +335,7 @@ def test_coroutines_count_against_max_queue_while_they_run(backend):
     for result in results:
         cancel(result.id)
         finish(result)
-    wait_until(lambda: hold_nothing(executor), "they have made room")
+    wait_until(lambda: executor.is_idle, "they have made room")
     cancel(linger.enqueue().id)
 
 
@@ -368,8 +369,8 @@ def test_nothing_is_left_when_all_have_ended(backend, open_gate):
     open_gate()
     for result in results:
         finish(result)
-    wait_until(lambda: hold_nothing(executor), "nothing waits or runs")
-    wait_until(lambda: not executor.loop._tasks, "no coroutine runs any more")
+    wait_until(lambda: executor.is_idle, "nothing waits or runs")
+    wait_until(lambda: not asyncio.all_tasks(executor.loop.loop), "no coroutine runs any more")
 
 
 # Order
@@ -449,7 +450,7 @@ def test_deferred_task_that_is_cancelled_never_runs(backend, job):
     finish(note.using(run_after=due + timedelta(seconds=0.1)).enqueue("after"))
     assert diary.names == ["after"]
     assert result.started_at is None
-    assert hold_nothing(executor)
+    assert executor.is_idle
 
 
 def test_deferred_tasks_count_against_max_queue(backend):
@@ -464,12 +465,12 @@ def test_deferred_tasks_count_against_max_queue(backend):
 
 
 def test_waiting_task_that_is_cancelled_never_runs(backend, open_gate):
-    executor = backend()
+    backend()
     held = occupy_all(1)
     cancelled, other = note.enqueue("cancelled"), note.enqueue("other")
     cancel(cancelled.id)
     assert get_snapshot(cancelled.id).state == "cancelled"
-    assert executor._pool.get_line() == [other.id]
+    wait_until(lambda: get_snapshot(other.id).queue_position == 1, "the other is next")
     open_gate()
     for result in [*held, other]:
         finish(result)
@@ -578,7 +579,7 @@ def test_receiver_that_raises_at_enqueue_leaves_nothing_behind(backend, broken_r
     broken_receiver("task_enqueued")
     with pytest.raises(RuntimeError, match="a receiver broke"):
         job.enqueue()
-    assert hold_nothing(executor)
+    assert executor.is_idle
     wait_until(lambda: not get_flusher().reporters, "its end was stored")
     assert diary.most == diary.running == 0
 
@@ -625,7 +626,7 @@ def test_start_with_a_cache_that_fails_runs_nothing(backend, cache, sent, job):
     with pytest.raises(StoreUnavailable):
         start(job)
     cache.repair()
-    assert hold_nothing(executor)
+    assert executor.is_idle
     assert not get_flusher().reporters
     assert sent == []
 
@@ -742,7 +743,7 @@ def test_cancel_and_begin_at_once_end_in_one_state(backend):
     for number, (result, _) in enumerate(results):
         finish(result)
         assert (get_snapshot(result.id).state == "succeeded") == (str(number) in diary.names)
-    wait_until(lambda: hold_nothing(executor), "nothing waits or runs")
+    wait_until(lambda: executor.is_idle, "nothing waits or runs")
     assert not get_store().find_cancelled([result.id for result, _ in results])
 
 
@@ -770,16 +771,21 @@ def test_good_options_pass_the_check():
     assert list(InProcessBackend("default", {}).check()) == []
 
 
-def test_requests_share_the_executor_of_the_process():
+def test_requests_share_the_executor_of_the_process(backend):
     """Django makes a backend anew in every thread and request."""
-    executors: list[Executor] = []
+    backend()
+    backends, results = [], []
 
-    def look() -> None:
-        executors.append(jobs.add.get_backend()._get_executor())
+    def enqueue() -> None:
+        backends.append(name_thread.get_backend())
+        results.append(name_thread.enqueue())
 
-    threads = [threading.Thread(target=look) for _ in range(5)]
+    threads = [threading.Thread(target=enqueue) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(DEADLINE)
-    assert len(set(executors)) == 1
+    assert len(set(map(id, backends))) == 5
+    for result in results:
+        finish(result)  # which asks the backend of this thread
+    assert len(set(diary.objects)) == 1, "the one thread of the one executor has run them all"

@@ -46,6 +46,11 @@ class Executor:
         self._unfinished: dict[str, TaskResult[Any, Any]] = {}
         self._finished: OrderedDict[str, TaskResult[Any, Any]] = OrderedDict()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task waits or runs."""
+        return not (self._admitted or self._unfinished or self._pool.count_waiting())
+
     def enqueue(self, task_result: "TaskResult[Any, Any]", backend: type) -> None:
         """Take a task in, or refuse it whole.
 
@@ -177,9 +182,7 @@ class Run:
     def get_delay(self) -> float:
         """Return the seconds until the task may run."""
         run_after = self.task_result.task.run_after
-        if run_after is None:
-            return 0.0
-        return float((run_after - timezone.now()).total_seconds())
+        return 0.0 if run_after is None else float((run_after - timezone.now()).total_seconds())
 
     def run(self) -> None:
         """Run a sync task, in the calling thread."""
