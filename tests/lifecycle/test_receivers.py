@@ -3,26 +3,21 @@
 from collections.abc import Iterator
 from threading import Thread
 from types import SimpleNamespace
-from unittest.mock import Mock
 
 import pytest
-from django.db import OperationalError
 from django.test import override_settings
 
 from tasks_app import (
-    StoreUnavailable,
     TaskCancelled,
     get_snapshot,
     progress,
     start,
     task_run,
 )
-from tasks_app.lifecycle import compat, django_tasks_db, enqueue, receivers
-from tasks_app.lifecycle.frameworks import DatabaseTasks
+from tasks_app.lifecycle import compat, receivers
 from tasks_app.reporting.context import get_bound
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.doubles import controlled_cache
 from tests.support.jobs import task
@@ -178,22 +173,6 @@ def test_ended_task_is_let_go():
     assert find_reporter(result.id) is None
 
 
-@pytest.mark.usefixtures("immediate")
-def test_name_and_owner_are_those_of_the_start():
-    with enqueue.starting("a-name", "7"):
-        result = peek.using(backend="immediate").enqueue()
-    assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
-
-
-@pytest.mark.usefixtures("immediate")
-def test_name_and_owner_of_a_start_are_not_those_of_the_tasks_that_it_enqueues():
-    with enqueue.starting("a-name", "7"):
-        result = enqueue_another.using(backend="immediate").enqueue()
-    inner_id = result.return_value[1]
-    assert (get_snapshot(inner_id).task, get_snapshot(inner_id).owner) == ("tests.lifecycle.test_receivers.peek", None)
-    assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
-
-
 # --- a cache that fails ---
 
 
@@ -208,14 +187,6 @@ def test_task_runs_without_a_cache_and_is_shown_when_it_is_back(function, caplog
         assert get_flusher().drain(10)
         assert get_snapshot(result.id).state == "succeeded"
     assert f"task {result.id}: its first snapshot could not be stored" in caplog.text
-
-
-@pytest.mark.usefixtures("immediate")
-def test_start_says_when_the_first_snapshot_was_not_stored():
-    with controlled_cache() as controls:
-        controls.break_down("add")
-        with pytest.raises(StoreUnavailable, match="could not be stored"):
-            start(peek.using(backend="immediate"))
 
 
 @pytest.mark.parametrize("receiver", [receivers.on_enqueued, receivers.on_started, receivers.on_finished])
@@ -234,14 +205,6 @@ def test_receivers_listen_to_every_framework():
     for signals in compat.signal_modules():
         for signal in (signals.task_enqueued, signals.task_started, signals.task_finished):
             assert signal.has_listeners()
-
-
-def test_database_that_fails_a_cancel_is_logged(caplog, monkeypatch):
-    monkeypatch.setattr(django_tasks_db, "withdraw", Mock(side_effect=OperationalError("gone")))
-    get_store().add(Snapshot.queued("t1", "demo", now=get_flusher().clock.now()))
-    DatabaseTasks().withdraw("t1")
-    assert "task t1: it could not be taken back" in caplog.text
-    assert find_reporter("t1") is None
 
 
 # --- signals that come more than once ---

@@ -1,6 +1,5 @@
 """What may be started, with which arguments, and what becomes of it."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import pytest
@@ -8,18 +7,14 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from tasks_app import (
     InvalidArguments,
-    StoreUnavailable,
     UnknownTask,
     aget_snapshot,
     astart,
     get_snapshot,
     start,
 )
-from tasks_app.lifecycle.compat import task_classes
 from tasks_app.lifecycle.start import astart_named, check_arguments, resolve
-from tasks_app.reporting.process import get_flusher
 from tests.support import jobs
-from tests.support.caches import CONTROLLED_CACHES, controls
 from tests.support.viewers import until
 from tests.support.waiting import wait_until
 
@@ -279,33 +274,3 @@ def test_owner_is_stored_as_text(owner, stored):
 def test_owner_who_can_not_be_told_apart_is_refused(owner):
     with pytest.raises(ValueError, match="owner must be"):
         start(jobs.add, 1, owner=owner)
-
-
-@pytest.mark.parametrize("thing", [None, "tests.support.jobs.add", len, jobs.add.func])
-def test_thing_that_is_no_task_is_refused(thing):
-    with pytest.raises(TypeError, match="a task made by @task is needed"):
-        start(thing)
-
-
-def test_name_and_owner_do_not_stick_to_the_next_task():
-    first, second = start(jobs.add, 1, owner=7), jobs.add.enqueue(1).id
-    assert get_snapshot(second).owner is None
-    wait_for_end(first)
-    wait_for_end(second)
-
-
-def test_task_of_either_framework_is_a_task():
-    assert isinstance(jobs.add, task_classes())
-
-
-@pytest.mark.parametrize("begin", [lambda: start(jobs.add, 1), lambda: start(jobs.greet)], ids=["sync", "async"])
-def test_start_without_cache_raises_and_runs_nothing(settings, begin: Callable[[], str]):
-    settings.CACHES = CONTROLLED_CACHES
-    controls.reset()
-    controls.break_down()
-    try:
-        with pytest.raises(StoreUnavailable, match="could not be stored"):
-            begin()
-        assert not get_flusher().reporters
-    finally:
-        controls.reset()

@@ -1,0 +1,72 @@
+"""A task is enqueued: whose it is and how it is called, and what becomes of it if that can't be stored."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tasks_app import StoreUnavailable, get_snapshot, start
+from tasks_app.lifecycle import compat
+from tasks_app.lifecycle.enqueue import starting
+from tasks_app.reporting.process import get_flusher
+from tests.support import jobs
+from tests.support.caches import CONTROLLED_CACHES, controls
+from tests.support.doubles import controlled_cache
+from tests.support.waiting import wait_until
+
+IMMEDIATE = f"{compat.Task.__module__.removesuffix('.base')}.backends.immediate.ImmediateBackend"
+
+
+@jobs.task
+def enqueue_another() -> str:
+    """Enqueue a task on the same backend, and return its id."""
+    return str(jobs.add.using(backend="immediate").enqueue(1).id)
+
+
+@pytest.fixture
+def immediate(settings) -> None:
+    """Django's own backend, as a second alias."""
+    settings.TASKS = {**settings.TASKS, "immediate": {"BACKEND": IMMEDIATE}}
+
+
+@pytest.mark.usefixtures("immediate")
+def test_name_and_owner_are_those_of_the_start():
+    with starting("a-name", "7"):
+        result = jobs.add.using(backend="immediate").enqueue(1)
+    assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
+
+
+@pytest.mark.usefixtures("immediate")
+def test_name_and_owner_of_a_start_are_not_those_of_the_tasks_that_it_enqueues():
+    with starting("a-name", "7"):
+        result = enqueue_another.using(backend="immediate").enqueue()
+    inner_id = result.return_value
+    assert (get_snapshot(inner_id).task, get_snapshot(inner_id).owner) == ("tests.support.jobs.add", None)
+    assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
+
+
+@pytest.mark.usefixtures("immediate")
+def test_start_says_when_the_first_snapshot_was_not_stored():
+    with controlled_cache() as controls:
+        controls.break_down("add")
+        with pytest.raises(StoreUnavailable, match="could not be stored"):
+            start(jobs.add.using(backend="immediate"), 1)
+
+
+def test_name_and_owner_do_not_stick_to_the_next_task():
+    first, second = start(jobs.add, 1, owner=7), jobs.add.enqueue(1).id
+    assert get_snapshot(second).owner is None
+    for task_id in (first, second):
+        wait_until(lambda task_id=task_id: get_snapshot(task_id).is_terminal, "the task ended")
+
+
+@pytest.mark.parametrize("begin", [lambda: start(jobs.add, 1), lambda: start(jobs.greet)], ids=["sync", "async"])
+def test_start_without_cache_raises_and_runs_nothing(settings, begin: Callable[[], str]):
+    settings.CACHES = CONTROLLED_CACHES
+    controls.reset()
+    controls.break_down()
+    try:
+        with pytest.raises(StoreUnavailable, match="could not be stored"):
+            begin()
+        assert not get_flusher().reporters
+    finally:
+        controls.reset()
