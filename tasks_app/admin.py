@@ -1,4 +1,4 @@
-"""The link to the monitor in Django's admin, which looks for a module of this name in each app."""
+"""The link to the monitor in Django's admin."""
 
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ _LABEL = "tasks_app"
 
 
 class Task(models.Model):
-    """What themes of the admin look at beside the link. It is abstract: there is no table, and nothing to migrate."""
+    """A stand-in for the model that admin themes expect of each entry; abstract, so without a table or migration."""
 
     class Meta:
         abstract = True
@@ -25,16 +25,16 @@ class Task(models.Model):
 
 
 def link_monitor(site: admin.AdminSite) -> None:
-    """Show those who may see the monitor a link to it, on the index of an admin site and in its sidebar.
+    """Add a link to the monitor to the index and the sidebar of an admin site.
 
-    The default site has the link already; call this for a site of your own.
+    Only staff that may list tasks see it. The default site has the link already; call this for a custom site.
     """
-    # The default site is a lazy stand-in.
+    # `admin.site` is a lazy proxy; its bound method holds the site itself.
     instance: Any = site.register.__self__  # type: ignore[attr-defined]
     replaced = vars(instance).get("get_app_list")
 
     def get_app_list(request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        # That of the class is looked up when it is called: projects replace it, too.
+        # Look the method of the class up at each call: projects may replace it later.
         get_others = replaced or partial(type(instance).get_app_list, instance)
         if app_label is not None:  # the page of one app
             return list(get_others(request, app_label))
@@ -46,7 +46,7 @@ def link_monitor(site: admin.AdminSite) -> None:
 def _add_link(request: HttpRequest, apps: list[Any]) -> list[Any]:
     try:
         url = reverse("tasks_app:monitor")
-    except NoReverseMatch:  # the site does not have our URLs
+    except NoReverseMatch:  # the project does not include our URLs
         return apps
     if any(app["app_label"] == _LABEL for app in apps):
         return apps

@@ -1,11 +1,11 @@
-"""The exceptions that users of this app may catch, and how their messages name a value."""
+"""The public exceptions, and helpers for values in messages and for cancels."""
 
 import asyncio
 import reprlib
 
 
 def describe(value: object) -> str:
-    """Return `repr(value)`, cut so that a message stays readable whatever a client sent."""
+    """Return `repr(value)`, shortened so that messages stay readable for any input."""
     return _describer.repr(value)
 
 
@@ -14,27 +14,27 @@ _describer.maxstring = _describer.maxother = 200
 
 
 def is_cancel(error: BaseException) -> bool:
-    """Whether a job that raised this was stopped by a request to cancel."""
+    """Return whether a job that raised `error` was cancelled."""
     return isinstance(error, TaskCancelled | asyncio.CancelledError)
 
 
 class TaskNotFound(LookupError):
-    """No task with this id is known: it never was, or its retention has passed."""
+    """No task with this id is known: it never existed, or the cache no longer holds it."""
 
 
 class TaskAlreadyEnded(Exception):
-    """The task has reached a terminal state, so it can't be cancelled any more."""
+    """The task has reached a terminal state, so it can't be cancelled."""
 
 
 class TaskCancelled(Exception):
-    """Raised inside a task that was asked to stop; the task then ends as `cancelled`.
+    """A task was asked to stop. Raised in its job; the task then ends as `cancelled`.
 
-    It is an `Exception`, not a `BaseException`, because Celery workers take the latter for a reason to die.
+    It is an `Exception`, not a `BaseException`, because the latter ends a Celery worker.
     """
 
 
 class TaskQueueFull(Exception):
-    """The in-process queue holds `max_queue` tasks already; nothing was enqueued."""
+    """The in-process queue already holds `max_queue` tasks; nothing was enqueued."""
 
 
 class UnknownTask(LookupError):
@@ -42,12 +42,12 @@ class UnknownTask(LookupError):
 
 
 class InvalidArguments(ValueError):
-    """The arguments do not fit the signature of the task."""
+    """The arguments do not fit the task's signature."""
 
 
 class BrokerUnavailable(Exception):
-    """The broker that carries Celery's tasks can't be reached; nothing was enqueued."""
+    """Celery's broker can't be reached; nothing was enqueued."""
 
 
 class StoreUnavailable(Exception):
-    """The cache that holds the state of tasks can't be reached."""
+    """The cache that stores the tasks can't be reached, does not answer in time, or refused a write."""

@@ -1,15 +1,15 @@
-"""The API for task frameworks of any kind; `tasks_app.contrib.celery` is built on it and nothing else.
+"""The API for integrating a task framework; `tasks_app.contrib.celery` uses nothing else of this app.
 
-An integration connects a framework in four places:
+An integration has four parts:
 
-- `register` a `Framework`: then `start()` and `cancel()` take its tasks.
-- Where a task is sent, `queue` stores its first snapshot.
-- Where a task runs, `begin` returns the `Reporter` of this attempt and `enter` makes it the one that `progress` stands
-  for; at its end call `succeed`, `fail`, `end_cancelled` or `hand_back` of the reporter, and `leave`.
-- Where a task ends that no process reports (it was revoked, or its process died), `adopt` returns a reporter for that.
+- `register` a `Framework`, so that `start()` and `cancel()` accept its tasks.
+- When a task is enqueued, call `queue` to store its first snapshot.
+- When a job begins, call `begin`, which returns the `Reporter` of this attempt, and `enter`, which binds `progress` to
+  it. When the job ends, call the reporter's `succeed`, `fail`, `end_cancelled` or `hand_back`, then `leave`.
+- When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter.
 
-Wrap the receivers of the framework's signals in `never_raise`. Before a worker process ends, `drain_process` writes
-what is not written yet.
+Wrap the receivers of the framework's signals in `never_raise`. Call `drain_process` before a worker process ends, so
+that every snapshot is stored.
 """
 
 from .checks import get_valid_settings

@@ -1,4 +1,4 @@
-"""`path("", include("tasks_app.urls"))` in the URLconf of the host project."""
+"""The URLs of the app; include them with `path("", include("tasks_app.urls"))`."""
 
 from django.urls import path
 
