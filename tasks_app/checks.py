@@ -1,4 +1,4 @@
-"""System checks: what would only show at night, in production, is said by `manage.py check`."""
+"""The system checks, which find at `manage.py check` what would otherwise fail in production."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,19 +21,19 @@ from .lifecycle import compat, get_framework, resolve
 
 Messages = Iterator[checks.CheckMessage]
 
-#: Caches that throw entries away when they hold more than MAX_ENTRIES, and how many a site with some tasks needs.
+#: Caches that drop entries beyond MAX_ENTRIES, and the least MAX_ENTRIES that gives no warning.
 CULLING_CACHES = (LocMemCache, FileBasedCache, DatabaseCache)
 ENOUGH_ENTRIES = 10_000
 
 #: Backends whose tasks run in the process that enqueues them, or never.
 LOCAL_BACKENDS = {"InProcessBackend", "ImmediateBackend", "DummyBackend"}
 
-#: What a policy is asked.
-QUESTIONS = ("can_start", "can_view", "can_cancel", "can_list")
+#: The methods that a policy must have.
+POLICY_METHODS = ("can_start", "can_view", "can_cancel", "can_list")
 
 
 def register() -> None:
-    """Have Django run these checks."""
+    """Register the checks with Django."""
     for check in (
         check_settings,
         check_tasks,
@@ -47,7 +47,7 @@ def register() -> None:
 
 
 def check_settings(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Is TASKS_APP as it may be?"""
+    """Check the keys and values of TASKS_APP."""
     return [
         checks.Error(item.message, hint=item.hint, id="tasks_app.E001" if item.is_unknown_key else "tasks_app.E002")
         for item in find_mistakes(getattr(django_settings, "TASKS_APP", {}))
@@ -55,7 +55,7 @@ def check_settings(app_configs: object, **kwargs: object) -> list[checks.CheckMe
 
 
 def check_tasks(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Can the tasks of STARTABLE be started, and without blocking the request?"""
+    """Check that a task framework is installed, and that the tasks in STARTABLE start without blocking the request."""
     if not compat.has_tasks:
         return [
             checks.Error(
@@ -70,19 +70,19 @@ def check_tasks(app_configs: object, **kwargs: object) -> list[checks.CheckMessa
 
 
 def check_policy(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Can the policy be asked?"""
+    """Check that the policy can be imported and has every method."""
     settings = get_valid_settings()
     return [] if settings is None else list(_check_policy(settings.POLICY))
 
 
 def check_cache(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Does the cache keep what it is given?"""
+    """Check that the cache exists, keeps its entries, is shared as needed and has a time limit."""
     settings = get_valid_settings()
     return [] if settings is None else list(_check_cache(settings.CACHE))
 
 
 def check_channel_layer(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Is there the channel layer that was asked for? Without one named "default", sweeps do."""
+    """Check that the channel layer exists; a missing "default" is allowed, since sweeps replace it."""
     settings = get_valid_settings()
     layers = getattr(django_settings, "CHANNEL_LAYERS", {})
     if settings is None or settings.CHANNEL_LAYER in ("default", *layers):
@@ -97,12 +97,12 @@ def check_channel_layer(app_configs: object, **kwargs: object) -> list[checks.Ch
 
 
 def check_server(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Can streams get through?"""
+    """Check that the server and the middleware let streams through."""
     return [*_check_asgi(), *_check_gzip()]
 
 
 def check_templates(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Are the pages of the monitor found? A site without any templates does not miss them."""
+    """Check that the templates of the monitor are found; a site without template engines needs none."""
     if not django_settings.TEMPLATES:
         return []
     try:
@@ -110,7 +110,7 @@ def check_templates(app_configs: object, **kwargs: object) -> list[checks.CheckM
     except TemplateDoesNotExist:
         return [
             checks.Warning(
-                "No engine in TEMPLATES finds the templates of tasks_app: its monitor can't be shown.",
+                "No engine in TEMPLATES finds the templates of tasks_app: the monitor can't be shown.",
                 hint="Add a DjangoTemplates engine with 'APP_DIRS': True, or with the app_directories loader.",
                 id="tasks_app.W008",
             )
@@ -119,7 +119,7 @@ def check_templates(app_configs: object, **kwargs: object) -> list[checks.CheckM
 
 
 def get_valid_settings() -> Settings | None:
-    """Return the settings, or None where `check_settings` has reported why there are none."""
+    """Return the settings, or None if `check_settings` finds mistakes in them."""
     if any(find_mistakes(getattr(django_settings, "TASKS_APP", {}))):
         return None
     return get_settings()
@@ -130,7 +130,7 @@ def _check_startable(name: str) -> Messages:
     try:
         task = resolve(name)
     except Exception as error:
-        # Importing a module runs it: anything may come out.
+        # Importing a module runs its code, which may raise anything.
         yield checks.Error(
             f"TASKS_APP['STARTABLE'][{name!r}] is {path!r}, which is not a task: {type(error).__name__}: {error}.",
             hint="Give the dotted path of a function decorated with @task, or, if 'tasks_app.contrib.celery' is in "
@@ -145,11 +145,11 @@ def _check_startable(name: str) -> Messages:
 def _check_policy(path: str) -> Messages:
     try:
         policy = import_string(path)()
-        missing = [question for question in QUESTIONS if not callable(getattr(policy, question, None))]
+        missing = [name for name in POLICY_METHODS if not callable(getattr(policy, name, None))]
         problem = f"which lacks {missing!r}" if missing else None
     except Exception as error:
-        # Importing a module runs it: anything may come out.
-        problem = f"which can't be made: {type(error).__name__}: {error}"
+        # Importing a module runs its code, which may raise anything.
+        problem = f"which can't be created: {type(error).__name__}: {error}"
     if problem is not None:
         yield checks.Error(
             f"TASKS_APP['POLICY'] is {path!r}, {problem}.",
@@ -169,46 +169,47 @@ def _check_cache(alias: str) -> Messages:
     cache = caches[alias]
     if isinstance(cache, DummyCache):
         yield checks.Error(
-            f"CACHES[{alias!r}] is a DummyCache, which forgets everything: no task can be followed.",
-            hint="Use LocMemCache in one process, Redis or Valkey in many.",
+            f"CACHES[{alias!r}] is a DummyCache, which stores nothing: no task can be shown.",
+            hint="Use LocMemCache for one process, Redis or Valkey for several.",
             id="tasks_app.E006",
         )
     if isinstance(cache, CULLING_CACHES) and (entries := cache._max_entries) < ENOUGH_ENTRIES:
         yield checks.Warning(
-            f"CACHES[{alias!r}] holds at most {entries!r} entries and then drops some: tasks would vanish.",
-            hint=f"Give it OPTIONS {{'MAX_ENTRIES': {ENOUGH_ENTRIES!r}}} or more, or give the tasks a cache alone.",
+            f"CACHES[{alias!r}] holds at most {entries!r} entries and then drops some: tasks would disappear.",
+            hint=f"Give it OPTIONS {{'MAX_ENTRIES': {ENOUGH_ENTRIES!r}}} or more, or set TASKS_APP['CACHE'] to the "
+            "alias of a separate cache.",
             id="tasks_app.W001",
         )
     if isinstance(cache, LocMemCache) and (remote := _find_remote_backends()):
         yield checks.Warning(
-            f"CACHES[{alias!r}] is a LocMemCache, which other processes do not see, and the tasks of TASKS {remote!r} "
-            "run in other processes: nobody could follow them.",
+            f"CACHES[{alias!r}] is a LocMemCache, which other processes do not see, but the tasks of TASKS {remote!r} "
+            "run in other processes: their progress would not be shown.",
             hint="Use Redis or Valkey, or the database cache.",
             id="tasks_app.W006",
         )
     if isinstance(cache, RedisCache) and not _has_time_limit(caches.settings[alias]):
         yield checks.Warning(
-            f"CACHES[{alias!r}] has no 'socket_timeout': while its server hangs, whoever asks it waits for ever, and "
-            "running tasks are taken for lost.",
+            f"CACHES[{alias!r}] has no 'socket_timeout': while its server hangs, calls wait for ever, and running "
+            "tasks are declared lost.",
             hint="Give it OPTIONS {'socket_timeout': 5, 'socket_connect_timeout': 5}.",
             id="tasks_app.W009",
         )
 
 
 def _has_time_limit(config: Mapping[str, Any]) -> bool:
-    """Redis' own client takes options from the address, too."""
+    """Return whether calls to a Redis cache time out; redis-py also reads options from the URL."""
     locations = config.get("LOCATION", "")
     locations = [locations] if isinstance(locations, str) else locations
     return "socket_timeout" in config.get("OPTIONS", {}) or all("socket_timeout=" in item for item in locations)
 
 
 def _find_remote_backends() -> list[str]:
-    """Return the aliases of TASKS whose tasks do not run in the process that enqueues them."""
+    """Return the aliases in TASKS whose tasks run in another process than the one that enqueues them."""
     remote = []
     for alias, options in getattr(django_settings, "TASKS", {}).items():
         try:
             backend = import_string(options["BACKEND"])
-        except (ImportError, KeyError):  # the framework tells of that
+        except (ImportError, KeyError):  # the framework reports this itself
             continue
         if LOCAL_BACKENDS.isdisjoint(base.__name__ for base in backend.__mro__):
             remote.append(alias)
@@ -218,9 +219,9 @@ def _find_remote_backends() -> list[str]:
 def _check_asgi() -> Messages:
     if "daphne" not in django_settings.INSTALLED_APPS and not getattr(django_settings, "ASGI_APPLICATION", None):
         yield checks.Warning(
-            "Nothing here says that the site runs under ASGI; under WSGI, streams are answered with 501.",
+            "The settings do not say that the site runs under ASGI; under WSGI, streams are answered with 501.",
             hint="Put 'daphne' first in INSTALLED_APPS and set ASGI_APPLICATION, so that runserver is an ASGI server. "
-            "If you use another one, set ASGI_APPLICATION all the same, or silence this.",
+            "With another ASGI server, also set ASGI_APPLICATION, or silence this warning.",
             id="tasks_app.W002",
         )
 
@@ -228,8 +229,8 @@ def _check_asgi() -> Messages:
 def _check_gzip() -> Messages:
     if django.VERSION < (6,) and "django.middleware.gzip.GZipMiddleware" in django_settings.MIDDLEWARE:
         yield checks.Warning(
-            "On Django 5.2, GZipMiddleware compresses each chunk of a stream by itself: clients see only the first.",
-            hint="The streams of tasks_app opt out by 'Content-Encoding: identity'; your own must do so too. "
+            "On Django 5.2, GZipMiddleware compresses each chunk of a stream separately: clients see only the first.",
+            hint="The streams of tasks_app opt out with 'Content-Encoding: identity'; add it to your own streams. "
             "Let the proxy in front compress, or upgrade to Django 6.",
             id="tasks_app.W003",
         )

@@ -1,4 +1,4 @@
-"""The settings of this app: one dict, `TASKS_APP`, in the settings of the host project."""
+"""The settings of this app, from the dict `TASKS_APP` in the settings of the host project."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,66 +13,66 @@ from .utils.lazy import per_process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `TASKS_APP` may hold, with the defaults; times are in seconds unless said otherwise."""
+    """The keys of `TASKS_APP` with their defaults; times are in seconds unless noted."""
 
     #: Name → dotted path of the tasks that `POST /start-task` may start.
     STARTABLE: Mapping[str, str] = field(default_factory=dict)
-    #: The name that an empty body starts; None: an empty body is refused.
+    #: The name that `POST /start-task` starts for an empty body; None: an empty body is refused.
     DEFAULT_TASK: str | None = None
-    #: May visitors who are not logged in start tasks?
+    #: Whether visitors may start tasks without logging in.
     ALLOW_ANONYMOUS_START: bool = False
-    #: Dotted path of the class that says who may start, see, cancel and list.
+    #: Dotted path of the class with the rules for starting, seeing, cancelling and listing tasks.
     POLICY: str = "tasks_app.permissions.Policy"
-    #: Alias, in CACHES, of the cache that holds the state of tasks.
+    #: Alias, in CACHES, of the cache that stores the tasks.
     CACHE: str = "default"
     #: Alias, in CHANNEL_LAYERS, of the layer that carries wake-ups between processes.
     CHANNEL_LAYER: str = "default"
-    #: Least time between two writes of a process; the first change after a pause goes out at once.
+    #: Least time between two writes of a process; the first change after a pause is written at once.
     FLUSH_INTERVAL: float = 0.1
-    #: The safety net: time between two batched reads of every watched task.
+    #: Time between two batched reads of all watched tasks, in case a wake-up is lost, and of cancel requests.
     SWEEP_INTERVAL: float = 1.0
-    #: Time between two signs of life of a task that reports nothing.
+    #: Time between two heartbeats of a task that reports nothing.
     HEARTBEAT: float = 5
-    #: Silence after which viewers see `stalled`.
+    #: Time without report or heartbeat after which viewers see a task as `stalled`.
     STALLED_AFTER: float = 15
-    #: Silence after which a task is declared lost.
+    #: Time without report or heartbeat after which a task is declared lost.
     LOST_AFTER: float = 60
-    #: What becomes of a job that runs on although it was declared lost: "continue", unseen, or "cancel".
+    #: What a job does whose task was declared lost: "continue", unseen by viewers, or "cancel".
     ON_LOST: str = "continue"
-    #: Longest silence on an open stream.
+    #: Longest time without any bytes on an open stream.
     KEEPALIVE: float = 15
     #: Milliseconds an EventSource waits before it reconnects; drawn ± 50 % for each connection.
     RETRY_MS: int = 2000
-    #: How long a task can be seen after its end.
+    #: Time for which a task stays visible after its end.
     RETENTION: float = 3600
-    #: How long a task that has not ended is kept without any write.
+    #: Time after the last write for which a task that has not ended is kept.
     ACTIVE_TTL: float = 86400
-    #: Open streams per process; one more is answered with 503.
+    #: Open streams per process; further ones are answered with 503.
     MAX_STREAMS: int = 10000
-    #: Tasks on one multiplexed stream.
+    #: Tasks on one stream.
     MAX_TASKS_PER_STREAM: int = 100
     #: Lifetime of a stream, drawn ± 20 %; None: as long as the task lives.
     MAX_STREAM_SECONDS: float | None = None
-    #: Bytes that may wait for a reader of a stream, on a server without backpressure; see `tasks_app.asgi`.
+    #: Unsent bytes above which a stream waits, on a server without backpressure; see `tasks_app.asgi`.
     MAX_WRITE_BUFFER: int = 1_048_576
-    #: Bytes that a request's body may have.
+    #: Bytes allowed in a request's body.
     MAX_BODY: int = 65536
-    #: Bytes that a task's result, or its meta, may have as JSON.
+    #: Bytes allowed in a task's result, and in its `meta`, as JSON.
     RESULT_MAX_BYTES: int = 65536
-    #: Log lines kept for a task.
+    #: Log lines kept per task.
     LOG_LINES: int = 1000
-    #: Do viewers see the message of the exception that failed a task? None: only when DEBUG is on.
+    #: Whether viewers see the messages of exceptions; None: only if DEBUG is on.
     EXPOSE_ERRORS: bool | None = None
 
     @property
     def exposes_errors(self) -> bool:
-        """EXPOSE_ERRORS, with its default resolved."""
+        """Whether viewers see the messages of exceptions: EXPOSE_ERRORS, or DEBUG where that is None."""
         return django_settings.DEBUG if self.EXPOSE_ERRORS is None else self.EXPOSE_ERRORS
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong with `TASKS_APP`."""
+    """One mistake in `TASKS_APP`."""
 
     key: str
     message: str
@@ -94,7 +94,7 @@ def get_settings() -> Settings:
 
 
 def find_mistakes(given: object) -> Iterator[Mistake]:
-    """Yield everything that is wrong with a value of the `TASKS_APP` setting."""
+    """Yield each mistake in `given`, a value of the `TASKS_APP` setting."""
     if not isinstance(given, Mapping):
         yield Mistake("TASKS_APP", f"TASKS_APP must be a dict, not {given!r}.", "")
         return
@@ -112,7 +112,7 @@ def _suggest(key: object) -> str:
     return f"Did you mean {close[0]!r}?"
 
 
-#: Pairs of times of which the first must be the shorter one: else tasks that live would be taken for dead.
+#: Pairs of times, the shorter one first; otherwise running tasks would stall, be lost or expire.
 _SHORTER_FIRST = (
     ("HEARTBEAT", "STALLED_AFTER"),
     ("FLUSH_INTERVAL", "STALLED_AFTER"),
@@ -129,7 +129,7 @@ def _find_contradictions(given: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(
                 longer,
                 f"TASKS_APP has {shorter} {values[0]!r} and {longer} {values[1]!r}.",
-                f"{longer} must be the greater one.",
+                f"{longer} must be greater than {shorter}.",
             )
     names, default = given.get("STARTABLE", {}), given.get("DEFAULT_TASK")
     if isinstance(names, Mapping) and isinstance(default, str) and default not in names:
@@ -146,7 +146,7 @@ class _Rule:
     wanted: str
 
 
-#: What the clocks of every platform can wait for; about 30 years.
+#: The longest time, about 30 years; every platform can wait for it.
 MAX_SECONDS = 1e9
 
 
@@ -183,7 +183,7 @@ def _is_str_mapping(value: object) -> bool:
 _TEXT = _Rule(lambda value: isinstance(value, str) and value != "", "a string that is not empty")
 _FLAG = _Rule(lambda value: isinstance(value, bool), "True or False")
 
-# Redis turns a TTL into whole seconds, so RETENTION and ACTIVE_TTL start at 1.
+# Redis cuts a TTL to whole seconds, so RETENTION and ACTIVE_TTL must be at least 1.
 _RULES: Mapping[str, _Rule] = {
     "STARTABLE": _Rule(_is_str_mapping, "a dict of names to dotted paths"),
     "DEFAULT_TASK": _optional(_TEXT),
