@@ -1,4 +1,4 @@
-"""What is known of a task at one moment, and how it changes; pure, without Django or I/O."""
+"""Snapshots of tasks, their states, and what follows from them; pure, without Django or I/O."""
 
 from .eta import Pace
 from .liveness import Silence, judge

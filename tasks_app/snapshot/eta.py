@@ -1,4 +1,4 @@
-"""How fast a task goes, and how long it still takes. Pure; the time is passed in."""
+"""The speed of a task and its remaining time. Pure: the time is passed in."""
 
 import math
 import sys
@@ -8,11 +8,10 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How fast a value grows: a time-weighted moving average, the youngest `window` seconds weighing most.
+    """The speed at which a value grows: a time-weighted moving average, where the last `window` seconds count most.
 
-    Each interval's speed enters with weight 1 - exp(-dt / window), and the sum is divided by the weight so far, so
-    that the start does not pull it towards zero (the bias correction of Kingma & Ba 2015, section 3, for uneven
-    intervals).
+    Each interval's speed is added with weight 1 - exp(-dt / window). The sum is divided by the weight so far, so that
+    the start does not pull it towards zero: the bias correction of Kingma & Ba 2015, section 3, for uneven intervals.
     """
 
     window: float = 10.0
@@ -23,7 +22,7 @@ class Pace:
     _weight: float = 0.0
 
     def observed(self, value: float | None, *, time: float) -> Self:
-        """Return the pace after `value` was seen at `time` (s); a value that went back starts afresh."""
+        """Return the pace after `value` was seen at `time` (s); a value that went down starts again from nothing."""
         if value is None or self.value is None or value < self.value:
             return type(self)(window=self.window, value=value, time=time)
         interval = time - self.time
@@ -42,11 +41,11 @@ class Pace:
 
     @property
     def per_second(self) -> float | None:
-        """The speed, or None until a second has been seen: a figure from less jumps about."""
+        """The speed per second; None during the first second, when it would be unsteady."""
         return _finite(self._average / self._weight) if self.elapsed >= 1.0 else None
 
     def seconds_until(self, target: float) -> float | None:
-        """Return the time left until `target` is reached at this speed, or None where that is unknown."""
+        """Return the seconds until `target` is reached at this speed, or None where that is unknown."""
         speed = self.per_second
         if not speed or self.value is None:
             return None
@@ -57,5 +56,5 @@ def _finite(figure: float) -> float | None:
     return figure if math.isfinite(figure) else None
 
 
-#: An integer beyond it can't be divided by a float.
+#: The largest difference used: an integer beyond it can't be divided by a float.
 _LARGEST = sys.float_info.max

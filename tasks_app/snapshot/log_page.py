@@ -1,8 +1,8 @@
 """The pages in which the lines of a log are stored. Pure.
 
-Each line has an offset, and these grow; not every number occurs. A page holds what has one of PAGE_LINES successive
-offsets, and only the last one is ever rewritten. Pages are stored in a ring with room for LOG_LINES lines, so a task
-that logs for days takes no more.
+Each line has an offset. Offsets grow, but may skip numbers. A page holds the lines of PAGE_LINES successive offsets;
+only the last page is ever rewritten. Pages are stored in a ring with room for LOG_LINES lines, so a task that logs
+for days takes no more space.
 """
 
 import json
@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from ..utils.json import encode_json
 
-#: Lines of a page, and characters of a line: however these are escaped, a page stays below memcached's 1 MB.
+#: Lines per page, characters per line and per level: escaped in any way, a page stays below memcached's 1 MB.
 PAGE_LINES = 50
 MAX_LINE_LENGTH = 1000
 MAX_LEVEL_LENGTH = 20
 
 
 class LogPage(NamedTuple):
-    """A part of a log: the offset of its first line, and its lines as JSON."""
+    """A part of a log: the offset of its first line, and its lines as JSON objects."""
 
     offset: int
     lines: Sequence[bytes]
@@ -33,7 +33,7 @@ def parse_page(text: str) -> LogPage:
     """Return the page that was stored as `text`.
 
     Raises:
-        ValueError: the text is not that of a page.
+        ValueError: `text` is not a stored page.
     """
     try:
         data = json.loads(text)
@@ -44,10 +44,13 @@ def parse_page(text: str) -> LogPage:
 
 
 def count_pages(logged: int) -> int:
-    """Return how many pages there are, when so many offsets are taken."""
+    """Return the number of pages that hold the offsets below `logged`."""
     return -(-logged // PAGE_LINES)
 
 
 def get_slot(number: int, *, limit: int) -> int:
-    """Return where the `number`th page is stored: with the last one, which may be short, there are `limit` lines."""
+    """Return the slot of page `number` in the ring, which has one page more than `limit` lines need.
+
+    The last page may be short; with the extra one, `limit` lines are kept all the same.
+    """
     return number % (count_pages(limit) + 1)

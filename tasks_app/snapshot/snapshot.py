@@ -1,4 +1,4 @@
-"""A snapshot of what is known of a task, and how it changes. Pure: the time is passed in."""
+"""The snapshot of a task, with its changes and its JSON. Pure: the time is passed in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -22,12 +22,14 @@ from .state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything known of a task at one moment; each change is a method that returns the new snapshot.
+    """Everything known of a task at one moment; each change is a method that returns a new snapshot.
 
-    The fields are those of the wire, and four that never leave the servers: `owner`, who may see the task; `beat`,
-    the sign of life that a quiet task gives (None: nobody gives any, so that silence means nothing); `runner`, the
-    name of the framework that can take the task back while it waits (None: the process that reports it); and
-    `logged`, the offset after the last line of its log.
+    The fields are those of the wire, plus four private ones that never leave the servers:
+
+    - `owner`: the primary key of the user that may see the task, as text; None: every caller that knows its id.
+    - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
+    - `runner`: the framework that can take the task back while it waits; None: only the reporting process can.
+    - `logged`: the offset after the last line of its log.
     """
 
     task_id: str
@@ -62,30 +64,31 @@ class Snapshot:
 
     @classmethod
     def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
-        """Return the first snapshot of a task, with its private fields; `attempt` is how often it was begun before."""
+        """Return the first snapshot of a task; `private` may set private fields and `attempt`, the attempts before."""
         return cls(task_id=task_id, task=task[:MAX_TASK_LENGTH], created_at=now, updated_at=now, **private)
 
     def renumbered(self, *, now: datetime) -> Self:
-        """Return the first snapshot of a task of which nothing is stored, perhaps no more.
+        """Return the snapshot with a new `seq`, for a task that the cache does not hold.
 
-        Viewers may have seen versions that the cache has lost since: `seq` goes on from the time in milliseconds,
-        beyond all of them, since no task changes that often.
+        Viewers may have seen versions that the cache has lost. So `seq` continues from the time in milliseconds: no
+        task changes that often, so this is beyond all of them.
         """
         return replace(self, seq=max(self.seq, int(now.timestamp() * 1000)))
 
     @property
     def is_terminal(self) -> bool:
+        """Whether the task has ended."""
         return self.state.is_terminal
 
     @property
     def event_id(self) -> str:
-        """What tells two public versions of this task apart; opaque to clients."""
-        if self.state is State.LOST:  # a worker that was only cut off may come back and use the same seq
+        """The id of this version as viewers see it; opaque to clients."""
+        if self.state is State.LOST:  # a worker that was only cut off may return and use the same seq
             return f"{self.seq}-lost"
         return f"{self.seq}-stalled" if self.stalled else str(self.seq)
 
     def begun(self, *, now: datetime) -> Self:
-        """Return the snapshot of a new attempt: running, with nothing reported yet but the `meta` of earlier ones."""
+        """Return the snapshot of a new attempt: running, with no reports but the `meta` of earlier attempts."""
         return self._changed(
             now,
             state=State.RUNNING,
@@ -109,9 +112,10 @@ class Snapshot:
         )
 
     def reported(self, report: Report, *, now: datetime, rate: float | None = None, eta: float | None = None) -> Self:
-        """Return the snapshot with what the job reported, or `self` if that is nothing new.
+        """Return the snapshot with the job's report, or `self` if nothing in it is new.
 
-        `progress` never goes back and stays below 100 while the task lives; `current` and `total` are as reported.
+        `progress` never decreases, and stays below 100 until the task ends. `current` and `total` are as reported;
+        `rate` is in units per second, `eta` in seconds.
         """
         percent = report.percent
         if percent is not None:
@@ -134,7 +138,7 @@ class Snapshot:
         return self._changed(now, rate=rate, eta=eta, **news)
 
     def requeued(self, *, now: datetime) -> Self:
-        """Return the snapshot of a task that waits to be begun anew; what it reported stays until then."""
+        """Return the snapshot of a task that waits for its next attempt; its reports stay until that begins."""
         if self.is_terminal:
             return self
         return self._changed(
@@ -148,25 +152,25 @@ class Snapshot:
         )
 
     def waiting(self, position: int | None, *, now: datetime) -> Self:
-        """Return the snapshot of a queued task that is `position`th in line (1 is next)."""
+        """Return the snapshot of a queued task at this position of the queue; 1 is next, None is unknown."""
         if self.state is not State.QUEUED or position == self.queue_position:
             return self
         return self._changed(now, queue_position=position)
 
     def beating(self) -> Self:
-        """Return the snapshot with a new sign of life; viewers see no difference."""
+        """Return the snapshot with a new heartbeat; viewers see no difference."""
         return replace(self, beat=(self.beat or 0) + 1)
 
     def having_logged(self, logged: int) -> Self:
-        """Return the snapshot of a task whose log goes up to there; viewers of snapshots see no difference."""
+        """Return the snapshot with `logged`, the offset after its last log line; viewers see no difference in it."""
         return self if logged == self.logged else replace(self, logged=logged)
 
     def as_stalled(self) -> Self:
-        """Return what a viewer sees of a task that has given no sign of life for a while."""
+        """Return the snapshot as viewers see it after STALLED_AFTER seconds of silence."""
         return replace(self, stalled=True)
 
     def succeeded(self, result: Any = None, *, now: datetime, omitted: str | None = None) -> Self:
-        """Return the end of a task that returned `result`, which is left out for the reason `omitted`."""
+        """Return the terminal snapshot of a task that returned `result`; `omitted` says why the result is left out."""
         if self.is_terminal:
             return self
         stages = tuple(replace(stage, percent=100.0, state=State.SUCCEEDED) for stage in self.stages)
@@ -174,7 +178,7 @@ class Snapshot:
         return replace(ended, progress=100, percent=100.0, result=result, result_omitted=omitted)
 
     def failed(self, kind: str, message: str | None = None, *, now: datetime) -> Self:
-        """Return the end of a task that raised an exception of type `kind`; without `message` viewers get none."""
+        """Return the terminal snapshot of a task that raised a `kind`; viewers see `message` or a generic text."""
         if self.is_terminal:
             return self
         ended = self._ended(State.FAILED, now, self._stopped_stages(State.FAILED))
@@ -184,7 +188,7 @@ class Snapshot:
         return replace(ended, error={"type": kind, "message": shown})
 
     def cancelled(self, *, now: datetime, status: str | None = None) -> Self:
-        """Return the end of a task that stopped because it was asked to, or for the reason `status`."""
+        """Return the terminal snapshot of a task that was asked to stop, or stopped for the reason `status`."""
         if self.is_terminal:
             return self
         ended = self._ended(State.CANCELLED, now, self._stopped_stages(State.CANCELLED))
@@ -193,7 +197,7 @@ class Snapshot:
         return replace(ended, status=status) if ended.status == DEFAULT_STATUS[State.CANCELLED] else ended
 
     def lost(self, *, now: datetime) -> Self:
-        """Return the end of a task whose worker is gone."""
+        """Return the terminal snapshot of a task whose process is gone."""
         if self.is_terminal:
             return self
         return self._ended(State.LOST, now, self._stopped_stages(State.LOST))
@@ -209,15 +213,15 @@ class Snapshot:
         return data
 
     def to_json(self) -> str:
-        """Return the text that is stored: what viewers see, and the private fields."""
+        """Return the text to store: the JSON that viewers see, plus the private fields."""
         return Version.of(self).text
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the snapshot that `to_json` made `text` of.
+        """Return the snapshot from a text made by `to_json`.
 
         Raises:
-            ValueError: the text is not that of a snapshot.
+            ValueError: `text` is not a stored snapshot.
         """
         try:
             data = {name: value for name, value in decode_json(text).items() if name in _STORED_FIELDS}
@@ -232,7 +236,7 @@ class Snapshot:
         return replace(self, seq=self.seq + 1, updated_at=now, stalled=False, **changes)
 
     def _ended(self, state: State, now: datetime, stages: tuple[Stage, ...]) -> Self:
-        """`status` stays what the task set last; where it set nothing it is the state's own."""
+        """Return the terminal snapshot; `status` stays if the job set one, else it is the default of `state`."""
         is_default = self.status == DEFAULT_STATUS[self.state]
         return self._changed(
             now,
@@ -253,8 +257,9 @@ def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now:
     """Rebase a snapshot onto the stored snapshot, keeping its owner and counters.
 
     Args:
-        snapshot: what has become of `since` without knowing `stored`.
-        stored: what is stored of the task; None if nothing is.
+        snapshot: the snapshot to rebase, which grew from `since` without knowing `stored`.
+        stored: the stored snapshot; None if there is none.
+        since: the snapshot that this process began with.
     """
     if stored is None:
         return snapshot.renumbered(now=now)
@@ -272,7 +277,7 @@ def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now:
 
 
 class Version(NamedTuple):
-    """A snapshot with its texts, made once: what viewers see, and what is stored, with the private fields."""
+    """A snapshot with its texts, encoded once: `wire` for viewers; `text` for the store, with the private fields."""
 
     snapshot: Snapshot
     wire: str
@@ -280,7 +285,7 @@ class Version(NamedTuple):
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:
-        """Return a snapshot with its texts."""
+        """Encode a snapshot, and return it with its texts."""
         wire = encode_json(snapshot.to_wire())
         private = encode_json({name: getattr(snapshot, name) for name in _PRIVATE_FIELDS})
         return cls(snapshot, wire, f"{wire[:-1]},{private[1:]}")

@@ -1,4 +1,4 @@
-"""The states of a task, its stages, and what its job reports. Pure."""
+"""The states of a task, its stages, and the reports of its job. Pure."""
 
 import math
 import sys
@@ -14,7 +14,7 @@ MAX_TASK_LENGTH = 200
 
 
 class State(StrEnum):
-    """Where a task is in its life."""
+    """The state of a task."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,11 +25,11 @@ class State(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the task has ended."""
+        """Whether a task in this state has ended."""
         return self in TERMINAL
 
 
-#: The states in which a task has ended; task-progress-states.js has the same.
+#: The states of a task that has ended; task-progress-states.js has the same list.
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.LOST})
 
 
@@ -45,7 +45,7 @@ DEFAULT_STATUS: Mapping[State, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One weighted phase of a task; `percent` is 0 to 100 of this phase alone."""
+    """One weighted part of a task; `percent` is 0 to 100 of this stage alone."""
 
     name: str
     weight: float = 1
@@ -72,7 +72,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a job has said so far; `stages` is empty unless the job declared some."""
+    """The values that a job has reported so far; `stages` is empty unless the job declared some."""
 
     current: float | None = None
     total: float | None = None
@@ -84,31 +84,31 @@ class Report:
 
     @property
     def percent(self) -> float | None:
-        """How far the whole task is, 0 to 100; None while the total is unknown."""
+        """The progress of the whole task, 0 to 100; None while the total is unknown."""
         if self.stages:
             scale = math.frexp(max(stage.weight for stage in self.stages))[1]
-            weights = [math.ldexp(stage.weight, -scale) for stage in self.stages]  # exact, and no sum can overflow
+            weights = [math.ldexp(stage.weight, -scale) for stage in self.stages]  # exact, and the sum can't overflow
             done = math.fsum(weight * stage.percent for weight, stage in zip(weights, self.stages, strict=True))
             return min(done / math.fsum(weights), 100.0)
         return percent_of(self.current, self.total)
 
 
-#: A hundred times as much may be more than a float can be.
+#: The largest float that can be multiplied by 100.
 _HUGE = sys.float_info.max / 100
 
 
 def percent_of(current: float | None, total: float | None) -> float | None:
-    """Return 0 to 100, or None where it can't be known (no total yet, or nothing to do)."""
+    """Return `current` as 0 to 100 percent of `total`; None if either is None, or `total` is not above 0."""
     if current is None or total is None or total <= 0:
         return None
     if current <= 0:
         return 0.0
     if current >= total:
         return 100.0
-    # The first is nicer (28.0, not 28.000000000000004), the second can't overflow.
+    # The first formula rounds better (28.0, not 28.000000000000004); the second can't overflow.
     return min(current * 100 / total if current < _HUGE else current / total * 100, 100.0)
 
 
 def floor_percent(percent: float) -> int:
-    """Return the whole number at or below `percent`, taking 28.999999999999996 for the 29 that it is."""
+    """Return `percent` rounded down, except that a rounding error such as 28.999999999999996 gives 29."""
     return math.floor(round(percent, 9))
