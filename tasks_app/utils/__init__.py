@@ -1,1 +1,1 @@
-"""Small helpers that know nothing of tasks; each is imported from its own module."""
+"""Small helpers without knowledge of tasks; import each from its own module."""

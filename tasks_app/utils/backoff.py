@@ -1,10 +1,10 @@
-"""Failures in a row: how long to wait before the next try, and which of them to log. Pure."""
+"""Successive failures: the pause before the next try, and which of them to log. Pure."""
 
 import math
 
 
 class Failures:
-    """Counts what fails until something succeeds; an outage of an hour is a few lines in the log, not thousands."""
+    """A counter of failures since the last success; it keeps the log of a long outage to a few lines."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -13,12 +13,12 @@ class Failures:
         return self.count > 0
 
     def note(self) -> bool:
-        """Take note of one more; is it one to log? The first, second, fourth, eighth… in a row are."""
+        """Count a failure, and return whether to log it: the first, second, fourth, eighth… in a row."""
         self.count += 1
         return self.count & (self.count - 1) == 0
 
     def clear(self) -> None:
-        """Take note of a success."""
+        """Count from 0 again, after a success."""
         self.count = 0
 
     def get_pause(self, first: float, longest: float) -> float:

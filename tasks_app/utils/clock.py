@@ -1,4 +1,4 @@
-"""Where times come from, and how they are written."""
+"""The clocks, and the text format of times."""
 
 import time
 from collections.abc import Callable
@@ -13,13 +13,13 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Two clocks: `now` for what people read, `monotonic` (s) for what is measured."""
+    """Two clocks: `now` for times that people read, `monotonic` (s) for durations."""
 
     now: Callable[[], datetime] = _utc_now
     monotonic: Callable[[], float] = time.monotonic
 
 
-@lru_cache(1024)  # most times of a snapshot are those of the one before
+@lru_cache(1024)  # most times of a snapshot are those of the previous one
 def format_time(time: datetime | None) -> str | None:
     """Return `time` as RFC 3339 in UTC, to the millisecond."""
     if time is None:
@@ -29,5 +29,5 @@ def format_time(time: datetime | None) -> str | None:
 
 @lru_cache(1024)
 def parse_time(text: str | None) -> datetime | None:
-    """Return what `format_time` made `text` of."""
+    """Return the time in a text made by `format_time`."""
     return None if text is None else datetime.fromisoformat(text)

@@ -1,18 +1,18 @@
-"""JSON as the wire and the store want it: one line of ASCII, and not nested so deep that anyone chokes on it. Pure."""
+"""JSON for the wire and the store: one line of ASCII, with limited nesting. Pure."""
 
 import json
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-#: How deep a value may be nested: parsers, and the frameworks that pass it on, walk through it by recursion.
+#: The deepest nesting allowed, since parsers and task frameworks recurse through values.
 MAX_DEPTH = 100
 
-#: Made once: `json.dumps` with options of its own makes one at each call, which takes longer than to encode a line.
+#: Created once: with options, `json.dumps` creates one at each call, which takes longer than to encode a line.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def encode_json(value: Any) -> str:
-    """Return one line of ASCII JSON.
+    """Return `value` as one line of ASCII JSON.
 
     Raises:
         TypeError, ValueError: `value` is not JSON (NaN and the infinities are not).
@@ -21,19 +21,20 @@ def encode_json(value: Any) -> str:
 
 
 def decode_json(text: str) -> Any:
-    """Return the value of a JSON text.
+    """Return the value in a JSON text.
 
     Raises:
-        TypeError, ValueError, RecursionError: it is not one (NaN and the infinities are not), or nested too deep.
+        TypeError, ValueError: `text` is not JSON (NaN and the infinities are not).
+        RecursionError: it is nested too deep for the parser.
     """
     return _DECODER.decode(text)
 
 
 def normalize(value: Any) -> tuple[Any, str]:
-    """Return a value that came from outside as JSON gives it back, and its text.
+    """Return `value` as it is after a round trip through JSON, and its text.
 
     Raises:
-        TypeError, ValueError: it is not JSON, or nested deeper than MAX_DEPTH.
+        TypeError, ValueError: `value` is not JSON, or is nested deeper than MAX_DEPTH.
     """
     try:
         text = encode_json(value)
@@ -46,7 +47,7 @@ def normalize(value: Any) -> tuple[Any, str]:
 
 
 def is_too_deep(value: object) -> bool:
-    """Is this value of lists and dicts nested deeper than MAX_DEPTH?"""
+    """Return whether lists and dicts are nested deeper than MAX_DEPTH in `value`."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [item for outer in level for item in _get_items(outer)]

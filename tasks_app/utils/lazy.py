@@ -1,4 +1,4 @@
-"""What exists once per process: made at the first use, and made again after a fork or a change of settings."""
+"""Values that exist once per process: created at the first use, and again after a fork or a change of settings."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """A function that is called once per process; see `per_process`."""
+    """A function that is called once per process, and its value; see `per_process`."""
 
     _value: T | None
 
@@ -30,17 +30,17 @@ class PerProcess(Generic[T]):
         return self._find() if value is None else value
 
     def cache_clear(self) -> None:
-        """Have the function called again at the next use.
+        """Forget the value, so that the next use calls the function again.
 
-        Unlike that of `functools.lru_cache`, it waits for a thread that is in the function: what that makes of the
-        settings before is not kept.
+        Unlike that of `functools.lru_cache`, it waits for a thread that is running the function, so that a value made
+        with the old settings is not kept.
         """
         with self._lock:
             self._value = None
 
     def renew(self) -> None:
-        """Forget the value, and a lock that another thread may hold: no two processes share either."""
-        self._lock = threading.RLock()  # a signal handler may interrupt the first use, and be one
+        """Reset the value and the lock, which in a forked child a thread of the parent may hold."""
+        self._lock = threading.RLock()  # a signal handler may interrupt the first use and call this again
         self._value = None
 
     def _find(self) -> T:
@@ -52,16 +52,16 @@ class PerProcess(Generic[T]):
 
 
 def per_process(*settings: str) -> Callable[[Callable[[], T]], PerProcess[T]]:
-    """Decorate a function so that each process calls it once, at the first use, and keeps what it returns.
+    """Decorate a function to be called once per process, at the first use; later uses return the same value.
 
     Args:
-        settings: names of Django settings; after a change of one, the function is called again.
+        settings: names of Django settings; after a change of one of them, the function is called again.
     """
     return lambda make: PerProcess(make, settings)
 
 
 def call_after_fork(function: Callable[[], object]) -> None:
-    """Have a function called in each forked child; a bound method as long as its object lives."""
+    """Call `function` in each forked child; a bound method only while its object exists."""
     _after_fork.append(WeakMethod(function) if isinstance(function, MethodType) else lambda: function)
 
 

@@ -1,4 +1,4 @@
-"""What a server gives a request, and whether it has been told to stop."""
+"""The state of the ASGI server, and the thread that it gives a request."""
 
 import signal
 
@@ -7,28 +7,29 @@ from django.db import close_old_connections, connections
 
 
 def is_server_stopping() -> bool:
-    """Has uvicorn been told to stop? It then waits for all that is open, for ever, and refuses new requests.
+    """Return whether uvicorn was told to stop; it then refuses new requests and waits for open ones without limit.
 
-    Other servers cut off their connections by themselves. Of this one the handler of SIGTERM, which stands for all
-    signals that stop it, is a method of the object that says so: https://www.uvicorn.org/server-behavior/
+    Other servers close their connections themselves, so the answer is False for them. Uvicorn's handler of SIGTERM,
+    which it uses for every signal that stops it, is a method of its server object, whose `should_exit` is read:
+    https://www.uvicorn.org/server-behavior/
     """
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return getattr(server, "should_exit", False) is True
 
 
 def release_request_thread() -> None:
-    """Let go of the thread, and of the database connections open in it, that serve the running ASGI request.
+    """Release the thread of the running ASGI request, and its database connections, without waiting.
 
-    Django's handler keeps both until the response has ended: for a stream that is hours, for nothing. Neither is
-    waited for: the thread closes its connections and ends. Sync code that runs later gets a new one. Where others
-    use the thread too, it stays, and connections that may be used again (CONN_MAX_AGE) stay open in it.
+    Django's handler keeps both until the response ends, which takes hours for a stream that needs neither. The thread
+    closes its connections and ends; sync code that runs later gets a new one. A thread that other requests share
+    stays, and so do its connections that may be used again (CONN_MAX_AGE).
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is None or (executor := SyncToAsync.context_to_thread_executor.get(context)) is None:
         return
-    if (release := getattr(executor, "release", None)) is not None:  # one of `wrap`, which is shared
+    if (release := getattr(executor, "release", None)) is not None:  # a shared thread of `tasks_app.asgi.wrap`
         release()
-    elif getattr(context, "_executor", None) is not None:  # lent by whoever entered the context
+    elif getattr(context, "_executor", None) is not None:  # the code that entered the context owns the executor
         executor.submit(close_old_connections)
     else:
         executor.submit(connections.close_all)

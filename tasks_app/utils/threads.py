@@ -1,7 +1,7 @@
-"""Threads that run jobs: a bounded pool for sync code, one event loop for coroutines, and an event to wait for.
+"""Background threads: a bounded pool for sync calls, an event loop for coroutines, and an event to wait for.
 
-All are daemon threads, because servers wait for the others when they shut down. Each job runs in a fresh context:
-nothing of the request that enqueued it leaks into it.
+All are daemon threads, because servers wait for other threads when they shut down. Each call and each coroutine runs
+in an empty context, so nothing of the request that submitted it leaks into it.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ IDLE_SECONDS = 5.0
 
 
 @dataclass(order=True, slots=True)
-class Job:
-    """A call that waits for a thread; the highest priority first, then the oldest."""
+class PendingCall:
+    """A call that waits for a thread; ordered by priority, highest first, then by age, oldest first."""
 
     rank: tuple[int, int]
     task_id: str = field(compare=False)
@@ -37,21 +37,26 @@ class Job:
 
 
 class ThreadPool:
-    """Runs jobs on at most `max_workers` threads; a thread ends when it was idle for some seconds."""
+    """A pool of at most `max_workers` threads; a thread ends after IDLE_SECONDS without a call."""
 
     def __init__(self, max_workers: int, name: str) -> None:
         self._max_workers = max_workers
         self.name = name
         self._numbers = itertools.count()
         self._condition = threading.Condition()
-        self._waiting: list[Job] = []
+        self._waiting: list[PendingCall] = []
         self._threads = 0
         self._idle = 0
 
     def submit(self, task_id: str, run: Callable[[], None], *, priority: int = 0) -> None:
-        """Have `run` called by the next free thread."""
+        """Queue a call of `run` for the next free thread.
+
+        Args:
+            task_id: the name of the call, for `withdraw`, `get_line` and the log.
+            priority: calls with a higher one run first.
+        """
         with self._condition:
-            heapq.heappush(self._waiting, Job((-priority, next(self._numbers)), task_id, run))
+            heapq.heappush(self._waiting, PendingCall((-priority, next(self._numbers)), task_id, run))
             if self._idle >= len(self._waiting):
                 self._condition.notify()
             elif self._threads < self._max_workers:
@@ -60,9 +65,9 @@ class ThreadPool:
                 self._threads += 1
 
     def withdraw(self, task_id: str) -> bool:
-        """Remove a job that has not begun; was there one?"""
+        """Remove the calls of a task that have not begun, and return whether there were any."""
         with self._condition:
-            remaining = [job for job in self._waiting if job.task_id != task_id]
+            remaining = [call for call in self._waiting if call.task_id != task_id]
             found = len(remaining) < len(self._waiting)
             if found:
                 heapq.heapify(remaining)
@@ -70,35 +75,35 @@ class ThreadPool:
             return found
 
     def count_waiting(self) -> int:
-        """Return how many jobs wait."""
+        """Return the number of waiting calls."""
         return len(self._waiting)
 
     def get_line(self) -> list[str]:
-        """Return the ids of the jobs that wait, the next one first."""
+        """Return the task ids of the waiting calls, the next one first."""
         with self._condition:
-            return [job.task_id for job in sorted(self._waiting)]
+            return [call.task_id for call in sorted(self._waiting)]
 
     def _work(self) -> None:
-        while (job := self._take()) is not None:
+        while (call := self._take()) is not None:
             try:
-                Context().run(job.run)
+                Context().run(call.run)
             except BaseException:
-                logger.exception("task %s: its executor failed", job.task_id)
+                logger.exception("task %s: its executor failed", call.task_id)
         connections.close_all()
 
-    def _take(self) -> Job | None:
+    def _take(self) -> PendingCall | None:
         with self._condition:
             self._idle += 1
-            has_job = self._condition.wait_for(lambda: self._waiting, IDLE_SECONDS)
+            has_call = self._condition.wait_for(lambda: self._waiting, IDLE_SECONDS)
             self._idle -= 1
-            if has_job:
+            if has_call:
                 return heapq.heappop(self._waiting)
             self._threads -= 1
             return None
 
 
 class DaemonExecutor(futures.Executor):
-    """A standard executor whose threads a process does not wait for when it ends."""
+    """An executor of `concurrent.futures` whose threads do not delay the end of the process."""
 
     def __init__(self, max_workers: int, name: str) -> None:
         self._pool = ThreadPool(max_workers, name)
@@ -118,7 +123,7 @@ def _fulfil(future: futures.Future[T], call: Callable[[], T]) -> None:
 
 
 class LoopThread:
-    """An event loop in a thread of its own, for coroutines and timers."""
+    """An event loop in its own thread, for coroutines and timers."""
 
     def __init__(self, name: str) -> None:
         self._lock = threading.Lock()
@@ -128,13 +133,13 @@ class LoopThread:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop; it is started when it is first asked for."""
+        """The loop; the first use starts it."""
         self.start()
         assert self._loop is not None
         return self._loop
 
     def start(self) -> None:
-        """Start the loop, unless it runs already."""
+        """Start the loop, unless it is running."""
         with self._lock:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
@@ -146,12 +151,12 @@ class LoopThread:
         self.loop.call_soon_threadsafe(self.loop.call_later, delay, function)
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine to its end."""
+        """Run a coroutine in the loop, without waiting for it; an exception is logged."""
         self.loop.call_soon_threadsafe(self._start, coroutine, context=Context())
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(coroutine)
-        self._tasks.add(task)  # the loop itself holds tasks only weakly
+        self._tasks.add(task)  # the loop holds only weak references to tasks
         task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
@@ -161,36 +166,36 @@ class LoopThread:
 
 
 class ReentrantEvent:
-    """A `threading.Event` for one waiting thread, which a signal handler may set while the same thread sets it.
+    """A `threading.Event` for one waiting thread; a signal handler may set it while its own thread is setting it.
 
-    `threading.Event.set` would wait there for ever, for a lock that the code below the handler holds. `put` of a
-    SimpleQueue is atomic: https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put
+    `threading.Event.set` would deadlock there, on a lock that the interrupted code holds. `SimpleQueue.put` is
+    reentrant: https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put
     """
 
     def __init__(self) -> None:
-        self._words: SimpleQueue[None] = SimpleQueue()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
 
     def is_set(self) -> bool:
-        """Was it set since it was cleared?"""
-        return not self._words.empty()
+        """Return whether it was set since it was cleared."""
+        return not self._tokens.empty()
 
     def set(self) -> None:
-        """Let whoever waits go on, now or later."""
-        if self._words.empty():
-            self._words.put(None)
+        """Set the event, so that `wait` returns, now or at its next call."""
+        if self._tokens.empty():
+            self._tokens.put(None)
 
     def clear(self) -> None:
-        """Undo `set`; only the thread that waits may do so."""
-        while not self._words.empty():
-            self._words.get()
+        """Undo `set`; only the waiting thread may call this."""
+        while not self._tokens.empty():
+            self._tokens.get()
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it is set, for `timeout` seconds at most (0 or more); is it?"""
+        """Wait until it is set, for at most `timeout` seconds (0 or more), and return whether it is set."""
         try:
-            self._words.get(timeout=timeout)
+            self._tokens.get(timeout=timeout)
         except Empty:
             return False
-        self._words.put(None)
+        self._tokens.put(None)
         return True
 
 
@@ -199,7 +204,7 @@ def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
         try:
             loop.run_forever()
         except BaseException:
-            # A SystemExit in any asyncio task comes out here; the other coroutines of the process go on.
-            logger.exception("the event loop was left by an exception; it goes on")
+            # A SystemExit in an asyncio task is raised here; the other coroutines must go on.
+            logger.exception("an exception stopped the event loop; it is started again")
         else:
             return
