@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from playwright.sync_api import Browser
 
 from tasks_app.monitor.recent_tasks import get_recent_reader
-from tasks_app.reporting.backlog import Arrivals, Ends
+from tasks_app.reporting.backlog import NewTasks, TerminalSnapshots
 from tasks_app.reporting.process import get_flusher
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import MAX_THREADS, Store, get_store
@@ -44,7 +44,7 @@ def _clean_slate() -> Iterator[None]:
 def _forget_the_past() -> None:
     """What the flusher of this process would yet list, or look for once more, of earlier tests' tasks."""
     flusher = get_flusher()
-    flusher.arrivals, flusher.ends = Arrivals(), Ends()
+    flusher.new_tasks, flusher.terminal_snapshots = NewTasks(), TerminalSnapshots()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The job's side: what a job calls, and the thread that writes it to the store."""
+"""The job's side: the reporting API, and the thread that writes reports to the store."""
 
 from .context import bind, get_bound
 from .flusher import MAX_BACKOFF, MIN_BACKOFF

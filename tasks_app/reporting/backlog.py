@@ -1,4 +1,4 @@
-"""What must still be written to the cache: new tasks to be listed, and last snapshots that it may have lost."""
+"""Writes still owed to the cache: new tasks for the recent list, and terminal snapshots that it may have lost."""
 
 import threading
 
@@ -8,12 +8,12 @@ from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot
 from ..store import RECENT_TASKS, decode, get_store
 
-#: Tasks that are looked for in one round trip: a last snapshot may be large.
+#: Terminal snapshots read in one round trip, since each may be large.
 BATCH = 100
 
 
-class Arrivals:
-    """Keeps new tasks until they are listed; if that fails for long, the latest of them."""
+class NewTasks:
+    """The new tasks that are not on the recent list yet; in a long outage, the latest RECENT_TASKS of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,17 +23,17 @@ class Arrivals:
         return bool(self._waiting)
 
     def add(self, snapshot: Snapshot) -> None:
-        """Have a task listed soon."""
+        """Add a task, which `list_all` then lists."""
         with self._lock:
             self._waiting[snapshot.task_id] = snapshot
             if len(self._waiting) > RECENT_TASKS:
                 del self._waiting[next(iter(self._waiting))]
 
     def list_all(self) -> None:
-        """List what has been added.
+        """Put the added tasks on the recent list.
 
         Raises:
-            Exception: whatever the cache raised; all of it waits on.
+            Exception: any error of the cache; the tasks are kept for the next call.
         """
         with self._lock:
             waiting = list(self._waiting.values())
@@ -44,8 +44,8 @@ class Arrivals:
                     self._waiting.pop(snapshot.task_id, None)
 
 
-class Ends:
-    """Sees to it that viewers can learn of an end although the cache server was killed and has started empty."""
+class TerminalSnapshots:
+    """Terminal snapshots to be stored again if a cache server was killed and restarted empty."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -55,9 +55,10 @@ class Ends:
         return bool(self._due)
 
     def keep(self, snapshot: Snapshot, *, monotonic: float) -> None:
-        """Keep the last snapshot of a task, and look once more whether the cache has it: after HEARTBEAT.
+        """Keep a terminal snapshot, to check once more that the cache has it.
 
-        A cache in the memory of this process loses nothing by itself.
+        The check is due after HEARTBEAT, or half of RETENTION if that is shorter. A cache in the memory of this
+        process needs none.
         """
         if not get_store().is_local:
             settings = get_settings()
@@ -66,16 +67,16 @@ class Ends:
                 self._due[snapshot.task_id] = until, snapshot
 
     def forget(self, task_id: str) -> None:
-        """Let an end go: the task begins again."""
+        """Drop the terminal snapshot of a task, which has a new reporter."""
         with self._lock:
             self._due.pop(task_id, None)
 
     def restore(self, *, monotonic: float) -> None:
-        """Store again what is due and the cache has lost; what was written in its place meanwhile stays.
+        """Store the due snapshots again that the cache has lost; later entries are left alone.
 
         Raises:
-            StoreUnavailable: the cache did not take some of it; that is kept.
-            Exception: whatever the cache raised; nothing is let go.
+            StoreUnavailable: the cache refused some snapshots; these are kept.
+            Exception: any error of the cache; the snapshots not checked yet are kept.
         """
         with self._lock:
             due = [snapshot for until, snapshot in self._due.values() if until <= monotonic]
@@ -84,22 +85,22 @@ class Ends:
 
     def _forget_restored(self, snapshot: Snapshot) -> None:
         with self._lock:
-            if self._due.get(snapshot.task_id, (0.0, None))[1] is snapshot:  # else a later end is due by now
+            if self._due.get(snapshot.task_id, (0.0, None))[1] is snapshot:  # else a later one has replaced it
                 del self._due[snapshot.task_id]
 
     def _restore(self, snapshots: dict[str, Snapshot]) -> None:
         store = get_store()
         texts = store.read(snapshots)
-        lost = [snapshot for task_id, snapshot in snapshots.items() if _is_lost(snapshot, texts.get(task_id))]
-        versions, refused = store.save(lost)
+        missing = [item for task_id, item in snapshots.items() if _is_missing(item, texts.get(task_id))]
+        versions, refused = store.save(missing)
         for task_id in snapshots.keys() - refused:
             self._forget_restored(snapshots[task_id])
         wakeups.publish(versions)
         if refused:
-            raise StoreUnavailable(f"the cache did not take the ends of {sorted(refused)!r}")
+            raise StoreUnavailable(f"the cache refused the terminal snapshots of {sorted(refused)!r}")
 
 
-def _is_lost(snapshot: Snapshot, text: str | None) -> bool:
-    """Whether the cache holds nothing of this end, or what was before it, since it has started with an old dump."""
+def _is_missing(snapshot: Snapshot, text: str | None) -> bool:
+    """Return whether the cache lacks this snapshot: it holds none, or an older one from a restored dump."""
     stored = decode(snapshot.task_id, text)
     return stored is None or (stored.seq < snapshot.seq and stored.attempt <= snapshot.attempt)

@@ -1,4 +1,4 @@
-"""`progress`: a proxy for the task that runs in this thread or coroutine."""
+"""`progress`, the proxy for the task that runs in this thread or coroutine."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from .reporter import Reporter
 
 
 class CurrentProgress:
-    """The proxy behind `progress`: whatever public name it is asked for, the task that runs in this context answers.
+    """The proxy behind `progress`, which forwards each public name to the task that runs in this context.
 
     The names are properties, set below: through `__getattr__`, `update` would take up to twice as long. A unit test
-    may put a double in place of any of them (`mock.patch.object`, `monkeypatch.setattr`), for every task.
+    may replace any of them (`mock.patch.object`, `monkeypatch.setattr`), for every task.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not isinstance(getattr(CurrentProgress, name, None), property):
             raise AttributeError(f"progress has no {name!r}")
-        vars(self)[name] = value  # mock looks there for what it has to put back
-        if _is_own(name, value):  # pytest puts back what it had read, which is of the task of then
+        vars(self)[name] = value  # mock looks here for the value to restore
+        if _was_forwarded(name, value):  # monkeypatch restores the value that it read, from the task at that time
             delattr(self, name)
         else:
             setattr(CurrentProgress, name, property(lambda proxy: value))
@@ -36,7 +36,7 @@ class CurrentProgress:
 
 
 class NullProgress(Progress):
-    """What `progress` stands for outside a task: every call is a harmless no-op."""
+    """The target of `progress` outside a task: every call is a harmless no-op."""
 
     def __init__(self) -> None:
         self.task_id = ""
@@ -72,14 +72,14 @@ class NullProgress(Progress):
 
 
 def bind(reporter: Reporter | None) -> Reporter | None:
-    """Make a task the one that `progress` stands for in this context; return the one before."""
+    """Bind `progress` to a task in this context, or to none; return the previous reporter."""
     before = _bound.get()
     _bound.set(reporter)
     return before
 
 
 def get_bound() -> Reporter | None:
-    """Return the reporter that this context is bound to."""
+    """Return the reporter of the task that `progress` is bound to in this context, or None."""
     return _bound.get()
 
 
@@ -87,15 +87,15 @@ def _forward(name: str) -> property:
     return property(lambda proxy: getattr(_NULL if (bound := _bound.get()) is None else bound.progress, name))
 
 
-def _is_own(name: str, value: object) -> bool:
-    """Whether `progress` gave this value under this name, in this context or another."""
+def _was_forwarded(name: str, value: object) -> bool:
+    """Return whether `value` came from a task through the property `name`, in this context or another."""
     if isinstance(getattr(value, "__self__", None), Progress):
         return True
     return bool(value == _forward(name).fget(progress))  # type: ignore[misc]
 
 
 def _unbind() -> None:
-    """Make `progress` a no-op in what a job forks: one process writes a task."""
+    """Make `progress` a no-op in a child that a job forks, since only one process writes a task."""
     _bound.set(None)
 
 

@@ -1,4 +1,4 @@
-"""What a job has said so far, before it becomes a snapshot. Pure."""
+"""The reports of a job until they become a snapshot. Pure."""
 
 import math
 import sys
@@ -16,29 +16,30 @@ from ..utils.json import encode_json
 
 
 class Draft:
-    """What a job has said: `Progress` writes it, `Reporter` reads it, and both hold `lock`.
+    """The values that a job has reported; `Progress` writes them and `Reporter` reads them, both holding `lock`.
 
     Args:
         task_id: the id of the task.
-        meta: what earlier attempts have set.
-        wake: called at the first change since the last `apply_to`.
+        meta: the `meta` that earlier attempts have set.
+        wake: called at the first change after `apply_to`.
     """
 
     def __init__(self, task_id: str, meta: Mapping[str, Any], *, wake: Callable[[], None]) -> None:
         self.task_id = task_id
         self.lock = threading.RLock()  # a signal handler of the job may report
-        #: Whether there is something that no snapshot has.
+        #: Whether there are changes that no snapshot has.
         self.is_dirty = False
         #: Whether a loop changes `current` without a call of `touch`.
         self.is_tracking = False
-        #: Whether the job is asked to stop, and what it is stopped by.
+        #: Whether the task was asked to stop.
         self.is_cancelled = False
+        #: The exception class that stops the job.
         self.cancel_error: type[TaskCancelled] = TaskCancelled
         self._wake = wake
         self.reset(meta)
 
     def reset(self, meta: Mapping[str, Any]) -> None:
-        """Forget all that was said but `meta`."""
+        """Forget all reports, and set `meta`."""
         self.current: float | None = None
         self.total: float | None = None
         self.unit: str | None = None
@@ -51,44 +52,48 @@ class Draft:
         self._percent_pace = Pace()
 
     def touch(self) -> None:
-        """Have what changed written soon."""
+        """Mark a change, and wake the flusher if it is the first one."""
         if not self.is_dirty:
             self.is_dirty = True
             self._wake()
 
     def raise_if_cancelled(self) -> None:
-        """Raise `cancel_error` if the job is asked to stop."""
+        """Raise `cancel_error` if the task was asked to stop."""
         if self.is_cancelled:
             raise self.cancel_error(f"task {self.task_id} was asked to stop")
 
     def begin_loop(self, total: float | None) -> bool:
-        """Make a loop the progress of the task; return False inside another one.
+        """Let a loop set the progress of the task; return False inside another loop.
 
         Args:
-            total: the steps of the loop, where that is known.
+            total: the number of steps; None if unknown.
         """
         with self.lock:
             if self.is_tracking:
                 return False
             self.is_tracking = True
-            if self.total == self._loop_total:  # the total of an earlier loop says nothing of this one
+            if self.total == self._loop_total:  # the total of an earlier loop does not apply to this one
                 self.total = None
             self._loop_total = total
         return True
 
     def end_loop(self) -> None:
-        """End the loop; without lock or event, since the garbage collector may call this at any point."""
+        """End the loop, without lock or wake-up, since the garbage collector may call this at any point."""
         self.is_dirty = True
         self.is_tracking = False
 
     def declare(self, stages: tuple[Stage, ...]) -> None:
-        """Divide the task into stages."""
+        """Divide the task into these stages."""
         self.stages = stages
         self._active = None
         self._begin_count()
 
     def enter(self, name: str) -> None:
-        """Begin a stage."""
+        """Begin a stage.
+
+        Raises:
+            ValueError: `name` was not declared, or another stage has not ended.
+        """
         names = [stage.name for stage in self.stages]
         if name not in names:
             raise ValueError(f"unknown stage {name!r}; declared by stages(): {names!r}")
@@ -99,21 +104,29 @@ class Draft:
         self._begin_count()
 
     def leave(self, state: State) -> None:
-        """End the stage that was begun; one that succeeded is full."""
+        """End the current stage; if it succeeded, it counts as 100 %."""
         self._fill_stage()
         self._change_stage(state=state, **({"percent": 100.0} if state is State.SUCCEEDED else {}))
         self._active = None
         self._begin_count()
 
     def merge(self, values: Mapping[str, Any], *, limit: int) -> None:
-        """Merge values that `normalize` gave into `meta`, which may have `limit` bytes as JSON."""
+        """Merge values into `meta`.
+
+        Args:
+            values: JSON values, made by `normalize`.
+            limit: the bytes that `meta` may have as JSON.
+
+        Raises:
+            ValueError: `meta` would exceed `limit`.
+        """
         meta = {**self.meta, **values}
         if (size := len(encode_json(meta))) > limit:
             raise ValueError(f"meta would have {size!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
         self.meta = meta
 
     def apply_to(self, snapshot: Snapshot, *, now: datetime, monotonic: float) -> Snapshot:
-        """Return the snapshot with what the draft holds."""
+        """Return `snapshot` with the values of this draft."""
         self.is_dirty = False
         self._fill_stage()
         report = Report(
@@ -148,26 +161,27 @@ def make_stages(weights: Mapping[str, float]) -> tuple[Stage, ...]:
     """Return stages with these weights.
 
     Raises:
-        TypeError, ValueError: there is none, a name is too long, or a weight is not a finite number above 0.
+        TypeError, ValueError: `weights` is empty, a name has more than MAX_NAME_LENGTH characters, or a weight is not
+            a finite number above 0.
     """
     if not weights:
         raise ValueError("stages() needs at least one stage, not {}")
     if long := [name for name in weights if len(str(name)) > MAX_NAME_LENGTH]:
-        raise ValueError(f"a stage's name may have {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
+        raise ValueError(f"a stage's name may have at most {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
     return tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
 
 
-#: Whole numbers of up to so many bits are the same as floats.
+#: Integers of up to this many bits are exact as floats.
 EXACT_BITS = sys.float_info.mant_dig
 
 
 def check_number(name: str, value: Any) -> float:
-    """Return a number that JSON can carry.
+    """Return `value` as an int or float that JSON can carry.
 
     Raises:
-        TypeError, ValueError: it is not a finite number; the message calls it `name`.
+        TypeError, ValueError: `value` is not a finite number; the message names it `name`.
     """
-    if type(value) is int and value.bit_length() <= EXACT_BITS:  # nearly always
+    if type(value) is int and value.bit_length() <= EXACT_BITS:  # the usual case, tested first for speed
         return value
     kind = type(value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real | Decimal)):

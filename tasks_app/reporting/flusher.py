@@ -1,4 +1,4 @@
-"""The one thread per process that writes what jobs report, so that no job ever waits for the cache."""
+"""The flusher: the one thread per process that writes the reports of jobs, so that no job waits for the cache."""
 
 import logging
 import math
@@ -17,34 +17,34 @@ from ..store import decode, get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
-from .backlog import Arrivals, Ends
+from .backlog import NewTasks, TerminalSnapshots
 from .reporter import Reporter
 from .signals import SignalSender
 
 logger = logging.getLogger("tasks_app")
 
-#: How long the thread stays for the next task before it ends.
+#: Seconds that the thread waits for the next task before it ends.
 IDLE_SECONDS = 1.0
 
-#: The shortest and the longest pause after something failed, in seconds.
+#: The shortest and the longest pause after a failure, in seconds.
 MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
 
 
-#: A task, and what is to be written of it.
+#: The reporter of a task, and the snapshot to write.
 Taken = tuple[Reporter, Snapshot]
 
 
 class Flusher:
-    """Writes the snapshots of every task of this process in batches, keeps them alive and looks for cancels."""
+    """The writer of one process: it stores snapshots in batches, sends heartbeats and polls for cancel requests."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self.signals = SignalSender()
-        #: Called every SWEEP_INTERVAL while there are tasks; they must not block.
+        #: Functions called every SWEEP_INTERVAL while the thread has work; they must not block.
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
-        #: What must still be written of tasks that nothing is reported of here.
-        self.arrivals, self.ends = Arrivals(), Ends()
+        #: What must still be written of tasks without a reporter.
+        self.new_tasks, self.terminal_snapshots = NewTasks(), TerminalSnapshots()
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flushed = threading.Condition()
@@ -53,11 +53,11 @@ class Flusher:
         self._thread: threading.Thread | None = None
         self._failures = Failures()
         self._next_flush = self._next_sweep = 0.0
-        #: Until then, an end of the process waits for nothing: it has done so just before, in vain.
-        self.hopeless_until = -math.inf
+        #: Until this time `drain_process` does not wait, since it has just timed out.
+        self.skip_drain_until = -math.inf
 
     def make_reporter(self, snapshot: Snapshot, *, is_stored: bool = False) -> Reporter:
-        """Return a reporter that wakes this flusher; `add` has it looked after.
+        """Return a reporter that wakes this flusher; pass it to `add` to have its snapshots written.
 
         Args:
             is_stored: whether the store holds `snapshot`.
@@ -66,24 +66,24 @@ class Flusher:
 
     @property
     def reporters(self) -> list[Reporter]:
-        """The reporters of the tasks that are looked after at this moment."""
+        """The reporters of the tasks that are written at this moment."""
         return list(self._reporters.values())
 
     def add(self, reporter: Reporter) -> None:
-        """Look after a task from now on, until its last snapshot was stored."""
+        """Write the snapshots of a task from now on, until its last one is stored."""
         with self._lock:
             self._reporters[reporter.task_id] = reporter
-            self.ends.forget(reporter.task_id)
+            self.terminal_snapshots.forget(reporter.task_id)
             self.start_thread()
 
     def enlist(self, snapshot: Snapshot) -> None:
-        """Have a new task listed among the recent ones."""
+        """Put a new task on the recent list, at the next sweep."""
         with self._lock:
-            self.arrivals.add(snapshot)
+            self.new_tasks.add(snapshot)
             self.start_thread()
 
     def remove(self, reporter: Reporter) -> bool:
-        """Look after a task no longer; return False if that was so, or another reporter has taken its place."""
+        """Stop writing a task; return False if `reporter` was removed already or replaced by another."""
         with self._lock:
             is_here = self._reporters.get(reporter.task_id) is reporter
             if is_here:
@@ -92,21 +92,21 @@ class Flusher:
 
     @property
     def is_failing(self) -> bool:
-        """Did the last write fail, or does the cache hang?"""
+        """Whether the last write failed, or the cache hangs."""
         return bool(self._failures) or get_store().hangs
 
     def find(self, task_id: str) -> Reporter | None:
-        """Return the reporter of a task that runs, or waits, in this process."""
+        """Return the reporter of a task that runs or waits in this process, or None."""
         return self._reporters.get(task_id)
 
     def wake(self, *, urgently: bool = False) -> None:
-        """Have what changed written soon; `urgently` does not wait for FLUSH_INTERVAL to pass."""
+        """Wake the thread to write changes; with `urgently`, it does not wait for FLUSH_INTERVAL."""
         self._changed.set()
         if urgently:
             self._urgent.set()
 
     def flush(self) -> bool:
-        """Write everything that has changed, now and in this thread; False if the cache failed (it was logged)."""
+        """Write all changes now, in this thread; return False if the cache failed, which is logged."""
         with self._flush_lock:
             try:
                 taken = self._take_all()
@@ -116,18 +116,18 @@ class Flusher:
             return not taken or self._write(taken)
 
     def end_all(self) -> None:
-        """End as lost what still runs: the process ends, and viewers need not wait for LOST_AFTER to learn of it."""
+        """End the remaining tasks as lost, because the process ends; viewers then need not wait LOST_AFTER."""
         for reporter in self.reporters:
             reporter.end_lost()
 
     def drain(self, timeout: float) -> bool:
-        """Wait until the last snapshot of every ended task is stored, `timeout` seconds at most; is it?"""
+        """Wait at most `timeout` seconds until each ended task's last snapshot is stored; return whether all are."""
         self.wake(urgently=True)
         with self._flushed:
-            return self._flushed.wait_for(lambda: not self._find_unwritten_ends(), timeout)
+            return self._flushed.wait_for(lambda: not self._find_unstored(), timeout)
 
     def start_thread(self) -> None:
-        """Start the thread unless it runs; the caller holds the lock. One that is to write by hand overrides this."""
+        """Start the thread unless it runs; the caller holds the lock. A flusher without a thread overrides this."""
         self._changed.set()
         if self._thread is None:
             self._prepare_for_exit()
@@ -136,22 +136,22 @@ class Flusher:
             self._thread = thread
 
     def _prepare_for_exit(self) -> None:
-        """Python 3.12 starts no thread any more once the process ends, just when the last news are to be told."""
+        """Start the threads for signals and wake-ups now: while a process ends, Python 3.12 starts none."""
         self.signals.start()
         wakeups.start()
 
     def _take_all(self) -> Sequence[Taken]:
         taken = [(item, snapshot) for item in self.reporters if (snapshot := _take(item)) is not None]
-        # To take one may have lasted: the next attempt may have begun, and goes on from what this one has told it.
+        # Taking may block. Meanwhile the next attempt may have begun, with a reporter that replaces this one.
         return [item for item in taken if self._reporters.get(item[0].task_id) is item[0]]
 
     def _write(self, taken: Sequence[Taken]) -> bool:
         try:
-            taken = self._drop_lost(taken)
+            taken = self._drop_superseded(taken)
             pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
             versions, refused = get_store().save([snapshot for _, snapshot in taken], pages)
         except Exception:
-            # Whatever a cache backend raises: nothing is lost, the reporters still hold it.
+            # A cache backend may raise anything. Nothing is lost: the reporters still hold the changes.
             self._note_failure([snapshot.task_id for _, snapshot in taken])
             return False
         self._finish([item for item in taken if item[1].task_id in versions], versions)
@@ -161,21 +161,21 @@ class Flusher:
             self._failures.clear()
         return not refused
 
-    def _drop_lost(self, taken: Sequence[Taken]) -> Sequence[Taken]:
-        """Leave out the tasks that were taken for lost while nothing could be written, and report them no more."""
+    def _drop_superseded(self, taken: Sequence[Taken]) -> Sequence[Taken]:
+        """Drop the attempts that were declared lost or replaced while nothing could be written; return the others."""
         overdue = {reporter.task_id: snapshot for reporter, snapshot in taken if reporter.is_overdue}
         texts = get_store().read(overdue)
-        lost = {task_id for task_id, text in texts.items() if _is_superseded(overdue[task_id], text)}
+        superseded = {task_id for task_id, text in texts.items() if _is_superseded(overdue[task_id], text)}
         for reporter, snapshot in taken:
-            is_here = reporter.task_id in lost and self.remove(reporter)
-            if is_here and (snapshot.is_terminal or not reporter.has_ended):  # else it was handed back, and goes on
+            is_here = reporter.task_id in superseded and self.remove(reporter)
+            if is_here and (snapshot.is_terminal or not reporter.has_ended):  # else it was handed back as planned
                 self._drop(reporter)
-        return [item for item in taken if item[0].task_id not in lost]
+        return [item for item in taken if item[0].task_id not in superseded]
 
     def _drop(self, reporter: Reporter) -> None:
         is_stopped = get_settings().ON_LOST == "cancel" and not reporter.has_ended
         logger.warning(
-            "task %s was taken for lost, or begun anew elsewhere; viewers see no more of what runs here, and %s",
+            "task %s was declared lost, or begun again elsewhere; viewers no longer see this attempt, and %s",
             reporter.task_id,
             "it is asked to stop" if is_stopped else "it goes on",
         )
@@ -190,19 +190,19 @@ class Flusher:
         for snapshot in news:
             self.signals.send(snapshot)
         for reporter, snapshot in written:
-            if reporter.is_settled:  # last: a process that waits for its tasks ends when they are gone from here
+            if reporter.is_settled:  # last: a process may exit as soon as its tasks are removed
                 self.remove(reporter)
                 if snapshot.is_terminal:
-                    self.ends.keep(snapshot, monotonic=self.clock.monotonic())
+                    self.terminal_snapshots.keep(snapshot, monotonic=self.clock.monotonic())
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():
             count, error = self._failures.count, sys.exc_info()[1]
             logger.error(
-                "the cache failed (%s in a row); it is tried again; tasks %s", count, task_ids, exc_info=error
+                "the cache failed (%s times in a row) and is tried again; tasks %s", count, task_ids, exc_info=error
             )
 
-    def _find_unwritten_ends(self) -> list[str]:
+    def _find_unstored(self) -> list[str]:
         return [reporter.task_id for reporter in self.reporters if reporter.has_ended]
 
     def _run(self) -> None:
@@ -210,7 +210,7 @@ class Flusher:
             try:
                 self._run_once(get_settings())
             except Exception:
-                # This thread serves every task of the process: it must outlive the unforeseen, even a log that fails.
+                # This thread serves every task of the process, so no error may end it, not even one in logging.
                 with suppress(Exception):
                     logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures.note()
@@ -219,11 +219,11 @@ class Flusher:
         connections.close_all()
 
     def _run_once(self, settings: Settings) -> None:
-        """Wait for news, but not beyond the next sweep, leave time for more to gather, and write them."""
+        """Wait for changes, at most until the next sweep; let more gather, write them, and sweep if due."""
         has_news = any(reporter.is_sampled for reporter in self.reporters)
         if not has_news:
             has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
-        # The pause after a write is waited for when there is something to write: one awakening, not two.
+        # The pause after a write is spent only once there are changes: the thread wakes once, not twice.
         if (has_news or self._failures) and (pause := self._next_flush - self.clock.monotonic()) > 0:
             self._urgent.wait(pause)
         self._urgent.clear()
@@ -240,21 +240,21 @@ class Flusher:
         get_store().close_old_connections()
 
     def _has_work(self) -> bool:
-        if not (self._reporters or self.arrivals or self.ends):
+        if not (self._reporters or self.new_tasks or self.terminal_snapshots):
             self._changed.wait(IDLE_SECONDS)
         with self._lock:
-            if not (self._reporters or self.arrivals or self.ends):
+            if not (self._reporters or self.new_tasks or self.terminal_snapshots):
                 self._thread = None
             return self._thread is not None
 
     def sweep(self) -> None:
-        """Do what is due every SWEEP_INTERVAL, now and in this thread: chores, the backlog, words left for tasks."""
+        """Do now what is due every SWEEP_INTERVAL: chores, the backlog, requests to cancel, newer attempts."""
         for chore in list(self.chores):
             _run_chore(chore)
         waiting = {item.task_id: item for item in self.reporters if item.awaits_cancel}
         try:
-            self.arrivals.list_all()
-            self.ends.restore(monotonic=self.clock.monotonic())
+            self.new_tasks.list_all()
+            self.terminal_snapshots.restore(monotonic=self.clock.monotonic())
             cancelled, attempts = get_store().find_words(waiting)
         except Exception:
             self._note_failure(sorted(waiting))
@@ -278,12 +278,12 @@ def _take(reporter: Reporter) -> Snapshot | None:
     except StoreUnavailable:
         raise
     except Exception:
-        logger.exception("task %s: what it reported can't be taken over", reporter.task_id)
+        logger.exception("task %s: its snapshot can't be made", reporter.task_id)
         return None
 
 
 def _is_superseded(snapshot: Snapshot, text: str) -> bool:
-    """Was this attempt given up: the task declared lost, or begun anew elsewhere?"""
+    """Return whether this attempt was declared lost, or a later one has begun elsewhere."""
     stored = decode(snapshot.task_id, text)
     if stored is None:
         return False

@@ -1,4 +1,4 @@
-"""The lines that a job logs, until they are stored. Pure."""
+"""The log lines of a job until they are stored. Pure."""
 
 from collections import deque
 from datetime import datetime
@@ -9,10 +9,10 @@ from ..utils.json import encode_json
 
 
 def check_level(level: str) -> str:
-    """Return a level as viewers see it.
+    """Return `level` as viewers see it: in lower case, with at most MAX_LEVEL_LENGTH characters.
 
     Raises:
-        TypeError, ValueError: it is not a text, or an empty one.
+        TypeError, ValueError: `level` is not a string, or is empty.
     """
     if not isinstance(level, str):
         raise TypeError(f"level must be a text such as 'info' or 'error', not {level!r}")
@@ -22,15 +22,15 @@ def check_level(level: str) -> str:
 
 
 class Journal:
-    """What a task has logged, until it is stored.
+    """The log lines of a task until they are stored.
 
     Args:
-        logged: the offset after the last line of earlier attempts, whose pages are left alone.
-        limit: how many lines are kept, here while the store is away as well as there.
+        logged: the offset after the last line of earlier attempts, whose pages are not rewritten.
+        limit: the lines kept, both in the store and here while the store is unavailable.
     """
 
     def __init__(self, logged: int, *, limit: int) -> None:
-        #: The pages to write, by their slot; `absorb` alone adds some.
+        #: The pages to write, by slot; only `absorb` adds pages.
         self.pages: dict[int, str] = {}
         self._limit = limit
         self._waiting: deque[str] = deque(maxlen=limit)
@@ -38,21 +38,21 @@ class Journal:
         self.follow(logged)
 
     def follow(self, logged: int) -> None:
-        """Leave the lines before this offset alone, of which nothing was known; before the first call of `absorb`."""
+        """Continue after the offset `logged`, learned from the store; call it only before the first `absorb`."""
         self._logged = logged
         self._start = count_pages(logged) * PAGE_LINES
 
     def append(self, text: str, level: str, *, now: datetime) -> None:
-        """Log each line of `text`; in any thread, and without a lock."""
+        """Add each line of `text`; thread-safe without a lock."""
         head = f'{{"t":{encode_json(format_time(now))},"level":{encode_json(level)},"text":'
         for line in (text.splitlines() or [""])[-self._limit :]:
             self._waiting.append(f"{head}{encode_json(_shorten(line))}}}")
 
     def absorb(self) -> int:
-        """Put what waits into pages; return the offset after the last line."""
+        """Move the waiting lines into pages, and return the offset after the last line."""
         if not self._waiting:
             return self._logged
-        for _ in range(len(self._waiting)):  # what comes meanwhile has its turn later
+        for _ in range(len(self._waiting)):  # lines that are added meanwhile wait for the next call
             if len(self._lines) == PAGE_LINES:
                 self._start, self._lines = self._start + PAGE_LINES, []
             self._lines.append(self._waiting.popleft())

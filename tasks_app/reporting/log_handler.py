@@ -1,4 +1,4 @@
-"""What makes the logging module write to the log of a task."""
+"""The handler that sends records of the logging module to the log of a task."""
 
 import copy
 import logging
@@ -10,14 +10,14 @@ from .context import get_bound
 
 
 class LogHandler(logging.Handler):
-    """Logs each record to the task that runs in this thread or coroutine; outside one it does nothing.
+    """A logging handler that adds each record to the log of the task in this thread or coroutine.
 
-    Whoever may see the task may read it. So unless errors are exposed (EXPOSE_ERRORS), tracebacks are left out, and an
-    exception among a record's arguments is shown as its type.
+    Outside a task it does nothing. All viewers of the task may read its log, so unless EXPOSE_ERRORS allows it,
+    tracebacks are left out, and an exception in a record's message or arguments is shown as its type.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record; those of this app itself are left out."""
+        """Add one record to the log; records of this app itself are left out."""
         reporter = get_bound()
         if reporter is None or record.name.partition(".")[0] == "tasks_app":
             return

@@ -1,4 +1,4 @@
-"""The flusher of this process, and the end of the process."""
+"""The flusher of this process, and its last writes before the process ends."""
 
 import atexit
 
@@ -7,35 +7,39 @@ from ..utils.lazy import per_process
 from .flusher import Flusher
 from .reporter import Reporter
 
-#: How long the process waits at exit for last snapshots.
+#: Seconds that the process waits at exit until its terminal snapshots are stored.
 EXIT_SECONDS = 5.0
 
 
 @per_process()
 def get_flusher() -> Flusher:
-    """Return the flusher of this process; that of its parent still looks after the parent's tasks."""
+    """Return the flusher of this process; a forked child has its own, without the tasks of its parent."""
     return Flusher()
 
 
 def find_reporter(task_id: str) -> Reporter | None:
-    """Return the reporter of a task that runs, or waits, in this process."""
+    """Return the reporter of a task that runs or waits in this process, or None."""
     return get_flusher().find(task_id)
 
 
 def drain_process(timeout: float = EXIT_SECONDS) -> None:
-    """A process may end as soon as its last task has: viewers and receivers shall learn of it all the same.
+    """Wait until terminal snapshots are stored and wake-ups and signals are sent, before the process ends.
 
-    It may end in steps, such as those of a Celery worker; only one of them waits in vain.
+    Tasks that still run end as lost. A process may call this more than once while it ends, as a Celery worker does;
+    after a call that timed out, calls in the next EXIT_SECONDS do not wait.
+
+    Args:
+        timeout: the most seconds to wait.
     """
     flusher = get_flusher()
     began = flusher.clock.monotonic()
-    end = began + (timeout if began > flusher.hopeless_until else 0.0)
+    end = began + (timeout if began > flusher.skip_drain_until else 0.0)
     flusher.end_all()
     if flusher.drain(end - began):
         wakeups.drain(end - flusher.clock.monotonic())
         flusher.signals.drain(end - flusher.clock.monotonic())
     else:
-        flusher.hopeless_until = flusher.clock.monotonic() + EXIT_SECONDS
+        flusher.skip_drain_until = flusher.clock.monotonic() + EXIT_SECONDS
 
 
 atexit.register(drain_process)

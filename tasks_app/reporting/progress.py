@@ -1,4 +1,4 @@
-"""What a job calls to report: the start of the write path."""
+"""The methods that a job calls to report."""
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Progress:
-    """What a job calls to report; each method may be called from any thread, and none does I/O or waits."""
+    """The reporting API of one task; its methods are thread-safe, and none does I/O or waits for the cache."""
 
     def __init__(self, draft: Draft, journal: Journal, clock: Clock) -> None:
         self.task_id = draft.task_id
@@ -33,23 +33,23 @@ class Progress:
         status: object = None,
         unit: str | None = None,
     ) -> None:
-        """Set any of these; what is left out stays.
+        """Set any of these values; the others stay.
 
         Args:
-            current: how much is done, in `unit`s.
-            total: how much there is.
-            status: what a person reads; shown up to 500 characters.
-            unit: what is counted, such as "rows".
+            current: the amount done, in units.
+            total: the amount to do, in units.
+            status: a text for people; viewers see at most 500 characters.
+            unit: the thing counted, such as "rows"; viewers see at most 100 characters.
 
         Raises:
             TypeError, ValueError: `current` or `total` is not a finite number.
         """
-        # Loops call this: what is true of nearly every call is seen without a call of its own, here and at the end.
+        # Loops call this, so the usual case is tested inline, here and at the end, without a function call.
         if current is not None and (type(current) is not int or current.bit_length() > EXACT_BITS):
             current = check_number("current", current)
         if total is not None:
             total = check_number("total", total)
-        # Texts are made before the lock is taken: that runs the job's own code.
+        # `str` may run the job's own code, so it is called before the lock is taken.
         status = None if status is None else str(status)
         unit = None if unit is None else str(unit)
         draft = self._draft
@@ -84,17 +84,17 @@ class Progress:
         status: object = None,
         unit: str | None = None,
     ) -> Tracked[T]:
-        """Wrap an iterable, or an async iterable, so that each step counts as one.
+        """Wrap an iterable or async iterable, so that each step advances the task by one.
 
-        A `track` inside another one of the same task only looks for a cancel: the outer one is the progress.
+        Inside another `track` of the same task, it only checks for a cancel; the outer one sets the progress.
 
         Args:
-            iterable: what to iterate over, once.
-            total: how many steps there will be; by default `len(iterable)` where a `for` loop can ask for it.
+            iterable: the items to loop over.
+            total: the number of steps; by default `len(iterable)` in a `for` loop, if it has a length.
             status, unit: as in `update`.
 
         Returns:
-            An object for `for` or `async for`, which raises `TaskCancelled` at the step after a cancel.
+            An object for `for` or `async for`. It raises `TaskCancelled` at the next step after a cancel.
 
         Raises:
             TypeError, ValueError: `iterable` is not iterable, or `total` is not a finite number.
@@ -106,10 +106,13 @@ class Progress:
         return Tracked(self._draft, self.update, iterable, total, status, unit)
 
     def stages(self, weights: Mapping[str, float]) -> None:
-        """Declare the phases of this task, in order, with the share of the whole that each has.
+        """Declare the stages of this task, in order.
+
+        Args:
+            weights: the name of each stage (at most 100 characters) → its share of the whole, relative to the others.
 
         Raises:
-            TypeError, ValueError: there is none, or a weight is not a finite number above 0.
+            TypeError, ValueError: there is no stage, a name is too long, or a weight is not a finite number above 0.
         """
         stages = make_stages(weights)
         with self._draft.lock:
@@ -118,7 +121,7 @@ class Progress:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Enter a declared phase: `update` and `track` inside fill its share.
+        """Enter a declared stage; `update` and `track` inside it fill its share.
 
         Raises:
             ValueError: `name` was not declared by `stages()`, or another stage has not ended yet.
@@ -137,7 +140,7 @@ class Progress:
         """Merge JSON values into `meta`, which viewers see.
 
         Raises:
-            TypeError, ValueError: a value is not JSON, or all of them are over RESULT_MAX_BYTES.
+            TypeError, ValueError: a value is not JSON or nested too deep, or `meta` would exceed RESULT_MAX_BYTES.
         """
         admitted, _ = normalize(values)
         with self._draft.lock:
@@ -145,25 +148,25 @@ class Progress:
         self._draft.touch()
 
     def log(self, text: object, level: str = "info") -> None:
-        """Append to the log of this task, which whoever may see the task may read; each line of `text` is one.
+        """Append each line of `text` to the log of this task, which all its viewers may read.
 
         Args:
-            text: what a person reads; shown up to 1000 characters a line.
-            level: such as "info" or "error"; up to 20 characters, in lower case.
+            text: a text for people; viewers see at most 1000 characters of a line.
+            level: a name such as "info" or "error"; viewers see it in lower case, at most 20 characters.
 
         Raises:
-            TypeError, ValueError: `level` is not a text, or an empty one.
+            TypeError, ValueError: `level` is not a string, or is empty.
         """
         self._journal.append(str(text), check_level(level), now=self._clock.now())
         self._draft.touch()
 
     @property
     def cancelled(self) -> bool:
-        """Did someone ask this task to stop?"""
+        """Whether the task was asked to stop."""
         return self._draft.is_cancelled
 
     def raise_if_cancelled(self) -> None:
-        """Raise `TaskCancelled` if someone asked this task to stop."""
+        """Raise `TaskCancelled` if the task was asked to stop."""
         self._draft.raise_if_cancelled()
 
     def _leave_stage(self, state: State) -> None:

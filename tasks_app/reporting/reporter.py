@@ -1,4 +1,4 @@
-"""The snapshots of a task that this process writes, for executors and the flusher."""
+"""The reporter of a task, which makes the snapshots that this process writes."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -15,43 +15,43 @@ from .progress import Progress
 
 
 class Wake(Protocol):
-    """What `Flusher.wake` does."""
+    """The type of `Flusher.wake`."""
 
     def __call__(self, *, urgently: bool = False) -> None: ...
 
 
 class Reporter:
-    """The snapshots of one task that this process writes; every method may be called from any thread.
+    """The source of the snapshots of one task in this process; every method is thread-safe.
 
     Args:
         snapshot: the task as it is now.
-        clock: where times come from.
-        wake: called when there is something to write; `urgently=True` does not wait for FLUSH_INTERVAL.
+        clock: the source of times.
+        wake: called when there are changes to write; `urgently=True` does not wait for FLUSH_INTERVAL.
         is_stored: whether the store holds `snapshot`.
     """
 
     def __init__(self, snapshot: Snapshot, *, clock: Clock, wake: Wake, is_stored: bool = False) -> None:
         self.task_id = snapshot.task_id
-        #: Called once, in any thread, at the request to cancel; an executor may stop the job by it.
+        #: Called once, in any thread, at a request to cancel; an executor may use it to stop the job.
         self.on_cancel: Callable[[], object] | None = None
-        #: The reporter that the context was bound to before this one.
+        #: The reporter that `progress` was bound to before this one.
         self.outer: Self | None = None
-        #: Called before the first snapshot is taken, until it no longer raises StoreUnavailable and sets this to None.
+        #: Reads the stored snapshot; `take` calls it first. It raises StoreUnavailable, or sets this to None.
         self.catch_up: Callable[[], None] | None = None
         self._clock = clock
         self._wake = wake
         self._draft = Draft(snapshot.task_id, snapshot.meta, wake=wake)
         self._journal = Journal(snapshot.logged, limit=get_settings().LOG_LINES)
-        #: What the job calls.
+        #: The methods that the job calls.
         self.progress = Progress(self._draft, self._journal, clock)
         self._snapshot = snapshot
         self._written = snapshot if is_stored else None
         self._is_handed_back = False
-        self._note_sign_of_life()
+        self._restart_timers()
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is known of the task, but for what the job has said since the last `take`."""
+        """The task without the reports of the job since the last `take`."""
         return self._snapshot
 
     @property
@@ -66,7 +66,7 @@ class Reporter:
 
     @property
     def is_read(self) -> bool:
-        """Whether it is known what is stored of the task."""
+        """Whether the stored snapshot has been read, where that was needed."""
         return self.catch_up is None
 
     @property
@@ -76,7 +76,7 @@ class Reporter:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more is reported from here: the task ended, or was handed back."""
+        """Whether this process reports nothing more: the task ended, or was handed back."""
         return self._snapshot.is_terminal or self._is_handed_back
 
     @property
@@ -91,12 +91,12 @@ class Reporter:
 
     @property
     def attempt(self) -> int:
-        """How often the task was begun."""
+        """The number of attempts begun."""
         return self._snapshot.attempt
 
     @property
     def pages(self) -> Mapping[int, str]:
-        """The log pages to write with the snapshot that was taken, by their slot."""
+        """The log pages to write with the snapshot taken last, by slot."""
         return self._journal.pages
 
     def begin(self) -> None:
@@ -107,7 +107,7 @@ class Reporter:
         self._draft.touch()
 
     def wait_in_line(self, position: int | None) -> None:
-        """The job is the `position`th to start; 1 is next."""
+        """Set the position of the task in the queue; 1 is next, None is unknown."""
         with self._draft.lock:
             before = self._snapshot
             self._snapshot = before.waiting(position, now=self._clock.now())
@@ -115,36 +115,40 @@ class Reporter:
             self._draft.touch()
 
     def succeed(self, result: Any = None) -> None:
-        """The job returned `result`."""
+        """End the task as succeeded with `result`; one that is too large or not JSON is left out."""
         result, omitted = _admit_result(result)
         self._end(lambda snapshot, now: snapshot.succeeded(result, now=now, omitted=omitted))
 
     def fail(self, error: BaseException) -> None:
-        """The job raised `error`; one that says it was cancelled ends it as that."""
+        """End the task as failed with the exception `error`, or as cancelled if that is a cancel."""
         if is_cancel(error):
             self.end_cancelled()
         else:
             self.fail_as(type(error).__name__, _get_message(error))
 
     def fail_as(self, kind: str, message: str) -> None:
-        """The job failed with an exception of type `kind`; `message` is dropped unless errors are exposed."""
+        """End the task as failed with an exception of type `kind`; EXPOSE_ERRORS decides if viewers see `message`."""
         shown = message if get_settings().exposes_errors else None
         self._end(lambda snapshot, now: snapshot.failed(kind, shown, now=now))
 
     def fail_openly(self, kind: str, message: str) -> None:
-        """The job failed for a reason that every viewer may know."""
+        """End the task as failed with a `message` that all viewers may see."""
         self._end(lambda snapshot, now: snapshot.failed(kind, message, now=now))
 
     def end_cancelled(self, status: str | None = None) -> None:
-        """The job stopped because it was asked to, or for the reason `status`, or never began."""
+        """End the task as cancelled.
+
+        Args:
+            status: the reason that viewers see; None if the task was asked to stop.
+        """
         self._end(lambda snapshot, now: snapshot.cancelled(now=now, status=status))
 
     def end_lost(self) -> None:
-        """The process that ran the job is gone."""
+        """End the task as lost, since the process that ran it is gone."""
         self._end(lambda snapshot, now: snapshot.lost(now=now))
 
     def hand_back(self) -> None:
-        """The job will be begun anew, wherever that is; from here nothing more is reported."""
+        """Hand the task back for its next attempt, in any process; this reporter reports nothing more."""
         with self._draft.lock:
             if self.has_ended:
                 return
@@ -154,11 +158,11 @@ class Reporter:
         self._wake(urgently=True)
 
     def rebase(self, stored: Snapshot | None, *, since: Snapshot) -> None:
-        """Go on from what is stored of the task.
+        """Continue from the stored snapshot.
 
         Args:
-            stored: what is stored; None if nothing is.
-            since: what the task began with here, without knowing `stored`.
+            stored: the stored snapshot; None if there is none.
+            since: the snapshot that the task began with here, without knowing `stored`.
         """
         with self._draft.lock:
             self._snapshot = rebase(self._snapshot, stored, since=since, now=self._clock.now())
@@ -166,11 +170,11 @@ class Reporter:
                 self._journal.follow(stored.logged)
 
     def stop_by(self, error: type[TaskCancelled]) -> None:
-        """Have the job stopped by an exception class that its framework knows."""
+        """Set the exception class that stops the job, one that its framework knows."""
         self._draft.cancel_error = error
 
     def request_cancel(self) -> None:
-        """Tell the job to stop: by the flag that it looks at, and by `on_cancel`."""
+        """Ask the job to stop: set the flag that it checks, and call `on_cancel`."""
         with self._draft.lock:
             if self._draft.is_cancelled or self.has_ended:
                 return
@@ -180,10 +184,10 @@ class Reporter:
             self.on_cancel()
 
     def take(self) -> Snapshot | None:
-        """Return the snapshot to write, or None if the one written last still holds.
+        """Return the snapshot to write, or None if nothing changed and no heartbeat is due.
 
         Raises:
-            StoreUnavailable: what is stored of the task must be read before, and can't be.
+            StoreUnavailable: the stored snapshot must be read first, but can't be.
         """
         if self.catch_up is not None:
             self.catch_up()
@@ -197,14 +201,14 @@ class Reporter:
             return self._snapshot
 
     def mark_written(self, snapshot: Snapshot) -> bool:
-        """Take note that `snapshot` was stored; is there anything in it that viewers did not know?"""
+        """Record that `snapshot` is stored, and return whether it is new to viewers."""
         is_news = self._written is None or self._written.seq != snapshot.seq
         self._written = snapshot
         self._journal.pages.clear()
-        self._note_sign_of_life()
+        self._restart_timers()
         return is_news
 
-    def _note_sign_of_life(self) -> None:
+    def _restart_timers(self) -> None:
         settings, monotonic = get_settings(), self._clock.monotonic()
         self._next_beat = monotonic + settings.HEARTBEAT
         self._overdue_at = monotonic + settings.STALLED_AFTER
@@ -218,7 +222,7 @@ class Reporter:
         self._wake(urgently=True)
 
     def _absorb(self) -> None:
-        """Bring the snapshot up to what the job has said; the caller holds the lock."""
+        """Add the reports of the job to the snapshot; the caller holds the lock."""
         if self.is_sampled and not self.has_ended:
             self._snapshot = self._draft.apply_to(
                 self._snapshot, now=self._clock.now(), monotonic=self._clock.monotonic()
@@ -229,16 +233,16 @@ def _get_message(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as failure:
-        # Exceptions with a broken `__str__` exist, and their tasks must end all the same.
+        # An exception may have a broken `__str__`; its task must end all the same.
         return f"(its message can't be read: {type(failure).__name__})"
 
 
 def _admit_result(result: Any) -> tuple[Any, str | None]:
-    """Return the result as JSON would give it back, or None and why it is left out."""
+    """Return the result as JSON gives it back and None, or None and the reason for leaving it out."""
     limit = get_settings().RESULT_MAX_BYTES
     try:
         result, text = normalize(result)
-    except Exception as error:  # the code of whatever the task returned may raise anything
+    except Exception as error:  # the methods of the result may raise anything
         return None, f"The result is not JSON: {_get_message(error)}"
     if len(text) > limit:
         return None, f"The result has {len(text)} bytes as JSON; at most {limit} are kept."

@@ -1,7 +1,7 @@
-"""Django signals with the snapshot of a task, sent in the process that runs it.
+"""The Django signals with the snapshot of a task, sent in the process that runs it.
 
-Receivers get `snapshot` (a `tasks_app.Snapshot`); `sender` is None. They run in a thread of their own, one after the
-other, so that a slow one delays neither the job nor its viewers; what they raise is logged.
+Receivers get `snapshot` (a `tasks_app.Snapshot`); `sender` is None. They run one after another in a separate thread,
+so a slow receiver delays neither the job nor its viewers. Their exceptions are logged.
 """
 
 import logging
@@ -14,20 +14,20 @@ from ..snapshot import Snapshot
 
 logger = logging.getLogger("tasks_app")
 
-#: Sent when something about a task changed, at most every FLUSH_INTERVAL.
+#: Sent when a task changed, at most every FLUSH_INTERVAL.
 task_changed = Signal()
 
 #: Sent once when a task reached a terminal state.
 task_ended = Signal()
 
-#: How long the thread stays for the next snapshot.
+#: Seconds that the thread waits for the next snapshot before it ends.
 IDLE_SECONDS = 5.0
 
 
 class SignalSender:
-    """Sends the signals of this process, from a thread that lives only while there is something to send.
+    """The sender of the signals of one process, with a thread that runs only while there are snapshots to send.
 
-    Of each task the latest snapshot waits: receivers that are slow see fewer of them, never late ones.
+    Only the latest snapshot of each task waits: slow receivers get fewer snapshots, but no outdated ones.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class SignalSender:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread, if anybody listens."""
+        """Start the thread, if any receiver is connected."""
         if _have_receivers():
             with self._condition:
                 self._start()
 
     def send(self, snapshot: Snapshot) -> None:
-        """Have the receivers called, soon, with a snapshot that was just made."""
+        """Queue a task's latest snapshot for the receivers."""
         if _have_receivers():
             with self._condition:
                 self._pending[snapshot.task_id] = snapshot
@@ -51,7 +51,7 @@ class SignalSender:
                 self._condition.notify_all()
 
     def drain(self, timeout: float) -> bool:
-        """Wait until everything was sent, `timeout` seconds at most; was it?"""
+        """Wait at most `timeout` seconds until all snapshots are sent, and return whether they are."""
         with self._condition:
             return self._condition.wait_for(lambda: not (self._pending or self._is_busy), timeout)
 
@@ -78,7 +78,7 @@ class SignalSender:
 
 
 def _have_receivers() -> bool:
-    """`has_listeners()` of both would look at each receiver, for every change of a task."""
+    """Return whether any receiver is connected, without `has_listeners()`, which would check each one every time."""
     return bool(task_changed.receivers or task_ended.receivers)
 
 
@@ -93,7 +93,7 @@ def _send(signal: Signal, snapshot: Snapshot) -> None:
     try:
         answers = signal.send_robust(sender=None, snapshot=snapshot)
     except BaseException:
-        # Not even a SystemExit may end the thread that serves every task of the process.
+        # This thread serves every task of the process, so not even a SystemExit may end it.
         logger.exception("a receiver failed for task %s", snapshot.task_id)
         return
     for receiver, answer in answers:

@@ -1,4 +1,4 @@
-"""`task_run`: tracks any code as a task."""
+"""`task_run`, the context manager that tracks any code as a task."""
 
 from types import TracebackType
 from uuid import UUID
@@ -13,18 +13,19 @@ from .reporter import Reporter
 
 
 class task_run:  # noqa: N801 - used like a function
-    """Track any code as a task: `with task_run("nightly-import") as progress:`, or `async with`.
+    """A context manager that tracks any code as a task: `with task_run("nightly-import") as progress:`.
 
-    The task ends as `succeeded` (also by `sys.exit(0)`), as `cancelled` if the block raises `TaskCancelled` or is
-    interrupted, else as `failed`; what the block raises goes on to the caller.
+    `async with` works as well. The task ends as `succeeded` (also after `sys.exit(0)`), as `cancelled` if the block
+    raises `TaskCancelled` or is interrupted, else as `failed`. Exceptions of the block reach the caller.
 
     Args:
-        name: the task's name, shown to viewers.
-        owner: who may see it: a user, a user's primary key, or None for whoever knows the id.
+        name: the name of the task, shown to viewers.
+        owner: the user that owns the task (a saved user or a primary key); None: every caller that knows the id may
+            see it.
 
     Raises:
         ValueError: `owner` is none of these.
-        RuntimeError: the same object is entered inside itself.
+        RuntimeError: the same object is entered again before it is left.
     """
 
     def __init__(self, name: str, owner: object = None) -> None:
@@ -34,7 +35,7 @@ class task_run:  # noqa: N801 - used like a function
 
     def __enter__(self) -> Progress:
         if self._reporter is not None:
-            raise RuntimeError(f"{self._name!r} runs already; make another task_run for a run inside it")
+            raise RuntimeError(f"{self._name!r} runs already; use another task_run for the inner block")
         flusher = get_flusher()
         now = flusher.clock.now()
         snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=self._owner)
@@ -68,10 +69,10 @@ class task_run:  # noqa: N801 - used like a function
 
 
 def identify_owner(owner: object) -> str | None:
-    """Return what is stored of an owner: the primary key of a user, as text.
+    """Return the stored form of an owner: a user's primary key as text, or None.
 
     Raises:
-        ValueError: a user that was never saved, such as an AnonymousUser, or something else.
+        ValueError: `owner` is an unsaved user, such as an AnonymousUser, or of another type.
     """
     if owner is None:
         return None

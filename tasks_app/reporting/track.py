@@ -8,14 +8,14 @@ from .draft import Draft
 
 T = TypeVar("T")
 
-#: `Progress.update`.
+#: The type of `Progress.update`.
 Update = Callable[..., None]
 
 
 class Tracked(Generic[T]):
     """An iterable that reports its steps; made by `Progress.track`.
 
-    The loop pays for memory alone, without clock or lock: the flusher looks at `current` when it is due.
+    A step only sets `current` in memory, without clock or lock; the flusher reads it when a write is due.
     """
 
     def __init__(
@@ -56,16 +56,17 @@ class Tracked(Generic[T]):
 
 
 class _AsyncLoop(AsyncIterator[T]):
-    """Not a generator: `break` leaves an async one to the event loop, and until that ends it, it would hide the next.
+    """The iterator behind `async for`.
 
-    `_steps` is how many were done when the next item is asked for.
+    It is not a generator: after `break`, the event loop closes an async generator only later, and until then the next
+    loop would count as an inner one.
     """
 
     def __init__(self, draft: Draft, update: Update, iterable: AsyncIterable[T], values: Mapping[str, Any]) -> None:
         self._is_outer = False
         self._iterator = aiter(iterable)
         self._draft = draft
-        self._steps = 0
+        self._steps = 0  # the steps done when the next item is requested
         self._is_outer, self._counter = _begin(draft, update, values)
 
     async def __anext__(self) -> T:
@@ -91,7 +92,7 @@ class _AsyncLoop(AsyncIterator[T]):
 
 
 def _begin(draft: Draft, update: Update, values: Mapping[str, Any]) -> tuple[bool, Draft | SimpleNamespace]:
-    """Return whether the loop is the progress of the task, and what counts its steps."""
+    """Begin a loop; return whether it sets the progress of the task, and the object that counts its steps."""
     if not draft.begin_loop(values["total"]):
         return False, SimpleNamespace()
     update(current=0, **values)

@@ -26,7 +26,7 @@ class Snapshot:
 
     The fields are those of the wire, plus four private ones that never leave the servers:
 
-    - `owner`: the primary key of the user that may see the task, as text; None: every caller that knows its id.
+    - `owner`: the primary key of the owning user, as text; None: every caller that knows the id may see the task.
     - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
     - `runner`: the framework that can take the task back while it waits; None: only the reporting process can.
     - `logged`: the offset after the last line of its log.

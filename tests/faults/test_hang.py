@@ -20,7 +20,7 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.lifecycle import attempts, compat
 from tasks_app.lifecycle.attempts import begin
 from tasks_app.lifecycle.receivers import on_row_saved
-from tasks_app.reporting.backlog import Ends
+from tasks_app.reporting.backlog import TerminalSnapshots
 from tasks_app.reporting.process import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.latency import LATE_AFTER, _is_late
@@ -63,8 +63,8 @@ def settle() -> None:
     """Leave nothing to the flusher that it would write into the cache of the next test."""
     flusher = get_flusher()
     assert flusher.drain(DEADLINE)
-    wait_until(lambda: not flusher.arrivals, "new tasks were listed")
-    flusher.ends = Ends()
+    wait_until(lambda: not flusher.new_tasks, "new tasks were listed")
+    flusher.terminal_snapshots = TerminalSnapshots()
 
 
 def make_anew(task_id: str = "t1") -> Snapshot:
@@ -280,7 +280,7 @@ def test_end_of_the_process_is_not_kept_up_for_ever(gate):
 
 
 def test_end_of_the_process_waits_in_vain_only_once(gate, monkeypatch):
-    monkeypatch.setattr(get_flusher(), "hopeless_until", -math.inf)
+    monkeypatch.setattr(get_flusher(), "skip_drain_until", -math.inf)
     gate.shut()
     soon(begin, make_anew()).succeed()
     drain_process(0.1)

@@ -308,7 +308,7 @@ def test_worker_that_comes_back_finds_its_task_lost(valkey: Valkey, on_lost: str
         worker.send_signal(signal.SIGCONT)
         assert worker.stderr is not None
         log = worker.stderr.readline()
-        assert f"task {task_id} was taken for lost, or begun anew elsewhere" in log
+        assert f"task {task_id} was declared lost, or begun again elsewhere" in log
         assert outcome in log
         worker.communicate("", timeout=DEADLINE)  # the job has its last step, and ends
         assert (worker.returncode, site.get_snapshot(task_id)["state"]) == (0, "lost")

@@ -7,7 +7,7 @@ import pytest
 from django.test import override_settings
 
 from tasks_app import start, task_run, wakeups
-from tasks_app.reporting.backlog import Arrivals, Ends
+from tasks_app.reporting.backlog import NewTasks, TerminalSnapshots
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import RECENT_TASKS, get_store
 from tests.support import jobs
@@ -44,7 +44,7 @@ def test_task_of_another_backend_is_listed(backend):
 
 
 def test_task_is_listed_once():
-    arrivals = Arrivals()
+    arrivals = NewTasks()
     arrivals.add(make())
     arrivals.list_all()
     assert not arrivals
@@ -53,7 +53,7 @@ def test_task_is_listed_once():
 
 
 def test_task_that_can_not_be_listed_waits():
-    arrivals = Arrivals()
+    arrivals = NewTasks()
     arrivals.add(make())
     with controlled_cache("set_many"), pytest.raises(CacheDown):
         arrivals.list_all()
@@ -62,7 +62,7 @@ def test_task_that_can_not_be_listed_waits():
 
 
 def test_only_the_latest_tasks_wait(monkeypatch):
-    arrivals, listed = Arrivals(), []
+    arrivals, listed = NewTasks(), []
     monkeypatch.setattr(get_store(), "list_as_recent", listed.extend)
     for number in range(RECENT_TASKS + 1):
         arrivals.add(make(number))
@@ -118,7 +118,7 @@ def test_end_is_stored_again_where_the_cache_came_back_with_what_it_held_before(
 
 def test_end_that_comes_while_an_earlier_one_is_restored_is_looked_for_later(time, settings):
     settings.CACHES = HANGING_CACHES
-    ends, first = Ends(), Snapshot.queued("t1", "demo", now=time.now).lost(now=time.now)
+    ends, first = TerminalSnapshots(), Snapshot.queued("t1", "demo", now=time.now).lost(now=time.now)
     second = replace(first, seq=first.seq + 10)
     ends.keep(first, monotonic=0)
     gate.shut()

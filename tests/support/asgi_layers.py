@@ -57,11 +57,11 @@ class Cutter:
 
     def __init__(self, application: Any) -> None:
         self.application = application
-        self.ends: list[asyncio.Event] = []
+        self.terminal_snapshots: list[asyncio.Event] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope.get("path") == "/cut":
-            for end in self.ends:
+            for end in self.terminal_snapshots:
                 end.set()
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
             await send({"type": "http.response.body", "body": b""})
@@ -71,7 +71,7 @@ class Cutter:
             await self.application(scope, receive, send)
 
     async def _stream(self, scope: Any, receive: Any, send: Any) -> None:
-        self.ends.append(end := asyncio.Event())
+        self.terminal_snapshots.append(end := asyncio.Event())
         serving = asyncio.ensure_future(self.application(scope, receive, send))
         ending = asyncio.ensure_future(end.wait())
         await asyncio.wait([serving, ending], return_when=asyncio.FIRST_COMPLETED)
