@@ -37,7 +37,7 @@ class Settings:
     STALLED_AFTER: float = 15
     #: Time without report or heartbeat after which a task is declared lost.
     LOST_AFTER: float = 60
-    #: What a job does whose task was declared lost: "continue", unseen by viewers, or "cancel".
+    #: Whether a job whose task was declared lost runs on, unseen by viewers ("continue"), or is stopped ("cancel").
     ON_LOST: str = "continue"
     #: Longest time without any bytes on an open stream.
     KEEPALIVE: float = 15
@@ -72,7 +72,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake in `TASKS_APP`."""
+    """A mistake in `TASKS_APP`, and how to fix it."""
 
     key: str
     message: str
@@ -146,7 +146,7 @@ class _Rule:
     wanted: str
 
 
-#: The longest time, about 30 years; every platform can wait for it.
+#: The longest time that a setting may have, about 30 years; every platform can wait for it.
 MAX_SECONDS = 1e9
 
 

@@ -25,7 +25,7 @@ _TOKENS = "_tasks_app_tokens"
 
 
 def _in_place(method: F) -> F:
-    """Mark a method that needs only the user, which is loaded by then, so it may run in the event loop."""
+    """Mark a method as safe in the event loop: it needs only the user, which is loaded before the call."""
     method.in_place = True  # type: ignore[attr-defined]
     return method
 
@@ -33,7 +33,7 @@ def _in_place(method: F) -> F:
 class Policy:
     """The default rules; name a subclass in `POLICY` to change them.
 
-    A subclass's methods may be sync or `async def`. Sync ones run in a thread, so they may query the database.
+    Methods of a subclass may be sync or `async def`. Sync ones run in a thread, so they may query the database.
     """
 
     @_in_place
@@ -99,7 +99,7 @@ async def _decide_each(rule: str, request: HttpRequest, cases: Sequence[tuple[An
 
 
 def needs_only_user(rule: str) -> bool:
-    """Return whether a rule depends only on the user and the task's owner; a project's own may depend on anything."""
+    """Return whether a rule depends only on the user and the task's owner; rules of a subclass may use anything."""
     return getattr(_find_method(rule), "in_place", False)
 
 
@@ -111,7 +111,7 @@ def _find_method(rule: str) -> Callable[..., Any]:
 async def load_user(request: HttpRequest) -> None:
     """Load `request.user`, so that sync code may read it in the event loop.
 
-    A user that another middleware than Django's has set is kept.
+    A user that was set by a middleware other than Django's is kept.
     """
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject):
@@ -138,7 +138,8 @@ def is_staff(request: HttpRequest) -> bool:
 def make_token(task_id: str, *, max_age: float = 900) -> str:
     """Return a signed token that lets its bearer see one task; it does not allow cancelling.
 
-    Send it as `?token=` (several for a stream of several tasks) or as `Authorization: Bearer`.
+    Send it as the query parameter `token`, or as `Authorization: Bearer`. A stream of several tasks takes several
+    parameters `token`.
 
     Args:
         task_id: the id of the task.

@@ -22,7 +22,7 @@ class Pace:
     _weight: float = 0.0
 
     def observed(self, value: float | None, *, time: float) -> Self:
-        """Return the pace after `value` was seen at `time` (s); a value that went down starts again from nothing."""
+        """Return the pace after `value` was seen at `time` (s); a decrease restarts the average."""
         if value is None or self.value is None or value < self.value:
             return type(self)(window=self.window, value=value, time=time)
         interval = time - self.time
@@ -41,7 +41,7 @@ class Pace:
 
     @property
     def per_second(self) -> float | None:
-        """The speed per second; None during the first second, when it would be unsteady."""
+        """The speed per second; None until one second was observed, since it is unsteady before."""
         return _finite(self._average / self._weight) if self.elapsed >= 1.0 else None
 
     def seconds_until(self, target: float) -> float | None:

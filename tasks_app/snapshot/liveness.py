@@ -1,7 +1,7 @@
 """The silence of a task, from which it is stalled or lost. Pure: the time is passed in.
 
-A task is silent while its process sees neither a change nor a heartbeat in the store. The times in a snapshot are not
-used, since the clocks of two machines may differ.
+A task is silent while the observing process sees no change of it in the store, heartbeats included. The times in a
+snapshot are not used, since the clocks of two machines may differ.
 """
 
 from collections.abc import Callable, Mapping

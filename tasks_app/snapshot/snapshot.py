@@ -28,7 +28,7 @@ class Snapshot:
 
     - `owner`: the primary key of the owning user, as text; None: every caller that knows the id may see the task.
     - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
-    - `runner`: the framework that can take the task back while it waits; None: only the reporting process can.
+    - `runner`: the name of the framework that can take back a waiting task; None: the reporting process takes it back.
     - `logged`: the offset after the last line of its log.
     """
 

@@ -98,7 +98,7 @@ _HUGE = sys.float_info.max / 100
 
 
 def percent_of(current: float | None, total: float | None) -> float | None:
-    """Return `current` as 0 to 100 percent of `total`; None if either is None, or `total` is not above 0."""
+    """Return the percentage of `current` in `total`, 0 to 100; None if either is None or `total` is not above 0."""
     if current is None or total is None or total <= 0:
         return None
     if current <= 0:

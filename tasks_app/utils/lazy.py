@@ -39,7 +39,7 @@ class PerProcess(Generic[T]):
             self._value = None
 
     def renew(self) -> None:
-        """Reset the value and the lock, which in a forked child a thread of the parent may hold."""
+        """Reset the value and the lock; at a fork, another thread may have held the lock."""
         self._lock = threading.RLock()  # a signal handler may interrupt the first use and call this again
         self._value = None
 

@@ -52,7 +52,7 @@ class ThreadPool:
         """Queue a call of `run` for the next free thread.
 
         Args:
-            task_id: the name of the call, for `withdraw`, `get_line` and the log.
+            task_id: the id of the call for `withdraw`, `get_line` and the log.
             priority: calls with a higher one run first.
         """
         with self._condition:
