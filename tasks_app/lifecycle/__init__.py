@@ -1,4 +1,4 @@
-"""Starts tasks, and follows them on every executor."""
+"""The start, the cancel and the tracking of tasks on every executor."""
 
 from . import compat
 from .attempts import adopt, begin, enter, leave, pass_on, use_store, write

@@ -1,4 +1,4 @@
-"""One attempt of a task, in the process that runs it or that has the last word on it."""
+"""Attempts of tasks in this process: how one begins, is stored and is handed back."""
 
 import logging
 from collections.abc import Callable
@@ -15,34 +15,38 @@ T = TypeVar("T")
 
 
 def begin(known: Snapshot, before: Reporter | None = None) -> Reporter:
-    """Begin an attempt of a task in this process, and return its reporter.
+    """Begin an attempt of a task in this process and return its reporter.
 
     Args:
-        known: the task as it is without what is stored of it; that is used where it is newer.
-        before: the reporter of the last attempt, if that is still here.
+        known: the task as the caller knows it. The stored snapshot, or that of `before`, replaces it unless its `seq`
+            is lower.
+        before: the reporter of the previous attempt, if this process still has it.
     """
     reporter = _make_reporter(known) if before is None else _follow(before, known)
     reporter.begin()
     get_flusher().add(reporter)
     if reporter.attempt > 1 and reporter.is_read:
-        use_store(known.task_id, "that it was begun anew could not be stored", _claim, reporter.snapshot)
+        use_store(known.task_id, "its new attempt could not be stored", _claim, reporter.snapshot)
     return reporter
 
 
 def enter(reporter: Reporter) -> None:
-    """Make a task the one that `progress` stands for in this context."""
+    """Make `progress` stand for the reporter's task in this context."""
     reporter.outer = bind(reporter)
 
 
 def leave(task_id: str) -> None:
-    """Undo `enter`."""
+    """Undo `enter`, if this task is the bound one."""
     bound = get_bound()
     if bound is not None and bound.task_id == task_id:
         bind(bound.outer)
 
 
 def adopt(snapshot: Snapshot) -> Reporter:
-    """Look after a task that no process reports, so as to say the last word on it, unless that was said before."""
+    """Return a reporter with which to end a task that no process reports.
+
+    A terminal task stays as it is: nothing is written of it.
+    """
     reporter = get_flusher().make_reporter(snapshot, is_stored=True)
     if not snapshot.is_terminal:
         get_flusher().add(reporter)
@@ -50,7 +54,10 @@ def adopt(snapshot: Snapshot) -> Reporter:
 
 
 def adopt_unread(known: Snapshot) -> Reporter:
-    """Look after a task so as to end it before it has begun; what is stored of it is read when that can be."""
+    """Return a reporter with which to end a task that never began and whose stored snapshot was not read.
+
+    The flusher reads the store as soon as the cache answers, and writes the end only over a queued task.
+    """
     reporter = get_flusher().make_reporter(known)
     reporter.catch_up = CatchUpUnstarted(reporter, known)
     get_flusher().add(reporter)
@@ -58,30 +65,39 @@ def adopt_unread(known: Snapshot) -> Reporter:
 
 
 def pass_on(reporter: Reporter) -> bool:
-    """Hand a job back, and be done with it before anybody else can begin it; could that be stored at once?
+    """Hand a task back and store that, before another process can begin the next attempt.
 
-    If not it is stored later, unless the next attempt has begun by then.
+    If the cache fails, the flusher stores it later, unless the next attempt has begun by then.
+
+    Returns:
+        Whether it was stored at once.
     """
     reporter.hand_back()
     return write(reporter)
 
 
 def write(reporter: Reporter) -> bool:
-    """Write what is known of a task now, if that can be: no job waits for a cache that hangs; could it?"""
-    return bool(use_store(reporter.task_id, "it could not be written at once", get_flusher().flush))
+    """Store what is known of a task now, but do not wait for a cache that hangs.
+
+    Returns:
+        Whether it was stored.
+    """
+    return bool(use_store(reporter.task_id, "it could not be stored at once", get_flusher().flush))
 
 
 def use_store(task_id: str, what: str, function: Callable[..., T], *args: object) -> T | None:
-    """Call a function that uses the store, without waiting for a cache that hangs.
+    """Call a function that uses the store, but do not wait for a cache that hangs.
 
     Args:
-        what: what it means for the task if that fails, for the log.
+        task_id: the task to name in the log.
+        what: what a failure means for the task, for the log.
+        function: called with `args`.
 
     Returns:
-        What the function does; None if it raised, or the cache hangs.
+        What the function returns, or None if it raised or the cache hangs.
     """
     store = get_store()
-    if store.hangs:  # that was logged when it was found
+    if store.hangs:
         return None
     try:
         return store.call_briefly(function, *args)
@@ -91,13 +107,13 @@ def use_store(task_id: str, what: str, function: Callable[..., T], *args: object
 
 
 class CatchUp:
-    """Reads what is stored of a task that began without knowing it, before anything is written over it.
+    """The postponed read of a task that began while the store could not be read.
 
-    A `Reporter` calls it from the flusher's thread until it succeeds.
+    The reporter calls it from the flusher's thread until it succeeds, and writes nothing before.
 
     Args:
-        reporter: writes the task here.
-        known: what the first attempt began with that could not read what is stored.
+        reporter: the reporter of the task in this process.
+        known: the snapshot with which the first attempt since the last read began.
     """
 
     def __init__(self, reporter: Reporter, known: Snapshot) -> None:
@@ -105,10 +121,10 @@ class CatchUp:
         self._reporter = reporter
 
     def __call__(self) -> None:
-        """Read what is stored, and go on from it.
+        """Read the stored snapshot and rebase the reporter onto it.
 
         Raises:
-            StoreUnavailable: it still can't be read.
+            StoreUnavailable: the store still can't be read.
         """
         reporter = self._reporter
         try:
@@ -118,7 +134,7 @@ class CatchUp:
             else:
                 self._go_on_from(stored)
         except Exception as error:  # whatever a cache backend raises
-            raise StoreUnavailable(f"what is stored of task {reporter.task_id!r} can't be read") from error
+            raise StoreUnavailable(f"the stored snapshot of task {reporter.task_id!r} can't be read") from error
         reporter.catch_up = None
         if is_cancelled:
             reporter.request_cancel()
@@ -136,15 +152,18 @@ class CatchUp:
 
 
 class CatchUpUnstarted(CatchUp):
-    """Reads the same of a task that ends before it began, and leaves all but a waiting one alone."""
+    """The postponed read of a task that ended before it began; only a queued task is written over."""
 
     def is_superseded(self, stored: Snapshot | None) -> bool:
-        """Whether anything else is stored than that the task waits."""
+        """Whether the store holds no queued snapshot of the task."""
         return stored is None or stored.state is not State.QUEUED
 
 
 def _claim(snapshot: Snapshot) -> None:
-    """A broker may deliver a message once more while its first worker still runs it: that one shall hear of this."""
+    """Store the number of a repeated attempt, to stop a worker that still runs an earlier one.
+
+    A broker may deliver a message again while its first worker still runs the task.
+    """
     if snapshot.attempt > 1:
         get_store().claim_attempt(snapshot.task_id, snapshot.attempt)
 
@@ -158,7 +177,7 @@ def _follow(before: Reporter, known: Snapshot) -> Reporter:
 
 
 def _make_reporter(known: Snapshot) -> Reporter:
-    what = "its snapshot could not be read; that is tried again"
+    what = "its snapshot could not be read; retrying"
     loaded = None if get_flusher().is_failing else use_store(known.task_id, what, get_store().load, known.task_id)
     if loaded is None:
         reporter = get_flusher().make_reporter(known)

@@ -1,4 +1,4 @@
-"""Looking at a task, and asking it to stop, from Python."""
+"""Functions that read and cancel a task from Python."""
 
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
@@ -12,13 +12,14 @@ from .frameworks import find_framework
 
 
 def get_snapshot(task_id: str) -> Snapshot:
-    """Return what is known of a task, with all that was reported in this process before the call.
+    """Return the snapshot of a task, with everything reported in this process before the call.
 
-    Who asks again and again sees, as those who stream it do, that a task is `stalled` or lost.
+    Repeated calls in one process find, like a stream does, that a task is `stalled` or lost. A single call does not.
 
     Raises:
         TaskNotFound: no task with this id is known.
-        StoreUnavailable: the cache did not take that the task is lost.
+        StoreUnavailable: the task is lost, and the cache refused to store that.
+        Exception: any error of the cache backend.
     """
     if find_reporter(task_id) is not None:
         get_flusher().flush()
@@ -36,16 +37,19 @@ async def aget_snapshot(task_id: str) -> Snapshot:
 def cancel(task_id: str) -> None:
     """Ask a task to stop.
 
-    A task that waits in this process, in a database or for a Celery worker is taken back; a coroutine is cancelled;
-    sync code stops at its next step of `progress.track()` or call of `progress.raise_if_cancelled()`.
+    A task that still waits in this process, in a database or for a Celery worker is withdrawn. A coroutine of
+    `InProcessBackend` is cancelled. Any other job stops at its next step of `progress.track()` or call of
+    `progress.raise_if_cancelled()`.
 
     Raises:
         TaskNotFound: no task with this id is known.
-        TaskAlreadyEnded: it has ended before.
+        TaskAlreadyEnded: the task has ended.
+        StoreUnavailable: the task is lost, and the cache refused to store that.
+        Exception: any error of the cache backend.
     """
     snapshot = get_snapshot(task_id)
     if snapshot.is_terminal:
-        raise TaskAlreadyEnded(f"task {task_id!r} has ended before: {snapshot.state}")
+        raise TaskAlreadyEnded(f"task {task_id!r} has already ended: {snapshot.state}")
     get_store().request_cancel(task_id)
     if (reporter := find_reporter(task_id)) is not None:
         reporter.request_cancel()

@@ -1,4 +1,4 @@
-"""Tasks that wait in a database, for the `db_worker` of django-tasks-db: held back until a commit, and taken back."""
+"""Access to tasks that wait in a database for the `db_worker` of django-tasks-db."""
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -16,53 +16,57 @@ if TYPE_CHECKING:
 
 _APP = "django_tasks_db"
 
-#: Beside "args" and "kwargs", which are all that the backend reads.
+#: The key of this app in `args_kwargs`; the backend reads only "args" and "kwargs".
 _LABEL = "tasks_app"
 
 
 def get_model() -> Any:
-    """Return the model of tasks in a database, or None where django-tasks-db is not an installed app."""
+    """Return the model of such tasks, or None if django-tasks-db is not in INSTALLED_APPS."""
     return import_string(f"{_APP}.models.DBTaskResult") if apps.is_installed(_APP) else None
 
 
 def get_alias() -> str:
-    """Return the alias of the database that they wait in."""
+    """Return the alias of the database in which tasks wait."""
     return str(router.db_for_write(get_model()))
 
 
 def keeps(task: Any) -> bool:
-    """Does this task, once enqueued, wait in a database?"""
+    """Whether this task waits in a database once it is enqueued."""
     return get_model() is not None and isinstance(task.get_backend(), import_string(f"{_APP}.DatabaseBackend"))
 
 
 def find_transaction(task_result: "TaskResult[Any, Any]") -> str | None:
-    """Return the alias of the database in whose open transaction this task was just enqueued, if there is one."""
+    """Return the alias of the database in whose open transaction the task was just enqueued, or None."""
     row = getattr(task_result, "db_result", None)
     alias: str | None = None if row is None else row._state.db
     return alias if alias is not None and transaction.get_connection(alias).in_atomic_block else None
 
 
 def label(task_result: "TaskResult[Any, Any]", name: str, owner: str | None) -> None:
-    """Keep a name and an owner with the arguments of a task: they last as long as the task does."""
+    """Store a name and an owner with the arguments of a task; they last as long as its row."""
     row = task_result.db_result  # type: ignore[attr-defined]  # only results of this backend have it
     row.args_kwargs = {**row.args_kwargs, _LABEL: {"name": name, "owner": owner}}
     row.save(update_fields=["args_kwargs"])
 
 
 def read_label(task_result: "TaskResult[Any, Any]") -> tuple[str | None, str | None]:
-    """Return the name and the owner that were kept with a task; None where there are none."""
+    """Return the name and the owner stored by `label`, each None if missing."""
     row = getattr(task_result, "db_result", None)
     kept = {} if row is None else row.args_kwargs.get(_LABEL, {})
     return kept.get("name"), kept.get("owner")
 
 
 def withdraw(task_id: str) -> bool:
-    """Take back a task that no worker has begun, and call it failed there; False if it does not wait in a database."""
+    """Take a task that no worker has begun from the workers, by marking it as failed in the database.
+
+    Returns:
+        Whether it was taken; False also if it does not wait in a database.
+    """
     model = get_model()
     if model is None or not _is_uuid(task_id):
         return False
     alias = get_alias()
-    with transaction.atomic(using=alias):  # a failure must not spoil the transaction of whoever cancels
+    with transaction.atomic(using=alias):  # a failure must not break the caller's transaction
         taken = (
             model.objects.using(alias)
             .filter(pk=task_id, status=compat.TaskResultStatus.READY)
@@ -77,7 +81,7 @@ def withdraw(task_id: str) -> bool:
 
 
 def announce_end(task_id: str) -> None:
-    """Send the `task_finished` of a task that was taken back; what a receiver raises, Django logs."""
+    """Send the `task_finished` signal of a withdrawn task; Django logs what a receiver raises."""
     row = get_model().objects.using(get_alias()).get(pk=task_id)
     task_finished = import_string(f"{_APP}.compat.task_finished")
     task_finished.send_robust(type(row.task.get_backend()), task_result=row.task_result)

@@ -1,4 +1,4 @@
-"""A task is enqueued: its first snapshot, with the owner and the name that `start()` gives it."""
+"""The first snapshot of an enqueued task, with the name and the owner that `start()` gives it."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ from ..store import get_store
 
 logger = logging.getLogger("tasks_app")
 
-#: What keeps the name and the owner of a task with it.
+#: Stores a name and an owner with the task itself.
 Keep = Callable[[str, str | None], None]
 
 
 @dataclass(slots=True)
 class Start:
-    """What `start()` knows of the task it is about to enqueue, and what became of it."""
+    """The name and the owner of the task that `start()` enqueues, and the outcome."""
 
     name: str | None
     owner: str | None
@@ -35,7 +35,11 @@ _start: ContextVar[Start | None] = ContextVar("tasks_app_start", default=None)
 
 @contextmanager
 def starting(name: str | None, owner: str | None) -> Iterator[None]:
-    """Give the task enqueued in this block a name and an owner.
+    """Give the task that is enqueued in this block a name and an owner.
+
+    Args:
+        name: None for the name that the framework gives it.
+        owner: None for a task without owner.
 
     Raises:
         StoreUnavailable: its first snapshot could not be stored.
@@ -61,27 +65,30 @@ def queue(
     database: str | None = None,
     keep: Keep | None = None,
 ) -> tuple[Snapshot, bool]:
-    """Make the first snapshot of a task that is enqueued, and return it and whether it could be stored.
-
-    Where the task is known already, since a worker was faster or it was enqueued before, that snapshot is returned.
+    """Store the first snapshot of an enqueued task.
 
     Args:
-        task, owner: its name and owner, unless `starting` gives it others.
-        runner: the name of the framework that can take it back.
-        beat: 1 if this process gives signs of life while the task waits.
-        delay: seconds until it may begin.
-        database: the alias of a database whose open transaction holds the task: it is stored at the commit, since
-            after a rollback it never was.
-        keep: what keeps the name and the owner that `starting` gives with the task itself, in that transaction: a
-            worker may be faster than what is called at the commit, and must know them even if the cache is emptied.
+        task_id: the id of the task.
+        task, owner: its name and owner, unless `starting` gives others.
+        runner: the name of the framework that can withdraw the task.
+        beat: 1 if this process gives signs of life while the task waits, else None.
+        delay: seconds until the task may begin.
+        database: the alias of a database whose open transaction holds the task. The snapshot is stored at the commit,
+            because a rollback undoes the task.
+        keep: stores the name and the owner from `starting` with the task itself, in that transaction. A worker may
+            begin before the snapshot is stored, or after the cache was emptied, and needs them then.
+
+    Returns:
+        The snapshot, and whether it is stored or will be at the commit. If the task is known already, because a
+        worker was faster or it was enqueued before, this is the stored snapshot.
 
     Raises:
-        StoreUnavailable: the cache failed, and whoever enqueues it wants to know; else that is logged.
+        StoreUnavailable: the cache failed in a `starting` block; elsewhere the failure is logged.
     """
     start = _start.get()
-    if start is None or start.snapshot is not None:  # enqueued by a task that was started, and runs, in this context
+    if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
         start = Start(None, owner)
-    is_awaited = start is _start.get()  # by whoever starts it; else nobody must wait for a cache that hangs
+    is_awaited = start is _start.get()  # only `start()` may wait for a cache that hangs
     now = get_flusher().clock.now()
     snapshot = Snapshot.queued(task_id, start.name or task, now=now, owner=start.owner, runner=runner, beat=beat)
     start.snapshot = snapshot
@@ -99,7 +106,7 @@ def queue(
 
 
 def find_queued(task_id: str) -> Snapshot | None:
-    """Return the snapshot that `queue` has made of this task, if it is the one that is started in this context."""
+    """Return the snapshot that `queue` made of this task in the current `starting` block, or None."""
     start = _start.get()
     if start is None or start.snapshot is None or start.snapshot.task_id != task_id:
         return None
@@ -117,13 +124,13 @@ def _add_now(snapshot: Snapshot, delay: float) -> Snapshot:
         return snapshot
     known = store.get(snapshot.task_id)
     if known is None:
-        raise StoreUnavailable(f"the cache did not take task {snapshot.task_id!r}")
+        raise StoreUnavailable(f"the cache did not store task {snapshot.task_id!r}")
     return known
 
 
 def _add_at_commit(snapshot: Snapshot, delay: float, database: str, keep: Keep | None) -> None:
     if keep is not None:
-        get_store().get(snapshot.task_id)  # whoever starts it is told now that the cache can't be reached
+        get_store().get(snapshot.task_id)  # an unreachable cache makes `start()` raise now, not at the commit
         keep(snapshot.task, snapshot.owner)
     transaction.on_commit(partial(_add_late, snapshot, delay, keep is not None), using=database)
 

@@ -1,4 +1,4 @@
-"""Runs `django.tasks` tasks in this process, and keeps their results."""
+"""The executor of `django.tasks` tasks in this process, with their results."""
 
 import asyncio
 import logging
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tasks_app")
 
-#: Results that are kept at the most, the latest ones: each holds the arguments of its task.
+#: How many results are kept, the latest ones; each holds the arguments of its task.
 MAX_RESULTS = 1000
 
 
 class Executor:
-    """The threads, the line and the results behind one alias of TASKS; there is one per process."""
+    """The threads, the queue and the results of one alias of TASKS; each process has its own."""
 
     def __init__(self, alias: str, *, max_workers: int, max_queue: int) -> None:
         self.loop = LoopThread(f"tasks_app-{alias}-loop")
-        #: The signals of the framework that the backend belongs to.
+        #: The signals module of the framework that the backend belongs to.
         self.signals = next(compat.signal_modules())
         self.worker_id = f"{os.getpid()}-{get_random_string(8)}"
         self._pool = ThreadPool(max_workers, f"tasks_app-{alias}")
         self._max_queue = max_queue
         self._lock = threading.Lock()
-        #: Runs that wait for a thread or for their time, and the async ones that run.
+        #: Runs that wait for a thread or for their `run_after`, and async runs until they end.
         self._admitted: dict[str, Run] = {}
         self._unfinished: dict[str, TaskResult[Any, Any]] = {}
         self._finished: OrderedDict[str, TaskResult[Any, Any]] = OrderedDict()
@@ -52,11 +52,11 @@ class Executor:
         return not (self._admitted or self._unfinished or self._pool.count_waiting())
 
     def enqueue(self, task_result: "TaskResult[Any, Any]", backend: type) -> None:
-        """Take a task in, or refuse it whole.
+        """Accept a task and launch it, not before its `run_after`.
 
         Raises:
             TaskQueueFull: `max_queue` tasks wait already.
-            Exception: what a receiver of `task_enqueued` raised, or the store; the task will not run.
+            Exception: any error of the store or of a receiver of `task_enqueued`; the task will not run.
         """
         run = Run(self, task_result, backend)
         self._admit(run)
@@ -72,10 +72,10 @@ class Executor:
             self._launch(run)
 
     def get_result(self, result_id: str) -> "TaskResult[Any, Any]":
-        """Return the result kept under this id.
+        """Return the result with this id.
 
         Raises:
-            TaskResultDoesNotExist: there is none.
+            TaskResultDoesNotExist: no such result is kept.
         """
         with self._lock:
             self._drop_old_results()
@@ -85,7 +85,7 @@ class Executor:
         return result
 
     def withdraw(self, run: "Run") -> bool:
-        """Take back a run that has not begun; False if it has."""
+        """Withdraw a run unless it has begun, and return whether it was withdrawn."""
         if not self.claim(run):
             return False
         self._pool.withdraw(run.task_id)
@@ -93,7 +93,7 @@ class Executor:
         return True
 
     def claim(self, run: "Run") -> bool:
-        """Let a run begin; False if it was withdrawn."""
+        """Mark a run as begun; return False if it was begun or withdrawn before."""
         with self._lock:
             if run.has_begun:
                 return False
@@ -101,19 +101,19 @@ class Executor:
             return True
 
     def dismiss(self, run: "Run") -> None:
-        """Make room for the next task."""
+        """Free the place of a run in the queue."""
         with self._lock:
             self._admitted.pop(run.task_id, None)
 
     def keep(self, task_result: "TaskResult[Any, Any]") -> None:
-        """Keep the result of a task that has ended, for RETENTION or until MAX_RESULTS newer ones have come."""
+        """Keep the result of an ended task, for RETENTION seconds or until there are MAX_RESULTS newer ones."""
         with self._lock:
             self._unfinished.pop(task_result.id, None)
             self._finished[task_result.id] = task_result
             self._drop_old_results()
 
     def renumber(self) -> None:
-        """Tell the tasks that wait for a thread their place in the line."""
+        """Report to each task that waits for a thread its position in the queue."""
         for position, task_id in enumerate(self._pool.get_line(), start=1):
             if (run := self._admitted.get(task_id)) is not None:
                 run.reporter.wait_in_line(position)
@@ -139,7 +139,7 @@ class Executor:
             self.loop.run(run.arun())
         elif not run.has_begun:
             self._pool.submit(run.task_id, run.run, priority=run.task_result.task.priority)
-            if position := self._pool.count_waiting():  # the next sweep sees to the others, and to priorities
+            if position := self._pool.count_waiting():  # the next sweep updates all positions, by priority
                 run.reporter.wait_in_line(position)
 
     def _drop_old_results(self) -> None:
@@ -153,7 +153,7 @@ class Executor:
 
 
 class Run:
-    """One task on its way through an executor."""
+    """One enqueued task of an executor, with its result and its reporter."""
 
     def __init__(self, executor: Executor, task_result: "TaskResult[Any, Any]", backend: type) -> None:
         self.task_id = task_result.id
@@ -165,10 +165,10 @@ class Run:
         self._backend = backend
 
     def queue(self) -> None:
-        """Make the task known; one for which this raises will not run."""
+        """Store the first snapshot and send `task_enqueued`; if this raises, the task must not run."""
         path, delay = self.task_result.task.module_path, max(self.get_delay(), 0.0)
         snapshot, is_stored = queue(self.task_id, path, beat=1, delay=delay)
-        if not is_stored:  # the flusher stores it, and knows of no new task but those it is told of
+        if not is_stored:  # the reporter stores it later; it must also be listed as recent
             get_flusher().enlist(snapshot)
         self.reporter = get_flusher().make_reporter(snapshot, is_stored=is_stored)
         self.reporter.on_cancel = self._withdraw
@@ -180,12 +180,12 @@ class Run:
             raise
 
     def get_delay(self) -> float:
-        """Return the seconds until the task may run."""
+        """Return the seconds until the task may run; 0 or less if it may run now."""
         run_after = self.task_result.task.run_after
         return 0.0 if run_after is None else float((run_after - timezone.now()).total_seconds())
 
     def run(self) -> None:
-        """Run a sync task, in the calling thread."""
+        """Run a sync task in the calling thread."""
         if not self._executor.claim(self):
             return
         self._executor.dismiss(self)
@@ -204,14 +204,14 @@ class Run:
             close_old_connections()
 
     async def arun(self) -> None:
-        """Run an async task, in the running loop."""
+        """Run an async task in the running event loop."""
         if not self._executor.claim(self):
             return
         async with ThreadSensitiveContext():
             try:
                 self._begin()
                 await self._executor.signals.task_started.asend(self._backend, task_result=self.task_result)
-                release_request_thread()  # the receivers' one; the coroutine itself needs none
+                release_request_thread()  # only the receivers needed it
                 value = await self._await_body()
             except BaseException as error:
                 self._fail(error)
@@ -224,7 +224,7 @@ class Run:
                 release_request_thread()
 
     async def _await_body(self) -> Any:
-        """Run the coroutine as an asyncio task of its own: a cancel stops that one, not what follows its end."""
+        """Run the coroutine as a separate asyncio task, so that a cancel does not stop what follows it."""
         loop = asyncio.get_running_loop()
         body = loop.create_task(self._capture_body())
         self.reporter.on_cancel = lambda: loop.call_soon_threadsafe(body.cancel)
@@ -236,7 +236,7 @@ class Run:
         return value
 
     async def _capture_body(self) -> tuple[Any, BaseException | None]:
-        """Return what the coroutine returns or raises: a SystemExit that left an asyncio task would end the loop."""
+        """Return what the coroutine returns or raises; a SystemExit out of an asyncio task would stop the loop."""
         try:
             return await self.task_result.task.acall(*self._get_args(), **self.task_result.kwargs), None
         except BaseException as error:
@@ -257,8 +257,8 @@ class Run:
     def _succeed(self, value: Any) -> None:
         try:
             value = compat.normalize_json(value)
-        except Exception as error:  # the code of whatever the task returned may raise anything
-            logger.warning("task %s: its result is not JSON and is left out: %s", self.task_id, error)
+        except Exception as error:  # the methods of the value may raise anything
+            logger.warning("task %s: its result is not JSON and is omitted: %s", self.task_id, error)
             self._finish(compat.TaskResultStatus.SUCCESSFUL)
         else:
             self._finish(compat.TaskResultStatus.SUCCESSFUL, _return_value=value)

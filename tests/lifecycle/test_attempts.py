@@ -157,7 +157,7 @@ def test_word_that_can_not_be_left_is_logged_and_the_attempt_begins(caplog):
         assert reporter.attempt == 2
         reporter.succeed()
         assert get_flusher().drain(10)
-    assert "task t1: that it was begun anew could not be stored" in caplog.text
+    assert "task t1: its new attempt could not be stored" in caplog.text
 
 
 def test_job_that_is_passed_on_in_an_outage_is_queued_when_the_cache_is_back(flusher, time, monkeypatch):

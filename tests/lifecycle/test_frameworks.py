@@ -29,5 +29,5 @@ def test_database_that_fails_a_cancel_is_logged(caplog, monkeypatch):
     monkeypatch.setattr(django_tasks_db, "withdraw", Mock(side_effect=OperationalError("gone")))
     get_store().add(Snapshot.queued("t1", "demo", now=get_flusher().clock.now()))
     DatabaseTasks().withdraw("t1")
-    assert "task t1: it could not be taken back" in caplog.text
+    assert "task t1: it could not be withdrawn" in caplog.text
     assert find_reporter("t1") is None

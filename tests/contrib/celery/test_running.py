@@ -239,7 +239,7 @@ def test_task_runs_without_a_cache_and_is_shown_when_it_is_back(caplog):
         assert result.result == 2
         controls.repair()
         assert wait_for_end(result.id).state == "succeeded"
-    assert f"task {result.id}: its snapshot could not be read; that is tried again" in caplog.text
+    assert f"task {result.id}: its snapshot could not be read; retrying" in caplog.text
 
 
 def test_child_process_that_ends_waits_for_its_last_snapshot(caplog):
