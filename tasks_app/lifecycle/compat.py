@@ -1,4 +1,4 @@
-"""`django.tasks` (Django 6), or the `django-tasks` backport of it (Django 5.2): the one place that knows of both."""
+"""Access to `django.tasks` (Django 6) and its backport `django-tasks` (Django 5.2), whichever is installed."""
 
 import importlib
 from collections.abc import Iterator
@@ -21,39 +21,46 @@ def _import(name: str) -> ModuleType | None:
 
 _installed = [name for name in _PACKAGES if _import(name)]
 
-#: Is there a task framework at all? A system check says so where there is none.
+#: Whether any task framework is installed; a system check reports if none is.
 has_tasks = bool(_installed)
 
 
 def task_classes() -> tuple[type[Any], ...]:
-    """Return the class of a task in each installed framework."""
+    """Return the task class of each installed framework."""
     return tuple(importlib.import_module(f"{name}.base").Task for name in _installed)
 
 
 def signal_modules() -> Iterator[ModuleType]:
-    """Yield the module of signals of each installed framework; both are in use where a project mixes them.
+    """Yield the signals module of each installed framework; a project may use both.
 
-    The first is that of the framework that our own backends belong to.
+    The first belongs to the framework of this app's own backends.
     """
     for name in _installed:
         yield importlib.import_module(f"{name}.signals")
 
 
 def check_backends() -> Iterator[Any]:
-    """Yield what the backends of TASKS object to; the backport asks them only where it is an installed app."""
+    """Yield the check messages of the backends of TASKS, unless the framework yields them itself.
+
+    The backport does so only if it is in INSTALLED_APPS.
+    """
     if _installed[0] == "django_tasks" and "django_tasks" not in settings.INSTALLED_APPS:
         for backend in importlib.import_module("django_tasks").task_backends.all():
             yield from backend.check()
 
 
 def normalize_json(value: Any) -> Any:
-    """Return `value` as JSON would give it back; TypeError or ValueError if it is not JSON."""
+    """Return `value` as it is after a round trip through JSON.
+
+    Raises:
+        TypeError, ValueError: `value` is not JSON.
+    """
     home = "django.utils.json" if _installed[0] == "django.tasks" else "django_tasks.utils"
     return importlib.import_module(home).normalize_json(value)
 
 
 def __getattr__(name: str) -> Any:
-    """Look up what only backends need, so that this app imports without any task framework."""
+    """Import a name that only backends need, so that this app loads without any task framework."""
     homes = {
         "Task": "base",
         "TaskContext": "base",

@@ -1,4 +1,4 @@
-"""The frameworks whose tasks this app starts, and takes back before they begin: `django.tasks`, and who registers."""
+"""The frameworks whose tasks this app starts and withdraws: `django.tasks`, and others that are registered."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,13 @@ logger = logging.getLogger("tasks_app")
 
 
 class Flaw(NamedTuple):
-    """Why starting a task is not what its caller expects; a system check says so."""
+    """A reason why starting a task does not do what its caller expects, for a system check.
+
+    Attributes:
+        id: of the check, without the app's label, such as "W004".
+        what: the end of the sentence "Task '<name>' …", without a full stop.
+        cure: the hint of the check.
+    """
 
     id: str
     what: str
@@ -25,43 +31,49 @@ class Flaw(NamedTuple):
 
 
 class Framework(Protocol):
-    """What this app must know of a framework that runs tasks."""
+    """The interface of a framework that runs tasks."""
 
-    #: Stored with each of its tasks.
+    #: Unique, and stored with each of its tasks.
     name: str
-    #: What its tasks are, for messages.
+    #: A noun for its tasks in error messages, such as "a Celery task".
     wanted: str
-    #: Must tasks be enqueued in the thread, and the transaction, of whoever starts them?
+    #: Whether tasks must be enqueued in the caller's thread and transaction.
     is_threaded: bool
 
     def takes(self, task: object) -> bool:
-        """Is this one of its tasks?"""
+        """Whether `task` is a task of this framework."""
 
     def unwrap(self, task: Any) -> tuple[Callable[..., Any], bool]:
-        """Return the function behind a task, and whether the framework itself passes the first argument.
+        """Return the function of a task, and whether the framework passes its first argument.
 
         Raises:
-            TypeError: the task can't be started by a name.
+            TypeError: the task can't be started by a name in STARTABLE.
         """
 
     def hold_back(self) -> AbstractContextManager[Any]:
-        """Have no worker see what this block enqueues before the block ends; if it raises, the task never was."""
+        """Return a context manager that hides a task enqueued in its block from the workers until the block ends.
+
+        If the block raises, the task was never enqueued. A framework that can't do that returns `nullcontext()`.
+        """
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """Enqueue a task whose name and owner `starting` gives, and return its id."""
+        """Enqueue a task and return its id.
+
+        It is called in a `starting` block, so that `queue` finds the name and the owner of the task.
+        """
 
     async def aenqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """Do what `enqueue` does, without blocking the event loop."""
 
     def withdraw(self, task_id: str) -> None:
-        """Take back a task that someone asked to cancel, if it has not begun; may block."""
+        """Withdraw a task that is to be cancelled, if it has not begun; this may block."""
 
     def find_flaw(self, task: Any) -> Flaw | None:
-        """Return what is wrong with starting this task here, if anything is."""
+        """Return the flaw of starting this task in this project, or None."""
 
 
 class DjangoTasks:
-    """`django.tasks`, or its backport; its executor in this process takes tasks back by itself."""
+    """The framework `django.tasks`, or its backport; the in-process executor withdraws its own tasks."""
 
     name = "django.tasks"
     wanted = "a task made by @task"
@@ -88,16 +100,16 @@ class DjangoTasks:
     def find_flaw(self, task: Any) -> Flaw | None:
         backend = type(task.get_backend())
         cure = f"Set TASKS[{task.backend!r}]['BACKEND'] to 'tasks_app.backends.InProcessBackend'."
-        place = f"runs on {backend.__module__}.{backend.__name__}"
+        place = f"uses {backend.__module__}.{backend.__name__}"
         if backend.__name__ == "ImmediateBackend":
-            return Flaw("W004", f"{place}: starting it waits for its end", cure)
+            return Flaw("W004", f"{place}: starting it blocks until it has ended", cure)
         if backend.__name__ == "DummyBackend":
-            return Flaw("W005", f"{place}: it never runs, and is shown as queued", cure)
+            return Flaw("W005", f"{place}: it never runs, and stays queued", cure)
         return None
 
 
 class DatabaseTasks(DjangoTasks):
-    """`django.tasks` that wait in a database, for the `db_worker` of django-tasks-db."""
+    """The tasks of `django.tasks` that wait in a database for the `db_worker` of django-tasks-db."""
 
     name = "django_tasks_db"
     is_threaded = True
@@ -113,25 +125,25 @@ class DatabaseTasks(DjangoTasks):
             if (snapshot := get_store().get(task_id)) is not None and django_tasks_db.withdraw(task_id):
                 transaction.on_commit(partial(_end_withdrawn, snapshot), using=django_tasks_db.get_alias())
         except DatabaseError:
-            logger.exception("task %s: it could not be taken back; it is asked to stop when it begins", task_id)
+            logger.exception("task %s: it could not be withdrawn; it is told to stop when it begins", task_id)
 
 
 def register(framework: Framework) -> None:
-    """Have tasks of this framework started and cancelled by it; the second time changes nothing."""
+    """Let `start()` and `cancel()` take tasks of this framework; a name that is registered stays as it is."""
     _frameworks.setdefault(framework.name, framework)
 
 
 def unregister(framework: Framework) -> None:
-    """Undo `register`; harmless if another framework has that name."""
+    """Undo `register`, unless another framework has the name."""
     if _frameworks.get(framework.name) is framework:
         del _frameworks[framework.name]
 
 
 def get_framework(task: object) -> Framework:
-    """Return the framework that a task is of.
+    """Return the framework of a task.
 
     Raises:
-        TypeError: it is of none.
+        TypeError: `task` is a task of no registered framework.
     """
     for framework in _frameworks.values():
         if framework.takes(task):
@@ -141,7 +153,7 @@ def get_framework(task: object) -> Framework:
 
 
 def find_framework(name: str | None) -> Framework | None:
-    """Return the framework with this name, if it is installed here."""
+    """Return the registered framework with this name, or None."""
     return None if name is None else _frameworks.get(name)
 
 
@@ -149,10 +161,10 @@ def _end_withdrawn(snapshot: Snapshot) -> None:
     adopt(snapshot).end_cancelled()
     try:
         django_tasks_db.announce_end(snapshot.task_id)
-    except Exception:  # importing the task runs its module: anything may come out
+    except Exception:  # importing the task runs its module, which may raise anything
         logger.exception("task %s: its end could not be announced", snapshot.task_id)
 
 
 _frameworks: dict[str, Framework] = {}
-register(DatabaseTasks())  # first: its tasks are of the same class
+register(DatabaseTasks())  # first, since DjangoTasks would also take its tasks
 register(DjangoTasks())

@@ -1,4 +1,4 @@
-"""Mirrors the life of every `django.tasks` task, however it was enqueued, through the framework's own signals."""
+"""Receivers of the signals of `django.tasks`, which track every task, however it was enqueued."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ logger = logging.getLogger("tasks_app")
 
 
 def connect() -> None:
-    """Follow the tasks of each installed framework."""
+    """Connect the receivers to the signals of each installed framework."""
     for signals in compat.signal_modules():
         signals.task_enqueued.connect(on_enqueued, dispatch_uid="tasks_app")
         signals.task_started.connect(on_started, dispatch_uid="tasks_app")
@@ -38,9 +38,9 @@ Receiver = Callable[..., None]
 
 
 def never_raise(receiver: Receiver) -> Receiver:
-    """Log what a receiver raises, with the task.
+    """Return a receiver that logs what the given one raises, with the id of the task.
 
-    With django-tasks-db, a receiver that raises fails the task and kills the worker; Celery would not name the task.
+    With django-tasks-db, a receiver that raises fails the task and kills the worker. Celery logs it without the id.
     """
 
     @wraps(receiver)
@@ -69,7 +69,7 @@ def _identify(
 
 @never_raise
 def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
-    """Store the first snapshot, unless the backend is ours, which has done it already."""
+    """Store the first snapshot, unless `InProcessBackend` has done so."""
     if find_reporter(task_result.id) is None:
         queue(
             task_result.id,
@@ -83,10 +83,10 @@ def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
 
 @never_raise
 def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
-    """Report the task from this process, and make it the one that `progress` stands for."""
+    """Begin an attempt in this process, and make `progress` stand for the task."""
     task_id, bound = task_result.id, get_bound()
     if bound is not None and bound.task_id == task_id and not bound.has_ended:
-        return  # our own backend has begun it already, or the signal came twice
+        return  # `InProcessBackend` has begun it, or the signal came twice
     name, owner = django_tasks_db.read_label(task_result)
     known = Snapshot.queued(task_id, name or task_result.task.module_path, now=get_flusher().clock.now(), owner=owner)
     attempts.enter(attempts.begin(known, find_reporter(task_id)))
@@ -107,7 +107,7 @@ def on_finished(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
 
 @never_raise
 def on_row_saved(*, instance: Any, **kwargs: Any) -> None:
-    """Report the failure of a task that a `db_worker` could not even import: there are no signals of that."""
+    """Report the failure of a task that a `db_worker` could not import; no signal reports that."""
     task_id = str(instance.pk)
     if instance.status == compat.TaskResultStatus.FAILED and find_reporter(task_id) is None:
         _end_unstarted(task_id, instance)
@@ -125,7 +125,7 @@ def _end_unstarted(task_id: str, row: Any) -> None:
 
 
 def _report_failure(reporter: Reporter, task_result: "TaskResult[Any, Any]") -> None:
-    # Django's backends send the signal from the except block, so the exception itself is at hand; others may not.
+    # Django's backends send the signal in the except block, so the exception is at hand; other backends may not.
     error = sys.exc_info()[1]
     last = task_result.errors[-1]
     kind = last.exception_class_path.rpartition(".")[2]
@@ -138,6 +138,6 @@ def _report_failure(reporter: Reporter, task_result: "TaskResult[Any, Any]") -> 
 
 
 def _find_message(kind: str, traceback: str) -> str:
-    """Return what a traceback says last of an exception of this type; it may have several lines, or none."""
+    """Return the last message of an exception of this type in a traceback; it may be empty or have several lines."""
     heads = list(re.finditer(rf"^(?:\S+\.)?{re.escape(kind)}(?:: |$)", traceback, re.MULTILINE))
     return traceback[heads[-1].end() :].strip() if heads else ""

@@ -1,4 +1,4 @@
-"""Starting tasks: from Python by the task itself, over HTTP by a name in STARTABLE."""
+"""Functions that start a task: in Python by the task itself, over HTTP by its name in STARTABLE."""
 
 import inspect
 import types
@@ -20,18 +20,23 @@ from .frameworks import get_framework
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     """Enqueue a task with an owner, and return its id once its first snapshot is stored.
 
-    On the database backend, a task started inside a transaction is known once that commits, and not at all otherwise.
+    On the database backend, a task started in a transaction is known after the commit; a rollback undoes it.
 
     Args:
-        task: a task made by `@task`; with `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
+        task: a task made by `@task`. With `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
             carries options such as `queue` or `countdown`.
-        owner: who may see it: a user, a user's primary key, or None for whoever knows the id.
-        args, kwargs: what the task is called with.
+        args, kwargs: the arguments of the task.
+        owner: the user who may see and cancel the task, or that user's primary key. With None, every caller that
+            knows the id may do so.
+
+    Returns:
+        The id of the task.
 
     Raises:
         TypeError: `task` is not a task.
-        StoreUnavailable: the cache can't be reached. With the in-process and the database backend and with Celery the
-            task will not run then; another backend has taken it already.
+        ValueError: `owner` is neither a saved user, nor a primary key, nor None.
+        StoreUnavailable: the cache can't be reached. The in-process backend, the database backend and Celery then do
+            not run the task; another backend may have taken it already.
         TaskQueueFull: the in-process queue is full.
         BrokerUnavailable: Celery's broker can't be reached.
     """
@@ -44,11 +49,17 @@ async def astart(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) 
 
 
 async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | None) -> str:
-    """Do what `start` does for a name in STARTABLE.
+    """Start the task that has this name in STARTABLE, and return its id.
+
+    Args:
+        name: a key of STARTABLE.
+        kwargs: the arguments of the task, as JSON values.
+        owner: the primary key of a user as text, or None.
 
     Raises:
-        UnknownTask: there is no such name.
+        UnknownTask: `name` is not in STARTABLE.
         InvalidArguments: `kwargs` do not fit the signature of the task.
+        Exception: any error of `start`.
     """
     task = resolve(name)
     check_arguments(task, kwargs)
@@ -56,11 +67,12 @@ async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | Non
 
 
 def resolve(name: str) -> Any:
-    """Return the task that a name in STARTABLE stands for.
+    """Return the task that has this name in STARTABLE.
 
     Raises:
-        UnknownTask: there is no such name.
-        ImportError, TypeError: its path leads nowhere, or not to a task; a system check tells.
+        UnknownTask: `name` is not in STARTABLE.
+        ImportError: its dotted path can't be imported; a system check reports that.
+        TypeError: its dotted path is not that of a task; a system check reports that.
     """
     startable = get_settings().STARTABLE
     if name not in startable:
@@ -69,17 +81,17 @@ def resolve(name: str) -> Any:
 
 
 def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
-    """Check that JSON values fit the parameters of a task, by name and, where it is a plain one, by type.
+    """Check that JSON values fit the parameters of a task, by name and, for plain annotations, by type.
 
     Raises:
-        InvalidArguments: they do not; the message names the argument.
+        InvalidArguments: an argument is missing, unexpected or of the wrong type; the message names it.
     """
     parameters, takes_context = _get_parameters(task)
     takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters.values())
     named = {
         name: item for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
     }
-    # A task's methods pass these themselves: `enqueue(self=…)` is a TypeError even where `**kwargs` takes anything.
+    # Never arguments of a task: `enqueue(self=…)` is a TypeError even if the task takes any `**kwargs`.
     reserved = ("self", "context") if takes_context else ("self",)
     for name, value in kwargs.items():
         if name in reserved or not (takes_any or name in named):
@@ -96,7 +108,7 @@ def _enqueue(
     task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
 ) -> str:
     framework = get_framework(task)
-    # No worker sees the task before its owner is known; where that can't be stored, the task never was.
+    # No worker sees the task before its owner is stored; if that fails, the task is not enqueued.
     with framework.hold_back(), starting(name, owner):
         return framework.enqueue(task, args, kwargs)
 
@@ -132,13 +144,13 @@ def _get_parameters(task: Any) -> tuple[dict[str, inspect.Parameter], bool]:
         del parameters[next(iter(parameters))]
     try:
         hints = typing.get_type_hints(function)
-    except NameError:  # names that are imported for type checkers only
+    except NameError:  # a name that is imported only for type checkers
         hints = {}
     named = {name: item.replace(annotation=hints.get(name, item.empty)) for name, item in parameters.items()}
     return named, takes_context
 
 
-#: What a JSON value may be for a parameter annotated so; for any other annotation, anything.
+#: The types that a JSON value may have, by the annotation of its parameter; other annotations are not checked.
 _JSON_TYPES: Mapping[Any, tuple[type, ...]] = {
     int: (int,),
     float: (int, float),
@@ -155,7 +167,7 @@ def _check_type(name: str, value: object, annotation: Any) -> None:
     choices = [typing.get_origin(item) or item for item in (typing.get_args(annotation) if is_union else [annotation])]
     if not all(choice in _JSON_TYPES for choice in choices):
         return
-    # JSON's true is not a number, although Python's is.
+    # `isinstance` would take a bool for an int; JSON does not.
     allowed = {kind for choice in choices for kind in _JSON_TYPES[choice]}
     if type(value) not in allowed:
         wanted = " or ".join(sorted("null" if item is types.NoneType else item.__name__ for item in choices))
