@@ -1,4 +1,4 @@
-"""What people call the owners of tasks."""
+"""The user names of the owners of tasks."""
 
 import logging
 from collections.abc import Collection, Iterator
@@ -12,10 +12,10 @@ logger = logging.getLogger("tasks_app")
 
 
 async def afind_owner_names(owners: Collection[str]) -> dict[str, str]:
-    """Return the names of owners, by one query; an owner who is no user is called by their id.
+    """Return the user name of each owner, read with one query; an owner that is not a user keeps its id.
 
     Args:
-        owners: primary keys of users as text, or whatever else a site has for owners.
+        owners: primary keys of users as text, or other ids that the site uses for owners.
     """
     names = {owner: owner for owner in owners}
     if owners and (model := _find_user_model()) is not None:
@@ -26,7 +26,7 @@ async def afind_owner_names(owners: Collection[str]) -> dict[str, str]:
 def _find_user_model() -> Any:
     try:
         return get_user_model()
-    except ImproperlyConfigured:  # the site has other users than Django's, or none
+    except ImproperlyConfigured:  # the site does not use Django's users
         return None
 
 
@@ -35,12 +35,12 @@ def _read_names(model: Any, owners: Collection[str]) -> dict[str, str]:
         users = model._default_manager.filter(pk__in=list(_find_keys(model, owners)))
         return {str(user.pk): str(user.get_username()) for user in users}
     except Exception:
-        logger.exception("the names of the owners of tasks could not be read")  # their ids will do
+        logger.exception("the names of the owners of tasks could not be read; their ids are shown")
         return {}
 
 
 def _find_keys(model: Any, owners: Collection[str]) -> Iterator[Any]:
-    """Yield those owners that can be the primary key of a user."""
+    """Yield the owners that can be primary keys of users, as such keys."""
     for owner in owners:
         try:
             key = model._meta.pk.to_python(owner)

@@ -1,4 +1,4 @@
-"""What the list of the monitor is asked for: which tasks, and which page of them."""
+"""The query parameters of the monitor's list: which tasks, and which page of them."""
 
 from django.http import HttpRequest
 
@@ -6,19 +6,27 @@ from ..exceptions import describe
 from ..http import bad_request, parse_whole
 from .summary import CONDITIONS, Selection
 
-#: No list has so many pages; who asks for one beyond the end gets the last one.
+#: The highest page number allowed; one beyond the end of the list shows the last page.
 MAX_PAGE = 999_999_999
 
 MAX_SEARCH_LENGTH = 200
 
 
 def parse_page(request: HttpRequest) -> int:
-    """Return which page of a list is asked for."""
+    """Return the number of the requested page, from 1.
+
+    Raises:
+        Problem: `page` is not a whole number from 1 to MAX_PAGE.
+    """
     return parse_whole(request, "page", 1, MAX_PAGE)
 
 
 def parse_selection(request: HttpRequest) -> Selection:
-    """Return which of the recent tasks the monitor shall show."""
+    """Return the filter of the recent tasks that is requested.
+
+    Raises:
+        Problem: `state` is not one of CONDITIONS, or `q` is longer than MAX_SEARCH_LENGTH.
+    """
     states, text = request.GET.getlist("state"), request.GET.get("q", "").strip()
     for state in states:
         if state not in CONDITIONS:

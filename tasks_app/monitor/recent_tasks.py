@@ -1,4 +1,4 @@
-"""The recent tasks as the monitor shows them: read and decoded at most once a second, however many people watch."""
+"""The recent tasks as the monitor shows them, read at most once a second for all its viewers."""
 
 import asyncio
 import math
@@ -15,18 +15,18 @@ from ..store import get_store
 from ..streaming import observe_texts
 from ..utils.lazy import per_process
 
-#: Seconds for which what was read is good.
+#: Seconds for which a read is reused.
 MAX_AGE = 1.0
 
-#: How many tasks are read at once: their results may be large.
+#: How many tasks one round trip reads; their results may be large.
 BATCH_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The recent tasks, the newest first, and what was learned of their owners.
+    """The recent tasks, the newest first, and the names found so far of their owners.
 
-    Without `result` and `meta`, which may be large, unless a policy of the site's own may judge by them.
+    `result` and `meta`, which may be large, are empty, unless a policy of the site may need them.
     """
 
     snapshots: Sequence[Snapshot]
@@ -34,7 +34,7 @@ class Recent:
 
 
 class RecentReader:
-    """Reads the recent tasks in a thread; who asks meanwhile, or up to MAX_AGE seconds later, shares what it finds."""
+    """A reader of the recent tasks, in a thread; calls until MAX_AGE seconds after a read share its result."""
 
     def __init__(self, get_monotonic: Callable[[], float] = time.monotonic) -> None:
         self._get_monotonic = get_monotonic
@@ -47,9 +47,9 @@ class RecentReader:
         """Return the recent tasks.
 
         Raises:
-            Exception: whatever the cache raised.
+            Exception: any error of the cache.
         """
-        return await asyncio.shield(asyncio.wrap_future(self._find()))  # one who goes does not take it from the others
+        return await asyncio.shield(asyncio.wrap_future(self._find()))  # a cancelled caller must not cancel the others
 
     def _find(self) -> "Future[Recent]":
         with self._lock:
@@ -58,7 +58,7 @@ class RecentReader:
             return self._future
 
     def _is_old(self) -> bool:
-        """Was the last success so long ago? A failure is not kept: before it, it was."""
+        """Whether the last successful read is MAX_AGE or more seconds old; a failed read is not kept."""
         return self._get_monotonic() - self._read_at >= MAX_AGE
 
     def _read(self) -> Recent:
@@ -70,7 +70,7 @@ class RecentReader:
         return Recent([found[task_id].snapshot for task_id in task_ids if task_id in found])
 
     def _read_batch(self, task_ids: Sequence[str]) -> dict[str, "_Known"]:
-        """Decode, of a batch, what is new; the most have ended long ago."""
+        """Return the tasks of a batch, decoding only what is new; most ended long ago and are known."""
         texts = get_store().read(task_ids)
         known = {task_id: self._known[task_id] for task_id in texts if self._knows(task_id, texts[task_id])}
         unknown = [task_id for task_id in task_ids if task_id not in known]
@@ -86,7 +86,7 @@ class RecentReader:
 
 
 class _Known(NamedTuple):
-    """What was found of a task, and a digest of the text that it was found in."""
+    """A snapshot, and a digest of the text that it was decoded from."""
 
     digest: int
     snapshot: Snapshot
@@ -94,7 +94,7 @@ class _Known(NamedTuple):
 
 @per_process("CACHES", "TASKS_APP")
 def get_recent_reader() -> RecentReader:
-    """Return the one of this process."""
+    """Return the reader of this process."""
     return RecentReader()
 
 

@@ -1,4 +1,4 @@
-"""What the monitor says of many tasks at once: how many in which state, a chart, and a page of a list. Pure."""
+"""Summaries of many tasks for the monitor: counts by state, a chart, and a page of a list. Pure."""
 
 import math
 from collections import Counter
@@ -11,15 +11,15 @@ from typing import Any
 from ..snapshot import Snapshot, State
 from ..utils.clock import format_time
 
-#: What a list of tasks can be narrowed down to: the states, and "stalled", which is no state of its own.
+#: The filters of a list of tasks: the states, and "stalled", which is not a state.
 CONDITIONS = ("queued", "running", "stalled", *(state.value for state in State if state.is_terminal))
 
 PAGE_SIZE = 50
 
-#: Seconds that each column of the chart stands for, and how many there are.
+#: The seconds that one column of the chart covers, and the number of columns.
 CHART_STEP, CHART_LENGTH = 60, 60
 
-#: The line of the chart in which the end of a task is counted.
+#: The line of the chart that counts the end of a task, by its state.
 _LINES = {
     State.SUCCEEDED: "succeeded",
     State.FAILED: "failed",
@@ -30,12 +30,12 @@ _LINES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which tasks a list shows; what is empty does not narrow it down.
+    """A filter for a list of tasks; an empty argument does not filter.
 
     Args:
-        conditions: some of CONDITIONS, of which one must hold.
-        task: the name of the task.
-        text: what stands, in any case, in the name, the id, the owner's id or the owner's name.
+        conditions: some of CONDITIONS, at least one of which must hold.
+        task: the exact name of the task.
+        text: a part of the task's name or id, or of its owner's name or id, in upper or lower case.
     """
 
     conditions: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ class Selection:
     text: str = ""
 
     def apply(self, snapshots: Iterable[Snapshot], owner_names: Mapping[str, str]) -> list[Snapshot]:
-        """Return the tasks to show, in this order."""
+        """Return the tasks that match, in the given order."""
         text = self.text.casefold()
         return [
             snapshot
@@ -56,7 +56,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """One page of a list; the last one, where a later one was asked for."""
+    """One page of a list, its number, and the number of pages."""
 
     items: Sequence[Snapshot]
     number: int
@@ -64,17 +64,17 @@ class ListPage:
 
     @classmethod
     def cut(cls, snapshots: Sequence[Snapshot], number: int) -> "ListPage":
-        """Return the page of this number, from 1, of at least one."""
+        """Return the page with this number, from 1, or the last page if there are fewer."""
         count = max(1, math.ceil(len(snapshots) / PAGE_SIZE))
         number = min(number, count)
         return cls(snapshots[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], number, count)
 
 
 def summarize(snapshots: Sequence[Snapshot], *, now: datetime) -> dict[str, Any]:
-    """Return what the monitor shows above its list, as JSON.
+    """Return what the monitor shows above its list, as JSON values.
 
     Args:
-        now: the end of the hour that is looked at.
+        now: the end of the hour that the summary covers.
     """
     return {
         "counts": count_conditions(snapshots),
@@ -85,13 +85,13 @@ def summarize(snapshots: Sequence[Snapshot], *, now: datetime) -> dict[str, Any]
 
 
 def count_conditions(snapshots: Sequence[Snapshot]) -> dict[str, int]:
-    """Return how many tasks there are, and of how many each of CONDITIONS holds."""
+    """Return the number of all tasks, and of those for which each of CONDITIONS holds."""
     found = Counter(condition for snapshot in snapshots for condition in _find_conditions(snapshot))
     return {"all": len(snapshots), **{condition: found[condition] for condition in CONDITIONS}}
 
 
 def count_failed(snapshots: Iterable[Snapshot], *, since: datetime) -> int:
-    """Return how many tasks have failed, or were lost, after that time."""
+    """Return how many tasks failed or were lost after `since`."""
     return sum(
         snapshot.finished_at is not None and snapshot.finished_at > since
         for snapshot in snapshots
@@ -100,7 +100,7 @@ def count_failed(snapshots: Iterable[Snapshot], *, since: datetime) -> int:
 
 
 def draw_chart(snapshots: Iterable[Snapshot], *, now: datetime) -> dict[str, Any]:
-    """Return how many tasks ran, and how many ended in which way, in each of the last minutes up to this one."""
+    """Return how many tasks ran, and how many ended in each way, for each minute of the hour up to `now`."""
     step = timedelta(seconds=CHART_STEP)
     until = now.replace(second=0, microsecond=0) + step
     chart = _Chart(until - CHART_LENGTH * step, step)
@@ -110,17 +110,17 @@ def draw_chart(snapshots: Iterable[Snapshot], *, now: datetime) -> dict[str, Any
 
 
 class _Chart:
-    """Columns that are counted one task after the other."""
+    """The columns of the chart, to which tasks are added one at a time."""
 
     def __init__(self, start: datetime, step: timedelta) -> None:
         self._start = start
         self._step = step
-        self._changes = [0] * (CHART_LENGTH + 1)  # how many more tasks run than in the column before
+        self._changes = [0] * (CHART_LENGTH + 1)  # difference of running tasks to the column before
         self.ends = {line: [0] * CHART_LENGTH for line in dict.fromkeys(_LINES.values())}
 
     def add(self, snapshot: Snapshot, until: datetime) -> None:
         end = until if snapshot.state is State.RUNNING else snapshot.finished_at
-        if end is None:  # it waits: to be begun, or to be begun anew
+        if end is None:  # it waits for its first or its next attempt
             return
         last = self._find_column(end)
         if 0 <= last < CHART_LENGTH and snapshot.is_terminal:
@@ -146,5 +146,5 @@ def _find_conditions(snapshot: Snapshot) -> tuple[str, ...]:
 
 def _find_texts(snapshot: Snapshot, owner_names: Mapping[str, str]) -> tuple[str, ...]:
     owner = snapshot.owner or ""
-    name = snapshot.task.replace("_", " ")  # as people read it
+    name = snapshot.task.replace("_", " ")  # as the monitor shows it
     return snapshot.task, name, snapshot.task_id, owner, owner_names.get(owner, "")

@@ -1,4 +1,4 @@
-"""The monitor: pages on which staff see the recent tasks live, and the data behind them."""
+"""The monitor: pages on which staff see the recent tasks live, and their data."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -27,17 +27,17 @@ from .summary import PAGE_SIZE, ListPage, summarize
 
 _HEADERS = {"Cache-Control": "private, no-cache"}
 
-#: The pages that answer problems; there is one more for all others.
+#: The templates of the pages for problems; all others have "monitor_problem".
 _PROBLEM_PAGES = {HTTPStatus.FORBIDDEN: "monitor_forbidden", HTTPStatus.NOT_FOUND: "monitor_missing"}
 
 
 async def respond_with_page(request: HttpRequest, problem: Problem) -> HttpResponseBase:
-    """Answer a problem to a person: who has to log in is sent there."""
+    """Answer a problem with a page; redirect a caller without a login to the login page."""
     headers = problem.headers | {"Cache-Control": "no-store"}
     if problem.status is HTTPStatus.UNAUTHORIZED:
         return HttpResponseRedirect(_get_login_url(request), headers=headers)
     context = {"title": problem.status.phrase, "detail": problem.detail}
-    if problem.status is HTTPStatus.FORBIDDEN:  # perhaps they have another account
+    if problem.status is HTTPStatus.FORBIDDEN:  # the caller may have another account
         context["login_url"] = _get_login_url(request)
     template = f"tasks_app/{_PROBLEM_PAGES.get(problem.status, 'monitor_problem')}.html"
     return await _render(request, template, context, problem.status, headers)
@@ -46,7 +46,7 @@ async def respond_with_page(request: HttpRequest, problem: Problem) -> HttpRespo
 @vary_on_cookie
 @endpoint("GET", "HEAD", respond=respond_with_page)
 async def show_monitor(request: HttpRequest) -> HttpResponseBase:
-    """Show the page whose script fills it with the recent tasks."""
+    """Show the page that its script fills with the recent tasks."""
     await _check_access(request)
     return await _render(request, "tasks_app/monitor.html")
 
@@ -54,7 +54,7 @@ async def show_monitor(request: HttpRequest) -> HttpResponseBase:
 @vary_on_cookie
 @endpoint("GET", "HEAD")
 async def show_monitor_data(request: HttpRequest) -> HttpResponseBase:
-    """Answer the recent tasks that the caller may see: counts, a chart, and a page of those that are asked for."""
+    """Answer with the recent tasks that the caller may see: counts, a chart, and the requested page."""
     await _check_access(request)
     selection, number = parse_selection(request), parse_page(request)
     with store_access():
@@ -98,7 +98,7 @@ async def _make_rows(request: HttpRequest, recent: Recent, snapshots: Iterable[S
 
 def _make_row(snapshot: Snapshot, owner_names: dict[str, str], *, may_cancel: bool) -> dict[str, Any]:
     row = snapshot.to_wire()
-    del row["meta"], row["result"]  # large ones would come again with every poll
+    del row["meta"], row["result"]  # large ones would be sent with every poll
     owner = snapshot.owner
     shown = None if owner is None else {"id": owner, "name": owner_names[owner]}
     return row | {"owner": shown, "may_cancel": may_cancel}
@@ -122,7 +122,7 @@ async def _render(
     status: int = HTTPStatus.OK,
     headers: dict[str, str] = _HEADERS,
 ) -> HttpResponse:
-    """Render in a thread: the context processors of a site may ask the database."""
+    """Render in a thread, since context processors of the site may use the database."""
     context = {"request": request, **(context or {})}
     response = await sync_to_async(render)(request, template, context, status=status)
     for name, value in headers.items():
@@ -137,7 +137,7 @@ def _get_login_url(request: HttpRequest) -> str:
 
 
 def _find_login_url() -> str:
-    """Return where staff log in: in the admin, where there is one."""
+    """Return the URL where staff log in: that of the admin if there is one, else LOGIN_URL."""
     if apps.is_installed("django.contrib.admin"):
         try:
             return reverse("admin:login")
