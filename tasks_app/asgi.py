@@ -1,4 +1,4 @@
-"""An optional ASGI wrapper: few threads for all requests, a guard against readers that do not read, cheaper frames."""
+"""An optional ASGI wrapper: few threads for all requests, a guard against slow readers, and cheaper frames."""
 
 import logging
 from typing import Any
@@ -22,51 +22,56 @@ logger = logging.getLogger("tasks_app")
 
 
 def wrap(application: Application, *, threads: int = 16) -> Application:
-    """Return an ASGI application that serves more requests a second, and drops streams that nobody reads.
+    """Return an ASGI application that serves more requests a second and drops streams that are not read.
 
-    Django makes a thread for each request, for its sync middleware and views. Here all requests of the process share a
-    few. A request has one alone until it ends; streams of this app give theirs back before their first frame. While
-    all are in use, the next request waits, and takes turns with one that has run no sync code for a moment. So where
-    more than `threads` requests stay open (long polls, streams of other apps), what a middleware leaves on the
-    database connection of its thread (a search path, a tenant) may meet another request; do not use this there. Code
-    that blocks its thread until another request of the same process is answered needs one more.
+    It must be the outermost wrapper. If another one hides the `send` of the server, slow readers are not guarded
+    against and frames take the long way; the same holds for HTTP/2. The logger "tasks_app" reports a missing guard at
+    debug level.
 
-    Django also changes to that thread and back for each method of each middleware. Here one change serves all that
-    stand next to each other in MIDDLEWARE, which halves what it costs to open a stream; see `batching`.
+    Threads: Django makes a thread for each request, for its sync middleware and views. Here all requests of the
+    process share `threads` threads. A request has a thread of its own until it ends; streams of this app give theirs
+    back before the first frame. While all threads are in use, the next request waits, and then takes turns with one
+    that has run no sync code for 0.05 s. So if more than `threads` requests stay open (long polls, streams of other
+    apps), two requests may use one thread, and what a middleware leaves on its database connection (a search path, a
+    tenant) reaches the wrong one: do not use this wrapper there. Code that blocks its thread until another request of
+    the same process is answered needs one more thread.
 
-    Daphne takes whatever it is given to send, and keeps it in memory until it is read. Here a response of the type
-    `text/event-stream` waits once more than MAX_WRITE_BUFFER bytes are unsent, and its connection is dropped if its
-    reader then takes nothing for KEEPALIVE seconds. Other servers let a stream wait by themselves.
+    Middleware: Django changes to that thread and back for each method of each middleware. Here neighbours in
+    MIDDLEWARE share one change, which halves the cost of opening a stream.
 
-    And a stream of this app writes its frames straight to the server, of Daphne and of uvicorn with httptools, instead
-    of waking its request's task for each; see `outlets`. That needs all that is between this and Django to hand on the
-    `send` it was given.
+    Slow readers: Daphne keeps what it sends in memory until it is read. Here a response of the type
+    `text/event-stream` waits while more than MAX_WRITE_BUFFER bytes are unsent, and its connection is dropped if its
+    reader takes nothing for KEEPALIVE seconds. Other servers make a stream wait by themselves.
 
-    This must be the outermost wrapper: where another one hides the `send` of the server, there is neither a guard nor
-    such a short way, as there is none for HTTP/2; the logger "tasks_app" tells of a missing guard at debug level.
+    Frames: on Daphne, and on uvicorn with httptools, a stream of this app writes its frames directly to the server,
+    instead of waking the task of its request for each. This works only if every application between this wrapper and
+    Django passes on the `send` that it is given.
 
-    A server that says by ASGI's lifespan that it stops, as uvicorn does, has to wait until the last news of this
-    process are written: uvicorn then ends by a signal of which Python says nothing to `atexit`.
+    Shutdown: a server that announces its stop by ASGI's lifespan, as uvicorn does, waits until the last snapshots of
+    this process are written. uvicorn then kills itself with the signal, so `atexit` does not run.
 
     Args:
-        application: any ASGI application; what is neither HTTP nor lifespan is handed on to it as it is. Django's
+        application: any ASGI application. It gets connections other than HTTP and lifespan unchanged. The Django
             handlers in it are changed in place.
-        threads: threads of this process at the most, at least 1. The default is enough for some hundred requests a
-            second that wait 50 ms each for a database; each thread may hold a connection to that.
+        threads: the maximum number of threads of this process, at least 1. The default is enough for some hundred
+            requests a second that wait 50 ms each for a database. Each thread may hold a database connection.
+
+    Returns:
+        The wrapped application.
 
     Raises:
         TypeError: `application` can't be called, or `threads` is not a whole number.
         ValueError: `threads` is less than 1.
     """
     if not callable(application):
-        raise TypeError(f"application is {application!r}; it must be an ASGI application.")
+        raise TypeError(f"application is {application!r}; it must be an ASGI application, which is callable.")
     if not isinstance(threads, int) or isinstance(threads, bool):
         raise TypeError(f"threads is {threads!r}; it must be a whole number of at least 1.")
     if threads < 1:
         raise ValueError(f"threads is {threads!r}; it must be a whole number of at least 1.")
     batch_middleware(application)
     for handler in find_handlers(application):
-        _introduce(handler)
+        _pass_outlet(handler)
     return _Wrapper(application, RequestThreads(threads))
 
 
@@ -97,26 +102,26 @@ class _Wrapper:
     def _make_outlet(self, scope: Scope, send: Send) -> Outlet | None:
         if (request := find_request(send)) is not None:
             return GuardedSend(send, request, scope["path"])
-        self._tell_unguarded(send)
+        self._log_unguarded(send)
         cycle = find_cycle(send)
         return CycleOutlet(send, cycle) if cycle is not None else None
 
-    def _tell_unguarded(self, send: Send) -> None:
+    def _log_unguarded(self, send: Send) -> None:
         if not self._is_unguarded:
             self._is_unguarded = True
-            logger.debug("streams are not guarded here: send is %r, not that of Daphne for HTTP/1", send)
+            logger.debug("streams are not guarded against slow readers: send is %r, not Daphne's for HTTP/1", send)
 
 
-def _introduce(handler: Any) -> None:
-    """Have a Django handler tell the streams of this app the `send` that it was given.
+def _pass_outlet(handler: Any) -> None:
+    """Make a Django handler give the streams of this app the `send` of the request, if that is an outlet.
 
-    It is an outlet only where no other application stands in between, which might change or keep what is sent.
+    It is none if an application in between has replaced it, which might change or keep what is sent.
     """
     send_response = handler.send_response
 
-    def introduce(response: Any, send: Send) -> Any:
+    def send_with_outlet(response: Any, send: Send) -> Any:
         if isinstance(response, EventStreamResponse) and isinstance(send, Outlet):
             response.outlet = send
         return send_response(response, send)
 
-    handler.send_response = introduce
+    handler.send_response = send_with_outlet

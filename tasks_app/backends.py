@@ -1,4 +1,4 @@
-"""`InProcessBackend`: `django.tasks` without a broker; tasks run in the process that enqueues them."""
+"""`InProcessBackend`: a backend of `django.tasks` for tasks in the process that enqueues them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,13 +14,15 @@ DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
 
 
 class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django's stubs do not type it
-    """Runs sync tasks on a bounded pool of threads, and async tasks on one event loop in the background.
+    """A backend without a broker: sync tasks run on a bounded thread pool, async tasks on one event loop.
 
-    What waits or runs ends with the process. The latest 1000 results can be read, in the same process, for RETENTION.
+    Tasks that wait or run end with the process. The latest 1000 results can be read in this process for RETENTION
+    seconds.
 
     OPTIONS:
-        max_workers: how many sync tasks run at once; 8 by default.
-        max_queue: how many tasks may wait for a thread or run as coroutines; 1000 by default.
+        max_workers: how many sync tasks may run at once, at least 1; the default is 8.
+        max_queue: how many tasks may wait for a thread or for their `run_after`, or run as coroutines, at least 1; the
+            default is 1000.
     """
 
     supports_defer = True
@@ -29,10 +31,18 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
     supports_priority = True
 
     def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
-        """Have the task run as soon as there is a thread for it, and not before its `run_after`.
+        """Enqueue a task, which runs as soon as a thread is free, but not before its `run_after`.
+
+        Args:
+            task: a task made by `@task`.
+            args, kwargs: the arguments of the task.
+
+        Returns:
+            The `TaskResult`, which changes as the task runs.
 
         Raises:
             TaskQueueFull: `max_queue` tasks wait already.
+            Exception: any error of a receiver of `task_enqueued`; the task will not run.
         """
         self.validate_task(task)
         task_result = compat.TaskResult(
@@ -53,20 +63,20 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
         return task_result
 
     def get_result(self, result_id: str) -> Any:
-        """Return the result of a task that this process will run, runs or ran.
+        """Return the result of a task that waits, runs or has ended in this process.
 
         Raises:
-            TaskResultDoesNotExist: it knows of none with this id.
+            TaskResultDoesNotExist: this process has no result with this id.
         """
         return self._get_executor().get_result(result_id)
 
     def check(self, **kwargs: Any) -> Iterator[checks.CheckMessage]:
-        """Yield an error for each option that can't be honoured."""
+        """Yield an error for each option that is unknown or not a whole number of at least 1."""
         for name, value in self.options.items():
             if name not in DEFAULT_OPTIONS or type(value) is not int or value < 1:
                 yield checks.Error(
                     f"TASKS[{self.alias!r}]['OPTIONS'] has {name!r}: {value!r}.",
-                    hint=f"It may have {sorted(DEFAULT_OPTIONS)!r}, each a whole number of at least 1.",
+                    hint=f"Allowed are {sorted(DEFAULT_OPTIONS)!r}, each a whole number of at least 1.",
                     id="tasks_app.E008",
                 )
 
@@ -75,7 +85,7 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
 
 
 def get_executor(alias: str, **options: int) -> Executor:
-    """Return this process' executor for an alias: `task_backends[…]` makes a backend anew in every request."""
+    """Return the executor of an alias in this process; `task_backends[…]` makes a new backend in each request."""
     key, executors = (alias, *sorted(options.items())), _get_executors()
     return executors.get(key) or executors.setdefault(key, Executor(alias, **options))
 

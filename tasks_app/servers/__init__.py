@@ -1,4 +1,4 @@
-"""What `tasks_app.asgi.wrap` puts between a server and the application."""
+"""The parts that `tasks_app.asgi.wrap` puts between a server and an application."""
 
 from .daphne import GuardedSend, find_request
 from .lifespan import Application, Lifespan, Receive, Scope

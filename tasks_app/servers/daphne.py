@@ -1,4 +1,4 @@
-"""A guard against readers that do not read, for Daphne, whose `send` keeps in memory whatever it is given."""
+"""A guard against slow readers on Daphne, whose `send` keeps everything in memory until it is read."""
 
 import asyncio
 import logging
@@ -20,19 +20,23 @@ logger = logging.getLogger("tasks_app")
 
 
 def find_request(send: Send) -> Any:
-    """Return the `twisted.web.http.Request` to which Daphne's `send`, a partial, is bound; None for any other."""
+    """Return the `twisted.web.http.Request` to which Daphne's `send`, a partial, is bound.
+
+    Returns:
+        None if `send` is not Daphne's for HTTP/1.
+    """
     request: Any = next(iter(getattr(send, "args", ())), None)
     is_twisted = callable(getattr(request, "registerProducer", None))
     return request if is_twisted and hasattr(request.transport, "abortConnection") else None
 
 
 class GuardedSend(Outlet):
-    """`send` for one request; from its headers on, a stream is guarded, and anything else is not looked at.
+    """The `send` of one request, which guards a stream from its headers on and passes any other response through.
 
     Args:
-        send: that of Daphne.
-        request: what `find_request` has found for it.
-        path: of the request, for the log.
+        send: the `send` of Daphne.
+        request: the result of `find_request` for it.
+        path: the path of the request, for the log.
     """
 
     __slots__ = ("_guard", "_path", "_plain", "_request")
@@ -45,11 +49,15 @@ class GuardedSend(Outlet):
         self._guard: _Guard | None = None
 
     def write(self, framed: Framed) -> bool:
-        """Send a part of the body of a stream at once, unless its reader is behind, or gone."""
+        """Send a part of a stream's body at once, unless its reader is behind or gone.
+
+        Returns:
+            Whether it was sent.
+        """
         return self._guard is not None and self._guard.write(framed.frame)
 
     def close(self) -> None:
-        """Take note that the application has returned."""
+        """End the guard, once the application has returned."""
         if self._guard is not None:
             self._guard.close()
 
@@ -63,9 +71,9 @@ class GuardedSend(Outlet):
 
 
 class _Guard:
-    """Backpressure for one stream: Twisted tells it, as a "producer", when bytes begin to wait and when all are sent.
+    """The backpressure of one stream: a "producer" that Twisted tells when bytes begin to wait and when all are sent.
 
-    While bytes wait, those of the frames that follow are counted; over MAX_WRITE_BUFFER, `send` waits too.
+    While bytes wait, the bytes of further frames are counted; above MAX_WRITE_BUFFER, `send` waits.
     """
 
     __slots__ = (
@@ -95,11 +103,11 @@ class _Guard:
         self._can_write_through = _count_unsent(self._transport) is not None and hasattr(self._transport, "doWrite")
         request.registerProducer(self, True)
         request.finish = self._finish
-        if getattr(request.channel, "_waitingForTransport", False):  # for what was sent before; it isn't told again
+        if getattr(request.channel, "_waitingForTransport", False):  # bytes wait; Twisted tells it only once
             self.pauseProducing()
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Send, as fast as the reader reads."""
+        """Send a message, as fast as the reader reads."""
         if not message.get("more_body", False):
             return self._send(message)
         if self._drained is not None:
@@ -109,7 +117,11 @@ class _Guard:
         return self._send(message)
 
     def write(self, frame: bytes) -> bool:
-        """Send a part of the body at once, unless bytes wait already."""
+        """Send a part of the body at once, unless bytes wait already.
+
+        Returns:
+            Whether it was sent.
+        """
         if self._drained is not None or not self._can_write_through or not _is_open(self._request):
             return False
         self._transport.startWriting = _do_nothing
@@ -120,29 +132,29 @@ class _Guard:
         return True
 
     def close(self) -> None:
-        """Let go of the request; what is left of a connection that ends with it is looked after until it is sent."""
+        """Unregister from the request; if its connection ends with it, watch it until all bytes are sent."""
         self._let_go()
-        if not self._channel.persistent:  # of others, Twisted takes care
+        if not self._channel.persistent:  # Twisted itself watches persistent ones
             self._watch_rest()
 
     def pauseProducing(self) -> None:  # noqa: N802  # the names of all three are Twisted's
-        """Take note that bytes wait."""
+        """Begin to count bytes, since some wait."""
         if self._drained is None:
             self._drained = asyncio.Event()
             self._unsent = _count_unsent(self._transport) or 0
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Take note that all bytes were sent."""
+        """Let `send` go on, since all bytes are sent."""
         if self._drained is not None:
             self._drained.set()
             self._drained = None
 
     def stopProducing(self) -> None:  # noqa: N802
-        """Take note that the connection is gone."""
+        """Let `send` go on, since the connection is gone."""
         self.resumeProducing()
 
     def _finish(self) -> None:
-        """Finish the response, in place of the request's own method: a producer that is left would be an error."""
+        """Unregister and finish the response; the request's own method fails while a producer is registered."""
         self._let_go()
         self._request.finish()
 
@@ -152,13 +164,13 @@ class _Guard:
         if self._request.producer is self:
             if _is_open(self._request):
                 self._request.unregisterProducer()
-            self._request.producer = None  # both would else wait for the garbage collector
+            self._request.producer = None  # else only the garbage collector would free both
 
     async def _send_at_once(self, message: Message) -> None:
-        """Write what is sent to the socket right away.
+        """Send a message and write it to the socket at once.
 
-        Twisted would have the event loop watch the socket, come back when it can be written to, as it nearly always
-        can, write, and have the watch taken off: two system calls more for each frame.
+        Twisted would first have the event loop watch the socket until it is writable, which it nearly always is, and
+        then end the watch: two more system calls for each frame.
         """
         self._transport.startWriting = _do_nothing
         try:
@@ -169,7 +181,7 @@ class _Guard:
     def _write_through(self) -> None:
         transport = self._transport
         del transport.startWriting
-        # What could not be written, an error too, is left to the event loop.
+        # The event loop handles bytes that could not be written, and errors.
         if transport.connected and (transport.doWrite() or _count_unsent(transport)):
             transport.startWriting()
 
@@ -192,7 +204,7 @@ class _Guard:
     def _watch_rest(self) -> None:
         if _count_unsent(self._transport) and not self._transport.disconnected:
             before = _count_unread(self._transport)
-            # A context of its own: nothing of the request stays with it.
+            # An empty context, so that the timer keeps nothing of the request alive.
             asyncio.get_running_loop().call_later(self._read_timeout, self._judge_rest, before, context=Context())
 
     def _judge_rest(self, before: int | None) -> None:
@@ -204,12 +216,12 @@ class _Guard:
 
     def _cut(self, unsent: int) -> None:
         logger.warning(
-            "a stream was cut: its reader took none of the %d bytes that waited, for %g s; path %r",
+            "a stream was cut: its reader took none of %d bytes in %g s; path %r",
             unsent,
             self._read_timeout,
             self._path,
         )
-        # A polite close would wait until all is sent.
+        # A normal close would wait until all is sent.
         self._transport.abortConnection()
 
 
@@ -225,21 +237,22 @@ def _is_open(request: Any) -> bool:
 
 
 def _is_stuck(transport: Any, before: int | None) -> bool:
-    """Has the reader taken nothing since so many bytes were unread? Where that can't be known it is believed."""
+    """Whether the reader has taken nothing since `before` bytes were unread; False if that is unknown."""
     return before is not None and _count_unread(transport) == before
 
 
 def _count_unread(transport: Any) -> int | None:
-    """Return how many bytes are on their way to the reader, in Twisted and in the kernel; None if that isn't known.
+    """Return how many bytes wait for the reader in Twisted and in the kernel, or None if that is unknown.
 
-    The kernel takes more from Twisted only when it is rid of much: a slow reader may need minutes for that.
+    Twisted alone does not show that a slow reader reads: the kernel takes more from it only after it has sent much,
+    which may last minutes.
     """
     unsent = _count_unsent(transport)
     return None if unsent is None else unsent + _count_unacknowledged(transport)
 
 
 def _count_unsent(transport: Any) -> int | None:
-    """Return how many bytes wait in a Twisted transport; None if it is one that can't tell."""
+    """Return how many bytes wait in a Twisted transport, or None if it can't tell."""
     try:
         return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
     except AttributeError:
@@ -247,12 +260,12 @@ def _count_unsent(transport: Any) -> int | None:
 
 
 def _count_unacknowledged(transport: Any) -> int:
-    """Return how many bytes the kernel keeps until the reader's has taken them; 0 where it does not tell."""
+    """Return how many bytes the kernel has that the reader's kernel has not acknowledged; 0 if unknown."""
     if fcntl is None:
         return 0
     try:
         return int.from_bytes(fcntl.ioctl(transport.socket.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except (AttributeError, OSError):  # the connection is closed, or it is a system where sockets do not tell
+    except (AttributeError, OSError):  # the connection is closed, or the system can not tell
         return 0
 
 

@@ -1,4 +1,7 @@
-"""The end of a server that then dies of its signal, so that Python calls nothing at exit: uvicorn on SIGTERM."""
+"""The last writes of a process whose server announces its end by ASGI's lifespan.
+
+On SIGTERM, uvicorn then kills itself with the signal, so `atexit` does not run.
+"""
 
 import asyncio
 import logging
@@ -16,29 +19,33 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Lifespan:
-    """Has the last news of this process written when its server stops, whether or not the application wants to know.
+    """The lifespan of one server, which ends only when everything of this process is written.
 
+    The application gets the same messages, if it supports lifespan:
     https://asgi.readthedocs.io/en/latest/specs/lifespan.html
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
-        self._is_heard = False
+        self._has_received = False
 
     async def serve(self, application: Application, scope: Scope) -> None:
-        """Hand on to the application what the server says; one that raises at once, like Django, has no use for it."""
+        """Pass the messages of the server to the application, or answer them in its place.
+
+        An application that raises before it receives one, like Django's, does not support lifespan.
+        """
         try:
             await application(scope, self.receive, self._send)
         except Exception as error:
-            if self._is_heard:
+            if self._has_received:
                 raise
-            logger.debug("the application takes no lifespan: %r", error)
+            logger.debug("the application does not support lifespan: %r", error)
             await self._serve_alone()
 
     async def receive(self) -> Message:
-        """Return what the server says next; that it stops, when all is written."""
-        self._is_heard = True
+        """Return the next message of the server; return a shutdown only when all is written."""
+        self._has_received = True
         message = await self._receive()
         if message["type"] == "lifespan.shutdown":
             await asyncio.to_thread(drain_process)

@@ -1,4 +1,4 @@
-"""Django's middleware with fewer changes of thread."""
+"""Django's middleware, called in batches, with fewer changes of thread."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,27 +8,27 @@ from django.core.handlers.exception import convert_exception_to_response, respon
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
 
-#: What takes a request to a response, which may be anything if the middleware is wrong.
+#: Returns the response to a request, or anything if the middleware is wrong.
 Handler = Callable[[HttpRequest], Any]
 
 
 def batch_middleware(application: object) -> None:
-    """Have the Django handlers in an ASGI application call middleware in batches.
+    """Make the Django handlers in an ASGI application call middleware in batches.
 
     Django changes to the request's thread and back for each `process_request` and each `process_response` of each
-    middleware: that is most of what a small request costs. Here those of middleware that stand next to each other are
-    called in one go; in the same order, in the same thread, and with the same say in what becomes of the request.
-    Middleware that does not leave its `__call__` to Django's `MiddlewareMixin` is called as ever.
+    middleware, which is most of the cost of a small request. Here, neighbours in MIDDLEWARE share one change. The
+    order, the thread and the effect on the request stay the same. Middleware with a `__call__` other than that of
+    Django's `MiddlewareMixin` is called as before.
 
     Args:
-        application: a handler, or what holds some; they are changed in place.
+        application: a Django handler, or an application that contains some; they are changed in place.
     """
     for handler in find_handlers(application):
         handler._middleware_chain = _batch(handler._middleware_chain)
 
 
 def find_handlers(application: object) -> Iterator[Any]:
-    """Yield the Django handlers in an ASGI application, which may be one itself."""
+    """Yield the Django handlers in an ASGI application, or the application if it is one."""
     if _get(application, "_middleware_chain") is not None:
         yield application
     for inner in _find_inner(application):
@@ -36,7 +36,11 @@ def find_handlers(application: object) -> Iterator[Any]:
 
 
 class _Batch:
-    """Middleware that is called in one go; `run` goes from the outermost to the innermost."""
+    """Middleware that is called in one change of thread.
+
+    Args:
+        run: the middleware, from the outermost to the innermost.
+    """
 
     def __init__(self, run: list[Any]) -> None:
         self._run = run
@@ -44,14 +48,14 @@ class _Batch:
         self._leave = sync_to_async(self._process_response)
 
     async def handle(self, request: HttpRequest) -> Any:
-        """Take a request through all of them, as they would do one by one."""
+        """Return the response to a request, as the middleware would return it without the batch."""
         entered, response = await self._enter(request)
         if response is None:
             response = await self._run[-1].get_response(request)
         return await self._leave(request, response, entered)
 
     def _process_request(self, request: HttpRequest) -> tuple[list[Any], Any]:
-        """Return those that are to see the response, and the response if there is one already."""
+        """Return the middleware that must see the response, and the response if there is one already."""
         for number, middleware in enumerate(self._run):
             if hasattr(middleware, "process_request"):
                 try:
@@ -73,7 +77,7 @@ class _Batch:
 
 
 def _batch(handler: Handler) -> Handler:
-    """Return what does the same as a handler, which is changed further in."""
+    """Return a batched handler for the same middleware; inner middleware is changed in place."""
     run = list(_find_run(handler))
     last = run[-1] if run else _unwrap(handler)
     if (inner := _get(last, "get_response")) is not None:
@@ -82,7 +86,7 @@ def _batch(handler: Handler) -> Handler:
 
 
 def _count_changes(run: list[Any]) -> int:
-    """Return how often Django changes threads and back for these, which a batch does twice."""
+    """Return how often Django changes threads and back for this middleware; a batch does so twice."""
     return sum(hasattr(middleware, f"process_{what}") for middleware in run for what in ("request", "response"))
 
 
@@ -102,14 +106,14 @@ def _is_plain(middleware: object) -> bool:
 
 
 def _unwrap(handler: Handler) -> Any:
-    """Return the async middleware, or what else, that Django has wrapped for its chain; None if anybody else did."""
+    """Return the middleware that Django has wrapped for its chain, or None if the wrapper is not Django's."""
     if getattr(handler, "__code__", None) is _WRAPPED_BY_DJANGO:
         return handler.__wrapped__  # type: ignore[attr-defined]
     return None
 
 
 def _find_inner(application: object) -> Iterator[object]:
-    """Yield the HTTP applications in one of Django's, of Channels', or of anybody who names them alike."""
+    """Yield the HTTP applications in an application of Django or Channels, or one with the same attributes."""
     mapping = _get(application, "application_mapping") or {}
     names = ("application", "inner", "app")
     found = [mapping.get("http"), *(_get(application, name) for name in names)]
@@ -117,7 +121,7 @@ def _find_inner(application: object) -> Iterator[object]:
 
 
 def _get(item: object, name: str) -> Any:
-    """Return what an object was given under a name; what it computes, or makes up, is not asked for."""
+    """Return an attribute that was set on an object itself, or None; properties are not called."""
     return getattr(item, "__dict__", {}).get(name)
 
 

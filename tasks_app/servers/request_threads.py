@@ -17,20 +17,20 @@ from django.db import close_old_connections
 
 from ..utils.lazy import call_after_fork
 
-#: Seconds without any sync code after which the thread of a request is shared with one that waits: the former may go
-#: on for hours, or wait for the latter.
+#: Seconds without sync code after which a request shares its thread with a waiting one: the first may stay open for
+#: hours, or wait for the second.
 SHARE_AFTER = 0.05
 
 
 class RequestThreads:
     """A few threads for the sync code of any number of requests.
 
-    They are daemon threads, because servers wait for the others when they stop. Each is made when it is first needed,
-    and stays: with it, its database connections live as long as CONN_MAX_AGE says. A request has its thread alone, as
-    long as there are enough; see `SHARE_AFTER` for when there are not.
+    They are daemon threads, because a server that stops waits for all others. A thread is made when it is first needed
+    and stays, so that its database connections live as long as CONN_MAX_AGE says. While there are enough threads, no
+    two requests share one; else see `SHARE_AFTER`.
 
     Args:
-        limit: threads at the most, at least 1.
+        limit: the maximum number of threads, at least 1.
     """
 
     def __init__(self, limit: int) -> None:
@@ -39,11 +39,11 @@ class RequestThreads:
         call_after_fork(self._begin)
 
     def lend(self) -> "LentThread":
-        """Return what, with `async with` around it, has the sync code of one request run in one of these threads."""
+        """Return an async context manager, in which sync code of one request runs in one of these threads."""
         return LentThread(self)
 
     def submit(self, lent: "LentThread", call: "Call") -> None:
-        """Make a call in the thread that was lent, or lend one for it."""
+        """Run a call in the thread that the request has, or lend it one first."""
         with self._lock:
             lent.calls.append(call)
             if (worker := lent.worker or self._find_unused()) is not None:
@@ -53,7 +53,7 @@ class RequestThreads:
                 self._set_timer()
 
     def take_back(self, lent: "LentThread") -> None:
-        """Take note that the thread is no longer lent."""
+        """Take the thread of a request back, and lend it to one that waits."""
         with self._lock:
             if all(call.future.cancelled() for call in lent.calls):
                 self._waiting.pop(lent, None)
@@ -91,7 +91,7 @@ class RequestThreads:
 
     def _set_timer(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._timed is not loop:  # another one may be closed by now, with its timer
+        if self._timed is not loop:  # the other loop may be closed, and its timer with it
             self._timed = loop
             loop.call_later(SHARE_AFTER, self._share, context=Context())
 
@@ -106,12 +106,12 @@ class RequestThreads:
 
 
 class LentThread:
-    """The thread of one request, which it gets when its first sync code is to run.
+    """The thread of one request, which is lent to it when its first sync code is to run.
 
-    It is what `run_in_executor` asks of an executor, but for the kind of future: one of asyncio, which asyncio takes
-    as it is. Around one of `concurrent.futures` it would build a chain that costs as much as the change of thread.
-    And it is not handed to `ThreadSensitiveContext(executor=...)`: with that, asyncio tasks that outlive their
-    request could run no more sync code.
+    It is an executor for `run_in_executor`, except that it returns futures of asyncio, which asyncio uses as they are.
+    To wrap futures of `concurrent.futures` costs as much as the change of thread. It is not passed to
+    `ThreadSensitiveContext(executor=...)`, because asyncio tasks that outlive their request could then run no more
+    sync code.
     """
 
     __slots__ = ("__weakref__", "_context", "_threads", "calls", "has_ended", "worker")
@@ -133,16 +133,16 @@ class LentThread:
         await self._context.__aexit__(*error)  # type: ignore[no-untyped-call]
 
     def submit(self, function: Callable[..., Any], /, *args: Any) -> "asyncio.Future[Any]":
-        """Call a function in the thread; to be called where an event loop runs."""
+        """Call a function in the thread, and return the future of the running event loop for its result."""
         loop = asyncio.get_running_loop()
         call = Call(partial(function, *args), loop, loop.create_future())
         self._threads.submit(self, call)
         return call.future
 
     def release(self) -> None:
-        """Give the thread back before the request has ended; its database connections are closed as at its end.
+        """Give the thread back before the request ends, with its old database connections closed as at the end.
 
-        Sync code that runs later gets one anew.
+        Sync code that runs later gets a thread again.
         """
         if self.worker is not None:
             self.submit(close_old_connections)
@@ -156,14 +156,14 @@ class LentThread:
 
 @dataclass(slots=True)
 class Call:
-    """A function that is called in a thread, for a future of an event loop."""
+    """A function to call in a thread, and the future of an event loop for its result."""
 
     function: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Any]"
 
     def run(self, on_end: Callable[[], None]) -> None:
-        """Call the function, unless the call was cancelled; `on_end` runs before anybody can learn of the result."""
+        """Call the function unless the future was cancelled, then `on_end`, then set the result."""
         result, error = None, None
         if not self.future.cancelled():
             try:
@@ -171,13 +171,13 @@ class Call:
             except BaseException as raised:
                 error = raised
         on_end()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
             self.loop.call_soon_threadsafe(_settle, self.future, result, error)
         del error  # its traceback holds this frame
 
 
 class Worker:
-    """A daemon thread that makes one call at a time: how many it has to make, and how many requests have it."""
+    """A daemon thread that makes one call at a time, with the number of its calls and of its requests."""
 
     _numbers = itertools.count(1)
 
@@ -192,11 +192,11 @@ class Worker:
 
     @property
     def is_idle(self) -> bool:
-        """Does nothing run in it?"""
+        """Whether no call runs or waits in it."""
         return not self.calls
 
     def put(self, call: Call) -> None:
-        """Make a call after those that wait already."""
+        """Add a call after those that wait already."""
         self.calls += 1
         self._queue.put(call)
 

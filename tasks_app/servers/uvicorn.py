@@ -1,18 +1,18 @@
-"""The short way for frames on uvicorn."""
+"""Direct writes of frames to the transport of uvicorn."""
 
 from typing import Any
 
 from ..streaming import Framed, Outlet, Send
 
-#: The bytes that asyncio's and uvloop's transports hold by default before they ask whoever writes to pause.
+#: The number of waiting bytes above which transports of asyncio and uvloop pause their writer by default.
 HIGH_WATER = 65536
 
 
 class CycleOutlet(Outlet):
-    """Writes to the transport of uvicorn's `RequestResponseCycle` for httptools, as its `send` does.
+    """An outlet to the transport of uvicorn's `RequestResponseCycle` for httptools, used as its `send` does.
 
-    What is asked is asked of the transport alone, which is used anyway: with hundreds of viewers, each object more is
-    one that the processor has to fetch from far away.
+    All conditions are read from the transport, which is used anyway: with hundreds of viewers, each further object
+    costs a cache miss of the processor.
     """
 
     __slots__ = ("_cycle", "_is_chunked", "_transport")
@@ -24,7 +24,11 @@ class CycleOutlet(Outlet):
         self._is_chunked = False
 
     def write(self, framed: Framed) -> bool:
-        """Send a part of the body at once, unless its reader is behind, or gone."""
+        """Send a part of the body at once, unless its reader is behind or gone.
+
+        Returns:
+            Whether it was sent.
+        """
         if not self._is_ready():
             return False
         self._transport.write(framed.chunk)
@@ -37,13 +41,13 @@ class CycleOutlet(Outlet):
         return self._is_chunked or self._find_chunked()
 
     def _find_chunked(self) -> bool:
-        """Is the body chunked? That is known from its headers on, which are sent before the first frame."""
+        """Whether the body is chunked, which is known once the headers are sent, before the first frame."""
         self._is_chunked = bool(self._cycle.chunked_encoding)
         return self._is_chunked
 
 
 def find_cycle(send: Send) -> Any:
-    """Return uvicorn's object of which `send` is a method, where it works with httptools; None for any other."""
+    """Return the `RequestResponseCycle` that `send` is a method of, or None except on uvicorn with httptools."""
     cycle = getattr(send, "__self__", None)
     transport = getattr(cycle, "transport", None)
     can_write = all(hasattr(transport, name) for name in ("write", "is_closing", "get_write_buffer_size"))
