@@ -1,1 +1,1 @@
-"""Mirrors the life of every Celery task, without a change to it; in INSTALLED_APPS: `"tasks_app.contrib.celery"`."""
+"""The tracking of every Celery task, unchanged; add `"tasks_app.contrib.celery"` to INSTALLED_APPS."""

@@ -1,4 +1,4 @@
-"""A step of the worker itself, where Celery has no signal."""
+"""A step of the worker for an event without a signal in Celery."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from . import dead_workers
 
 
 class HandBack(StartStopStep):  # type: ignore[misc]
-    """Reports what a cold shutdown gives back to the broker, before it does: another worker may take it at once."""
+    """A step that reports the tasks of a cold shutdown, before the broker may give them to another worker."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)  # it stops before them
+    requires = ("celery.worker.consumer.tasks:Tasks",)  # so that it stops before that step
 
     def stop(self, parent: Any) -> None:
-        """Report it; in a warm shutdown there is nothing to report."""
+        """Report the tasks that are given back; a warm shutdown gives none back."""
         dead_workers.hand_back_cancelled()
 
 
 @never_raise
 def on_worker_init(*, sender: Any, **kwargs: Any) -> None:
-    """Add the step to a worker that is about to be made."""
+    """Add the step to a new worker."""
     sender.app.steps["consumer"].add(HandBack)

@@ -1,4 +1,4 @@
-"""System checks: can the workers be followed from here?"""
+"""System checks of what the tracking of Celery tasks needs."""
 
 from importlib.util import find_spec
 
@@ -10,18 +10,18 @@ from ...integration import get_valid_settings
 
 
 def register() -> None:
-    """Have Django run these checks."""
+    """Register these checks with Django."""
     checks.register(check_celery)
     checks.register(check_shared_cache)
 
 
 def has_celery() -> bool:
-    """Is Celery installed?"""
+    """Whether Celery is installed."""
     return find_spec("celery") is not None
 
 
 def check_celery(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Is there a Celery to follow?"""
+    """Check that Celery is installed."""
     if has_celery():
         return []
     return [
@@ -34,17 +34,17 @@ def check_celery(app_configs: object, **kwargs: object) -> list[checks.CheckMess
 
 
 def check_shared_cache(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Does this process see what workers write?"""
+    """Check that this process sees what Celery workers write to the cache."""
     settings = get_valid_settings()
-    if settings is None or settings.CACHE not in caches.settings:  # other checks say so
+    if settings is None or settings.CACHE not in caches.settings:  # other checks report that
         return []
     alias = settings.CACHE
     if not isinstance(caches[alias], LocMemCache):
         return []
     return [
         checks.Warning(
-            f"CACHES[{alias!r}] is a LocMemCache, of one process alone: nobody else sees what Celery workers report.",
-            hint="Use a cache that processes share: Redis or Valkey.",
+            f"CACHES[{alias!r}] is a LocMemCache, private to each process: only Celery workers see what they report.",
+            hint="Use a cache that all processes share: Redis or Valkey.",
             id="tasks_app.W007",
         )
     ]

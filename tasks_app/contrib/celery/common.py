@@ -1,4 +1,4 @@
-"""What the receivers of every process share."""
+"""Helpers of the receivers of all processes."""
 
 import logging
 from dataclasses import replace
@@ -10,46 +10,46 @@ from ...integration import Reporter, Snapshot, find_reporter, get_bound, get_flu
 
 logger = logging.getLogger("tasks_app")
 
-#: The name under which Celery is known to `runners`.
+#: The name of the Celery framework, stored with its tasks as `runner`.
 RUNNER = "celery"
 
-#: The message header that carries what only the publisher knows, in case the cache loses it.
+#: The message header with the name and the owner of the task, which the cache may lose.
 HEADER = "tasks_app"
 
 
-def is_mirrored(name: str, task_id: str) -> bool:
-    """Is this a task of the project, and none of those by which Celery runs itself, such as `celery.chord_unlock`?
+def is_tracked(name: str, task_id: str) -> bool:
+    """Whether this is a task of the project, not an internal one of Celery such as `celery.chord_unlock`.
 
-    One of these runs under the id of a task that has replaced itself by a group. Projects may make ids of their own;
-    tasks with one that can't be a part of an address, or of a key of the cache, are left alone.
+    `celery.accumulate` counts as one: it runs under the id of a task that has replaced itself by a group. Projects may
+    choose ids; a task is not tracked if its id can't be a part of a URL or of a cache key.
     """
     return is_task_id(task_id) and (not name.startswith("celery.") or name == "celery.accumulate")
 
 
 def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, str | None]:
-    """Return what the worker must know to make the snapshot anew, all of it if it could not be stored."""
+    """Return the header from which a worker can rebuild the snapshot; all of it, if it is not stored."""
     header = {"task": snapshot.task, "owner": snapshot.owner}
     return header if is_stored else {**header, "snapshot": snapshot.to_json()}
 
 
 def read_header(task_id: str, name: str, request: Any) -> Snapshot:
-    """Return what the message itself says of a task."""
-    told = request.get(HEADER) or {}
-    if (text := told.get("snapshot")) is not None:
+    """Return the snapshot that the message of a task describes."""
+    header = request.get(HEADER) or {}
+    if (text := header.get("snapshot")) is not None:
         return Snapshot.from_json(text)
     now = get_flusher().clock.now()
-    snapshot = Snapshot.queued(task_id, told.get("task") or name, now=now, owner=told.get("owner"), runner=RUNNER)
+    snapshot = Snapshot.queued(task_id, header.get("task") or name, now=now, owner=header.get("owner"), runner=RUNNER)
     return replace(snapshot, attempt=request.retries or 0, seq=0)
 
 
 def find_own(task_id: str) -> Reporter | None:
-    """Return the reporter of a task that runs in this thread, or else in this process."""
+    """Return the reporter of a task in this thread, else in this process, else None."""
     bound = get_bound()
     return bound if bound is not None and bound.task_id == task_id else find_reporter(task_id)
 
 
 def fail(reporter: Reporter, error: BaseException) -> None:
-    """Report that a task raised `error`; viewers may know of a time limit, while other messages are the task's own."""
+    """Report that a task raised `error`; all viewers see a time limit, other messages only if errors are exposed."""
     if isinstance(error, SoftTimeLimitExceeded):
         reporter.fail_openly("SoftTimeLimitExceeded", "It took longer than its soft time limit.")
     elif isinstance(error, TimeLimitExceeded):

@@ -1,4 +1,4 @@
-"""In the main process of a worker: the end of tasks that never began, or whose process has died."""
+"""Receivers in the main process of a worker: the end of tasks that never began or whose process died."""
 
 import os
 import threading
@@ -27,19 +27,19 @@ from ...integration import (
     per_process,
 )
 from . import common
-from .common import is_mirrored, logger, read_header
+from .common import is_tracked, logger, read_header
 
-#: How long a process that was told to die may take until it is thought to go on.
+#: Seconds to wait for the death of a process that was told to die, before it is taken to go on.
 DEATH_SECONDS = 5.0
 
 
 class Held:
-    """What the main process of a worker knows of the tasks that it holds."""
+    """The tasks that the main process of a worker holds, and their ends that it reports."""
 
     def __init__(self) -> None:
-        #: The requests, which know the processes that run them.
+        #: The requests, by task id; each knows the process that runs it.
         self.requests: WeakValueDictionary[str, Any] = WeakValueDictionary()
-        #: Those acknowledged late: in a cold shutdown, Celery lets go of them before it sends any signal.
+        #: The requests that are acknowledged late: in a cold shutdown, Celery drops them before it sends any signal.
         self.unacknowledged: dict[str, Any] = {}
         #: Ends that are being reported.
         self.unfinished: set[futures.Future[None]] = set()
@@ -48,28 +48,28 @@ class Held:
 
 @per_process()
 def get_held() -> Held:
-    """Return what this process holds."""
+    """Return the held tasks of this process."""
     return Held()
 
 
 @never_raise
 def on_received(*, request: Any, **kwargs: Any) -> None:
-    """Remember the request."""
-    if is_mirrored(request.type, request.id):
+    """Remember the request of a received task."""
+    if is_tracked(request.type, request.id):
         get_held().requests[request.id] = request
         _hold(request)
 
 
 @never_raise
 def on_revoked(*, request: Any, terminated: bool, expired: bool, **kwargs: Any) -> None:
-    """Report that the task will not begin, or that its process is being killed."""
+    """Report that a task will not begin, or that its process is killed."""
     status = "Expired before it began" if expired else None
     _end_soon(request.id, lambda reporter: reporter.end_cancelled(status))
 
 
 @never_raise
 def on_unknown(*, id: str, **kwargs: Any) -> None:
-    """Report that the worker which got the task does not have it."""
+    """Report that the worker does not know the task that it received."""
     _end_soon(id, lambda reporter: reporter.fail_openly("NotRegistered", "The worker does not know this task."))
 
 
@@ -83,29 +83,30 @@ def on_rejected(*, message: Any, **kwargs: Any) -> None:
 
 
 def fail(task_id: str, error: BaseException) -> None:
-    """Report a task as failed that ran in a process which was killed, or is gone; or one that could not begin."""
+    """Report the failure of a task that could not begin, or whose process was killed or is gone."""
     if isinstance(error, WorkerLostError):
         _end_soon(task_id, Reporter.end_lost)
     elif isinstance(error, TimeLimitExceeded):
         _end_soon(task_id, lambda reporter: common.fail(reporter, error))
-    else:  # what began in another process is reported there
+    else:  # a task that began in another process is reported there
         _end_soon(task_id, lambda reporter: common.fail(reporter, error), only_in=State.QUEUED)
 
 
 def hand_back(task_id: str) -> None:
-    """Report that a task whose process was killed waits to be begun anew."""
+    """Report that a task whose process was killed waits for its next attempt."""
     get_held().unacknowledged.pop(task_id, None)
     _end_soon(task_id, Reporter.hand_back, only_in=State.RUNNING)
 
 
 def hand_back_cancelled() -> None:
-    """Report what a cold shutdown gives back to the broker, and wait until that is stored, some seconds at most.
+    """Report the tasks that a cold shutdown gives back to the broker, and wait until that is stored.
 
-    And until all that it has killed is reported: at the end of such a shutdown, Celery sends no signal.
+    This also waits for the reports of all other ended tasks, since Celery sends no signal at the end of a cold
+    shutdown. It waits at most EXIT_SECONDS in total.
     """
     unacknowledged = get_held().unacknowledged
     cancelled = [request.id for request in list(unacknowledged.values()) if _is_given_back(request)]
-    unacknowledged.clear()  # once the connection is closed, the broker itself has the others sent anew
+    unacknowledged.clear()  # the broker redelivers the others once the connection is closed
     for task_id in cancelled:
         hand_back(task_id)
     began = time.monotonic()
@@ -115,7 +116,7 @@ def hand_back_cancelled() -> None:
 
 
 def drain(timeout: float) -> None:
-    """Wait until all is reported, `timeout` seconds at most; what was waited for in vain isn't waited for again."""
+    """Wait for all ends to be reported, at most `timeout` seconds; later calls skip those that were late."""
     unfinished = get_held().unfinished
     _, late = futures.wait(list(unfinished), timeout)
     unfinished.difference_update(late)
@@ -131,12 +132,17 @@ def _hold(request: Any) -> None:
 
 
 def _is_given_back(request: Any) -> bool:
-    # Celery says nowhere else that it has killed a process for its own end; a thread it can't kill.
+    # Nothing else tells that Celery killed a process in its own shutdown. It can't kill a thread.
     return request._already_cancelled and not request.acknowledged and request.worker_pid not in (None, os.getpid())
 
 
 def _end_soon(task_id: str, end: Callable[[Reporter], None], *, only_in: State | None = None) -> None:
-    """Say the last word on a task, in a thread: the worker's main loop must not wait for the cache."""
+    """End a task in another thread, because the worker's main loop must not wait for the cache.
+
+    Args:
+        end: called with a reporter of the task.
+        only_in: the state that the task must be in; None for any state that is not terminal.
+    """
     held = get_held()
     future = held.executor.submit(_end, task_id, held.requests.get(task_id), end, only_in)
     held.unfinished.add(future)
@@ -147,7 +153,7 @@ def _end(task_id: str, request: Any, end: Callable[[Reporter], None], only_in: S
     try:
         pid = getattr(request, "worker_pid", None)
         if not _await_death(pid):
-            logger.warning("task %s: process %s, which was told to die, goes on and reports it", task_id, pid)
+            logger.warning("task %s: process %s was told to die, but goes on and reports the task", task_id, pid)
             return
         snapshot = _load(task_id)
         if snapshot is None and request is not None and only_in is None:
@@ -161,7 +167,7 @@ def _end(task_id: str, request: Any, end: Callable[[Reporter], None], only_in: S
 
 
 def _await_death(pid: int | None) -> bool:
-    """Wait until the process that ran a task is gone: it may write until then."""
+    """Wait until the process that ran a task is dead, since it may write until then; return whether it is."""
     pause, deadline = threading.Event(), time.monotonic() + DEATH_SECONDS
     while pid is not None and pid != os.getpid() and _is_alive(pid):
         if time.monotonic() > deadline:
@@ -171,7 +177,7 @@ def _await_death(pid: int | None) -> bool:
 
 
 def _is_alive(pid: int) -> bool:
-    """Does this child process live? Until Celery's pool takes note of its end, for seconds, it is a zombie."""
+    """Whether this child process lives; a dead one stays a zombie for seconds, until Celery's pool reaps it."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return False
     try:
@@ -181,20 +187,20 @@ def _is_alive(pid: int) -> bool:
 
 
 def _load(task_id: str) -> Snapshot | None:
-    """Return what is stored of a task, when the cache can say it."""
+    """Return the stored snapshot of a task, with retries until the cache answers."""
     pause, failures = threading.Event(), 0
     while True:
         try:
             return get_store().get(task_id)
         except Exception:
             if failures == 0:
-                logger.exception("task %s: its snapshot could not be read; it is tried again", task_id)
+                logger.exception("task %s: its snapshot could not be read; retrying", task_id)
             pause.wait(min(MIN_BACKOFF * 2**failures, MAX_BACKOFF))
             failures = min(failures + 1, 16)
 
 
 def _read_message(request: Any) -> Snapshot:
-    """Make a task of its message: nobody could store anything of it before its process was killed."""
+    """Return a snapshot from the message of a task whose process was killed before it stored one."""
     flusher = get_flusher()
     snapshot = read_header(request.id, request.type, Context(request.request_dict))
     flusher.enlist(snapshot)

@@ -1,4 +1,4 @@
-"""In the process that sends a task to the broker."""
+"""The receiver in the process that sends a task to the broker."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,14 +17,14 @@ from ...integration import (
     pass_on,
     queue,
 )
-from .common import HEADER, RUNNER, is_mirrored, make_header
+from .common import HEADER, RUNNER, is_tracked, make_header
 
 
 @never_raise
 def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
-    """Store the first snapshot, and tell the worker whose task it is; a task that is sent anew is known already."""
-    # Messages of protocol 1 have no such headers.
-    if "id" not in headers or not is_mirrored(headers["task"], headers["id"]):
+    """Store the first snapshot, unless the task is known, and put the header for the worker into the message."""
+    # Messages of Celery's protocol 1 have no such headers.
+    if "id" not in headers or not is_tracked(headers["task"], headers["id"]):
         return
     bound = get_bound()
     is_stored = bound is None or not _continues(bound, headers) or pass_on(bound)
@@ -33,9 +33,9 @@ def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
 
 
 def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:
-    """Is this message the retry of the task that sends it, or what it replaces itself with?
+    """Whether this message continues the task that sends it: as its retry, or as its replacement.
 
-    A chain or chord in its place has the task's id only in its last step; but all its messages say how deep they nest.
+    If a chain or a chord replaces a task, only its last step has the task's id, but each message has its depth.
     """
     if headers["id"] == bound.task_id:
         return True
@@ -49,9 +49,9 @@ def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any]) -> Snapsh
         return bound.snapshot
     if (started := find_queued(task_id)) is not None:
         return started
-    told = headers.get(HEADER) or {}  # a worker that sends a task anew sends what it was sent
-    snapshot, _ = queue(task_id, told.get("task") or headers["task"], owner=told.get("owner"), runner=RUNNER)
+    header = headers.get(HEADER) or {}  # a worker that resends a task sends the header that it received
+    snapshot, _ = queue(task_id, header.get("task") or headers["task"], owner=header.get("owner"), runner=RUNNER)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
-        # The worker itself sends it anew, since the process that ran it is dead.
+        # The worker itself resends the task, since the process that ran it is dead.
         pass_on(adopt(snapshot))
     return snapshot

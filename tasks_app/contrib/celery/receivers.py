@@ -1,4 +1,4 @@
-"""Which of Celery's signals go where."""
+"""The receivers of Celery's signals, and their connection."""
 
 from celery import signals
 
@@ -25,7 +25,7 @@ _RECEIVERS = (
 
 
 def connect() -> None:
-    """Follow every Celery task of this process, and let `start()` take them."""
+    """Track every Celery task of this process, and let `start()` take such tasks."""
     for signal, receiver in _RECEIVERS:
         signal.connect(receiver, weak=False, dispatch_uid=f"tasks_app.{receiver.__name__}")
     register(CeleryTasks())

@@ -1,4 +1,4 @@
-"""Starting Celery tasks, and taking back those that have not begun."""
+"""The start of Celery tasks, and the withdrawal of those that have not begun."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ from .common import RUNNER, logger
 
 
 class CeleryTasks:
-    """Celery, as `runners` knows it."""
+    """The framework of Celery tasks, for `start()` and `cancel()`."""
 
     name = RUNNER
     wanted = "a Celery task"
@@ -59,14 +59,14 @@ class CeleryTasks:
         return task_id
 
     async def aenqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        # Threads of its own: a broker that hangs must not take those that others need.
+        # Separate threads, because a broker that hangs must not block the threads of others.
         call = partial(copy_context().run, self.enqueue, task, args, kwargs)
         return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
 
     def withdraw(self, task_id: str) -> None:
-        """Show a task that waits as cancelled at once, and have the workers drop it when they get it.
+        """End a task that waits as cancelled, and tell the workers to drop it when they receive it.
 
-        A worker that begins it at the same moment sees that it was cancelled; so this is no second writer.
+        A worker that begins it at the same moment finds the cancel request, so the task still has one writer.
         """
         snapshot = get_store().get(task_id)
         if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
@@ -74,7 +74,7 @@ class CeleryTasks:
             get_flusher().flush()
         try:
             with current_app.pool.acquire(block=True) as connection:
-                # By default it tries for seconds, and whoever cancels would wait.
+                # The default retries for seconds, for which the caller of `cancel` would wait.
                 connection.ensure_connection(max_retries=1, interval_start=0)
                 current_app.control.revoke(task_id, connection=connection)
         except Exception:
@@ -83,8 +83,8 @@ class CeleryTasks:
     def find_flaw(self, task: Any) -> Flaw | None:
         if not task.app.conf.task_always_eager:
             return None
-        what = "runs where it is started, since Celery's 'task_always_eager' is set: starting it waits for its end"
-        return Flaw("W004", what, "Unset it.")
+        what = "runs where it is started, since 'task_always_eager' is set: starting it blocks until it has ended"
+        return Flaw("W004", what, "Unset 'task_always_eager'.")
 
 
 @per_process()
@@ -97,11 +97,11 @@ def _is_signature(task: object) -> bool:
 
 
 def _fail_unsent(task_id: str, error: Exception) -> None:
-    """End a task that was not sent; one that was run at once, in place of being sent, has ended by itself."""
+    """Report the failure of a task that was not sent; a task that ran at once instead has reported its end."""
     try:
         snapshot = get_store().get(task_id)
     except Exception:
-        logger.exception("task %s: it was not sent, and that could not be stored", task_id)
+        logger.exception("task %s: it was not sent, and its failure could not be stored", task_id)
         return
     if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
         adopt(snapshot).fail(error)

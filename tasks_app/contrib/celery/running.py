@@ -1,4 +1,4 @@
-"""In the process that runs a task."""
+"""Receivers in the process that runs a task."""
 
 import sys
 import time
@@ -27,17 +27,17 @@ from ...integration import (
     write,
 )
 from . import dead_workers
-from .common import fail, find_own, is_mirrored, read_header
+from .common import fail, find_own, is_tracked, read_header
 
 
 class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
-    """Stops a Celery task; as an `Ignore`, so that Celery neither retries it nor reports a failure."""
+    """The exception that stops a Celery task; an `Ignore`, so that Celery neither retries it nor reports a failure."""
 
 
 @never_raise
 def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
-    """Report the task from this process, and make it the one that `progress` stands for."""
-    if not is_mirrored(task.name, task_id):
+    """Begin an attempt in this process, and make `progress` stand for the task."""
+    if not is_tracked(task.name, task_id):
         return
     reporter = begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
     enter(reporter)
@@ -47,14 +47,14 @@ def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
 
 @never_raise
 def on_success(*, sender: Any, result: Any, **kwargs: Any) -> None:
-    """Report the result."""
+    """Report the result of the task."""
     if (reporter := find_own(sender.request.id)) is not None:
         reporter.succeed(result)
 
 
 @never_raise
 def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None:
-    """Report the failure; if the task ran in another process, it has died, or could not even begin."""
+    """Report the failure of a task, which ran in this process, died in another one, or could not begin."""
     if (reporter := find_own(task_id)) is not None:
         fail(reporter, exception)
     else:
@@ -63,18 +63,18 @@ def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None
 
 @never_raise
 def on_retry(*, sender: Any, request: Any, reason: Any = None, **kwargs: Any) -> None:
-    """Hand the task back; where a message was sent, `on_publish` has done it before."""
+    """Hand the task back, unless `on_publish` did so when the message of the retry was sent."""
     if (reporter := find_own(request.id)) is not None:
         reporter.hand_back()
-    elif reason is None and sender.acks_late:  # the worker has killed its process; the broker will send it anew
+    elif reason is None and sender.acks_late:  # the worker killed its process; the broker redelivers it
         dead_workers.hand_back(request.id)
-    elif reason is None:  # the same in a cold shutdown, when its message was acknowledged: nobody will
+    elif reason is None:  # the same in a cold shutdown, but acknowledged: it is not redelivered
         dead_workers.fail(request.id, WorkerLostError())
 
 
 @never_raise
 def on_postrun(*, task_id: str, task: Any, retval: Any, state: str | None, **kwargs: Any) -> None:
-    """Unbind the task, and report what has no signal of its own."""
+    """Unbind the task, and report an end that has no signal."""
     if (reporter := find_own(task_id)) is None:
         return
     leave(task_id)
@@ -88,28 +88,28 @@ def on_postrun(*, task_id: str, task: Any, retval: Any, state: str | None, **kwa
 
 @never_raise
 def on_internal_error(*, task_id: str, exception: BaseException, **kwargs: Any) -> None:
-    """Report that Celery itself failed around the task."""
+    """Report an error of Celery itself while it ran the task."""
     on_failure(task_id=task_id, exception=exception)
 
 
 @never_raise
 def on_shutdown(**kwargs: Any) -> None:
-    """Write what is not written yet: in a child of a prefork pool, Python calls nothing at exit."""
+    """Write what is not written yet, because `atexit` does not run in a child of a prefork pool."""
     began = time.monotonic()
-    get_flusher().end_all()  # and while the orphans are waited for, that is written
+    get_flusher().end_all()  # the flusher writes that during the next wait
     dead_workers.drain(EXIT_SECONDS)
     drain_process(EXIT_SECONDS - (time.monotonic() - began))
 
 
 def _heed_cancel(reporter: Reporter) -> None:
-    """End a task at once that was cancelled before it began.
+    """End a task at once if it was cancelled before it began.
 
-    It is written before the flag is read here, while `cancel` sets the flag before it reads the task: at least one of
-    the two sees the other, so that no task ends as cancelled for its viewers and goes on for its worker.
+    The task is written before the cancel request is read here, and `cancel` stores the request before it reads the
+    task. So one of the two sees the other, and no task is shown as cancelled while its job goes on.
     """
     if not reporter.is_read or not write(reporter):
-        return  # the cache fails, and the flusher looks when it is back
-    what = "whether it was cancelled could not be read; it is tried again"
+        return  # the cache fails; the flusher reads the request when it is back
+    what = "its cancel request could not be read; retrying"
     if use_store(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
         reporter.request_cancel()
         reporter.end_cancelled()
@@ -124,7 +124,7 @@ def _end_ignored(reporter: Reporter, error: BaseException, task: Any) -> None:
 
 
 def _tell_celery(task: Any) -> None:
-    """Have `AsyncResult` know that the task is over: of one that is ignored, Celery stores nothing."""
+    """Store for `AsyncResult` that the task is over; Celery stores nothing of an ignored task."""
     request = task.request
     if not request.is_eager:
         task.backend.mark_as_revoked(request.id, "cancelled", request=request, store_result=not request.ignore_result)
@@ -144,5 +144,5 @@ def _end_by(reporter: Reporter, error: BaseException) -> None:
         _end_rejected(reporter, error)
     elif isinstance(error, Exception) or current_process().name == "MainProcess":
         fail(reporter, error)
-    else:  # this process is dying: its parent knows of what, and says so
+    else:  # this process is dying; its parent knows why and reports it
         get_flusher().remove(reporter)

@@ -60,7 +60,7 @@ def test_end_of_an_orphan_is_said_when_the_cache_is_back(caplog):
         get_store().add(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))
         controls.break_down()
         dead_workers.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
-        wait_until(lambda: "its snapshot could not be read; it is tried again" in caplog.text, "the cache was asked")
+        wait_until(lambda: "its snapshot could not be read; retrying" in caplog.text, "the cache was asked")
         controls.repair()
         assert wait_for_end("t1").state == "cancelled"
 
@@ -140,7 +140,7 @@ def test_process_that_outlives_its_end_is_left_the_last_word(orphan, monkeypatch
     dead_workers.on_revoked(request=request, terminated=True, expired=False)
     write_all()
     assert get_store().get("t1").state == "running"
-    assert "task t1: process 1, which was told to die, goes on and reports it" in caplog.text
+    assert "task t1: process 1 was told to die, but goes on and reports the task" in caplog.text
 
 
 def test_retry_whose_message_was_sent_is_left_to_the_next_attempt(orphan):
