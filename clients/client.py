@@ -23,15 +23,15 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 Snapshot = dict[str, Any]
 
-#: How often in a row to reconnect without being sent an event.
+#: The number of reconnects without an event, after which the client gives up.
 MAX_ATTEMPTS = 5
 
-#: A stream has no time limit, but is never silent for long: the server sends a comment at least every 15 seconds.
+#: Seconds. A stream has no time limit, but the server sends a comment at least every 15 seconds.
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=45)
 
 
 class TaskError(Exception):
-    """The task did not succeed, or nobody can know; the message is for people."""
+    """A task that did not succeed, or whose end is unknown; the message is for the user."""
 
 
 def main() -> int:
@@ -53,7 +53,7 @@ async def run_task(
     """Start a task and pass on each of its snapshots until it has succeeded.
 
     Raises:
-        TaskError: it ended in another way, or can't be started or followed.
+        TaskError: the task ended in another way, or can't be started or followed.
     """
     snapshot: Snapshot = {}
     async for snapshot in follow(session, await start_task(session, url, request)):
@@ -63,7 +63,15 @@ async def run_task(
 
 
 async def start_task(session: aiohttp.ClientSession, url: str, request: dict[str, Any]) -> str:
-    """Start the task that is asked for (nothing: the server's default) and return the URL of its progress."""
+    """Start the requested task, or the server's default, and return the URL of its progress.
+
+    Args:
+        url: the address of the site.
+        request: the body of the request; empty for the default task.
+
+    Raises:
+        TaskError: the task can't be started.
+    """
     start_url = url.rstrip("/") + "/start-task"
     try:
         async with session.post(start_url, json=request or None) as response:
@@ -76,14 +84,18 @@ async def start_task(session: aiohttp.ClientSession, url: str, request: dict[str
 
 
 async def follow(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Snapshot]:
-    """Yield the snapshots of a task until the one that ends it, over as many connections as that takes."""
+    """Yield the snapshots of a task up to its last one, with reconnects as needed.
+
+    Raises:
+        TaskError: the task can't be followed.
+    """
     decoder = EventDecoder()
     attempts = 0
     while True:
         reason = "the stream ended before the task did"
         try:
             async with session.get(url, headers=make_headers(decoder.last_event_id)) as response:
-                if response.status == 204:  # nothing that this client has not seen
+                if response.status == 204:  # the client has seen the last snapshot
                     return
                 await check_stream(response)
                 async for event in read_events(response, decoder):
@@ -111,17 +123,17 @@ async def read_events(response: aiohttp.ClientResponse, decoder: "EventDecoder")
 
 
 def make_headers(last_event_id: str) -> dict[str, str]:
-    """Return the headers that ask for what came after an event."""
+    """Return the headers of a request for the events after this one."""
     headers = {"Accept": "text/event-stream"}
     return {**headers, "Last-Event-ID": last_event_id} if last_event_id else headers
 
 
 async def check_stream(response: aiohttp.ClientResponse) -> None:
-    """Refuse an answer that is not a stream.
+    """Check that a response is a stream.
 
     Raises:
-        aiohttp.ClientResponseError: it is worth another attempt.
-        TaskError: it is not; 404, for example, says that the task is gone.
+        aiohttp.ClientResponseError: another attempt may succeed: the status is 429, or 500 or more.
+        TaskError: another attempt can't succeed, such as after 404 for a task that is gone.
     """
     if response.status == 429 or response.status >= 500:
         response.raise_for_status()
@@ -130,7 +142,7 @@ async def check_stream(response: aiohttp.ClientResponse) -> None:
 
 
 async def describe(response: aiohttp.ClientResponse) -> str:
-    """Return what a server said instead of what it was asked for; errors carry a `detail` (RFC 9457)."""
+    """Return an unexpected response as text, with the `detail` of a problem (RFC 9457)."""
     text = f"{response.method} {response.url} answered {response.status} {response.reason}"
     if response.content_type != "application/problem+json":
         return f"{text} ({response.content_type})"
@@ -155,13 +167,13 @@ class Event:
 
 
 class EventDecoder:
-    """Makes events of the bytes of a stream, wherever they are cut into chunks.
+    """A decoder of the events in the bytes of a stream, whose chunks may end anywhere.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
     Attributes:
         last_event_id: the id of the last event; a client that reconnects sends it.
-        retry: how many seconds the server wants a client to wait before it reconnects.
+        retry: the seconds that a client waits before it reconnects, as set by the server.
     """
 
     last_event_id = ""
@@ -171,7 +183,7 @@ class EventDecoder:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new connection: an event that the last one left unfinished is void."""
+        """Begin a new connection, and drop the unfinished event of the last one."""
         self._utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._rest = ""
         self._ends_with_cr = False
@@ -190,7 +202,7 @@ class EventDecoder:
     def _take_lines(self, text: str) -> list[str]:
         if not text:
             return []
-        if self._ends_with_cr:  # then a line feed belongs to the line end that was seen already
+        if self._ends_with_cr:  # a line feed then belongs to the same line end
             text = text.removeprefix("\n")
         self._ends_with_cr = text.endswith("\r")
         *lines, self._rest = re.split("\r\n|\n|\r", self._rest + text)
@@ -217,7 +229,7 @@ class EventDecoder:
 
 
 class Display:
-    """Shows snapshots: a bar for each task in a terminal, a line for each snapshot anywhere else."""
+    """A display of snapshots: a bar for each task in a terminal, else a line for each snapshot."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
@@ -248,12 +260,12 @@ class Display:
 
 
 def to_line(text: str) -> str:
-    """Return text without the line ends and control characters that would disturb a terminal."""
+    """Return text with a space for each line end or control character, which would disturb a terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser of the options that say what to start, and where."""
+    """Return a parser of the options for the site and the task to start."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--url", default="http://localhost:8000", help="the site (default: %(default)s)")
     parser.add_argument("--task", metavar="NAME", help="what to start (default: the site's default task)")
@@ -262,13 +274,13 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 
 def make_request(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the body of the request: only what was given."""
+    """Return the body of the request, with only the options that were given."""
     given = {"task": arguments.task, "kwargs": arguments.kwargs}
     return {name: value for name, value in given.items() if value is not None}
 
 
 def open_session() -> aiohttp.ClientSession:
-    """Return a session whose streams may last, each on a connection of its own."""
+    """Return a session without limits on the duration and the number of its streams."""
     return aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0))
 
 

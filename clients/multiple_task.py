@@ -27,10 +27,10 @@ def main() -> int:
 
 
 async def start_and_show_all(url: str, request: dict[str, Any], count: int) -> None:
-    """Start the same task `count` times, show the progress of all until they ended, and sum up.
+    """Start the same task `count` times, show all progress until the last end, and print a summary.
 
     Raises:
-        TaskError: not all have succeeded; it says why, each reason once.
+        TaskError: a task did not succeed; the message has each reason once.
     """
     async with open_session() as session:
         with Display() as display:
@@ -43,7 +43,7 @@ async def start_and_show_all(url: str, request: dict[str, Any], count: int) -> N
 
 
 async def find_problem(work: Awaitable[None]) -> str | None:
-    """Return why a task did not succeed, or None; the others go on."""
+    """Return why a task did not succeed, or None, instead of raising."""
     try:
         await work
     except TaskError as error:

@@ -20,15 +20,15 @@ from sseclient import SSEClient
 
 Snapshot = dict[str, Any]
 
-#: How often in a row to reconnect without being sent an event.
+#: The number of reconnects without an event, after which the client gives up.
 MAX_ATTEMPTS = 5
 
-#: Seconds to connect, and of silence: the server sends a comment at least every 15.
+#: Seconds to connect, and of silence; the server sends a comment at least every 15 seconds.
 TIMEOUT = (10, 45)
 
 
 class TaskError(Exception):
-    """The task did not succeed, or nobody can know; the message is for people."""
+    """A task that did not succeed, or whose end is unknown; the message is for the user."""
 
 
 def main() -> int:
@@ -49,7 +49,7 @@ def run_task(url: str, request: dict[str, Any], retry: float) -> None:
     """Start a task and print each of its snapshots until it has succeeded.
 
     Raises:
-        TaskError: it ended in another way, or can't be started or followed.
+        TaskError: the task ended in another way, or can't be started or followed.
     """
     snapshot: Snapshot = {}
     for snapshot in follow(start_task(url, request), retry):
@@ -59,7 +59,15 @@ def run_task(url: str, request: dict[str, Any], retry: float) -> None:
 
 
 def start_task(url: str, request: dict[str, Any]) -> str:
-    """Start the task that is asked for (nothing: the server's default) and return the URL of its progress."""
+    """Start the requested task, or the server's default, and return the URL of its progress.
+
+    Args:
+        url: the address of the site.
+        request: the body of the request; empty for the default task.
+
+    Raises:
+        TaskError: the task can't be started.
+    """
     start_url = url.rstrip("/") + "/start-task"
     try:
         response = requests.post(start_url, json=request or None, timeout=TIMEOUT)
@@ -72,14 +80,18 @@ def start_task(url: str, request: dict[str, Any]) -> str:
 
 
 def follow(url: str, retry: float) -> Iterator[Snapshot]:
-    """Yield the snapshots of a task until the one that ends it, over as many connections as that takes."""
+    """Yield the snapshots of a task up to its last one, with reconnects as needed.
+
+    Raises:
+        TaskError: the task can't be followed.
+    """
     headers = {"Accept": "text/event-stream"}
     attempts = 0
     while True:
         reason = "the stream ended before the task did"
         try:
             with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-                if response.status_code == 204:  # nothing that this client has not seen
+                if response.status_code == 204:  # the client has seen the last snapshot
                     return
                 check_stream(response)
                 for event in SSEClient(iter(response)).events():
@@ -95,7 +107,7 @@ def follow(url: str, retry: float) -> Iterator[Snapshot]:
         except requests.RequestException as error:
             reason = f"{type(error).__name__}: {error}"
         except ValueError:
-            pass  # where the stream ends inside an event, sseclient-py hands over what it has
+            pass  # if the stream ends inside an event, sseclient-py yields a part of it
         if attempts == MAX_ATTEMPTS:
             raise TaskError(f"Lost {url} and gave up after {attempts} attempts to reconnect: {reason}")
         attempts += 1
@@ -103,11 +115,11 @@ def follow(url: str, retry: float) -> Iterator[Snapshot]:
 
 
 def check_stream(response: requests.Response) -> None:
-    """Refuse an answer that is not a stream.
+    """Check that a response is a stream.
 
     Raises:
-        requests.HTTPError: it is worth another attempt.
-        TaskError: it is not; 404, for example, says that the task is gone.
+        requests.HTTPError: another attempt may succeed: the status is 429, or 500 or more.
+        TaskError: another attempt can't succeed, such as after 404 for a task that is gone.
     """
     if response.status_code == 429 or response.status_code >= 500:
         response.raise_for_status()
@@ -117,7 +129,7 @@ def check_stream(response: requests.Response) -> None:
 
 
 def describe(response: requests.Response) -> str:
-    """Return what a server said instead of what it was asked for; errors carry a `detail` (RFC 9457)."""
+    """Return an unexpected response as text, with the `detail` of a problem (RFC 9457)."""
     content_type = response.headers.get("Content-Type")
     text = f"{response.request.method} {response.url} answered {response.status_code} {response.reason}"
     if content_type != "application/problem+json":
@@ -134,7 +146,7 @@ def explain(snapshot: Snapshot) -> str:
 
 
 def to_line(text: str) -> str:
-    """Return text without the line ends and control characters that would disturb a terminal."""
+    """Return text with a space for each line end or control character, which would disturb a terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
@@ -144,7 +156,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", default="http://localhost:8000", help="the site (default: %(default)s)")
     parser.add_argument("--task", metavar="NAME", help="what to start (default: the site's default task)")
     parser.add_argument("--kwargs", metavar="JSON", type=json.loads, help="its arguments, as a JSON object")
-    # The server suggests this number, but sseclient-py keeps it to itself where it comes without data.
+    # The server suggests this number, but sseclient-py hides it if it comes without data.
     parser.add_argument("--retry", type=float, default=2, help="seconds between two attempts (default: %(default)s)")
     return parser
 
