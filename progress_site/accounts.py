@@ -1,4 +1,4 @@
-"""Who is logged in."""
+"""The backend of user accounts, which works before the first migration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,21 +10,22 @@ from django.db import OperationalError
 
 
 class AccountBackend(ModelBackend):
-    """Django's own users; before the first migration there are none, even if a browser still has a session."""
+    """A backend of Django's users that finds none before the first migration, whatever session a browser has."""
 
     def get_user(self, user_id: Any) -> User | None:
-        with _nobody_without_table():
+        with _none_without_table():
             return super().get_user(user_id)
         return None
 
     async def aget_user(self, user_id: Any) -> User | None:
-        with _nobody_without_table():
+        with _none_without_table():
             return await super().aget_user(user_id)
         return None
 
 
 @contextmanager
-def _nobody_without_table() -> Iterator[None]:
+def _none_without_table() -> Iterator[None]:
+    """Suppress the error of a missing table, after which the caller returns None."""
     try:
         yield
     except OperationalError as error:

@@ -1,6 +1,6 @@
 """The ASGI application: `daphne progress_site.asgi:application`.
 
-It is wrapped, so that all requests share a few threads, and viewers that do not read can't fill the memory.
+`wrap` makes all requests share a few threads, and keeps viewers that do not read from filling the memory.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The examples of the demo, each a page: what it starts, and the code beside it, taken from what runs."""
+"""The examples of the demo: for each a page, the task that it starts, and the code of its job."""
 
 import ast
 import inspect
@@ -13,13 +13,13 @@ from . import tasks
 from .imports import import_customers
 from .simulation import MAX_DURATION, simulate_work
 
-#: Tasks that a form starts at once, at the most.
+#: The maximum number of tasks that a form starts at once.
 MAX_COUNT = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A number that a visitor may choose; `count` is how many tasks start, any other is an argument of the task."""
+    """A number that a visitor may choose: `count` is the number of tasks, any other name an argument of the task."""
 
     name: str
     label: str
@@ -31,10 +31,14 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A page with a form and what it starts.
+    """A page with a form, and the task that it starts.
 
-    `task`: a name in STARTABLE; `job`: the function that does its work; `component`: the line of a template that
-    shows it, with a `task_id` and, where several have the same name, a `label`; `takes_files`: may a visitor send one?
+    Attributes:
+        task: a name in STARTABLE.
+        job: the function that does the work of the task.
+        component: a line of template code that shows a task, with the variables `task_id` and `label`.
+        label: the text before the number of each task; empty if `component` has its own.
+        takes_files: whether a visitor may send a file.
     """
 
     slug: str
@@ -50,38 +54,38 @@ class Example:
 
     @property
     def code(self) -> str:
-        """The body of the job and its first line: no docstring, nor what makes it a task of some framework."""
+        """The source of the job, without its docstring and its decorators."""
         return _read_code(self.job)
 
     @property
     def file(self) -> str:
-        """Where that stands."""
+        """The path of the file with the job."""
         return self.job.__module__.replace(".", "/") + ".py"
 
     @property
     def is_compact(self) -> bool:
-        """Is there room for several components side by side?"""
+        """Whether several components fit side by side."""
         return "compact=True" in self.component
 
     @property
     def template(self) -> Any:
-        """The component, to be included for each task."""
+        """The template of the component, to be included for each task."""
         return make_template(self.component)
 
 
 @cache
 def make_template(component: str) -> Any:
-    """Return the template that consists of such a line."""
+    """Return the template with this line of template code."""
     return engines["django"].from_string("{% load tasks_app %}" + component)
 
 
 def choose_seconds(value: int) -> Field:
-    """Return the field for how long a task takes, with a default."""
+    """Return the field for the duration of a task, with the default `value` in seconds."""
     return Field(name="duration", label="Seconds", value=value, minimum=0, maximum=MAX_DURATION, step="any")
 
 
 def choose_count(value: int) -> Field:
-    """Return the field for how many tasks start, with a default."""
+    """Return the field for the number of tasks, with the default `value`."""
     return Field(name="count", label="Tasks", value=value, minimum=1, maximum=MAX_COUNT)
 
 
@@ -97,7 +101,7 @@ def _read_code(job: Callable[..., Any]) -> str:
     return "\n".join(lines[function.lineno - 1 :])
 
 
-#: By what stands in the address, in the order in which a visitor may want to see them.
+#: The examples by slug, in the order of the menu.
 EXAMPLES: Mapping[str, Example] = {
     example.slug: example
     for example in (

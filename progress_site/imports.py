@@ -1,4 +1,4 @@
-"""Loads the customers of a CSV file into the database, and tells how far it is."""
+"""The import of customers from a CSV file into the database, with its progress."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -15,17 +15,21 @@ from .rows import BadRow, Row, count_rows, read_rows
 
 BATCH_SIZE = 1000
 
-#: Bad rows whose reason is kept; all are counted.
+#: The number of bad rows whose reason is kept; all are counted.
 MAX_ERRORS = 1000
 
 
 def import_customers(file: TextIO) -> dict[str, Any]:
-    """Load the good rows, and return how many there were, how many bad ones, and what was wrong with those.
+    """Import the good rows of a file and report each bad one.
+
+    If this raises, nothing is imported.
+
+    Returns:
+        The numbers "imported" and "skipped", and "errors": the lines and reasons of the first MAX_ERRORS bad rows.
 
     Raises:
         InvalidFile: the file as a whole can't be imported.
-        TaskCancelled: someone asked to stop.
-    In both cases, and with any other exception, nothing was loaded.
+        TaskCancelled: the task was asked to stop.
     """
     progress.stages({"Check": 1, "Import": 9})
     with progress.stage("Check"):
@@ -40,15 +44,15 @@ def import_customers(file: TextIO) -> dict[str, Any]:
 
 
 def describe(outcome: dict[str, Any]) -> str:
-    """Return the sentence that says what became of the rows."""
+    """Return a sentence with the numbers of imported and skipped rows."""
     return f"Imported {outcome['imported']:,} rows, skipped {outcome['skipped']:,}"
 
 
 def load(rows: Iterable[Row | BadRow]) -> dict[str, Any]:
-    """Insert the good rows in batches, all of them or, where this raises, none; collect the bad ones."""
+    """Insert the good rows in batches and collect the bad ones; if this raises, insert none."""
     imported, skipped, errors = 0, 0, []
-    # The transaction holds SQLite's write lock for the seconds that this takes; readers go on, as it is in WAL mode.
-    # To check all rows before the first insert would hold it for less, but keep every row in memory.
+    # The transaction holds SQLite's write lock for seconds; in WAL mode, readers go on meanwhile. To check all rows
+    # before the first insert would hold the lock for less time, but all rows in memory.
     with transaction.atomic():
         for batch in split(rows, BATCH_SIZE):
             good = [row for row in batch if isinstance(row, Row)]
@@ -72,7 +76,7 @@ def split(rows: Iterable[Row | BadRow], size: int) -> Iterator[list[Row | BadRow
 
 @contextmanager
 def take_turn() -> Iterator[None]:
-    """Wait until no other import of this process writes; this wait, unlike that for the database, can be cancelled."""
+    """Wait until no other import of this process writes; unlike a wait for the database, this one can be cancelled."""
     while not _turn.acquire(timeout=0.2):
         progress.update(status="Waiting for another import to end")
         progress.raise_if_cancelled()

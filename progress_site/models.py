@@ -1,4 +1,4 @@
-"""What the demo's import fills."""
+"""The table that the demo's import fills."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from .rows import DECIMAL_PLACES, MAX_DIGITS, MAX_EMAIL_LENGTH, MAX_NAME_LENGTH
 
 
 class Customer(models.Model):
-    """A customer, as a row of an imported file has it."""
+    """A customer, with the values of a row of an imported file."""
 
     name = models.CharField(max_length=MAX_NAME_LENGTH)
     email = models.EmailField(max_length=MAX_EMAIL_LENGTH)

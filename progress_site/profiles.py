@@ -1,4 +1,4 @@
-"""How the demo site is spread over processes and machines: what each value of DJANGO_PROFILE stands for."""
+"""The profiles of the demo site: how it uses processes and machines for each value of DJANGO_PROFILE."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,10 +13,17 @@ Options = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What of the settings depends on it: TASKS, the cache of the tasks, CHANNEL_LAYERS and apps to install.
+    """The settings that depend on the profile.
 
-    `jobs`: the module that has the tasks; `broker_url`: where Celery's wait. `is_shared`: do several processes serve
-    the site? `needs_cache_database`: is the cache a table?
+    Attributes:
+        tasks: the default backend of TASKS.
+        jobs: the module of the tasks.
+        broker_url: the broker of Celery's tasks, if the profile uses Celery.
+        cache: the entry of CACHES for the tasks.
+        channel_layers: CHANNEL_LAYERS.
+        apps: the apps to add to INSTALLED_APPS.
+        is_shared: whether several processes serve the site.
+        needs_cache_database: whether the cache is a database table.
     """
 
     tasks: Options
@@ -30,10 +37,13 @@ class Profile:
 
 
 def make_profile(name: str, redis_url: str) -> Profile:
-    """Return the profile of this name; the default one if that is empty.
+    """Return the profile with this name, or "embedded" if the name is empty.
+
+    Args:
+        redis_url: the URL of the Redis server; empty for none.
 
     Raises:
-        ImproperlyConfigured: there is none such, it lacks the URL or a package, or it does not use the URL.
+        ImproperlyConfigured: the name is unknown, a package or the URL is missing, or the profile does not use a URL.
     """
     name = name.strip() or "embedded"
     if name not in PROFILES:
@@ -74,7 +84,7 @@ def _make_database(redis_url: str) -> Profile:
     return Profile(tasks=tasks, cache=_make_cache(redis_url), channel_layers=_make_layers(redis_url), apps=apps)
 
 
-#: What DJANGO_PROFILE may be, and what makes the profile from DJANGO_REDIS_URL.
+#: The function that makes each profile from DJANGO_REDIS_URL.
 PROFILES: Mapping[str, Callable[[str], Profile]] = {
     "embedded": _make_embedded,
     "redis": _make_redis,
@@ -82,7 +92,7 @@ PROFILES: Mapping[str, Callable[[str], Profile]] = {
     "celery": _make_celery,
 }
 
-#: Seconds after which a server that hangs counts as one that is away.
+#: Seconds after which a server that hangs counts as unreachable.
 REDIS_TIMEOUTS: Options = {"socket_timeout": 5, "socket_connect_timeout": 5}
 
 _IN_PROCESS: Options = {
@@ -112,7 +122,7 @@ def _make_cache(redis_url: str) -> Options:
 
 
 def _make_layers(redis_url: str) -> Options:
-    """Return the layer through which other processes see a change at once, and not at their next sweep."""
+    """Return the layers through which other processes see a change at once, instead of at their next sweep."""
     _require("channels_redis")
     # redis-py 8 gives up on a blocking read after 5 s unless it is told not to.
     hosts = [{"address": redis_url, "socket_timeout": None}]

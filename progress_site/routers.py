@@ -1,10 +1,10 @@
-"""Which database holds what."""
+"""The router between the databases of the demo site."""
 
 from typing import Any
 
 
 class CacheRouter:
-    """The table of the cache has a database of its own: an import locks the other one for seconds (SQLite does)."""
+    """A router that gives the cache table its own database, because an import locks the other for seconds (SQLite)."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
         return "cache" if _is_cache(model._meta.app_label) else None

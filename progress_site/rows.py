@@ -1,4 +1,4 @@
-"""Customers as rows of a CSV file: what a file and a row must look like. Pure: no database, no progress."""
+"""The format of a CSV file of customers, and of its rows. Pure: no database, no progress."""
 
 import codecs
 import csv
@@ -19,15 +19,15 @@ MAX_NAME_LENGTH = 100
 MAX_EMAIL_LENGTH = 254
 MAX_DIGITS, DECIMAL_PLACES = 12, 2
 
-#: What is quoted of a bad value; 1,000 reasons of any content must fit into a task's result.
+#: Characters that are quoted of a bad value, so that 1,000 reasons fit into the result of a task.
 MAX_QUOTED = 30
 
 _AMOUNT = re.compile(rf"[+-]?[0-9]{{1,{MAX_DIGITS - DECIMAL_PLACES}}}(\.[0-9]{{1,{DECIMAL_PLACES}}})?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # date.fromisoformat() takes more than that
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # date.fromisoformat() accepts other formats
 
 
 class InvalidFile(Exception):
-    """The file as a whole can't be imported; the message is meant for whoever sent it."""
+    """A file that can't be imported as a whole; the message is for its sender."""
 
 
 class Row(NamedTuple):
@@ -40,17 +40,17 @@ class Row(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that can't, where it ends in the file, and why."""
+    """The last line of a row that can't be imported, and the reason."""
 
     line: int
     reason: str
 
 
 def check_head(head: bytes) -> None:
-    """Check the beginning of a file: is it UTF-8, and does it have a header with the right columns?
+    """Check that the beginning of a file is UTF-8 text and names each of COLUMNS once.
 
     Raises:
-        InvalidFile: it is not, or has not.
+        InvalidFile: it is not, or it does not.
     """
     reader = _make_reader(_decode(head))
     with _explained(reader):
@@ -58,10 +58,10 @@ def check_head(head: bytes) -> None:
 
 
 def count_rows(lines: Iterable[str]) -> int:
-    """Read a whole file, and return how many rows it has below its header.
+    """Read a whole file and return the number of rows below its header.
 
     Raises:
-        InvalidFile: it can't be read to its end, or has no rows.
+        InvalidFile: the file can't be read to its end, or has no rows.
     """
     count = sum(1 for _ in _read_records(lines))
     if not count:
@@ -70,7 +70,7 @@ def count_rows(lines: Iterable[str]) -> int:
 
 
 def read_rows(lines: Iterable[str]) -> Iterator[Row | BadRow]:
-    """Yield each row below the header; a blank line is not a row.
+    """Yield each row below the header; blank lines are skipped.
 
     Raises:
         InvalidFile: the file can't be read to its end.
@@ -84,10 +84,10 @@ def read_rows(lines: Iterable[str]) -> Iterator[Row | BadRow]:
 
 
 def parse_row(name: str, email: str, amount: str, joined: str) -> Row:
-    """Return the row that these texts make.
+    """Return the row with these values.
 
     Raises:
-        ValueError: one of them is not what it must be; the first such is named.
+        ValueError: a value is invalid; the message names the first one.
     """
     return Row(_parse_name(name), _parse_email(email), _parse_amount(amount), _parse_date(joined))
 
@@ -107,7 +107,7 @@ def _make_reader(lines: Iterable[str]) -> "csv._reader":
 
 @contextmanager
 def _explained(reader: "csv._reader") -> Iterator[None]:
-    """Say of a file that can't be read what is wrong with it."""
+    """Turn an error of the decoder or of the CSV reader into an `InvalidFile` that explains it."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -117,7 +117,7 @@ def _explained(reader: "csv._reader") -> Iterator[None]:
 
 
 def _decode(head: bytes) -> Iterator[str]:
-    text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # its last character may be cut in two
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # the last character may be incomplete
     yield from io.StringIO(text, newline="")
 
 

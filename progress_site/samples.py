@@ -1,4 +1,4 @@
-"""Makes customers up, the same ones for the same seed, so that the import has something to do. Pure."""
+"""Made-up customers for the import, the same ones for the same seed. Pure."""
 
 import csv
 import random
@@ -19,14 +19,14 @@ Values = list[str]
 
 
 class Sample(NamedTuple):
-    """The values of a row, in the order of HEADER; is it one that an import must skip?"""
+    """The values of a row, in the order of HEADER, and whether an import must skip it."""
 
     values: Values
     is_bad: bool
 
 
 def write_samples(file: TextIO, rows: int, seed: int) -> int:
-    """Write `rows` customers as CSV, and return how many of them are bad."""
+    """Write `rows` customers as CSV and return how many of them are bad."""
     bad = 0
     writer = csv.writer(file)
     writer.writerow(HEADER)
@@ -37,7 +37,7 @@ def write_samples(file: TextIO, rows: int, seed: int) -> int:
 
 
 def make_samples(rows: int, seed: int) -> Iterator[Sample]:
-    """Yield `rows` customers, about one in a hundred of them spoilt."""
+    """Yield `rows` customers, about 1 % of them bad."""
     draw = random.Random(seed)
     for number in range(1, rows + 1):
         values = _make_values(number, draw)
@@ -62,7 +62,7 @@ def _replace(position: int, change: Callable[[str], str]) -> Callable[[Values], 
     return lambda values: [*values[:position], change(values[position]), *values[position + 1 :]]
 
 
-#: What people get wrong; each makes a row that an import must skip.
+#: Common mistakes; each makes a row that an import must skip.
 SPOILERS: tuple[Callable[[Values], Values], ...] = (
     _replace(0, lambda name: " "),
     _replace(0, lambda name: name * 20),

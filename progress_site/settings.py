@@ -1,4 +1,4 @@
-"""Settings of the demo site. Everything a deployment must change is read from the environment."""
+"""The settings of the demo site; the environment has everything that a deployment must change."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def read_flag(name: str, default: bool) -> bool:
-    """Return whether an environment variable says yes or no."""
+    """Return the boolean in an environment variable, or `default` if it is empty or missing."""
     text = os.environ.get(name, "").strip().lower()
     if not text:
         return default
@@ -23,12 +23,12 @@ def read_flag(name: str, default: bool) -> bool:
 
 
 def read_list(name: str) -> list[str]:
-    """Return the items of an environment variable that holds a comma-separated list."""
+    """Return the items of the comma-separated list in an environment variable."""
     return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]
 
 
 def read_size(name: str, default: int) -> int:
-    """Return the whole number above 0 that an environment variable holds."""
+    """Return the whole number above 0 in an environment variable, or `default` if it is empty or missing."""
     text = os.environ.get(name, "").strip() or str(default)
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number above 0.")
@@ -36,7 +36,7 @@ def read_size(name: str, default: int) -> int:
 
 
 def read_secret_key(name: str, *, may_be_random: bool) -> str:
-    """Return the secret key; if it may be, a new one for each process where there is none."""
+    """Return the secret key in an environment variable, or a random one if it is missing and that is allowed."""
     key = os.environ.get(name) or (get_random_secret_key() if may_be_random else None)
     if key is None:
         raise ImproperlyConfigured(
@@ -49,15 +49,15 @@ def read_secret_key(name: str, *, may_be_random: bool) -> str:
 PROFILE = make_profile(os.environ.get("DJANGO_PROFILE", ""), os.environ.get("DJANGO_REDIS_URL", ""))
 DEBUG = read_flag("DJANGO_DEBUG", True)
 SECRET_KEY = read_secret_key("DJANGO_SECRET_KEY", may_be_random=DEBUG and not PROFILE.is_shared)
-ALLOWED_HOSTS = read_list("DJANGO_ALLOWED_HOSTS")  # while debugging, localhost needs no mention
+ALLOWED_HOSTS = read_list("DJANGO_ALLOWED_HOSTS")  # with DEBUG, localhost is allowed by default
 CSRF_TRUSTED_ORIGINS = read_list("DJANGO_CSRF_TRUSTED_ORIGINS")
 
-# Is the site reached by HTTPS alone? Behind a proxy, run daphne with --proxy-headers.
+# Whether the site is reached by HTTPS only. Behind a proxy, run daphne with --proxy-headers.
 IS_HTTPS = read_flag("DJANGO_HTTPS", False)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SECURE_HSTS_SECONDS = 30 * 24 * 3600 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # that is for a whole domain to decide, not for one site
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # these concern a whole domain, not one site
 
 INSTALLED_APPS = [
     "daphne",  # first: it gives runserver its ASGI server
@@ -113,12 +113,12 @@ if PROFILE.needs_cache_database:
     DATABASE_ROUTERS = ["progress_site.routers.CacheRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The default task runs before any migration, whatever cookies a browser has: sessions need no table, and a session of
-# someone who is not to be found is nobody's.
+# The default task runs before any migration, whatever cookies a browser has: sessions need no table, and a session
+# without its user is anonymous.
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 AUTHENTICATION_BACKENDS = ["progress_site.accounts.AccountBackend"]
 
-# The state of tasks has a cache of its own: nothing else of the site can push it out, or clear it.
+# The tasks have their own cache, so that nothing else of the site can evict or clear them.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     "tasks": PROFILE.cache,
@@ -155,5 +155,5 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(os.environ.get("DJANGO_STATIC_ROOT") or BASE_DIR / "build" / "static")
-# Convenient for a demo; a busy site has its proxy serve STATIC_ROOT.
+# Convenient for a demo; on a busy site, the proxy serves STATIC_ROOT.
 SERVES_STATIC = read_flag("DJANGO_SERVE_STATIC", True)

@@ -1,4 +1,4 @@
-"""Work that is none, for a look at how progress is shown."""
+"""Simulated work, to show progress."""
 
 import random
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tasks_app import progress
 
-#: What is said from which percentage on.
+#: The status, by the percentage from which on it is shown.
 TEXTS = {
     0: "Processing initial phase...",
     30: "Performing main calculations...",
@@ -19,11 +19,14 @@ MAX_DURATION = 3600
 
 
 def simulate_work(duration: float) -> dict[str, float]:
-    """Do nothing for `duration` seconds, in steps of random size; return how many, and how long it took.
+    """Sleep for `duration` seconds, in steps of random size.
+
+    Returns:
+        The number of "steps", and the "seconds" that they took.
 
     Raises:
         ValueError: `duration` is not between 0 and MAX_DURATION.
-        TaskCancelled: someone asked to stop.
+        TaskCancelled: the task was asked to stop.
     """
     check_duration(duration)
     begun, steps, done = time.monotonic(), 0, 0
@@ -40,7 +43,7 @@ def spread(count: int, duration: float) -> Iterator[int]:
 
     Raises:
         ValueError: `duration` is not between 0 and MAX_DURATION.
-        TaskCancelled: someone asked to stop.
+        TaskCancelled: the task was asked to stop.
     """
     check_duration(duration)
     begun = time.monotonic()
@@ -50,7 +53,11 @@ def spread(count: int, duration: float) -> Iterator[int]:
 
 
 def check_duration(duration: float) -> None:
-    """Raise ValueError unless it is one that a visitor may ask for."""
+    """Check that `duration` is from 0 to MAX_DURATION seconds.
+
+    Raises:
+        ValueError: it is not.
+    """
     if not 0 <= duration <= MAX_DURATION:
         raise ValueError(f"duration must be between 0 and {MAX_DURATION} seconds, not {duration!r}")
 
@@ -61,7 +68,11 @@ def describe(percent: float) -> str:
 
 
 def pause_until(monotonic: float) -> None:
-    """Sleep, but look a few times a second whether someone asked to cancel."""
+    """Sleep until this time, but look for a cancel request every 0.2 s.
+
+    Raises:
+        TaskCancelled: the task was asked to stop.
+    """
     progress.raise_if_cancelled()
     while (left := monotonic - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))

@@ -26,13 +26,13 @@ MAX_SAMPLE_ROWS = 200_000
 
 @task
 def simulate(duration: float = 10) -> dict[str, float]:
-    """Do nothing for `duration` seconds."""
+    """Sleep for `duration` seconds."""
     return simulate_work(duration)
 
 
 @task
 def scan_folders(duration: float = 8) -> dict[str, int]:
-    """Look at files; how many there are is known at the end."""
+    """Count files, whose number is unknown until the end."""
     progress.update(status="Scanning", unit="files")
     found = sum(1 for _ in progress.track(spread(1284, duration)))
     return {"files": found}
@@ -40,7 +40,7 @@ def scan_folders(duration: float = 8) -> dict[str, int]:
 
 @task
 def train_model(duration: float = 6) -> None:
-    """Fail half-way."""
+    """Fail halfway."""
     progress.update(status="Training", unit="batches")
     for batch in progress.track(spread(80, duration), total=80):
         if batch == 40:
@@ -49,7 +49,7 @@ def train_model(duration: float = 6) -> None:
 
 @task
 def archive_photos(duration: float = 60) -> None:
-    """Stop between two photos when someone asks to, and put the archived ones back."""
+    """Put the archived photos back when the task is cancelled."""
     archived = []
     progress.update(status="Archiving", unit="photos")
     try:
@@ -62,7 +62,7 @@ def archive_photos(duration: float = 60) -> None:
 
 @task
 def write_report(duration: float = 10) -> None:
-    """Tell more than fits into one line."""
+    """Write more than one line into the log of the task."""
     progress.log("Loaded 4 sources")
     progress.update(status="Drawing", unit="charts")
     for chart in progress.track(spread(25, duration), total=25):
@@ -95,11 +95,11 @@ def import_upload(upload: str) -> dict[str, Any]:
 
 
 def import_explained(file: TextIO) -> dict[str, Any]:
-    """Import the customers of a file; where this raises, viewers are told what they may know."""
+    """Import the customers of a file; set a status for viewers before an error is raised."""
     try:
         return import_customers(file)
     except InvalidFile as error:
-        # In production viewers are not shown what an exception says, but they are shown the status.
+        # In production, viewers see the status, but not the message of an exception.
         progress.update(status=f"{error} Nothing was imported.")
         raise
     except DatabaseError:
@@ -109,6 +109,6 @@ def import_explained(file: TextIO) -> dict[str, Any]:
 
 @receiver(task_finished)
 def delete_upload(sender: type, task_result: TaskResult, **kwargs: object) -> None:
-    """Delete the file of an import that has ended in any way, even before it began."""
+    """Delete the file of an import that has ended, also if it ended before it began."""
     if task_result.task.module_path == import_csv.module_path:
         uploads.delete(task_result.args[0])

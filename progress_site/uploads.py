@@ -13,12 +13,12 @@ from django.utils import timezone
 
 FOLDER = "uploads"
 
-#: What is older was left by a process that died.
+#: The age from which on a file is taken to be left by a process that died.
 MAX_AGE = timedelta(days=1)
 
 
 def store(file: File) -> str:
-    """Store a file, and return the name under which this module knows it; the user's own name is not used."""
+    """Store a file under a random name, and return that name; the name given by the user is not used."""
     name = default_storage.save(f"{FOLDER}/{secrets.token_hex(16)}.csv", file)
     delete_abandoned()
     return name
@@ -37,7 +37,7 @@ def delete(name: str) -> None:
 
 
 def delete_abandoned() -> None:
-    """Delete the files that no task has deleted."""
+    """Delete the files older than MAX_AGE, which no task has deleted."""
     oldest = timezone.now() - MAX_AGE
     for file_name in default_storage.listdir(FOLDER)[1]:
         name = f"{FOLDER}/{file_name}"

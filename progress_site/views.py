@@ -1,4 +1,4 @@
-"""The pages of the demo site, and where they send files."""
+"""The pages of the demo site, and the view that takes their uploads."""
 
 from http import HTTPStatus
 from typing import Any
@@ -21,19 +21,19 @@ from . import uploads
 from .examples import EXAMPLES, Example, choose_count, choose_seconds, make_template
 from .rows import COLUMNS, InvalidFile, check_head
 
-#: A task of the framework that the settings have chosen.
+#: The task of the framework that the profile uses.
 import_csv: Any = import_string(settings.IMPORT_TASK)
 
-#: Read of a file before it is taken in, to say at once what would make the whole import fail.
+#: The bytes of a file to check before it is stored, since an error there would make the import fail.
 HEAD_BYTES = 64 * 1024
 
-#: What a request has besides its file: the limits and headers of the parts.
+#: The bytes of a request besides its file, for the boundaries and headers of the parts.
 FORM_BYTES = 64 * 1024
 
-#: Tasks that the address may name; one stream can follow as many.
+#: The number of tasks in a URL; one stream can follow as many.
 MAX_TASKS = 100
 
-#: How the index shows a task of any kind.
+#: The component with which the index shows any task.
 COMPONENT = "{% task_progress task_id cancel=True %}"
 
 HINT = (
@@ -48,10 +48,10 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-@csrf_exempt  # so that other methods are told that they are not allowed
+@csrf_exempt  # so that a POST gets 405 instead of a CSRF error
 @require_safe
 def show_index(request: HttpRequest) -> HttpResponse:
-    """Show the first page, or to a client that prefers JSON what else there is."""
+    """Show the index page, or a hint about the endpoints to a client that prefers JSON."""
     if _prefers_json(request):
         response: HttpResponse = JsonResponse({"message": HINT})
         patch_vary_headers(response, ["Accept"])
@@ -68,12 +68,13 @@ def show_example(request: HttpRequest, slug: str) -> HttpResponse:
     return _render_page(request, EXAMPLES[slug])
 
 
-@csrf_exempt  # it is made below
+@csrf_exempt  # the check is made below
 @require_POST
 def import_customers(request: HttpRequest) -> HttpResponse:
-    """Take a file in and start its import; a script, which has no cookies, needs no CSRF token.
+    """Store an uploaded file and start its import.
 
-    `?page=` is the slug of the example that a browser comes from, and goes back to; without it that is the index.
+    A request without cookies, such as that of a script, needs no CSRF token. `?page=` is the slug of the example to
+    which a browser returns; without it, that is the index.
     """
     return csrf_protect(_import)(request) if request.COOKIES else _import(request)
 
@@ -87,7 +88,7 @@ def _import(request: HttpRequest) -> HttpResponse:
 
 
 class Refusal(Exception):
-    """Why a file was not taken in."""
+    """The reason why an upload is refused, and the status of the response."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         super().__init__(detail)
@@ -163,7 +164,7 @@ def _render_page(
     headers: dict[str, str] | None = None,
     refusal: str = "",
 ) -> HttpResponse:
-    """Show an example, or the index."""
+    """Return the page of an example, or of the index if `example` is None."""
     context = {
         "example": example,
         "page_url": _get_address(example),
@@ -187,7 +188,7 @@ def _render_page(
 
 
 def _list_tasks(request: HttpRequest, label: str) -> list[dict[str, str]]:
-    """Return the tasks that the address names, the newest first, with numbered labels."""
+    """Return the tasks in the URL, the newest first, with numbered labels."""
     task_ids = list(dict.fromkeys(filter(None, request.GET.getlist("task"))))[-MAX_TASKS:]
     labels = [f"{label} {number}" if label else "" for number in range(1, len(task_ids) + 1)]
     tasks = zip(task_ids, labels, strict=True)
