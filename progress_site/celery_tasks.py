@@ -15,7 +15,7 @@ import_sample = app.task(tasks.import_sample.func)
 
 @app.task
 def import_csv(upload: str) -> dict[str, Any]:
-    """Import the customers of an uploaded file and delete it; the file of a task that never begins stays a day."""
+    """Import the customers of an uploaded file and delete it; without a run, it stays at least a day."""
     try:
         return tasks.import_upload(upload)
     finally:

@@ -43,7 +43,7 @@ def make_profile(name: str, redis_url: str) -> Profile:
         redis_url: the URL of the Redis server; empty for none.
 
     Raises:
-        ImproperlyConfigured: the name is unknown, a package or the URL is missing, or the profile does not use a URL.
+        ImproperlyConfigured: the name is unknown, the URL or a package is missing, or "embedded" is given a URL.
     """
     name = name.strip() or "embedded"
     if name not in PROFILES:

@@ -1,4 +1,4 @@
-"""The settings of the demo site; the environment has everything that a deployment must change."""
+"""The settings of the demo site; everything that a deployment must change is read from the environment."""
 
 import os
 from pathlib import Path

@@ -95,7 +95,7 @@ def import_upload(upload: str) -> dict[str, Any]:
 
 
 def import_explained(file: TextIO) -> dict[str, Any]:
-    """Import the customers of a file; set a status for viewers before an error is raised."""
+    """Import the customers of a file; an error also sets the status, for viewers."""
     try:
         return import_customers(file)
     except InvalidFile as error:

@@ -24,20 +24,20 @@ logger = logging.getLogger("tasks_app")
 def wrap(application: Application, *, threads: int = 16) -> Application:
     """Return an ASGI application that serves more requests a second and drops streams that are not read.
 
-    It must be the outermost wrapper. If another one hides the `send` of the server, slow readers are not guarded
-    against and frames take the long way; the same holds for HTTP/2. The logger "tasks_app" reports a missing guard at
-    debug level.
+    It must be the outermost wrapper. If another one hides the `send` of the server, it neither drops slow readers nor
+    writes frames directly; the same holds for HTTP/2. The logger "tasks_app" then reports at debug level that streams
+    are not guarded.
 
     Threads: Django makes a thread for each request, for its sync middleware and views. Here all requests of the
-    process share `threads` threads. A request has a thread of its own until it ends; streams of this app give theirs
-    back before the first frame. While all threads are in use, the next request waits, and then takes turns with one
-    that has run no sync code for 0.05 s. So if more than `threads` requests stay open (long polls, streams of other
-    apps), two requests may use one thread, and what a middleware leaves on its database connection (a search path, a
-    tenant) reaches the wrong one: do not use this wrapper there. Code that blocks its thread until another request of
-    the same process is answered needs one more thread.
+    process share at most `threads` threads. A request has a thread of its own until it ends; streams of this app give
+    theirs back before the first frame. While all threads are in use, the next request waits, and then takes turns with
+    one that has run no sync code for 0.05 s. So if more than `threads` requests stay open (long polls, streams of
+    other apps), two requests may use one thread, and what a middleware leaves on its database connection (a search
+    path, a tenant) reaches the wrong one: do not use this wrapper there. Code that blocks its thread until another
+    request of the same process is answered needs one more thread.
 
     Middleware: Django changes to that thread and back for each method of each middleware. Here neighbours in
-    MIDDLEWARE share one change, which halves the cost of opening a stream.
+    MIDDLEWARE share these changes, which halves the cost of opening a stream.
 
     Slow readers: Daphne keeps what it sends in memory until it is read. Here a response of the type
     `text/event-stream` waits while more than MAX_WRITE_BUFFER bytes are unsent, and its connection is dropped if its

@@ -77,7 +77,7 @@ def pass_on(reporter: Reporter) -> bool:
 
 
 def write(reporter: Reporter) -> bool:
-    """Store what is known of a task now, but do not wait for a cache that hangs.
+    """Store the latest snapshot of a task now, but do not wait for a cache that hangs.
 
     Returns:
         Whether it was stored.
@@ -160,7 +160,7 @@ class CatchUpUnstarted(CatchUp):
 
 
 def _claim(snapshot: Snapshot) -> None:
-    """Store the number of a repeated attempt, to stop a worker that still runs an earlier one.
+    """Store the number of a repeated attempt, so that a worker with an earlier one stops reporting.
 
     A broker may deliver a message again while its first worker still runs the task.
     """

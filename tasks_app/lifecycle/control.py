@@ -14,7 +14,8 @@ from .frameworks import find_framework
 def get_snapshot(task_id: str) -> Snapshot:
     """Return the snapshot of a task, with everything reported in this process before the call.
 
-    Repeated calls in one process find, like a stream does, that a task is `stalled` or lost. A single call does not.
+    Repeated calls in one process find that a task is `stalled` or lost, as streams do. The first call returns what is
+    stored.
 
     Raises:
         TaskNotFound: no task with this id is known.

@@ -57,10 +57,10 @@ def read_label(task_result: "TaskResult[Any, Any]") -> tuple[str | None, str | N
 
 
 def withdraw(task_id: str) -> bool:
-    """Take a task that no worker has begun from the workers, by marking it as failed in the database.
+    """Mark a task as failed in the database, if no worker has begun it.
 
     Returns:
-        Whether it was taken; False also if it does not wait in a database.
+        Whether it was marked; False also if it does not wait in a database.
     """
     model = get_model()
     if model is None or not _is_uuid(task_id):

@@ -20,7 +20,7 @@ class Flaw(NamedTuple):
     """A reason why starting a task does not do what its caller expects, for a system check.
 
     Attributes:
-        id: of the check, without the app's label, such as "W004".
+        id: the id of the check, without the app's label, such as "W004".
         what: the end of the sentence "Task '<name>' …", without a full stop.
         cure: the hint of the check.
     """

@@ -26,8 +26,8 @@ def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
         task: a task made by `@task`. With `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
             carries options such as `queue` or `countdown`.
         args, kwargs: the arguments of the task.
-        owner: the user who may see and cancel the task, or that user's primary key. With None, every caller that
-            knows the id may do so.
+        owner: the user that may see and cancel the task, or the primary key of that user. With None and the default
+            policy, every caller that knows the id may do so.
 
     Returns:
         The id of the task.

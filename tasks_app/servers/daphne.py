@@ -244,8 +244,8 @@ def _is_stuck(transport: Any, before: int | None) -> bool:
 def _count_unread(transport: Any) -> int | None:
     """Return how many bytes wait for the reader in Twisted and in the kernel, or None if that is unknown.
 
-    Twisted alone does not show that a slow reader reads: the kernel takes more from it only after it has sent much,
-    which may last minutes.
+    Both counts are needed: the kernel takes more bytes from Twisted only after it has sent many, which may last
+    minutes with a slow reader.
     """
     unsent = _count_unsent(transport)
     return None if unsent is None else unsent + _count_unacknowledged(transport)
@@ -265,7 +265,7 @@ def _count_unacknowledged(transport: Any) -> int:
         return 0
     try:
         return int.from_bytes(fcntl.ioctl(transport.socket.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except (AttributeError, OSError):  # the connection is closed, or the system can not tell
+    except (AttributeError, OSError):  # the connection is closed, or the system does not tell
         return 0
 
 

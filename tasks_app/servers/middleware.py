@@ -16,9 +16,9 @@ def batch_middleware(application: object) -> None:
     """Make the Django handlers in an ASGI application call middleware in batches.
 
     Django changes to the request's thread and back for each `process_request` and each `process_response` of each
-    middleware, which is most of the cost of a small request. Here, neighbours in MIDDLEWARE share one change. The
-    order, the thread and the effect on the request stay the same. Middleware with a `__call__` other than that of
-    Django's `MiddlewareMixin` is called as before.
+    middleware, which is most of the cost of a small request. Here, neighbours in MIDDLEWARE share two changes, one for
+    the request and one for the response. The order, the thread and the effect on the request stay the same. Middleware
+    with a `__call__` other than that of Django's `MiddlewareMixin` is called as before.
 
     Args:
         application: a Django handler, or an application that contains some; they are changed in place.
@@ -36,7 +36,7 @@ def find_handlers(application: object) -> Iterator[Any]:
 
 
 class _Batch:
-    """Middleware that is called in one change of thread.
+    """Middleware that shares its changes of thread.
 
     Args:
         run: the middleware, from the outermost to the innermost.

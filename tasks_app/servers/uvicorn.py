@@ -9,7 +9,7 @@ HIGH_WATER = 65536
 
 
 class CycleOutlet(Outlet):
-    """An outlet to the transport of uvicorn's `RequestResponseCycle` for httptools, used as its `send` does.
+    """An outlet that writes to the transport of uvicorn's `RequestResponseCycle` for httptools, as `send` does.
 
     All conditions are read from the transport, which is used anyway: with hundreds of viewers, each further object
     costs a cache miss of the processor.

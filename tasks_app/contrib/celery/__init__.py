@@ -1,1 +1,1 @@
-"""The tracking of every Celery task, unchanged; add `"tasks_app.contrib.celery"` to INSTALLED_APPS."""
+"""The tracking of unchanged Celery tasks, for sites with `"tasks_app.contrib.celery"` in INSTALLED_APPS."""

@@ -9,7 +9,7 @@ from . import dead_workers
 
 
 class HandBack(StartStopStep):  # type: ignore[misc]
-    """A step that reports the tasks of a cold shutdown, before the broker may give them to another worker."""
+    """A step that reports the tasks given back in a cold shutdown, before another worker can get them."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)  # so that it stops before that step
 

@@ -27,7 +27,11 @@ def is_tracked(name: str, task_id: str) -> bool:
 
 
 def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, str | None]:
-    """Return the header from which a worker can rebuild the snapshot; all of it, if it is not stored."""
+    """Return the header from which a worker can rebuild the snapshot.
+
+    Args:
+        is_stored: whether the store holds the snapshot; if not, the header has all of it.
+    """
     header = {"task": snapshot.task, "owner": snapshot.owner}
     return header if is_stored else {**header, "snapshot": snapshot.to_json()}
 
