@@ -266,9 +266,12 @@ def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(valkey: Valkey):
 def test_queued_task_that_its_broker_lost_ends_as_lost_when_its_time_is_over(valkey: Valkey):
     with run_sites(valkey, 1) as (site,):
         text = Snapshot.queued("q", "demo", now=NOW).to_json()  # nobody gives signs of life of it
-        RedisCache(valkey.url, {}).set("tasks_app:task:q", text, 2)
+        cache = RedisCache(valkey.url, {})
+        cache.set("tasks_app:task:q", text, 300)
         with site.open("q") as stream:
-            assert find_verdicts(stream) == [("queued", False), ("queued", True), ("lost", False)]
+            assert stream.read_until(lambda event: event.json()["state"] == "queued").json()["stalled"] is False
+            cache.touch("tasks_app:task:q", 2)
+            assert find_verdicts(stream) == [("queued", True), ("lost", False)]
 
 
 def test_polling_client_learns_of_a_worker_that_is_killed(valkey: Valkey):

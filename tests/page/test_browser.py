@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.support.browser import needs_chromium, open_page
+from tests.support.browser import needs_chromium, open_tab
 from tests.support.readme import find_block
 from tests.support.servers import ROOT, Server, run_runserver
 
@@ -35,8 +35,8 @@ def manage(*arguments: str, env: dict[str, str]) -> None:
     subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True)
 
 
-def test_simulation_started_on_the_page_is_seen_to_complete(site: Server):
-    with open_page() as page:
+def test_simulation_started_on_the_page_is_seen_to_complete(site: Server, browser: Browser):
+    with open_tab(browser) as page:
         page.goto(site.url)
         page.fill("#duration", "1")
         page.click("#start-form button")
@@ -44,8 +44,8 @@ def test_simulation_started_on_the_page_is_seen_to_complete(site: Server):
         expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
 
 
-def test_five_simulations_share_one_connection(site: Server):
-    with open_page() as page:
+def test_five_simulations_share_one_connection(site: Server, browser: Browser):
+    with open_tab(browser) as page:
         streams: list[str] = []
         page.on("request", lambda request: streams.append(request.url) if "/task-progress?" in request.url else None)
         page.goto(site.url)
@@ -56,8 +56,8 @@ def test_five_simulations_share_one_connection(site: Server):
         assert streams[-1].count("task=") == 5
 
 
-def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
-    with open_page() as page:
+def test_cancelled_simulation_says_so_and_never_shows_100(site: Server, browser: Browser):
+    with open_tab(browser) as page:
         page.goto(site.url)
         page.fill("#duration", "600")
         page.click("#start-form button")
@@ -67,10 +67,10 @@ def test_cancelled_simulation_says_so_and_never_shows_100(site: Server):
         assert int(page.get_by_role("progressbar").get_attribute("aria-valuenow") or 100) < 100
 
 
-def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, tmp_path: Path):
+def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, browser: Browser, tmp_path: Path):
     sample = tmp_path / "sample.csv"
     sample.write_text("name,email,amount,joined\nAda,ada@example.com,1.50,2024-02-29\nBob,nowhere,2,2024-01-01\n")
-    with open_page() as page:
+    with open_tab(browser) as page:
         page.goto(site.url)
         page.set_input_files("#file", sample)
         page.click("#import-form button")
@@ -82,10 +82,10 @@ def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, tmp_pa
         expect(page.locator("#tasks li")).to_have_count(1)
 
 
-def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, tmp_path: Path):
+def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, browser: Browser, tmp_path: Path):
     sample = tmp_path / "sample.csv"
     sample.write_text("name,email,amount,joined\nAda,ada@example.com,1.50,2024-02-29\n")
-    with open_page(java_script_enabled=False) as page:
+    with open_tab(browser, java_script_enabled=False) as page:
         page.goto(site.url)
         page.set_input_files("#file", sample)
         page.click("#import-form button")
@@ -94,8 +94,8 @@ def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, 
         expect(page.locator("task-progress")).to_contain_text("Imported 1 rows, skipped 0")
 
 
-def test_javascript_of_readme_follows_a_task_to_its_end(site: Server):
-    with open_page() as page:
+def test_javascript_of_readme_follows_a_task_to_its_end(site: Server, browser: Browser):
+    with open_tab(browser) as page:
         page.goto(site.url)
         progress_url = page.evaluate(
             """async () => {

@@ -59,13 +59,6 @@ def open_tab(browser: Browser, *, expected_errors: tuple[str, ...] = (), **optio
     assert unexpected == [], unexpected
 
 
-@contextmanager
-def open_page(**options: object) -> Iterator[Page]:
-    """Open an empty page in a browser of its own; fail if its console has an error by the end."""
-    with open_browser() as browser, open_tab(browser, **options) as page:
-        yield page
-
-
 def find_violations(page: Page) -> list[tuple[str, str]]:
     """Return what axe-core complains about: the rule, and the first element that breaks it."""
     response = Axe().run(page).response

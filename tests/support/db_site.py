@@ -2,17 +2,26 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 from tests.support import wire
 from tests.support.servers import ROOT, Server, run_command, run_daphne
 from tests.support.waiting import DEADLINE, wait_until
+
+DATABASE = "db.sqlite3"
+TABLE = "django_tasks_database_dbtaskresult"
+CACHE_TABLE = "tasks_app_cache"
 
 #: A worker that looks for tasks at once and often.
 WORKER = ("-m", "django", "db_worker", "--interval", "0.05", "--no-startup-delay")
@@ -55,7 +64,7 @@ class Site:
 
     def wait_for(self, task_id: str, state: str) -> dict[str, Any]:
         """Return the snapshot of a task once it is in this state."""
-        wait_until(lambda: self.get(task_id).json()["state"] == state, f"{task_id} is {state}")
+        wait_until(lambda: self.get(task_id).json().get("state") == state, f"{task_id} is {state}")
         return self.get(task_id).json()
 
     def run_worker(self, *options: str, **env: str) -> Any:
@@ -63,24 +72,26 @@ class Site:
         return run_command([sys.executable, *WORKER, *options], env={**self.env, **env})
 
     def query(self, task_id: str) -> dict[str, Any]:
-        """Return what the database has of a task."""
-        code = (
-            "import django, json; django.setup()\n"
-            "from django_tasks_db.models import DBTaskResult\n"
-            "fields = ('status', 'exception_class_path', 'return_value', 'worker_ids')\n"
-            f"print(json.dumps(DBTaskResult.objects.filter(pk={task_id!r}).values(*fields).first()))"
-        )
-        return json.loads(run_python("-c", code, env=self.env))
+        """Return what the database has of a task: nothing, if it has no such task."""
+        columns = ("status", "exception_class_path", "worker_ids")
+        rows = self.execute(f"SELECT {', '.join(columns)} FROM {TABLE} WHERE id = ?", UUID(task_id).hex)
+        return dict(zip(columns, rows[0], strict=True)) if rows else {}
 
     def query_times(self) -> list[float]:
         """Return how many seconds each task took that has ended, as the database has it."""
-        code = (
-            "import django, json; django.setup()\n"
-            "from django_tasks_db.models import DBTaskResult\n"
-            "ended = DBTaskResult.objects.finished().exclude(started_at=None)\n"
-            "print(json.dumps([(row.finished_at - row.started_at).total_seconds() for row in ended]))"
-        )
-        return json.loads(run_python("-c", code, env=self.env))
+        rows = self.execute(f"SELECT started_at, finished_at FROM {TABLE} WHERE finished_at IS NOT NULL")
+        return [(datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() for start, end in rows]
+
+    def remove_code(self, task_id: str) -> None:
+        """Have a task be one whose function was deleted from the code since it was enqueued."""
+        path = "tests.support.db_jobs.gone"
+        self.execute(f"UPDATE {TABLE} SET task_path = ? WHERE id = ?", path, UUID(task_id).hex)
+        assert self.execute(f"SELECT count(*) FROM {TABLE} WHERE task_path = ?", path) != [(0,)]
+
+    def execute(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        """Run a statement on the database, and return its rows."""
+        with closing(sqlite3.connect(self.folder / DATABASE, timeout=DEADLINE)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
 
 
 @dataclass(frozen=True)
@@ -120,17 +131,37 @@ def run_python(*arguments: str, env: Mapping[str, str]) -> str:
     return done.stdout
 
 
+@cache
+def _make_database() -> bytes:
+    """Return a database that has every table, and no row."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / DATABASE
+        env = {
+            "DJANGO_SETTINGS_MODULE": "tests.support.db_settings",
+            "DB_DATABASE": str(path),
+            "DB_CACHE": "django.core.cache.backends.db.DatabaseCache",
+            "DB_LOCATION": CACHE_TABLE,
+        }
+        code = (
+            "import django; django.setup()\n"
+            "from django.core.management import call_command\n"
+            "call_command('migrate', verbosity=0)\n"
+            "call_command('createcachetable')"
+        )
+        run_python("-c", code, env=env)
+        return path.read_bytes()
+
+
 @contextmanager
-def run_site(folder: Path, location: str, *, cache: str = "redis.RedisCache", **tasks_app: Any) -> Iterator[Site]:
+def run_site(folder: Path, location: str, *, backend: str = "redis.RedisCache", **tasks_app: Any) -> Iterator[Site]:
     """Run the web process of a project with an empty database and these values in TASKS_APP."""
     env = {
         "DJANGO_SETTINGS_MODULE": "tests.support.db_settings",
-        "DB_DATABASE": str(folder / "db.sqlite3"),
-        "DB_CACHE": f"django.core.cache.backends.{cache}",
+        "DB_DATABASE": str(folder / DATABASE),
+        "DB_CACHE": f"django.core.cache.backends.{backend}",
         "DB_LOCATION": location,
         "DB_TASKS_APP": json.dumps(tasks_app),
     }
-    run_python("-m", "django", "migrate", "-v0", env=env)
-    run_python("-m", "django", "createcachetable", env=env)
+    (folder / DATABASE).write_bytes(_make_database())
     with run_daphne(env=env) as server:
         yield Site(server, folder, env)

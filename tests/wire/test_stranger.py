@@ -11,6 +11,7 @@ from typing import Any
 
 import django
 import pytest
+from django.core.management import call_command
 
 from tests.support import wire
 from tests.support.servers import ROOT, Server, run_daphne, run_runserver
@@ -92,16 +93,18 @@ class Project:
 @pytest.fixture
 def make_project(tmp_path) -> Callable[..., Project]:
     def make(*settings: str) -> Project:
-        command = [sys.executable, "-m", "django", "startproject", "shop", "."]
-        env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-        subprocess.run(command, cwd=tmp_path, env=env, check=True, timeout=DEADLINE)
-        project = Project(tmp_path)
-        project.add("tasks", TASKS)
-        project.add("urls", URLS)
-        project.add("settings", "".join([SETTINGS, *settings]))
-        return project
+        return make_project_in(tmp_path, *settings)
 
     return make
+
+
+def make_project_in(folder: Path, *settings: str) -> Project:
+    call_command("startproject", "shop", str(folder))
+    project = Project(folder)
+    project.add("tasks", TASKS)
+    project.add("urls", URLS)
+    project.add("settings", "".join([SETTINGS, *settings]))
+    return project
 
 
 def run_server(project: Project) -> Any:
@@ -160,11 +163,17 @@ def test_app_asks_for_no_migration(make_project):
     assert (done.returncode, done.stdout) == (0, "No changes detected\n"), done.stderr
 
 
-@pytest.fixture
-def wsgi(make_project) -> Iterator[tuple[Project, Server]]:
-    project = make_project(ANONYMOUS)
+@pytest.fixture(scope="module")
+def wsgi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    project = make_project_in(tmp_path_factory.mktemp("wsgi"), ANONYMOUS)
     with run_runserver(env=project.env, cwd=project.folder) as server:
-        yield project, server
+        yield server
+
+
+@pytest.fixture
+def wsgi(wsgi_server: Server, tmp_path: Path) -> tuple[Project, Server]:
+    """A project with a gate of its own, and the server that all tests of it share."""
+    return Project(tmp_path), wsgi_server
 
 
 def test_stream_of_a_wsgi_server_answers_501_and_names_the_fix(wsgi):
