@@ -1,4 +1,4 @@
-"""Does the cache answer in time? Who must not wait for one that hangs learns it from others. Pure, with a clock."""
+"""The latency of the cache, tracked so that callers can skip a cache known to hang. Pure, except for the clock."""
 
 import threading
 import time
@@ -8,24 +8,24 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: Seconds after which an answer is late, and that a job waits for one at the most.
+#: Seconds after which an answer is late; also the longest that a job waits for one.
 LATE_AFTER = 0.5
 
-#: Seconds after which one that was late counts no more; the flusher, which tries on, pauses for less.
+#: Seconds for which a late answer counts: more than the flusher's longest pause (5 s), so that its tries renew it.
 TRUST_AFTER = 10.0
 
 
 class Latency:
-    """Measures calls, in any thread; one that fails in time is in time."""
+    """A record of how long calls to the cache take, in any thread; a call that fails in time is in time."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._lock = threading.RLock()  # a signal handler may ask, too
+        self._lock = threading.RLock()  # reentrant: a signal handler may interrupt a thread that holds it
         self._under_way: dict[object, float] = {}
         self._late_at: float | None = None
 
     def measure(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Call a function, and take note of how long that takes."""
+        """Call a function and record how long it takes."""
         call = object()
         with self._lock:
             self._under_way[call] = self._monotonic()
@@ -36,7 +36,7 @@ class Latency:
 
     @property
     def is_late(self) -> bool:
-        """Is a call under way for too long, or was the last one?"""
+        """Whether a running call is late, or the last finished one was, less than TRUST_AFTER seconds ago."""
         now = self._monotonic()
         with self._lock:
             was_late = self._late_at is not None and now - self._late_at < TRUST_AFTER
@@ -50,13 +50,13 @@ class Latency:
                 return
             if _is_late(began, now):
                 self._late_at = now
-            else:  # what is still under way for long hangs alone: on a connection that is dead
+            else:  # the cache answers, so late calls that still run hang on dead connections of their own
                 self._late_at = None
                 self._under_way = {call: began for call, began in self._under_way.items() if not _is_late(began, now)}
 
 
 class Timed:
-    """An object whose methods are measured, each time."""
+    """A proxy that measures each call of a method of its target."""
 
     def __init__(self, target: object, latency: Latency) -> None:
         self._target = target

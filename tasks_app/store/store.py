@@ -1,4 +1,4 @@
-"""Where the state of tasks lives: one JSON text per task in Django's cache framework."""
+"""The store of task state: one JSON text per task in Django's cache framework."""
 
 import asyncio
 import logging
@@ -35,54 +35,64 @@ logger = logging.getLogger("tasks_app")
 
 T = TypeVar("T")
 
-#: How many tasks can be listed, the latest ones.
+#: The number of tasks on the list of recent ones.
 RECENT_TASKS = 1000
 
-#: The threads of this process in which caches are asked that may take long to answer.
+#: The most threads of this process that use a cache which may take long to answer.
 MAX_THREADS = 4
 
 
 class Saved(NamedTuple):
-    """What became of snapshots that were to be stored, by the ids of their tasks."""
+    """The outcome of `Store.save`.
+
+    Attributes:
+        versions: the stored version of each task of which the cache took everything, by task id.
+        refused: ids of the tasks of which the cache refused the snapshot or a page of the log.
+    """
 
     versions: dict[str, Version]
     refused: set[str]
 
 
 class Store:
-    """Snapshots, logs and cancel requests in one cache; methods `ax` are the async twins of `x`.
+    """Snapshots, logs and cancel requests in one cache.
 
-    Whatever the cache raises passes through: only the caller knows whether to retry, to log or to answer 503.
+    `aread` and `aread_pages` are the async twins of `read` and `read_pages`. Exceptions of the cache pass
+    through: only the caller knows whether to retry, to log or to answer 503.
     """
 
     def __init__(self, cache: BaseCache) -> None:
-        #: Is it this process' own memory? That answers in microseconds: calling it in place is cheaper than a thread.
+        #: Whether the cache is in this process' memory. It then answers in microseconds: a thread would cost more.
         self.is_local = isinstance(cache, LocMemCache | DummyCache)
-        # In a database, what a transaction has stored is seen only by the thread that it belongs to.
+        # `call_briefly` keeps a database cache in the calling thread: no other sees what its transaction has stored.
         self._is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
         self._latency = Latency()
-        #: The cache, for what else is kept in it; each call is timed.
+        #: The cache, for other rooms that keep things in it; each call is timed, unless it is local or a database.
         self.cache = cast(BaseCache, Timed(cache, self._latency)) if self._is_timed else cache
 
     def add(self, snapshot: Snapshot, *, delay: float = 0) -> bool:
-        """Store the first snapshot of a task that begins in `delay` seconds at the earliest.
+        """Store the first snapshot of a task, unless its id is taken.
 
-        False if the id is taken, which changes nothing.
+        Args:
+            delay: the least number of seconds until the task may begin.
+
+        Returns:
+            Whether the snapshot was stored.
         """
         ttl = _time_to_live(snapshot) + _seconds(delay)
         return bool(self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), ttl))
 
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
-        """Return what is stored of a task that begins; was it asked to stop?"""
+        """Return the snapshot of a task, or None, and whether its cancel was requested."""
         task, cancel = make_task_key(task_id), make_cancel_key(task_id)
         found = self.cache.get_many([task, cancel])
         return decode(task_id, found.get(task)), cancel in found
 
     def save(self, snapshots: Iterable[Snapshot], pages: Mapping[str, Mapping[int, str]] | None = None) -> Saved:
-        """Store the snapshots, in one round trip where the cache can do that; return which it took, and refused.
+        """Store snapshots and log pages, with one `set_many` per time to live, and return the outcome.
 
         Args:
-            pages: what is to be stored of the tasks' logs, by slot, before the snapshots that count these lines.
+            pages: texts of log pages by task id and slot, stored before the snapshots that count their lines.
         """
         ids: dict[str, str] = {}
         versions: dict[str, Version] = {}
@@ -101,12 +111,12 @@ class Store:
         return Saved({task_id: version for task_id, version in versions.items() if task_id not in refused}, refused)
 
     def read(self, task_ids: Iterable[str]) -> dict[str, str]:
-        """Return the stored text of each task that has one, in one round trip where the cache can do that."""
+        """Return the stored texts of these tasks by task id, read with one `get_many`."""
         keys = {make_task_key(task_id): task_id for task_id in task_ids if is_task_id(task_id)}
         return {keys[key]: text for key, text in self.cache.get_many(keys).items()} if keys else {}
 
     def read_pages(self, slots: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-        """Return what is stored of the logs of tasks, each page by the task and the slot."""
+        """Return the stored texts of log pages by task id and slot, read with one `get_many`."""
         keys = {make_page_key(task_id, slot): (task_id, slot) for task_id, slot in slots}
         return {keys[key]: text for key, text in self.cache.get_many(keys).items()} if keys else {}
 
@@ -115,13 +125,14 @@ class Store:
         return decode(task_id, self.read([task_id]).get(task_id))
 
     def list_as_recent(self, snapshots: Sequence[Snapshot]) -> None:
-        """Put tasks on the list of the latest RECENT_TASKS.
+        """Put tasks on the list of recent tasks.
 
-        Each gets the next of so many places. Redis, Memcached and the in-memory cache count exactly; on others, two
-        tasks that two processes start in the same moment may get the same place, and one of them is not listed.
+        Each takes the next of RECENT_TASKS places in turn. Redis, Memcached and the in-memory cache count
+        exactly. On other caches, two processes that start tasks at the same moment may use the same place: one of
+        these tasks is then not listed.
 
         Raises:
-            StoreUnavailable: the cache refused some of them.
+            StoreUnavailable: the cache refused some entries.
         """
         last = self._count_recent(len(snapshots))
         places = range(last - len(snapshots) + 1, last + 1)
@@ -130,30 +141,34 @@ class Store:
             for place, snapshot in zip(places, snapshots, strict=True)
         }
         if refused := self.cache.set_many(entries, _seconds(get_settings().ACTIVE_TTL)):
-            raise StoreUnavailable(f"the cache did not take {sorted(refused)!r}")
+            raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
 
     def _count_recent(self, number: int) -> int:
         try:
             return int(self.cache.incr(RECENT_COUNT_KEY, number))
-        except ValueError:  # there is no such key yet
+        except ValueError:  # the key does not exist yet
             self.cache.add(RECENT_COUNT_KEY, 0, None)
             return int(self.cache.incr(RECENT_COUNT_KEY, number))
 
     def find_recent(self) -> list[str]:
-        """Return the ids of the tasks that are on that list, the newest first."""
+        """Return the ids of recent tasks, the newest first."""
         entries = self.cache.get_many(map(make_recent_key, range(RECENT_TASKS)))
         return list(dict.fromkeys(task_id for _, task_id in sorted(entries.values(), reverse=True)))
 
     def request_cancel(self, task_id: str) -> None:
-        """Leave word that the task shall stop; its worker looks for it."""
+        """Store a request to cancel a task; the process that runs it looks for one."""
         self.cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
 
     def claim_attempt(self, task_id: str, attempt: int) -> None:
-        """Leave word for whoever still runs an earlier attempt of a task: it goes on elsewhere."""
+        """Store the number of a task's latest attempt, so that a process with an earlier one stops reporting it."""
         self.cache.set(make_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))
 
     def find_words(self, task_ids: Iterable[str]) -> tuple[set[str], dict[str, int]]:
-        """Return the words left for the workers of these tasks: which to cancel; the latest attempt of some."""
+        """Return what is stored for the processes that run these tasks.
+
+        Returns:
+            The ids of tasks whose cancel was requested, and the latest attempt of each task that has one stored.
+        """
         cancels = {make_cancel_key(task_id): task_id for task_id in task_ids}
         attempts = {make_attempt_key(task_id): task_id for task_id in cancels.values()}
         found = self.cache.get_many([*cancels, *attempts]) if cancels else {}
@@ -163,26 +178,28 @@ class Store:
         )
 
     def find_cancelled(self, task_ids: Iterable[str]) -> set[str]:
-        """Return those of the tasks that someone asked to cancel."""
+        """Return the ids of those tasks whose cancel was requested."""
         keys = {make_cancel_key(task_id): task_id for task_id in task_ids}
         return {keys[key] for key in self.cache.get_many(keys)} if keys else set()
 
     def close_old_connections(self) -> None:
-        """Let go of what this store has opened in the calling thread, if that must not outlive CONN_MAX_AGE there."""
-        if not self.is_local:  # nor does it then use a database
+        """Close the calling thread's database connections that are older than CONN_MAX_AGE or broken."""
+        if not self.is_local:  # a local cache opens none
             close_old_connections()
 
     @property
     def hangs(self) -> bool:
-        """Does the cache let whoever asks it wait?"""
+        """Whether the cache is known to answer late or not at all."""
         return self._latency.is_late
 
     def call_briefly(self, function: Callable[..., T], *args: Any) -> T:
-        """Call a function that uses this store for somebody who must not wait: not for longer than LATE_AFTER seconds.
+        """Call a function that uses this store, and wait at most LATE_AFTER seconds for it.
+
+        A local or database cache is called in place, without that limit.
 
         Raises:
-            StoreUnavailable: it hangs, or is known to. What was begun may be done later.
-            Exception: whatever the function raised.
+            StoreUnavailable: the cache is known to hang, or has not answered in time; the call may still end later.
+            Exception: raised by the function.
         """
         if not self._is_timed:
             return function(*args)
@@ -206,11 +223,11 @@ class Store:
         return function(*args) if self.is_local else await asyncio.wrap_future(self.submit(function, *args))
 
     async def acall_unless_late(self, function: Callable[..., T], *args: Any) -> T:
-        """Do what `arun` does, for somebody who waits for the cache, but not for all others who wait for it, too.
+        """Do what `arun` does, but give up a call that has waited too long for a thread while the cache hangs.
 
         Raises:
-            StoreUnavailable: it hangs, and so did those before.
-            Exception: whatever the function raised.
+            StoreUnavailable: the cache hangs, and the call has waited more than LATE_AFTER seconds for a thread.
+            Exception: raised by the function.
         """
         return await self.arun(self._call_unless_late, time.monotonic(), function, *args)
 
@@ -220,21 +237,22 @@ class Store:
         return function(*args)
 
     def submit(self, function: Callable[..., T], *args: Any) -> "futures.Future[T]":
-        """Call a function that uses this store in another thread, wherever its cache is: it may take long."""
-        return _get_executor().submit(_without_connections, partial(function, *args))
+        """Call a function that uses this store in another thread, even if the cache is local: it may take long."""
+        return _get_threads().submit(_without_connections, partial(function, *args))
 
 
 def decode(task_id: str, text: str | None) -> Snapshot | None:
-    """Return the snapshot in a stored text; None, and a line in the log, if it is not one.
+    """Return the snapshot in a stored text, or None.
 
-    What can't be decoded is as good as nothing: it is shown to nobody, and the task's reporter writes over it.
+    A text that can't be decoded is logged and counts as nothing stored: no viewer sees it, and the task's reporter
+    overwrites it.
     """
     if text is None:
         return None
     try:
         return Snapshot.from_json(text)
     except ValueError:
-        logger.exception("task %s: what the cache holds is no snapshot", task_id)
+        logger.exception("task %s: its stored snapshot can't be decoded", task_id)
         return None
 
 
@@ -242,18 +260,18 @@ def decode(task_id: str, text: str | None) -> Snapshot | None:
 def get_store() -> Store:
     """Return the store of this process.
 
-    It has a cache connection of its own: `caches[…]` gives each request another, and with it a pool of sockets.
+    It has a cache connection of its own, because `caches[…]` opens one, with a pool of sockets, for each request.
     """
     return Store(caches.create_connection(get_settings().CACHE))
 
 
 @per_process()
-def _get_executor() -> DaemonExecutor:
+def _get_threads() -> DaemonExecutor:
     return DaemonExecutor(max_workers=MAX_THREADS, name="tasks_app-store")
 
 
 def _without_connections(function: Callable[[], T]) -> T:
-    """The database cache opens a connection in the calling thread; it must not outlive CONN_MAX_AGE there."""
+    """Call a function, then close this thread's old database connections: a database cache opens one."""
     try:
         return function()
     finally:
@@ -266,11 +284,11 @@ def _time_to_live(snapshot: Snapshot) -> int:
 
 
 def _page_time_to_live() -> int:
-    # The pages of a task are not written again at its end.
+    # A task's pages are not written again at its end, so they must last for either time.
     settings = get_settings()
     return _seconds(max(settings.ACTIVE_TTL, settings.RETENTION))
 
 
 def _seconds(time: float) -> int:
-    # Redis cuts a TTL to whole seconds, and one of 0 deletes at once.
+    # Redis truncates a TTL to whole seconds, and a TTL of 0 deletes at once.
     return math.ceil(time)

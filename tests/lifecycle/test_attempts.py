@@ -105,7 +105,7 @@ def test_attempt_that_follows_one_whose_beginning_was_in_an_outage_keeps_the_own
 def test_stored_text_that_is_no_snapshot_is_replaced(caplog):
     save_text("t1", "nonsense")
     assert end(begin(make_anew())).task == "shop.tasks.work"
-    assert "task t1: what the cache holds is no snapshot" in caplog.text
+    assert "task t1: its stored snapshot can't be decoded" in caplog.text
 
 
 def test_next_attempt_goes_on_from_the_end_of_the_last():

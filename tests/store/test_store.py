@@ -344,7 +344,7 @@ def test_stored_text_that_is_no_snapshot_is_logged_and_as_good_as_none(text, cap
     with recorded_cache():
         get_store().cache.set("tasks_app:task:t1", text)
         assert (get_store().get("t1"), get_store().load("t1")) == (None, (None, False))
-    assert [record.getMessage() for record in caplog.records] == ["task t1: what the cache holds is no snapshot"] * 2
+    assert [record.getMessage() for record in caplog.records] == ["task t1: its stored snapshot can't be decoded"] * 2
 
 
 # --- one store per process ---

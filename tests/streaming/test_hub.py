@@ -507,7 +507,7 @@ async def test_garbage_in_the_cache_is_logged_and_survived(cache, caplog, garbag
     save_text("t1", garbage)
     put(report(make_running("t2"), 10))
     tell_changed("t1")
-    await until(lambda: "t1: what the cache holds is no snapshot" in caplog.text, "the garbage was logged")
+    await until(lambda: "t1: its stored snapshot can't be decoded" in caplog.text, "the garbage was logged")
     put(report(make_running("t1"), 20))
     await until(lambda: set(watching.seen) == {("t1", "3"), ("t2", "3")}, "both tasks went on")
     assert "reading tasks failed" not in caplog.text

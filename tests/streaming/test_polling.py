@@ -157,7 +157,7 @@ def test_task_that_comes_back_is_judged_anew(clock):
 def test_garbage_in_the_cache_is_logged_each_time_and_as_good_as_none(clock, text, caplog):
     save_text("t1", text)
     assert [observe("t1"), observe("t1")] == [None, None]
-    assert [record.getMessage() for record in caplog.records] == ["task t1: what the cache holds is no snapshot"] * 2
+    assert [record.getMessage() for record in caplog.records] == ["task t1: its stored snapshot can't be decoded"] * 2
 
 
 def test_garbage_after_a_snapshot_is_as_good_as_none(clock):

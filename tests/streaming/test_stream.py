@@ -357,7 +357,7 @@ async def test_text_that_is_no_snapshot_is_logged_and_leaves_the_stream_open(cap
     await read_next(stream)
     save_text("t1", report(make_running(), 10).to_json().replace('"result":null', '"result":Infinity'))
     await until(lambda: caplog.records, "it was logged")
-    assert caplog.records[0].getMessage() == "task t1: what the cache holds is no snapshot"
+    assert caplog.records[0].getMessage() == "task t1: its stored snapshot can't be decoded"
     put(make_running().succeeded(now=NOW))
     assert find_states(await read_events(stream)) == ["succeeded"]
 
