@@ -1,4 +1,4 @@
-"""Wake-ups: tell the hubs of this process, and of others, which tasks have changed."""
+"""Wake-ups, which tell the hubs of this and other processes which tasks have changed."""
 
 from .channel_layer import LayerListener, drain, start
 from .local import Listener, ignore, listen, publish

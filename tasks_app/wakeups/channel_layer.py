@@ -1,7 +1,8 @@
-"""Wake-ups between processes, over a Channels layer; what is lost here costs latency only, since readers sweep.
+"""Wake-ups between processes, over a Channels layer. A lost one costs only latency, because hubs sweep.
 
-Tasks are spread over a fixed number of groups, so that one flush of a thousand tasks is a few dozen messages, and a
-process that watches ten thousand joins a few dozen groups. Whoever hears of a task that it does not watch ignores it.
+Tasks are spread over a fixed number of groups: one flush of a thousand tasks sends a few dozen messages, and a
+process that watches ten thousand tasks joins a few dozen groups. A process ignores wake-ups of tasks it does not
+watch.
 """
 
 import asyncio
@@ -22,39 +23,43 @@ from ..utils.threads import LoopThread
 
 try:
     from channels.layers import channel_layers
-except ImportError:  # the sweep is all there is, then
+except ImportError:  # other processes then see changes at their next sweep
     channel_layers = None
 
 logger = logging.getLogger("tasks_app")
 
 GROUPS = 64
 
-#: Seconds after which groups are joined anew: membership ends by itself (channels_redis: after a day).
+#: Seconds after which groups are joined again, because membership expires (channels_redis: after a day).
 RENEW_AFTER = 3600.0
 
+#: The longest pause in seconds before listening is tried again; a try that lasted longer resets the pause.
 MAX_LISTEN_PAUSE = 30.0
 
-#: Seconds that one round of wake-ups may take; newer ones wait for it.
+#: The most seconds that sending one batch of wake-ups may take; newer ones wait for it.
 SEND_TIMEOUT = 5.0
 
 
 @per_process("CHANNEL_LAYERS", "TASKS_APP")
 def has_layer() -> bool:
-    """Is there a layer that connects processes? The in-memory one does not."""
+    """Return whether a layer connects processes; the in-memory one does not."""
     config = channel_layers.configs.get(get_settings().CHANNEL_LAYER, {}) if channel_layers is not None else {}
     return config.get("BACKEND") not in (None, "channels.layers.InMemoryChannelLayer")
 
 
 def get_layer() -> Any:
-    """Return the layer that connects processes."""
+    """Return the configured layer."""
     return channel_layers[get_settings().CHANNEL_LAYER]
 
 
 class LayerSender:
-    """Sends wake-ups from any thread, without waiting: a loop of its own does, and what waits there is coalesced."""
+    """The sender of wake-ups to other processes, for use from any thread.
+
+    It sends from an event loop of its own, so callers do not wait; wake-ups that wait there are merged.
+    """
 
     def __init__(self) -> None:
-        #: What tells this process' messages from others'.
+        #: Marks the messages of this process, which its own listeners skip.
         self.origin = get_random_string(12)
         self._loop = LoopThread("tasks_app-layer")
         self._lock = threading.Lock()
@@ -64,12 +69,12 @@ class LayerSender:
         self._failures = Failures()
 
     def start(self) -> None:
-        """Start the loop, if there is a layer to send to."""
+        """Start the loop if a layer connects processes."""
         if has_layer():
             self._loop.start()
 
     def send(self, task_ids: Collection[str]) -> None:
-        """Tell other processes that these tasks changed, if there is a layer to tell them."""
+        """Tell other processes that these tasks changed, if a layer connects them."""
         if has_layer():
             with self._lock:
                 self._pending.update(task_ids)
@@ -78,7 +83,7 @@ class LayerSender:
                     self._loop.run(self._send_pending())
 
     def drain(self, timeout: float) -> bool:
-        """Wait until all is sent, `timeout` seconds at most; is it?"""
+        """Wait at most `timeout` seconds until everything is sent, and return whether it is."""
         return self._is_idle.wait(timeout)
 
     async def _send_pending(self) -> None:
@@ -103,41 +108,45 @@ class LayerSender:
                     await get_layer().group_send(group, message)
             self._failures.clear()
         except Exception:
-            # Whatever a layer raises: the sweep of the readers makes up for it.
+            # A layer may raise anything. The hubs' sweeps make up for what was not sent.
             if self._failures.note():
-                logger.warning("wake-ups could not be sent (%s in a row)", self._failures.count, exc_info=True)
+                logger.warning("sending wake-ups failed (%s in a row)", self._failures.count, exc_info=True)
 
 
 class LayerListener:
-    """Hears, in one event loop, of the tasks that other processes wrote."""
+    """The listener, in one event loop, for wake-ups from other processes.
+
+    Args:
+        on_change: called in that loop with the ids of tasks that may have changed.
+    """
 
     def __init__(self, on_change: Callable[[Collection[str]], None]) -> None:
         self._on_change = on_change
         self._watched: dict[str, set[str]] = defaultdict(set)
         self._has_new_group = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
 
     def add(self, task_id: str) -> None:
-        """Listen for a task, too."""
+        """Listen for wake-ups of one more task."""
         group = name_group(task_id)
         if group not in self._watched:
             self._has_new_group.set()
         self._watched[group].add(task_id)
-        if self._task is None and has_layer():
-            self._task = asyncio.get_running_loop().create_task(self._listen_forever(), context=Context())
+        if self._listening is None and has_layer():
+            self._listening = asyncio.get_running_loop().create_task(self._listen_forever(), context=Context())
 
     def discard(self, task_id: str) -> None:
         """Undo `add`."""
         group = name_group(task_id)
         self._watched[group].discard(task_id)
         if not self._watched[group]:
-            del self._watched[group]  # and leave it when the groups are next gone through
+            del self._watched[group]  # `_join` leaves the group when it next runs
 
     def stop(self) -> None:
-        """Stop listening; `add` starts it again."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        """Stop listening until the next `add`."""
+        if self._listening is not None:
+            self._listening.cancel()
+            self._listening = None
 
     async def _listen_forever(self) -> None:
         failures = Failures()
@@ -146,7 +155,7 @@ class LayerListener:
             try:
                 await self._listen(get_layer())
             except Exception:
-                # One reader per loop, begun anew whatever a layer raises; meanwhile the sweep goes on.
+                # A layer may raise anything. Listen again after a pause; the hub's sweep goes on meanwhile.
                 if asyncio.get_running_loop().time() - began > MAX_LISTEN_PAUSE:
                     failures.clear()
                 if failures.note():
@@ -187,31 +196,31 @@ class LayerListener:
         for group in self._watched.keys() - joined:
             await layer.group_add(group, channel)
             joined.add(group)
-            # What changed before this moment was not heard.
+            # Wake-ups sent before the group was joined did not arrive.
             self._on_change(list(self._watched.get(group, ())))
 
 
 def name_group(task_id: str) -> str:
-    """Return the group in which a task is spoken of."""
+    """Return the group that carries the wake-ups of a task."""
     return f"tasks_app.{zlib.crc32(task_id.encode()) % GROUPS}"
 
 
 @per_process()
 def get_sender() -> LayerSender:
-    """Return what sends the wake-ups of this process."""
+    """Return the sender of this process."""
     return LayerSender()
 
 
 def start() -> None:
-    """Make ready to send, while the process may still start threads."""
+    """Start the sender's thread now: at exit, a process can no longer start one."""
     get_sender().start()
 
 
 def send(task_ids: Collection[str]) -> None:
-    """Tell other processes that these tasks changed; returns at once."""
+    """Tell other processes that these tasks changed, without waiting."""
     get_sender().send(task_ids)
 
 
 def drain(timeout: float) -> bool:
-    """Wait until all is sent, `timeout` seconds at most; is it?"""
+    """Wait at most `timeout` seconds until everything is sent, and return whether it is."""
     return get_sender().drain(timeout)

@@ -1,7 +1,7 @@
-"""Wake-ups within a process, and the start of those to other processes.
+"""Wake-ups within this process, passed on to other processes.
 
-Within a process each listener is given what was stored. Other processes are told to look again, through a Channels
-layer where there is one. It may be lost: readers sweep anyway.
+Within this process, each listener is given the stored versions. Other processes are told to read the store again,
+through a Channels layer if there is one. A lost message costs only latency, because hubs sweep.
 """
 
 import threading
@@ -11,12 +11,12 @@ from ..snapshot import Version
 from ..utils.lazy import per_process
 from . import channel_layer
 
-#: Is given the versions by the ids of their tasks.
+#: A function that is called with the stored versions by task id.
 Listener = Callable[[Mapping[str, Version]], None]
 
 
 class Listeners:
-    """The listeners of this process; may be used from any thread."""
+    """The listeners of this process, for use from any thread."""
 
     def __init__(self) -> None:
         self.current: frozenset[Listener] = frozenset()
@@ -28,29 +28,29 @@ class Listeners:
             self.current |= {listener}
 
     def discard(self, listener: Listener) -> None:
-        """Undo `add`; harmless if it was not there."""
+        """Remove a listener; without effect if it was not added."""
         with self._lock:
             self.current -= {listener}
 
 
 @per_process()
 def get_listeners() -> Listeners:
-    """Return the listeners of this process; those of its parent stayed there with their event loops."""
+    """Return the listeners of this process; a forked child starts without its parent's."""
     return Listeners()
 
 
 def listen(listener: Listener) -> None:
-    """Have `listener` called with what was stored of tasks, in the thread that stored it; it must not block."""
+    """Call `listener` with the versions of each write, in the thread that wrote them; it must not block."""
     get_listeners().add(listener)
 
 
 def ignore(listener: Listener) -> None:
-    """Undo `listen`; harmless if it was not listening."""
+    """Undo `listen`; without effect if `listener` was not listening."""
     get_listeners().discard(listener)
 
 
 def publish(versions: Mapping[str, Version]) -> None:
-    """Give every listener of this process the versions of tasks that were stored, and wake other processes."""
+    """Give stored versions to every listener of this process, and wake other processes."""
     for listener in get_listeners().current:
         listener(versions)
     channel_layer.send(versions.keys())
