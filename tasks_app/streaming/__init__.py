@@ -1,4 +1,4 @@
-"""Who watches which task, and the frames that each viewer is sent."""
+"""The viewers of tasks, and the frames that each is sent."""
 
 from .frames import CONTENT_TYPE, END_ID, View
 from .hub import count_streams

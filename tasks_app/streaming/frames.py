@@ -1,4 +1,4 @@
-"""The bytes that viewers are sent: Server-Sent Events as the HTML standard defines them. Pure.
+"""The frames that viewers are sent: Server-Sent Events as the HTML standard defines them. Pure.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -15,15 +15,19 @@ CONTENT_TYPE = "text/event-stream"
 #: The `id` of the last event of a stream of many tasks.
 END_ID = "end"
 
-#: A comment: it keeps proxies from taking the connection for a dead one, and no client shows it.
+#: A comment that keeps proxies from closing an idle connection; no client shows it.
 KEEP_ALIVE = b": keep-alive\n\n"
 
-#: The same for clients that must notice a dead connection themselves: an EventSource can't see comments.
+#: The same as an event, for clients that must detect a dead connection: an EventSource can't see comments.
 HEARTBEAT_EVENT = b"event: heartbeat\ndata: {}\n\n"
 
 
 class View:
-    """One public version of a task, with its frames: made once, and the same bytes for every stream."""
+    """One public version of a task with its frames, which are encoded once and shared by all streams.
+
+    Args:
+        wire: the snapshot's JSON for viewers, if it is already encoded.
+    """
 
     def __init__(self, snapshot: Snapshot, wire: str | None = None) -> None:
         self.snapshot = snapshot
@@ -35,7 +39,7 @@ class View:
 
     @cached_property
     def chunk(self) -> bytes:
-        """The unnamed event as a chunk of a body: https://www.rfc-editor.org/rfc/rfc9112#section-7.1."""
+        """The unnamed event as an HTTP/1.1 chunk: https://www.rfc-editor.org/rfc/rfc9112#section-7.1."""
         return b"%x\r\n%b\r\n" % (len(self.frame), self.frame)
 
     @cached_property
@@ -45,7 +49,7 @@ class View:
 
     @cached_property
     def data(self) -> bytes:
-        """The unnamed event without its id, for streams that have ids of their own."""
+        """The unnamed event without its id, for streams with ids of their own."""
         return _without_id(self.frame)
 
     @cached_property
@@ -55,43 +59,43 @@ class View:
 
     @cached_property
     def last_frames(self) -> bytes:
-        """Both, for the streams that are told of the end."""
+        """The unnamed event and the one that ends a stream."""
         return self.frame + self.end_frame
 
 
 def encode_event(data: Mapping[str, Any], *, event: str | None = None, event_id: str | None = None) -> bytes:
-    """Return one event whose data is one line of ASCII JSON, so that no text in it can break the frame."""
+    """Return an event whose data is one line of ASCII JSON, so that no text can break the frame."""
     return _encode(encode_json(data), event=event, event_id=event_id)
 
 
 def encode_retry(milliseconds: int) -> bytes:
-    """Return the field that says how long an EventSource waits before it reconnects."""
+    """Return the field that sets how long an EventSource waits before it reconnects."""
     return b"retry: %d\n\n" % milliseconds
 
 
 def encode_snapshot(snapshot: Snapshot, wire: str | None = None) -> bytes:
-    """Return the unnamed event that carries a snapshot; `wire` is its text for viewers, where that was made before."""
+    """Return the unnamed event of a snapshot; `wire` is its JSON for viewers, if already encoded."""
     return _encode(wire or encode_json(snapshot.to_wire()), event_id=snapshot.event_id)
 
 
 def encode_end(snapshot: Snapshot, wire: str | None = None) -> bytes:
-    """Return the event that ends the stream of one task: its terminal snapshot again."""
+    """Return the event that ends the stream of one task, with its terminal snapshot again."""
     return _encode(wire or encode_json(snapshot.to_wire()), event="end", event_id=snapshot.event_id)
 
 
 def encode_id(event_id: str) -> bytes:
-    """Return the line that gives the event after it an id, which must be ASCII without line ends."""
+    """Return the `id:` line of the event that follows; `event_id` must be ASCII without line ends."""
     return f"id: {event_id}\n".encode("ascii")
 
 
 def encode_log(task_id: str, offset: int, lines: Iterable[bytes]) -> bytes:
-    """Return the event, without an id, that carries lines of a log; each of `lines` is ASCII JSON."""
+    """Return the event, without an id, of log lines from `offset` on; each of `lines` is ASCII JSON."""
     head = f'event: log\ndata: {{"task_id":{encode_json(task_id)},"offset":{offset},"lines":['
     return b"%s%s]}\n\n" % (head.encode("ascii"), b",".join(lines))
 
 
 def encode_missing(task_id: str) -> bytes:
-    """Return the event that says that a task of a multiplexed stream can't be shown."""
+    """Return the event for a task that a multiplexed stream can't show."""
     return encode_event({"task_id": task_id}, event="missing")
 
 

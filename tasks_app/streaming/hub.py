@@ -1,4 +1,4 @@
-"""Who watches what: one reader per event loop, whose reads do not grow with the number of viewers."""
+"""The hub: one reader of the store per event loop, whose reads do not grow with the number of viewers."""
 
 import asyncio
 import logging
@@ -21,23 +21,24 @@ from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")
 
+#: The longest pause in seconds after a failed read.
 MAX_READ_PAUSE = 5.0
 
 
 class Hub:
-    """Reads what is watched in this event loop, in batches, and wakes the streams of what changed."""
+    """The watches of one event loop: reads their tasks in batches and notifies their viewers of changes."""
 
     def __init__(self) -> None:
-        #: Weak: where a request is cancelled before its response is sent, nobody closes the stream in it.
+        #: Weak, because nothing closes the stream of a request that is cancelled before its response is sent.
         self.viewers: WeakSet[Viewer] = WeakSet()
-        #: The event loop whose streams it wakes; all methods but `abandon` belong there.
+        #: The event loop of its streams; public methods other than `abandon` must be called there.
         self.loop = asyncio.get_running_loop()
         self._settings = get_settings()
         self._watches: dict[str, Watch] = {}
         self._stale: set[str] = set()
-        #: What this process has stored and was not looked at yet: the threads that store it append to this.
+        #: Versions stored by this process and not yet shown; the threads that store them append here.
         self._arrived: deque[Mapping[str, Version]] = deque()
-        #: Tasks of which this process has stored something since the last read began, which may be older than that.
+        #: Tasks that this process has stored since the last read began; what that read returns may be older.
         self._taken_over: set[str] = set()
         self._read_since_sweep: set[str] = set()
         self._batch: asyncio.Future[None] | None = None
@@ -51,19 +52,19 @@ class Hub:
 
     @property
     def watched(self) -> Set[str]:
-        """The ids of the tasks that are watched."""
+        """The ids of the watched tasks."""
         return self._watches.keys()
 
     @property
     def followed(self) -> Set[str]:
-        """The ids of the tasks whose log is followed."""
+        """The ids of the tasks whose logs have viewers."""
         return self._logs.followed
 
     async def watch(self, viewer: Viewer, task_ids: Sequence[str]) -> list[Watch]:
-        """Have `viewer` notified of every change of these tasks, and return them as they are now.
+        """Notify `viewer` of every change of these tasks from now on, and return their watches.
 
         Raises:
-            Exception: whatever the cache raised; nothing is watched then.
+            Exception: raised by the cache; nothing is then watched.
         """
         watches = [self._watches.get(task_id) or self._add(task_id) for task_id in task_ids]
         self.viewers.add(viewer)
@@ -71,7 +72,7 @@ class Hub:
             watch.viewers.add(viewer)
         self._start()
         try:
-            # The watch stands before the first read: no change can fall in between.
+            # The watches exist before the first read, so no change in between is missed.
             if fresh := [watch.task_id for watch in watches if watch.view is None]:
                 await self._read_soon(fresh)
         except BaseException:
@@ -80,18 +81,18 @@ class Hub:
         return watches
 
     def follow_log(self, viewer: Viewer, watch: Watch) -> None:
-        """Have `viewer` notified of what a task that it watches logs, too; `watch.log` is there from now on."""
+        """Notify `viewer` also of the log of a task that it watches; `watch.log` exists from now on."""
         self._logs.follow(viewer, watch)
         self._wake.set()
 
     def leave(self, viewer: Viewer, watches: Iterable[Watch]) -> None:
-        """Undo `watch`; harmless if it was undone before."""
+        """Stop notifying `viewer`; without effect if it has left before."""
         self.viewers.discard(viewer)
         for watch in watches:
             self.unwatch(viewer, watch)
 
     def unwatch(self, viewer: Viewer, watch: Watch) -> None:
-        """Stop notifying `viewer` of one task."""
+        """Stop notifying `viewer` of one task, and drop the watch with its last viewer."""
         self._logs.leave(viewer, watch)
         watch.viewers.discard(viewer)
         if not watch.viewers and self._watches.get(watch.task_id) is watch:
@@ -99,7 +100,7 @@ class Hub:
             self._layer.discard(watch.task_id)
 
     def abandon(self) -> None:
-        """Be told of nothing more: the event loop is closed, and with it every stream."""
+        """Stop listening for local wake-ups and forget this hub, which has ended or whose event loop is closed."""
         wakeups.ignore(self._on_change)
         _hubs.pop(self.loop, None)
 
@@ -112,7 +113,7 @@ class Hub:
         if self._reader is None:
             self._settings = get_settings()
             wakeups.listen(self._on_change)
-            # A context of its own: nothing of the request that came first stays with it.
+            # A context of its own, so that it keeps nothing of the request that happens to come first.
             self._reader = self.loop.create_task(self._read_forever(), context=Context())
             self._tick()
 
@@ -124,18 +125,18 @@ class Hub:
             self._ticker.cancel()
 
     def _on_change(self, versions: Mapping[str, Version]) -> None:
-        """Runs in the thread that wrote the tasks."""
+        """Queue the versions of watched tasks; called in the thread that stored them."""
         if watched := {task_id: version for task_id, version in versions.items() if task_id in self._watches}:
             self._arrived.append(watched)
             try:
                 self.loop.call_soon_threadsafe(self._take_over)
-            except RuntimeError:
+            except RuntimeError:  # the loop is closed
                 self.abandon()
 
     def _take_over(self) -> None:
-        """Show what this process has just stored: what is at hand need not be read.
+        """Show what this process has just stored, without reading it back.
 
-        Of a loop that falls behind the latest is shown, and not one version after the other, ever later.
+        A loop that falls behind shows only the latest version of each task.
         """
         latest: dict[str, Version] = {}
         while self._arrived:
@@ -145,8 +146,8 @@ class Hub:
                 self._take_over_one(watch, version)
 
     def _take_over_one(self, watch: Watch, version: Version) -> None:
-        # Lines must be read, and no snapshot runs ahead of its lines. And what is not later than what is known may
-        # hold all the same: the task was begun anew, or is written by another process, too.
+        # Log lines must be read from the store, before the snapshot that counts them is shown. And a version that is
+        # not newer may still be the current one: the task was restarted, or another process writes it as well.
         if watch.log is not None or not watch.is_behind(version):
             self.mark_stale([watch.task_id])
             return
@@ -155,13 +156,13 @@ class Hub:
             notify_each(watch.viewers, watch)
 
     def mark_stale(self, task_ids: Iterable[str]) -> None:
-        """Have those of these tasks that are watched read soon: another process may have written them."""
+        """Have the watched ones among these tasks read soon; another process may have written them."""
         self._stale |= self.watched & set(task_ids)
         if self._stale:
             self._wake.set()
 
     def _read_soon(self, task_ids: Iterable[str]) -> "asyncio.Future[None]":
-        """Return a future for the next read, which all who ask in this moment share."""
+        """Have these tasks read next, and return a future of that read, shared by all callers until it begins."""
         self.mark_stale(task_ids)
         if self._batch is None:
             self._batch = self.loop.create_future()
@@ -171,11 +172,11 @@ class Hub:
         try:
             next_sweep = self.loop.time() + self._settings.SWEEP_INTERVAL
             is_sweep = False
-            while self._watches or not is_sweep:  # without viewers it stays until the next sweep, in case one comes
+            while self._watches or not is_sweep:  # without watches, stay until the next sweep: a viewer may come
                 await self._wait_until(next_sweep)
                 if is_sweep := self.loop.time() >= next_sweep:
                     next_sweep = self.loop.time() + self._settings.SWEEP_INTERVAL
-                    self._heed_shutdown()
+                    self._end_if_stopping()
                 await self._read(is_sweep=is_sweep)
                 await asyncio.sleep(get_pause(self._failures))
         finally:
@@ -212,15 +213,15 @@ class Hub:
                 self._read_since_sweep |= task_ids - self._taken_over
 
     def _fail(self, error: Exception, task_ids: set[str], batch: "asyncio.Future[None] | None") -> None:
-        """Whatever a cache raises: streams stay open, and the tasks are read again."""
+        """Log a failed read, and have its tasks read again; streams stay open whatever the cache raised."""
         if self._failures.note():
             count = self._failures.count
             logger.error("reading tasks failed (%s in a row): %s", count, sorted(task_ids), exc_info=error)
         self.mark_stale(task_ids)
-        self._wake.set()  # a log may be all that is to be read again
+        self._wake.set()  # even without stale tasks: the read of a log may have failed
         if batch is not None and not batch.done():
             batch.set_exception(error)
-            batch.exception()  # those who wait for it may be gone
+            batch.exception()  # marks it as retrieved: the callers that wait for it may be gone
 
     def _apply(self, task_ids: Iterable[str], texts: dict[str, str]) -> None:
         for task_id in task_ids:
@@ -230,7 +231,7 @@ class Hub:
 
     async def _judge_silence(self) -> None:
         settings, monotonic = self._settings, time.monotonic()
-        # Where nothing could be read for a while (the cache failed, the loop stood still), silence means nothing.
+        # If nothing could be read for a while (the cache failed, the loop was blocked), silence means nothing.
         was_blind = monotonic - self._judged_at > settings.SWEEP_INTERVAL + settings.HEARTBEAT
         self._judged_at = monotonic
         if was_blind:
@@ -242,23 +243,23 @@ class Hub:
             if watch.stall():
                 notify_each(watch.viewers, watch)
         if snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
-            await get_store().arun(declare_lost, snapshots)  # this hub is given what that stores
+            await get_store().arun(declare_lost, snapshots)  # this hub is then notified of what that stores
 
-    def _heed_shutdown(self) -> None:
-        """Viewers come back to whoever takes the place of this server; it would wait until the last of them leaves."""
+    def _end_if_stopping(self) -> None:
+        """End all streams if the server is stopping: it waits for them, and clients reconnect to its successor."""
         if is_server_stopping():
             for viewer in list(self.viewers):
                 viewer.expire()
 
     def _tick(self) -> None:
-        """One timer for all streams: each that sent nothing since the last tick sends a sign of life."""
+        """Have each stream that sent nothing since the last tick send a keep-alive; one timer serves all streams."""
         for viewer in list(self.viewers):
             viewer.tick()
         self._ticker = self.loop.call_later(self._settings.KEEPALIVE / 2, self._tick, context=Context())
 
 
 def get_pause(failures: Failures) -> float:
-    """Return the seconds until the next read after so many failures."""
+    """Return the seconds to pause before the next read."""
     return failures.get_pause(0.1, MAX_READ_PAUSE) if failures else 0.0
 
 
@@ -272,7 +273,7 @@ def get_hub() -> Hub:
 
 
 def get_hubs() -> list[Hub]:
-    """Return the hubs of this process, one for each event loop that streams."""
+    """Return the hubs of this process, one per event loop with streams."""
     return list(_hubs.values())
 
 
@@ -282,7 +283,7 @@ def count_streams() -> int:
 
 
 def _forget_closed_loops() -> None:
-    """A loop that was closed over the head of its hub left that no time to stop."""
+    """Abandon the hubs of event loops that were closed before their hubs could stop."""
     for hub in get_hubs():
         if hub.loop.is_closed():
             hub.abandon()

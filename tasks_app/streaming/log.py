@@ -1,29 +1,29 @@
-"""The lines of a task that viewers are sent. Pure."""
+"""The log lines of a task, as viewers are sent them. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..snapshot import PAGE_LINES, LogPage, count_pages, get_slot
 from .frames import encode_log
 
-#: An event with this much in it takes in no more lines.
+#: The number of bytes from which an event takes no more lines.
 EVENT_BYTES = 32768
 
-#: Events that are kept for other viewers of the same lines.
+#: The most encoded events that are kept for other viewers of the same lines.
 MAX_SHARED = 32
 
-#: Seconds after which a page that was not found is given up: a reader may be faster than the writer's other server.
+#: Seconds to wait for a missing page: with several cache servers, the snapshot may be visible before its pages.
 PAGE_WAIT = 1.0
 
 
 class Log:
-    """The lines of a task that are kept, as long as someone looks at them.
+    """The latest log lines of a task, held in memory while it has log viewers.
 
     Args:
-        limit: how many lines are kept.
+        limit: the number of lines that the store keeps.
     """
 
     def __init__(self, task_id: str, *, limit: int) -> None:
-        #: The offset up to which everything was read.
+        #: The offset after the last line that was read.
         self.end = 0
         self._task_id = task_id
         self._limit = limit
@@ -33,17 +33,25 @@ class Log:
         self._short_since: float | None = None
 
     def find_slots(self, logged: int) -> list[int]:
-        """Return where the pages are that must be read to know everything before the offset `logged`."""
+        """Return the slots of the pages to read for all lines before the offset `logged`."""
         return [get_slot(number, limit=self._limit) for number in self._find_numbers(logged)]
 
     def take_in(self, logged: int, pages: Mapping[int, LogPage], *, monotonic: float) -> bool:
-        """Take in the pages that were read, by their slots; is there anything new, or nothing left to wait for?
+        """Take in pages that were read, up to the offset `logged`.
 
-        Lines from `logged` on are left out: their number is not settled before a snapshot that counts them is stored.
-        A last page that is missing, or short, is waited for during PAGE_WAIT.
+        Lines from `logged` on are left out: a line's offset is final only once a stored snapshot counts the line.
+        A last page that is missing or short is waited for during PAGE_WAIT, then skipped.
+
+        Args:
+            logged: the offset after the last line that the snapshot counts.
+            pages: the pages by slot.
+            monotonic: the time, in seconds.
+
+        Returns:
+            Whether `end` has changed.
         """
         before = self.end
-        if logged < before:  # the store was emptied, and the task begun anew
+        if logged < before:  # the store was emptied and the task restarted
             self._pages.clear()
             self.end = 0
         found = self._floor = max(logged - self._limit, 0)
@@ -60,9 +68,10 @@ class Log:
         return self.end != before
 
     def encode_from(self, cursor: int) -> tuple[bytes, int] | None:
-        """Return an event without its id, with lines from the offset `cursor` on, and the offset after them.
+        """Encode lines from the offset `cursor` on, skipping those no longer kept.
 
-        What is not kept any more is skipped. None: there is no such line.
+        Returns:
+            An event without its id, and the offset after its lines; None if there are no lines.
         """
         if cursor >= self.end:
             return None

@@ -1,4 +1,4 @@
-"""Reads the logs that are looked at in one event loop: in batches, and nothing of the others."""
+"""The reader of the logs that have viewers in one event loop."""
 
 import asyncio
 import logging
@@ -15,12 +15,12 @@ from .watch import Viewer, Watch, notify_each
 
 logger = logging.getLogger("tasks_app")
 
-#: Pages that are read in one round trip; only those who come late ask for that many.
+#: The most pages read in one round trip, unless one task needs more; only late viewers need that many.
 BATCH = 50
 
 
 class Behind(NamedTuple):
-    """A task whose log goes up to the offset `logged`, which is not what was read."""
+    """A watch whose `log` does not end at `logged`, the offset after the last line that its snapshot counts."""
 
     watch: Watch
     log: Log
@@ -28,35 +28,38 @@ class Behind(NamedTuple):
 
 
 class LogReader:
-    """Knows who looks at which log; the hub has it read them after the snapshots, which say how far each goes."""
+    """The watches with log viewers; reads their logs in batches, and no others.
+
+    The hub calls `read` after it has read the snapshots, which count the lines of each log.
+    """
 
     def __init__(self) -> None:
         self._watches: dict[Watch, None] = {}
 
     @property
     def followed(self) -> Set[str]:
-        """The ids of the tasks whose log is read."""
+        """The ids of the tasks whose logs are read."""
         return {watch.task_id for watch in list(self._watches)}
 
     def follow(self, viewer: Viewer, watch: Watch) -> None:
-        """Have the log of a task read from now on."""
+        """Read the log of a task from now on, and notify `viewer` of new lines."""
         if watch.log is None:
             watch.log = Log(watch.task_id, limit=get_settings().LOG_LINES)
             self._watches[watch] = None
         watch.log_viewers.add(viewer)
 
     def leave(self, viewer: Viewer, watch: Watch) -> None:
-        """Undo `follow`; the lines go with the last viewer."""
+        """Stop notifying `viewer`, and drop the lines with the last log viewer."""
         watch.log_viewers.discard(viewer)
         if not watch.log_viewers:
             watch.log = None
             self._watches.pop(watch, None)
 
     async def read(self) -> None:
-        """Read what is new, and tell those who look at it.
+        """Read new lines, and notify the viewers of each log.
 
         Raises:
-            Exception: whatever the cache raised.
+            Exception: raised by the cache.
         """
         for batch in _split(self._find_behind()):
             slots = [(watch.task_id, slot) for watch, log, logged in batch for slot in log.find_slots(logged)]
@@ -64,7 +67,7 @@ class LogReader:
             for watch, log, logged in batch:
                 if log.take_in(logged, pages[watch.task_id], monotonic=time.monotonic()):
                     notify_each(watch.log_viewers, watch)
-            await asyncio.sleep(0)  # pages take a while to parse, and others want to run, too
+            await asyncio.sleep(0)  # parsing pages takes long enough that other coroutines need a turn
 
     def _find_behind(self) -> list[Behind]:
         return [
@@ -75,7 +78,7 @@ class LogReader:
 
 
 def _split(behind: Iterable[Behind]) -> Iterator[list[Behind]]:
-    """Yield them in batches of up to BATCH pages, or of one task that has more."""
+    """Yield batches of up to BATCH pages; a task with more is a batch of its own."""
     batch: list[Behind] = []
     size = 0
     for item in behind:
@@ -95,5 +98,5 @@ def _parse_pages(texts: Mapping[tuple[str, int], str]) -> Mapping[str, dict[int,
         try:
             pages[task_id][slot] = parse_page(text)
         except ValueError:
-            logger.exception("task %s: what the cache holds is no page of its log; it is left out", task_id)
+            logger.exception("task %s: a stored page of its log can't be decoded and is left out", task_id)
     return pages

@@ -1,7 +1,7 @@
-"""The read path of a viewer who wants the log, too: each line once, however slow it reads and often it comes back.
+"""The stream with log lines: each line once, however slowly the client reads and however often it reconnects.
 
-The ids of these streams say how far the client is with the log: `<event id>.<offset of the next line>` on a stream of
-one task, `<hash of the tasks>.<offset>.<offset>…` on one of many. What follows the id is shared by all streams.
+The event ids of these streams carry the client's place in the log: `<event id>.<offset of the next line>` for one
+task, `<hash of the tasks>.<offset>.<offset>…` for many. The bytes after the id line are shared by all streams.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from .hub import Hub
 from .stream import Stream
 from .watch import Watch
 
-#: What clients say they were sent last. These parts are sent back to them, so nothing else may be in there.
+#: The ids that clients say they were sent last. Their parts are sent back, so these allow nothing else in them.
 _OFFSET = "[0-9]{1,15}"
 _ID_OF_ONE = re.compile(rf"([0-9]{{0,15}}(?:-[a-z]{{1,10}})?)(?:\.({_OFFSET}))?")
 _ID_OF_MANY = re.compile(rf"([0-9a-f]+)((?:\.{_OFFSET})+)")
@@ -23,16 +23,16 @@ _ID_OF_MANY = re.compile(rf"([0-9a-f]+)((?:\.{_OFFSET})+)")
 
 @dataclass(slots=True)
 class Place:
-    """How far a client is with one task: the version it has seen last, and the offset of the line it wants next."""
+    """A client's place in one task: the event id it has seen last, and the offset of the next line to send."""
 
     event_id: str = ""
     offset: int = 0
 
 
 class LogStream(Stream):
-    """A stream that sends, before each snapshot, what the task has logged by then.
+    """A stream that sends, before each snapshot, the lines that the task has logged by then.
 
-    Lines wait where they are shared, in `watch.log`, and not here: this knows the place in it alone.
+    The lines themselves are shared, in `watch.log`; a stream holds only its place in them.
     """
 
     def __init__(self, hub: Hub, *, uses_heartbeat_events: bool) -> None:
@@ -72,7 +72,7 @@ class LogStream(Stream):
             self._pending[watch] = None
             return self._encode_id(place) + event
         if log.end < view.snapshot.logged:
-            return b""  # the hub tells when it has read them
+            return b""  # the hub notifies this stream once it has read the lines
         place.offset = max(place.offset, log.end)
         return self._take_snapshot(watch, view, place)
 
@@ -93,13 +93,16 @@ class LogStream(Stream):
 
 
 def parse_place(event_id: str | None) -> Place:
-    """Return what the last id of a stream of one task says; one of a stream without log says nothing of lines."""
+    """Return the place that the last event id of a stream of one task gives.
+
+    An id from a stream without log lines gives offset 0; a malformed one counts as none.
+    """
     match = _ID_OF_ONE.fullmatch(event_id or "")
     return Place(match[1], int(match[2] or 0)) if match else Place()
 
 
 def parse_places(event_id: str | None, task_ids: Sequence[str]) -> list[Place]:
-    """Return what the last id of a stream of these tasks says; any other says nothing."""
+    """Return the places that the last event id of a stream of these tasks gives; any other counts as none."""
     match = _ID_OF_MANY.fullmatch(event_id or "")
     offsets = match[2].split(".")[1:] if match and match[1] == hash_tasks(task_ids) else []
     if len(offsets) != len(task_ids):
@@ -108,5 +111,5 @@ def parse_places(event_id: str | None, task_ids: Sequence[str]) -> list[Place]:
 
 
 def hash_tasks(task_ids: Sequence[str]) -> str:
-    """Return what tells this list of tasks from others, in a few characters."""
+    """Return a hash of 12 characters that identifies this list of tasks."""
     return hashlib.sha256(encode_json(task_ids).encode()).hexdigest()[:12]

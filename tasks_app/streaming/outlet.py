@@ -1,4 +1,4 @@
-"""A short way for frames: from the stream to the server, past the task that serves the response."""
+"""The direct path of frames from a stream to the server, past Django."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Framed(Protocol):
-    """What is sent: a part of a body, and the chunk of HTTP/1.1 around it, which is made when it is asked for."""
+    """A part of a response body, plain and as an HTTP/1.1 chunk, which is made at its first use."""
 
     frame: bytes
 
@@ -17,16 +17,17 @@ class Framed(Protocol):
 
 
 class Outlet:
-    """`send` for one request, through which a stream may also send by itself.
+    """The ASGI `send` of one request, which also lets a stream write frames to the server directly.
 
-    A frame then wakes no task, and passes through no layer of Django: that is three tenths of its cost, or half of it.
+    Such a frame wakes no asyncio task and passes through no layer of Django, which saves half of its cost on Daphne
+    and three tenths on uvicorn.
     """
 
     __slots__ = ("_send", "on_end")
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        #: Called when the end of the response is sent, by whomever: what came later would be taken for the next one.
+        #: Called before the end of the response is sent; a frame after it would be read as part of the next response.
         self.on_end: Callable[[], object] | None = None
 
     def __call__(self, message: Message) -> Awaitable[None]:
@@ -35,5 +36,9 @@ class Outlet:
         return self._send(message)
 
     def write(self, framed: Framed) -> bool:
-        """Send a part of the body at once, unless it would have to wait; was it sent?"""
+        """Send a part of the body at once, unless it would have to wait.
+
+        Returns:
+            Whether it was sent.
+        """
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Tells those who ask from time to time whether a task still lives, as the hub tells those who stream it."""
+"""Stalled and lost tasks as seen by callers that poll; for streams, the hub does the same."""
 
 import threading
 import time
@@ -13,35 +13,36 @@ from ..store import decode, get_store
 from ..utils.lazy import per_process
 from .lost import declare_lost
 
-#: Tasks that are remembered between two looks; beyond these, the one that was not asked for the longest is forgotten.
+#: The most tasks remembered between two polls; then the one polled longest ago is forgotten.
 MAX_OBSERVED = 10_000
 
 
 def observe(task_id: str) -> Snapshot | None:
-    """Return what is known of a task: as stalled, or as lost, where this process has seen nothing new for so long.
+    """Return the snapshot of a task, or None.
 
-    One look tells nothing: who asks once gets the task as it was stored last.
+    It is stalled, or declared lost, if this process has polled the task long enough without seeing a change. The
+    first poll of a task returns it as stored.
 
     Raises:
-        StoreUnavailable: it was to be declared lost, which the cache refused.
-        Exception: whatever the cache raised.
+        StoreUnavailable: the cache refused to store that the task is lost.
+        Exception: raised by the cache.
     """
     sight = _look(task_id, get_store().read([task_id]).get(task_id))
     return None if sight is None else _judge([sight])[0]
 
 
 def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
-    """Do what `observe` does for several tasks at once, in this order, and leave out those of which nothing is known.
+    """Do what `observe` does for several tasks at once, in this order, leaving out those that are not stored.
 
     Raises:
-        StoreUnavailable: one was to be declared lost, which the cache refused.
-        Exception: whatever the cache raised.
+        StoreUnavailable: the cache refused to store that a task is lost.
+        Exception: raised by the cache.
     """
     return observe_texts(task_ids, get_store().read(task_ids))
 
 
 def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Snapshot]:
-    """Do what `observe_many` does with the texts of tasks that were just read from the store."""
+    """Do what `observe_many` does, with texts that were just read from the store."""
     return _judge([sight for task_id in task_ids if (sight := _look(task_id, texts.get(task_id))) is not None])
 
 
@@ -70,14 +71,14 @@ def _judge(sights: Sequence["Sight"]) -> list[Snapshot]:
 
 
 class Sight(NamedTuple):
-    """A task, and for how many seconds it has been silent."""
+    """A task's snapshot, and the seconds for which it has been silent."""
 
     snapshot: Snapshot
     silence: float
 
 
 class Observer:
-    """Remembers what was seen of tasks that have not ended, from one look to the next."""
+    """The memory of tasks that are polled, from one poll to the next, until they end."""
 
     def __init__(self, limit: int = MAX_OBSERVED) -> None:
         self._limit = limit
@@ -85,11 +86,11 @@ class Observer:
         self._seen: OrderedDict[str, tuple[Silence, float]] = OrderedDict()
 
     def look(self, task_id: str, text: str | None, *, max_gap: float, monotonic: float) -> Sight | None:
-        """Take in what the store holds of a task, and return it; None if that is nothing.
+        """Take in the stored text of a task, and return the task; None if there is no snapshot in it.
 
         Args:
-            max_gap: the seconds for which the time between two looks counts at most: whether the cache could be
-                written in the rest of it is unknown.
+            max_gap: the most seconds between two polls that count as silence. Nothing is known of a longer gap: the
+                cache may have been unreachable to the task's process.
             monotonic: the time, in seconds.
         """
         with self._lock:

@@ -1,4 +1,4 @@
-"""The response that carries a stream."""
+"""The HTTP response that carries a stream."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,15 +11,15 @@ from .stream import Stream
 
 
 class EventStreamResponse(StreamingHttpResponse):
-    """A streaming response that gives the server the stream itself, without Django's generators around it."""
+    """A response that is iterated as the stream itself, without Django's generators around it."""
 
     def __init__(self, stream: Stream) -> None:
-        #: What the server was given as `send`, if it may be used past Django.
+        #: The `send` of this request, if the stream may write to it directly.
         self.outlet: Outlet | None = None
         super().__init__(stream, content_type=CONTENT_TYPE, headers=STREAM_HEADERS)
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        iterator: object = self._iterator  # type: ignore[attr-defined]  # whatever a middleware made of the content
+        iterator: object = self._iterator  # type: ignore[attr-defined]  # a middleware may have replaced it
         if isinstance(iterator, Stream):
             if self.outlet is not None:
                 iterator.send_by(self.outlet)
@@ -28,7 +28,7 @@ class EventStreamResponse(StreamingHttpResponse):
         return wrapped
 
 
-#: `identity` keeps GZipMiddleware out, which on Django 5.2 compresses each chunk by itself.
+#: `identity` keeps out GZipMiddleware, which on Django 5.2 compresses each chunk separately.
 STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",

@@ -1,4 +1,4 @@
-"""The read path of one viewer: an iterator of frames that holds no thread, no queue and no connection."""
+"""The stream of one viewer: an async iterator of frames that holds no thread, no queue and no database connection."""
 
 import asyncio
 import logging
@@ -17,22 +17,22 @@ from .watch import Watch
 
 logger = logging.getLogger("tasks_app")
 
-#: A chunk with this much in it takes in no more frames: a page with many large tasks gets them piece by piece.
+#: The number of bytes from which a chunk takes no more frames, so that many large tasks are sent piece by piece.
 CHUNK_BYTES = 65536
 
 
 class Stream:
-    """The frames of one or many tasks, the latest of each at every step, until all have ended.
+    """The frames of one or many tasks, always the latest of each, until all have ended.
 
-    It is an object with a `close()`, not a generator: when a client goes away, a generator that is suspended runs its
-    `finally` at the next garbage collection. Nothing is queued for a slow reader: `_pending` says which tasks have
-    changed, and what is sent is what they are by then.
+    It is an object with a `close()`, not a generator: after a client has left, a suspended generator runs its
+    `finally` only at the next garbage collection. Nothing is queued for a slow client: `_pending` holds the tasks that
+    have changed, and their latest frames are sent.
     """
 
     def __init__(self, hub: Hub, *, uses_heartbeat_events: bool) -> None:
-        # What each frame looks at comes first, and so lies together in memory: that is a good part of its cost.
+        # The attributes that each frame uses come first, to be close in memory: that saves a good part of its cost.
         self._waiter: asyncio.Future[bytes] | None = None
-        #: Where there is one, frames need not wait for whoever iterates.
+        #: If not None, frames are written to it directly instead of being handed to the iterating caller.
         self.outlet: Outlet | None = None
         self._is_idle = False
         self._is_overdue = False
@@ -41,7 +41,7 @@ class Stream:
         self._hub = hub
         self._loop = asyncio.get_running_loop()
         self._head = encode_retry(draw_around(settings.RETRY_MS, 0.5))
-        self._sign_of_life = HEARTBEAT_EVENT if uses_heartbeat_events else KEEP_ALIVE
+        self._keep_alive = HEARTBEAT_EVENT if uses_heartbeat_events else KEEP_ALIVE
         self._expiry = self._draw_expiry(settings.MAX_STREAM_SECONDS)
         self._pending: dict[Watch, None] = {}
         self._last_event_id: str | None = None
@@ -51,28 +51,31 @@ class Stream:
 
     @classmethod
     async def open(cls, task_ids: Sequence[str], *, uses_heartbeat_events: bool = False) -> Self:
-        """Return a stream that watches these tasks; whoever asked must close it if it is not iterated over.
+        """Return a stream that watches these tasks; the caller must close it if it does not iterate over it.
+
+        Args:
+            uses_heartbeat_events: whether keep-alives are events instead of comments.
 
         Raises:
-            Exception: whatever the cache raised.
+            Exception: raised by the cache.
         """
         stream = cls(get_hub(), uses_heartbeat_events=uses_heartbeat_events)
         stream.watches = await stream._hub.watch(stream, task_ids)
         return stream
 
     def has_told_all(self, last_event_id: str | None) -> bool:
-        """Has the client that was sent this id last seen everything of the one task that is watched, and its end?"""
+        """Return whether a client with this last event id has seen the end of the one watched task."""
         view = self.watches[0].view
         return view is not None and view.is_terminal and view.event_id == last_event_id
 
     def show_one(self, last_event_id: str | None) -> None:
-        """Send the one task that is watched, unless it is what the client has seen already."""
+        """Send the one watched task, unless its event id is `last_event_id`."""
         (watch,) = self.watches
         self._pending = {watch: None}
         self._last_event_id = last_event_id
 
     def show_many(self, hidden: Iterable[Watch], last_event_id: str | None = None) -> None:
-        """Send all tasks that are watched, whatever the client has seen; of `hidden` ones, that they are missing."""
+        """Send all watched tasks, whatever the client has seen, and report the `hidden` ones as missing."""
         self._is_many = True
         self._pending = dict.fromkeys(self.watches)
         for watch in hidden:
@@ -82,8 +85,8 @@ class Stream:
             self._ended["missing"] += 1
 
     def send_by(self, outlet: Outlet) -> None:
-        """Send frames by this way, too, until the end of the response is sent; somebody else may do that."""
-        stream = ref(self)  # weak: a stream goes with its last reader, not when the garbage collector finds a cycle
+        """Write frames directly to `outlet` until the response ends."""
+        stream = ref(self)  # weak: a cycle would keep the stream until the next garbage collection
         outlet.on_end = lambda: _end(stream)
         self.outlet = outlet
 
@@ -94,38 +97,38 @@ class Stream:
         return self
 
     def __anext__(self) -> "asyncio.Future[bytes]":
-        """Return a future of the next chunk: awaiting one costs a frame less than a coroutine around it would.
+        """Return a future of the next chunk, which costs less per frame than a coroutine around it.
 
-        Who cancels the wait for it has had enough: the stream ends.
+        If the future is cancelled, the stream ends at the next call.
 
         Raises:
-            RuntimeError: somebody else waits for it already.
+            RuntimeError: another caller waits for the next chunk.
         """
         if self._waiter is not None:
             self._check_waiter(self._waiter)
         self._waiter = waiter = self._loop.create_future()
-        # Most frames are waited for: then there is nothing to give, which is seen without a call.
+        # Usually nothing is ready yet; this check saves the call then.
         if self._pending or self._head or self._is_done or self._is_overdue or self._is_many:
             self._step()
         return waiter
 
     async def aclose(self) -> None:
-        """Let go of everything; Django calls this when the client is gone."""
+        """Close the stream; Django calls this when the client has left."""
         self.close()
 
     def close(self) -> None:
-        """Let go of everything, from any thread and as often as one likes."""
+        """Stop watching and end the stream; may be called from any thread, and more than once."""
         self._is_done = True
         try:
             self._loop.call_soon_threadsafe(self._detach)
-        except RuntimeError:  # the loop is closed, and nobody can be told of the end any more
+        except RuntimeError:  # the loop is closed, so no caller waits for the end
             self._leave()
 
     def notify(self, watch: Watch) -> None:
-        """Take note that a task changed."""
+        """Send the latest frame of a task, or mark it as pending."""
         waiter, view = self._waiter, watch.view
         if waiter is not None and not waiter.done() and view is not None and not view.is_terminal:
-            # Whoever waits has been given all that there was before: most frames go this short way.
+            # A caller that waits has been given everything before; most frames take this short path.
             self._is_idle = self._is_overdue = False
             if self.outlet is None or not self._write(self.outlet, view):
                 self._waiter = None
@@ -135,7 +138,7 @@ class Stream:
             self._step()
 
     def tick(self) -> None:
-        """Take note that half a KEEPALIVE has passed: twice that without a frame, and a sign of life is due."""
+        """Send a keep-alive if nothing was sent since the last call; called every half KEEPALIVE."""
         if self._is_idle:
             self._is_overdue = True
             self._step()
@@ -143,20 +146,20 @@ class Stream:
             self._is_idle = True
 
     def expire(self) -> None:
-        """End at the next step; the client comes back."""
+        """End the stream; its client reconnects."""
         self._is_done = True
         self._step()
 
     def _check_waiter(self, waiter: "asyncio.Future[bytes]") -> None:
         if not waiter.done():
-            raise RuntimeError("another reader waits for the next chunk of this stream")
+            raise RuntimeError("another caller waits for the next chunk of this stream")
         if waiter.cancelled():
             self.close()
 
     def _draw_expiry(self, lifetime: float | None) -> asyncio.TimerHandle | None:
         if lifetime is None:
             return None
-        # Weak, like the hub: the timer must not keep a stream that nobody closes.
+        # Weak, as in the hub: the timer must not keep alive a stream that nothing closes.
         return self._loop.call_later(lifetime * random.uniform(0.8, 1.2), _expire, ref(self))
 
     def _detach(self) -> None:
@@ -169,11 +172,11 @@ class Stream:
         self._hub.leave(self, self.watches)
 
     def _step(self) -> None:
-        """Give whoever waits the next chunk, or the end; while there is neither, or nobody waits, do nothing."""
+        """Give the waiting caller the next chunk or the end; do nothing while there is neither, or no caller waits."""
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        # An exception that leaves the iterator makes Daphne keep the connection open for ever.
+        # If an exception left the iterator, Daphne would keep the connection open for ever.
         try:
             if chunk := self._take():
                 self._waiter = None
@@ -191,12 +194,12 @@ class Stream:
             return outlet.write(view)
         except Exception:
             task_ids = [watch.task_id for watch in self.watches]
-            logger.exception("a frame could not be written at once, it takes the long way; tasks %s", task_ids)
+            logger.exception("a frame could not be written directly and goes through Django; tasks %s", task_ids)
             self.outlet = None
             return False
 
     def _take(self) -> bytes:
-        """Return what is to be sent now, if anything; one frame alone is the object that all streams share."""
+        """Return the bytes to send now, perhaps none; a single frame is the object that all streams share."""
         if self._is_done:
             return b""
         if self._head:
@@ -212,19 +215,19 @@ class Stream:
             frames.append(encode_all_ended(self._ended))
             self._is_done = True
         if not frames and self._is_overdue:
-            frames.append(self._sign_of_life)
+            frames.append(self._keep_alive)
         if frames:
             self._is_idle = self._is_overdue = False
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def _take_head(self) -> bytes:
-        # A chunk of its own: the server's loop holds the last one, and the frames that follow are shared.
+        # Sent as a chunk of its own: the server keeps the last chunk, so that should be a shared frame, not a copy.
         release_request_thread()
         head, self._head = self._head, b""
         return head
 
     def _take_view(self, watch: Watch, view: View) -> bytes:
-        # Only the first can be what the client has seen before: the hub tells of each version once.
+        # Only the first frame can be one that the client has seen: the hub notifies of each version once.
         is_new, self._last_event_id = view.event_id != self._last_event_id, None
         if view.is_terminal:
             self._note_end(watch, view)
@@ -241,7 +244,7 @@ class Stream:
 
 
 def draw_around(value: float, spread: float) -> int:
-    """Return a whole number drawn from `value` ± `spread` (0.5 is 50 %)."""
+    """Return a random whole number within `value` ± `spread` (0.5 is 50 %)."""
     return round(value * random.uniform(1 - spread, 1 + spread))
 
 

@@ -305,7 +305,7 @@ async def test_viewer_that_fails_does_not_keep_the_news_from_others(cache, caplo
     caplog.clear()
     put(report(make_running(), 10))
     await until(lambda: all(one.seen for one in watching), "every viewer was told")
-    await until(lambda: caplog.text.count("task t1: a viewer could not be told of it") == 3, "all three were logged")
+    await until(lambda: caplog.text.count("task t1: a viewer could not be notified") == 3, "all three were logged")
 
 
 async def test_change_from_another_thread_is_seen_without_a_sweep(cache):
@@ -723,7 +723,7 @@ async def test_lost_task_is_logged_with_its_id(clock, caplog):
     _viewer = await watch("t1")
     await clock.pass_by(65)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warnings == ["no sign of life any more from tasks ['t1']"]
+    assert warnings == ["no sign of life from tasks ['t1']; declaring them lost"]
 
 
 async def test_worker_that_wakes_after_it_was_declared_lost_is_shown_to_new_viewers(clock):

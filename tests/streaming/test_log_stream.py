@@ -542,7 +542,7 @@ async def test_page_that_is_garbage_is_logged_and_left_out(job, flusher, caplog)
     events = await read_events(await open_one())
     assert find_lines(events) == [str(number) for number in range(50, 60)]
     assert events[-1].type == "end"
-    assert "task t1: what the cache holds is no page of its log" in caplog.text
+    assert "task t1: a stored page of its log can't be decoded" in caplog.text
 
 
 async def test_stream_of_a_task_whose_pages_are_gone_ends_all_the_same(job, flusher):

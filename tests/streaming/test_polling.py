@@ -107,7 +107,9 @@ def test_lost_task_is_logged_with_its_id(clock, caplog):
     put(make_running())
     with caplog.at_level(logging.WARNING, LOGGER):
         look_every(clock, 5, times=20)
-    assert [record.getMessage() for record in caplog.records] == ["no sign of life any more from tasks ['t1']"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no sign of life from tasks ['t1']; declaring them lost"
+    ]
 
 
 def test_lost_task_that_can_not_be_stored_is_not_shown_as_lost(clock, settings):
