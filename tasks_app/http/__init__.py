@@ -1,4 +1,4 @@
-"""The endpoints: from a request to a response or a problem."""
+"""The HTTP endpoints, and the parsing and errors that they share."""
 
 from . import views
 from .endpoint import endpoint, json_response, not_found, refusal

@@ -1,4 +1,4 @@
-"""What the endpoints share: which methods they answer, and the answers that many of them give."""
+"""The decorator of all endpoints, and the answers that several of them give."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -16,7 +16,14 @@ from .problems import Endpoint, Problem, Responder, answers_problems, respond_wi
 
 
 def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[[Endpoint], Callable[..., Any]]:
-    """Make a view answer these methods, with `request.user` loaded, and `respond` to the problems that it raises."""
+    """Make a view an endpoint.
+
+    It answers other methods with 405, is exempt from CSRF checks and transactions, and has `request.user` loaded.
+
+    Args:
+        methods: the HTTP methods that it answers.
+        respond: makes a response of each problem that the view raises.
+    """
 
     def decorate(view: Endpoint) -> Callable[..., Any]:
         @wraps(view)
@@ -24,29 +31,31 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
             if request.method not in methods:
                 allowed = ", ".join(methods)
                 raise Problem(
-                    HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method!r} is not one of {allowed}.", Allow=allowed
+                    HTTPStatus.METHOD_NOT_ALLOWED,
+                    f"The method is {request.method!r}; allowed: {allowed}.",
+                    Allow=allowed,
                 )
             await load_user(request)
             return await view(request, *args, **kwargs)
 
-        # What needs Django's CSRF check makes it itself: scripts without cookies have no token.
+        # Views call `check_csrf` where they need to: scripts without cookies have no token.
         return csrf_exempt(transaction.non_atomic_requests(answers_problems(checked, respond)))
 
     return decorate
 
 
 def json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
-    """Return an answer in JSON."""
+    """Return a response with `data` as JSON."""
     return HttpResponse(encode_json(data), content_type="application/json", **options)
 
 
 def not_found(task_id: str) -> Problem:
-    """Return the answer to who asks for a task that does not exist, or that they may not see."""
+    """Return the problem of a task that does not exist or that the caller may not see."""
     return Problem(HTTPStatus.NOT_FOUND, f"There is no task {describe(task_id)}, or you may not see it.")
 
 
 def refusal(request: HttpRequest, detail: str) -> Problem:
-    """Return the answer to who may not do this: perhaps they may once they are logged in."""
+    """Return the problem of a caller without permission: 401 if not logged in, else 403."""
     if get_user_key(request) is None:
         return Problem(HTTPStatus.UNAUTHORIZED, f"{detail} Log in first.", WWW_Authenticate="Session")
     return Problem(HTTPStatus.FORBIDDEN, detail)

@@ -1,4 +1,4 @@
-"""The `Idempotency-Key` header: a repeat of a request within 24 hours gets the answer of the first."""
+"""The `Idempotency-Key` header: a request repeated within 24 hours gets the answer of the first."""
 
 import asyncio
 import hashlib
@@ -19,21 +19,25 @@ from .problems import Problem, store_access
 
 logger = logging.getLogger("tasks_app")
 
-#: Seconds for which a repeat with the same key answers the same task, and for which an unfinished start blocks it.
+#: Seconds for which a repeated request with the same key gets the same answer.
 IDEMPOTENCY_TTL = 24 * 3600
+
+#: Seconds for which a start that has not finished refuses other requests with its key.
 CLAIM_TTL = 60
 
 Answer = dict[str, Any]
 
-#: What goes on although its client may have left; event loops hold their tasks only weakly.
+#: Starts that continue even if their clients have left; an event loop itself holds only weak references to these.
 _unfinished: set[asyncio.Task[Answer]] = set()
 
 
 async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Return what `start()` answers, or has answered to the same caller, key and body before.
+    """Return the answer of `start()`, or its earlier answer to the same caller, key and body.
 
     Raises:
-        Problem: the key was used with another body, or the first request with it is not done; or what `start` raised.
+        Problem: the key is malformed or was used with another body, its first request has not finished, or the
+            cache failed.
+        Exception: raised by `start`.
     """
     if (key := parse_idempotency_key(request)) is None:
         return await start()
@@ -43,7 +47,7 @@ async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Awa
         held = await get_store().arun(claim_key, claim, encode_json(record))
     if held is not None:
         return _recall(json.loads(held), record)
-    # A client that leaves now must not leave a task behind of which its key knows nothing.
+    # A client that leaves now must not interrupt this: the task would exist without being recorded under its key.
     work = asyncio.ensure_future(_start_and_record(start, claim, record))
     _unfinished.add(work)
     work.add_done_callback(_unfinished.discard)
@@ -51,16 +55,16 @@ async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Awa
 
 
 def claim_key(name: str, text: str) -> str | None:
-    """Reserve an idempotency key by storing `text`.
+    """Claim an idempotency key by storing `text` under it.
 
     Returns:
-        None, or the text of the request that holds the key.
+        None, or the text already stored under the key.
 
     Raises:
-        StoreUnavailable: the cache refused to store it, without raising.
+        StoreUnavailable: the cache did not store the text, without raising.
     """
     cache, key = get_store().cache, make_claim_key(name)
-    for _ in range(2):  # its holder may have released it in between
+    for _ in range(2):  # the key may be released or expire in between
         if cache.add(key, text, CLAIM_TTL):
             return None
         held: str | None = cache.get(key)
@@ -70,12 +74,12 @@ def claim_key(name: str, text: str) -> str | None:
 
 
 def fulfil_key(name: str, text: str) -> None:
-    """Replace the text under a claimed idempotency key by the lasting one."""
+    """Replace the text under a claimed idempotency key, for IDEMPOTENCY_TTL seconds."""
     get_store().cache.set(make_claim_key(name), text, IDEMPOTENCY_TTL)
 
 
 def release_key(name: str) -> None:
-    """Give an idempotency key back."""
+    """Release a claimed idempotency key."""
     get_store().cache.delete(make_claim_key(name))
 
 
@@ -89,8 +93,8 @@ async def _start_and_record(start: Callable[[], Awaitable[Answer]], claim: str, 
     try:
         await get_store().arun(fulfil_key, claim, encode_json(record | {"answer": answer}))
     except Exception:
-        # The task is on its way: to say otherwise would start it a second time.
-        logger.exception("task %s: its Idempotency-Key could not be recorded", answer["task_id"])
+        # The task was started: after an error, the client would start it a second time.
+        logger.exception("task %s: its Idempotency-Key could not be stored", answer["task_id"])
     return answer
 
 
@@ -98,6 +102,8 @@ def _recall(held: Mapping[str, Any], record: Mapping[str, Any]) -> Answer:
     if held["body"] != record["body"]:
         raise Problem(HTTPStatus.CONFLICT, "This Idempotency-Key was used with another body.")
     if "answer" not in held:
-        raise Problem(HTTPStatus.CONFLICT, "The first request with this Idempotency-Key is not done.", Retry_After="1")
+        raise Problem(
+            HTTPStatus.CONFLICT, "The first request with this Idempotency-Key has not finished.", Retry_After="1"
+        )
     answer: Answer = held["answer"]
     return answer

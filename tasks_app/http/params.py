@@ -1,4 +1,4 @@
-"""What a request asks for: its body, its parameters, and whether a browser was tricked into sending it."""
+"""The parsers of request bodies and parameters, and the CSRF check."""
 
 import json
 import math
@@ -15,14 +15,19 @@ from ..permissions import get_user_key
 from ..utils.json import MAX_DEPTH, is_too_deep
 from .problems import Problem, bad_request
 
+#: The most characters of an Idempotency-Key.
 MAX_KEY_LENGTH = 255
 
-#: How many tasks a list has, unless the request says otherwise, and at the most.
+#: The number of tasks in a list: by default, and at most.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """Return the body, of at most MAX_BODY bytes."""
+    """Return the body.
+
+    Raises:
+        Problem: it has more than MAX_BODY bytes.
+    """
     limit = get_settings().MAX_BODY
     body = request.read(limit + 1)
     if len(body) > limit:
@@ -31,7 +36,11 @@ def read_body(request: HttpRequest) -> bytes:
 
 
 def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]:
-    """Return the name and the arguments that a body asks for."""
+    """Return the name and the keyword arguments of the task to start.
+
+    Raises:
+        Problem: the body is malformed, or names no task without a DEFAULT_TASK.
+    """
     data: dict[str, Any] = {}
     if body:
         if request.content_type != "application/json":
@@ -44,14 +53,16 @@ def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]
         raise bad_request(f"Unknown members {describe(sorted(unknown))}; allowed: ['kwargs', 'task'].")
     name, kwargs = data.get("task", get_settings().DEFAULT_TASK), data.get("kwargs", {})
     if name is None and "task" not in data:
-        raise bad_request('Name a task: there is no DEFAULT_TASK. Example: {"task": "report"}.')
+        raise bad_request('Name a task, because DEFAULT_TASK is not set. Example: {"task": "report"}.')
     if not isinstance(name, str):
         raise bad_request(f"'task' must be a string, not {describe(name)}.")
     if not isinstance(kwargs, dict):
         raise bad_request(f"'kwargs' must be an object, not {describe(kwargs)}.")
     for argument, value in kwargs.items():
         if is_too_deep(value):
-            raise bad_request(f"Argument {describe(argument)} is nested too deep; at most {MAX_DEPTH!r} levels.")
+            raise bad_request(
+                f"Argument {describe(argument)} is nested too deep; at most {MAX_DEPTH!r} levels are allowed."
+            )
     return name, kwargs
 
 
@@ -70,30 +81,38 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _parse_float(text: str) -> float:
-    """Refuse 1e999 too: it would become an infinity, which no task framework can store."""
+    """Parse a float, refusing 1e999: it would become an infinity, which no task framework can store."""
     if math.isinf(value := float(text)):
         raise ValueError(f"{describe(text)} is too large a number")
     return value
 
 
 def parse_task_ids(request: HttpRequest) -> list[str]:
-    """Return the tasks that a multiplexed stream shall follow, each once."""
+    """Return the distinct ids of the tasks to stream, in the order of the query.
+
+    Raises:
+        Problem: there is none, or more than MAX_TASKS_PER_STREAM.
+    """
     task_ids = list(dict.fromkeys(request.GET.getlist("task")))
     limit = get_settings().MAX_TASKS_PER_STREAM
     if not task_ids:
         raise bad_request("Name the tasks to follow: '?task=<id>&task=<id>'.")
     if len(task_ids) > limit:
-        raise bad_request(f"{len(task_ids)!r} tasks were named; at most {limit!r} are allowed on one stream.")
+        raise bad_request(f"The query names {len(task_ids)!r} tasks; at most {limit!r} are allowed on one stream.")
     return task_ids
 
 
 def parse_limit(request: HttpRequest) -> int:
-    """Return how many tasks a list may have."""
+    """Return the most tasks that the list may have."""
     return parse_whole(request, "limit", DEFAULT_LIMIT, MAX_LIMIT)
 
 
 def parse_whole(request: HttpRequest, name: str, default: int, maximum: int) -> int:
-    """Return a whole number of the query, from 1 to `maximum`."""
+    """Return the query's parameter `name`, a whole number from 1 to `maximum`.
+
+    Raises:
+        Problem: it is anything else.
+    """
     text = request.GET.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum):
         raise bad_request(f"{name!r} is {describe(text)}; it must be a whole number from 1 to {maximum!r}.")
@@ -101,7 +120,7 @@ def parse_whole(request: HttpRequest, name: str, default: int, maximum: int) -> 
 
 
 def parse_heartbeat(request: HttpRequest) -> bool:
-    """Return whether the client wants signs of life as events, because it can't see comments."""
+    """Return whether keep-alives are sent as events, for clients that can't see comments."""
     heartbeat = request.GET.get("heartbeat", "comment")
     if heartbeat not in ("comment", "event"):
         raise bad_request(f"'heartbeat' is {describe(heartbeat)}; allowed: 'comment', 'event'.")
@@ -109,7 +128,7 @@ def parse_heartbeat(request: HttpRequest) -> bool:
 
 
 def parse_logs(request: HttpRequest) -> bool:
-    """Return whether the client wants the log, too."""
+    """Return whether the stream carries log lines."""
     logs = request.GET.get("logs", "0")
     if logs not in ("0", "1"):
         raise bad_request(f"'logs' is {describe(logs)}; allowed: '0', '1'.")
@@ -117,7 +136,11 @@ def parse_logs(request: HttpRequest) -> bool:
 
 
 def parse_idempotency_key(request: HttpRequest) -> str | None:
-    """Return the key that makes a repeat of this request answer the same."""
+    """Return the request's Idempotency-Key, or None.
+
+    Raises:
+        Problem: it is empty or has more than MAX_KEY_LENGTH characters.
+    """
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
         raise bad_request(f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH!r} characters, not {len(key)!r}.")
@@ -125,7 +148,13 @@ def parse_idempotency_key(request: HttpRequest) -> str | None:
 
 
 def check_csrf(request: HttpRequest) -> None:
-    """A browser sends its cookies with any site's request, so one that says who the caller is asks for a token."""
+    """Require a CSRF token of a request with a session cookie, or with any cookie and a logged-in caller.
+
+    A browser sends such cookies even if another site has made it send the request.
+
+    Raises:
+        Problem: the token is missing or wrong.
+    """
     is_session = django_settings.SESSION_COOKIE_NAME in request.COOKIES
     if is_session or (request.COOKIES and get_user_key(request) is not None):
         check = _CsrfCheck(lambda request: HttpResponse())
@@ -135,7 +164,7 @@ def check_csrf(request: HttpRequest) -> None:
 
 
 class _CsrfCheck(CsrfViewMiddleware):
-    """Django's own check, which says the reason instead of answering with a page."""
+    """Django's own check, returning the reason of a refusal instead of an HTML page."""
 
     def _reject(self, request: HttpRequest, reason: str) -> Any:
         return reason

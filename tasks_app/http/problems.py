@@ -1,4 +1,4 @@
-"""Errors over HTTP, as RFC 9457 has them: `application/problem+json`."""
+"""HTTP errors as RFC 9457 defines them: `application/problem+json`."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,17 +18,17 @@ logger = logging.getLogger("tasks_app")
 Endpoint = Callable[..., Awaitable[HttpResponseBase]]
 Responder = Callable[[HttpRequest, "Problem"], Awaitable[HttpResponseBase]]
 
-#: Seconds after which a client may try again what was refused for lack of room or of the cache.
+#: Seconds after which a client may repeat a request that was answered 503.
 RETRY_AFTER = 5
 
 
 class Problem(Exception):
-    """An answer other than success; raised by whatever finds the reason, and made a response at the edge.
+    """An HTTP error; an endpoint turns it into its response.
 
     Args:
         status: the HTTP status.
-        detail: what is wrong and what is allowed; a person reads it.
-        headers: more headers of the answer.
+        detail: text for a person, naming the wrong value and what is allowed.
+        headers: additional headers of the response, with `_` for `-`.
     """
 
     def __init__(self, status: HTTPStatus, detail: str, **headers: str) -> None:
@@ -47,12 +47,16 @@ class Problem(Exception):
 
 
 async def respond_with_json(request: HttpRequest, problem: Problem) -> HttpResponseBase:
-    """Answer a problem to a script."""
+    """Return a problem as an `application/problem+json` response."""
     return problem.to_response()
 
 
 def answers_problems(view: Endpoint, respond: Responder = respond_with_json) -> Endpoint:
-    """Make the problems that a view raises its answer."""
+    """Decorate a view so that the problems that it raises become responses.
+
+    Args:
+        respond: makes the response of a problem.
+    """
 
     @wraps(view)
     async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -60,29 +64,29 @@ def answers_problems(view: Endpoint, respond: Responder = respond_with_json) -> 
             return await view(request, *args, **kwargs)
         except Problem as problem:
             return await respond(request, problem)
-        except (SuspiciousOperation, MultiPartParserError) as error:  # raised when the query or a form is first read
+        except (SuspiciousOperation, MultiPartParserError) as error:  # raised at the first use of the query or form
             return await respond(request, bad_request(str(error)))
 
     return wrapped
 
 
 def bad_request(detail: str) -> Problem:
-    """Return the answer to what can never succeed as it is."""
+    """Return the problem of a malformed request."""
     return Problem(HTTPStatus.BAD_REQUEST, detail)
 
 
 def unavailable(detail: str) -> Problem:
-    """Return the answer to what may succeed later."""
+    """Return the problem of a request that may succeed later."""
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))
 
 
 @contextmanager
 def store_access() -> Iterator[None]:
-    """Answer 503 for whatever a cache backend raises."""
+    """Turn an exception of a cache backend into a problem with status 503."""
     try:
         yield
     except (Problem, TaskNotFound, TaskAlreadyEnded):
         raise
     except Exception as error:
-        logger.exception("the cache that holds the state of tasks failed")
+        logger.exception("the cache with the state of tasks failed")
         raise unavailable("The state of tasks can't be reached at the moment.") from error

@@ -1,4 +1,4 @@
-"""The answer to a request that started a task: where to follow it."""
+"""The answer to a request that started a task: its id, URLs and token."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,23 +13,23 @@ from .endpoint import json_response
 
 
 def start_response(request: HttpRequest, task_id: str, *, task: str) -> HttpResponse:
-    """Return what `POST /start-task` answers, for a view of your own that starts tasks.
+    """Return the response of `POST /start-task`, for your own views that start tasks.
 
-    It carries a token that lets its bearer see the task: answer so only to the caller who started it.
+    Send it only to the caller who started the task: it contains a token with which anyone can see the task.
 
     Args:
         request: the request that started the task.
-        task_id: what `start()` returned.
+        task_id: the id that `start()` returned.
         task: the name of the task.
 
     Returns:
-        A response with status 202, JSON and a `Location` header.
+        A JSON response with status 202 and a `Location` header.
     """
     return respond_with(describe_start(request, task_id, task))
 
 
 def describe_start(request: HttpRequest, task_id: str, task: str) -> dict[str, Any]:
-    """Return the answer as a dict, without its token, which does not last."""
+    """Return the answer as a dict, without the token, which expires."""
     return {
         "task_id": task_id,
         "task": task,
@@ -41,7 +41,7 @@ def describe_start(request: HttpRequest, task_id: str, task: str) -> dict[str, A
 
 
 def respond_with(answer: Mapping[str, Any]) -> HttpResponse:
-    """Return the response with such an answer, and a token."""
+    """Return the response with an answer of `describe_start` and a new token."""
     token = make_token(answer["task_id"])
     headers = {"Location": answer["status_url"]}
     return json_response({**answer, "token": token}, status=HTTPStatus.ACCEPTED, headers=headers)

@@ -1,4 +1,4 @@
-"""The endpoints. Each is async, and none holds a thread while it waits."""
+"""The endpoints: async views that hold no thread while they wait."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
@@ -52,7 +52,7 @@ from .start_answer import describe_start, respond_with
 
 @endpoint("POST")
 async def start_task(request: HttpRequest) -> HttpResponse:
-    """Start a task by its name in STARTABLE, and answer where to follow it."""
+    """Start a task by its name in STARTABLE, and answer its id, URLs and token."""
     body = read_body(request)
     name, kwargs = parse_start(request, body)
     check_csrf(request)
@@ -63,7 +63,7 @@ async def start_task(request: HttpRequest) -> HttpResponse:
 
 @endpoint("GET", "HEAD")
 async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
-    """Stream the snapshots of one task until it has ended."""
+    """Stream the snapshots of one task until it ends."""
     with ExitStack() as unless_sent:
         stream = await _open_stream(request, [task_id])
         unless_sent.callback(stream.close)
@@ -80,7 +80,7 @@ async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 
 @endpoint("GET", "HEAD")
 async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
-    """Stream the snapshots of many tasks on one connection until all have ended."""
+    """Stream the snapshots of many tasks on one connection until all end."""
     task_ids, last_event_id = parse_task_ids(request), _get_last_event_id(request)
     with ExitStack() as unless_sent:
         stream = await _open_stream(request, task_ids)
@@ -106,7 +106,7 @@ async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 
 @endpoint("GET", "HEAD")
 async def list_tasks(request: HttpRequest) -> HttpResponse:
-    """Answer the snapshots of recent tasks that the caller may see, the newest first."""
+    """Answer the snapshots of the recent tasks that the caller may see, the newest first."""
     if not await is_allowed("can_list", request):
         raise refusal(request, "You may not list tasks.")
     limit = parse_limit(request)
@@ -116,7 +116,7 @@ async def list_tasks(request: HttpRequest) -> HttpResponse:
 
 @endpoint("POST")
 async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
-    """Ask a task to stop."""
+    """Request the cancel of a task."""
     check_csrf(request)
     snapshot = await _get_visible(request, task_id)
     if not await is_allowed("can_cancel", request, snapshot):
@@ -127,12 +127,19 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     except TaskNotFound as error:
         raise not_found(task_id) from error
     except TaskAlreadyEnded as error:
-        raise Problem(HTTPStatus.CONFLICT, "The task has ended already.") from error
+        raise Problem(HTTPStatus.CONFLICT, "The task has already ended.") from error
     return json_response({"task_id": task_id, "cancel_requested": True}, status=HTTPStatus.ACCEPTED)
 
 
 async def _check_can_start(request: HttpRequest, name: str) -> None:
-    """An unknown name is told only to those who may start something, and with the names that they may start."""
+    """Check that the caller may start the task called `name`.
+
+    A caller who may start none of the STARTABLE tasks is refused without learning whether the name exists; others
+    are told the names that they may start.
+
+    Raises:
+        Problem: the caller may not start the task, or the name is unknown.
+    """
     names = get_settings().STARTABLE
     if name in names:
         if not await is_allowed("can_start", request, name):
@@ -162,19 +169,19 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
     if not hasattr(request, "scope"):
         raise Problem(
             HTTPStatus.NOT_IMPLEMENTED,
-            "Streams need an ASGI server, and this is a WSGI one. Put 'daphne' first in INSTALLED_APPS, set "
+            "Streams need an ASGI server, but this is a WSGI server. Put 'daphne' first in INSTALLED_APPS, set "
             "ASGI_APPLICATION, and use runserver, or run 'daphne <project>.asgi:application'.",
         )
     kind = LogStream if parse_logs(request) else Stream
     uses_heartbeat_events = parse_heartbeat(request)
     if (open_streams := count_streams()) >= get_settings().MAX_STREAMS:
-        raise unavailable(f"{open_streams!r} streams are open, and no more are allowed.")
+        raise unavailable(f"{open_streams!r} streams are open; at most {get_settings().MAX_STREAMS!r} are allowed.")
     with store_access():
         return await kind.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
 
 
 async def _get_visible_views(request: HttpRequest, stream: Stream) -> list[View | None]:
-    """Return what the caller may see of each task that the stream watches."""
+    """Return the view of each watched task; None if it does not exist or the caller may not see it."""
     return [
         watch.view if watch.view is not None and await _can_view(request, watch.view.snapshot) else None
         for watch in stream.watches
