@@ -1,6 +1,6 @@
-"""`{% load tasks_app %}{% task_progress task_id cancel=True %}`: a live progress bar in a page.
+"""The template tags of the live progress bar: `{% load tasks_app %}{% task_progress task_id cancel=True %}`.
 
-`{% task_progress_head %}` loads its script where a page wants that: in its head, or for components that come later.
+`{% task_progress_head %}` loads only its script: in the page's head, or for components that are added later.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ _IS_LOADED = "tasks_app is loaded"
 
 @register.filter
 def task_name(task: str) -> str:
-    """Return what people call a task, as the script does: "shop.tasks.import_rows" is "Import rows"."""
+    """Return the display name of a task, as the script does: "shop.tasks.import_rows" becomes "Import rows"."""
     return capfirst(task.rpartition(".")[2].replace("_", " "))
 
 
 @register.inclusion_tag("tasks_app/head.html", takes_context=True)
 def task_progress_head(context: Context) -> dict[str, Any]:
-    """Load the component's script, style and words, once in a page."""
-    page = context.render_context.dicts[0]  # the one that included templates share with those around them
+    """Load the component's script, style and translations, once per page."""
+    page = context.render_context.dicts[0]  # shared by a page's template and those that it includes
     is_first = _IS_LOADED not in page
     page[_IS_LOADED] = "yes"
     return {
@@ -57,23 +57,25 @@ def task_progress(
     logs: bool = False,
     compact: bool = False,
 ) -> dict[str, Any]:
-    """Show a task live, and to a reader without JavaScript as it is now.
+    """Show a task live, and without JavaScript as it is when the page is rendered.
 
-    The state goes into the page only where whoever reads it may see the task: that is asked of the policy, with the
-    `request` of the context. A template that is rendered in an event loop can't ask, and says less without JavaScript.
+    The page contains the task's state only if its reader may see the task: `token` opens it, or the policy allows it
+    for the context's `request`. A template rendered in an event loop contains no state, because neither cache nor
+    policy may block the loop.
 
     Args:
-        label: what people call the task; else the name of its function.
-        token: what `make_token` returned, for readers who may not see the task otherwise.
-        cancel: shows a button.
-        logs: shows the task's log lines.
-        compact: shows all in one row.
+        task_id: the id of the task.
+        label: the displayed name; by default, that of the task's function.
+        token: the token from `make_token`, for readers who may not see the task otherwise.
+        cancel: whether to show a cancel button.
+        logs: whether to show the task's log lines.
+        compact: whether to show everything in one row.
 
     Raises:
-        ValueError: there is no id.
+        ValueError: `task_id` is empty.
     """
     if not task_id:
-        raise ValueError(f"task_progress needs the id of a task, not {describe(task_id)}")
+        raise ValueError(f"task_id must be the id of a task, not {describe(task_id)}")
     request = context.get("request")
     snapshot = _find_visible(request, str(task_id), token)
     return task_progress_head(context) | {
@@ -99,7 +101,7 @@ def _find_base(request: HttpRequest | None) -> str:
 
 
 def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snapshot | None:
-    """Return the task if there is one that the reader may see; a page is shown even if the cache can't be reached."""
+    """Return the task, or None if the reader may not see it, or nothing can be read; a page is shown in any case."""
     if _is_in_event_loop():
         return None
     try:
@@ -108,14 +110,14 @@ def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snap
     except TaskNotFound:
         return None
     except Exception:
-        logger.exception("task %s: its state could not be put into a page", task_id)
+        logger.exception("task %s: its state could not be read for a page", task_id)
         return None
 
 
 def _can_view(request: HttpRequest | None, snapshot: Snapshot) -> bool:
     if request is None:
         return False
-    bool(getattr(request, "user", None))  # the lazy user is loaded here, where it may ask the database
+    bool(getattr(request, "user", None))  # loads the lazy user, which may query the database
     return is_allowed_now("can_view", request, snapshot)
 
 

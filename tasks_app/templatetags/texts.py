@@ -1,4 +1,4 @@
-"""What `<task-progress>` says, for the catalogs of translators; the words are those of `task-progress-texts.js`."""
+"""The texts of `<task-progress>`, for translation catalogs; they equal those of `task-progress-texts.js`."""
 
 from collections.abc import Mapping
 
@@ -45,6 +45,6 @@ TEXTS: Mapping[str, str] = {
 
 
 def get_translations() -> dict[str, str]:
-    """Return those texts that the active language says otherwise, by name."""
+    """Return the texts that the active language translates, by name."""
     found = {name: gettext(text) for name, text in TEXTS.items()}
     return {name: text for name, text in found.items() if text != TEXTS[name]}
