@@ -52,15 +52,45 @@ class Valkey:
     def flush(self) -> None:
         self._server.client().flushall()
 
+    def is_running(self) -> bool:
+        return self._server.is_running()
+
     def stop(self) -> None:
         self._server.stop()
 
 
-@pytest.fixture
-def valkey() -> Iterator[Valkey]:
+@pytest.fixture(scope="module")
+def running_valkey() -> Iterator[Valkey]:
     server = Valkey()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def valkey(running_valkey: Valkey) -> Iterator[Valkey]:
+    """A server that a test may kill; it runs when the next test begins."""
+    yield running_valkey
+    if not running_valkey.is_running():
+        running_valkey.start()
+
+
+@pytest.fixture(scope="module")
+def running_sites(running_valkey: Valkey) -> Iterator[list[Site]]:
+    with run_sites(running_valkey, 2) as sites:
+        yield sites
+
+
+@pytest.fixture
+def sites(running_sites: list[Site], valkey: Valkey) -> Iterator[list[Site]]:
+    """Two web processes; at the end of a test neither holds a stream."""
+    yield running_sites
+    for site in running_sites:
+        site.wait_until_free()
+
+
+@pytest.fixture
+def site(sites: list[Site]) -> Site:
+    return sites[0]
 
 
 def make_env(valkey: Valkey, *, layer: str = LAYERS[0], **tasks_app: Any) -> dict[str, str]:
@@ -101,8 +131,8 @@ def pass_by(seconds: float) -> None:
     wait_until(lambda: monotonic() > end, f"{seconds} s passed")
 
 
-def test_all_streams_reach_the_right_end_through_the_death_of_the_store(valkey: Valkey):
-    with run_sites(valkey, 2) as sites, ExitStack() as stack:
+def test_all_streams_reach_the_right_end_through_the_death_of_the_store(valkey: Valkey, sites: list[Site]):
+    with ExitStack() as stack:
         site = sites[0]
         tasks = {f"p{number}": site.start_puppet(f"p{number}") for number in range(20)}
         names = list(tasks)
@@ -133,30 +163,28 @@ def read_end(stream: EventStream) -> tuple[str, Any]:
     return event.json()["state"], event.json()["result"]
 
 
-def test_stream_is_kept_open_while_the_store_is_away(valkey: Valkey):
-    with run_sites(valkey, 1) as (site,):
-        task_id = site.start_puppet("p")
-        with site.open(task_id, query="?heartbeat=event") as stream:
-            stream.read_until(lambda event: event.json()["state"] == "running")
-            valkey.kill()
-            for _ in range(3):
-                stream.read_until(lambda event: event.type == "heartbeat")
-            valkey.start()
-            site.order_return("p", 1)
-            assert read_end(stream) == ("succeeded", 1)
+def test_stream_is_kept_open_while_the_store_is_away(valkey: Valkey, site: Site):
+    task_id = site.start_puppet("p")
+    with site.open(task_id, query="?heartbeat=event") as stream:
+        stream.read_until(lambda event: event.json()["state"] == "running")
+        valkey.kill()
+        for _ in range(3):
+            stream.read_until(lambda event: event.type == "heartbeat")
+        valkey.start()
+        site.order_return("p", 1)
+        assert read_end(stream) == ("succeeded", 1)
 
 
-def test_snapshot_is_back_after_the_whole_cache_was_flushed(valkey: Valkey):
-    with run_sites(valkey, 2) as sites:
-        task_id = sites[0].start_puppet("p")
-        sites[0].order("p", current=1, total=4, status="Working")
-        wait_until(lambda: sites[1].get_snapshot(task_id)["status"] == "Working", "the report was stored")
-        with sites[1].open(task_id) as stream:
-            valkey.flush()
-            sites[1].wait_for(task_id, "running")
-            assert sites[1].get_snapshot(task_id)["progress"] == 25
-            sites[0].order_return("p", 1)
-            assert read_end(stream) == ("succeeded", 1)
+def test_snapshot_is_back_after_the_whole_cache_was_flushed(valkey: Valkey, sites: list[Site]):
+    task_id = sites[0].start_puppet("p")
+    sites[0].order("p", current=1, total=4, status="Working")
+    wait_until(lambda: sites[1].get_snapshot(task_id)["status"] == "Working", "the report was stored")
+    with sites[1].open(task_id) as stream:
+        valkey.flush()
+        sites[1].wait_for(task_id, "running")
+        assert sites[1].get_snapshot(task_id)["progress"] == 25
+        sites[0].order_return("p", 1)
+        assert read_end(stream) == ("succeeded", 1)
 
 
 def find_lines(events: Iterable[Event]) -> list[str]:
@@ -172,24 +200,25 @@ def read_logs(stream: EventStream, number: int) -> list[Event]:
     return events
 
 
-def test_lines_that_are_logged_while_the_store_is_away_come_when_it_is_back(valkey: Valkey):
-    with run_sites(valkey, 2) as sites:
-        task_id = sites[0].start_puppet("p")
-        with sites[1].open(task_id, query="?logs=1") as stream:
-            sites[0].order("p", log="1")
-            assert find_lines(read_logs(stream, 1)) == ["1"]
-            valkey.kill()
-            for number in range(2, 200):
-                sites[0].order("p", log=str(number))
-            valkey.start()
-            sites[0].order("p", log="200")
-            assert find_lines(read_logs(stream, 199)) == [str(number) for number in range(2, 201)]
-            sites[0].order_return("p", 1)
-            assert read_end(stream) == ("succeeded", 1)
+def test_lines_that_are_logged_while_the_store_is_away_come_when_it_is_back(valkey: Valkey, sites: list[Site]):
+    task_id = sites[0].start_puppet("p")
+    with sites[1].open(task_id, query="?logs=1") as stream:
+        sites[0].order("p", log="1")
+        assert find_lines(read_logs(stream, 1)) == ["1"]
+        valkey.kill()
+        for number in range(2, 200):
+            sites[0].order("p", log=str(number))
+        valkey.start()
+        sites[0].order("p", log="200")
+        assert find_lines(read_logs(stream, 199)) == [str(number) for number in range(2, 201)]
+        sites[0].order_return("p", 1)
+        assert read_end(stream) == ("succeeded", 1)
 
 
-def test_viewer_that_goes_from_process_to_process_misses_no_line_and_gets_none_twice(valkey: Valkey):
-    with run_sites(valkey, 2) as sites, run_worker(valkey) as worker:
+def test_viewer_that_goes_from_process_to_process_misses_no_line_and_gets_none_twice(
+    valkey: Valkey, sites: list[Site]
+):
+    with run_worker(valkey) as worker:
         task_id, events = read_id(worker), []
         assert worker.stdin is not None
         for turn in range(6):
@@ -254,8 +283,8 @@ def find_verdicts(stream: EventStream) -> list[tuple[str, bool]]:
     return list(dict.fromkeys(verdicts))
 
 
-def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(valkey: Valkey):
-    with run_sites(valkey, 2) as sites, run_worker(valkey) as worker:
+def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(valkey: Valkey, sites: list[Site]):
+    with run_worker(valkey) as worker:
         task_id = read_id(worker)
         with sites[0].open(task_id) as first, sites[1].open(task_id) as second:
             worker.kill()
@@ -263,27 +292,26 @@ def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(valkey: Valkey):
                 assert find_verdicts(stream) == [("running", False), ("running", True), ("lost", False)]
 
 
-def test_queued_task_that_its_broker_lost_ends_as_lost_when_its_time_is_over(valkey: Valkey):
-    with run_sites(valkey, 1) as (site,):
-        text = Snapshot.queued("q", "demo", now=NOW).to_json()  # nobody gives signs of life of it
-        cache = RedisCache(valkey.url, {})
-        cache.set("tasks_app:task:q", text, 300)
-        with site.open("q") as stream:
-            assert stream.read_until(lambda event: event.json()["state"] == "queued").json()["stalled"] is False
-            cache.touch("tasks_app:task:q", 2)
-            assert find_verdicts(stream) == [("queued", True), ("lost", False)]
+def test_queued_task_that_its_broker_lost_ends_as_lost_when_its_time_is_over(valkey: Valkey, site: Site):
+    text = Snapshot.queued("q", "demo", now=NOW).to_json()  # nobody gives signs of life of it
+    cache = RedisCache(valkey.url, {})
+    cache.set("tasks_app:task:q", text, 300)
+    with site.open("q") as stream:
+        assert stream.read_until(lambda event: event.json()["state"] == "queued").json()["stalled"] is False
+        cache.touch("tasks_app:task:q", 2)
+        assert find_verdicts(stream) == [("queued", True), ("lost", False)]
 
 
-def test_polling_client_learns_of_a_worker_that_is_killed(valkey: Valkey):
-    with run_sites(valkey, 1) as (site,), run_worker(valkey) as worker:
+def test_polling_client_learns_of_a_worker_that_is_killed(valkey: Valkey, site: Site):
+    with run_worker(valkey) as worker:
         task_id = read_id(worker)
         worker.kill()
         wait_until(lambda: site.get_snapshot(task_id)["stalled"], "the task stalls")
         assert site.wait_for(task_id, "lost")["stalled"] is False
 
 
-def test_tasks_of_a_web_process_that_is_killed_are_lost_for_those_of_another(valkey: Valkey):
-    with run_sites(valkey, 1) as (site,), run_daphne(env=make_env(valkey)) as server:
+def test_tasks_of_a_web_process_that_is_killed_are_lost_for_those_of_another(valkey: Valkey, site: Site):
+    with run_daphne(env=make_env(valkey)) as server:
         task_id = Site(server).start_puppet("p")
         Site(server).wait_for(task_id, "running")
         with site.open(task_id) as stream:
@@ -302,8 +330,8 @@ def test_tasks_of_a_web_process_that_is_stopped_are_lost_at_once(valkey: Valkey)
 
 
 @pytest.mark.parametrize(("on_lost", "outcome"), [("continue", "it goes on"), ("cancel", "it is asked to stop")])
-def test_worker_that_comes_back_finds_its_task_lost(valkey: Valkey, on_lost: str, outcome: str):
-    with run_sites(valkey, 1) as (site,), run_worker(valkey, ON_LOST=on_lost) as worker:
+def test_worker_that_comes_back_finds_its_task_lost(valkey: Valkey, site: Site, on_lost: str, outcome: str):
+    with run_worker(valkey, ON_LOST=on_lost) as worker:
         task_id = read_id(worker)
         with site.open(task_id) as stream:
             worker.send_signal(signal.SIGSTOP)

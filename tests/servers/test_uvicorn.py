@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.core.cache.backends.filebased import FileBasedCache
@@ -13,12 +14,25 @@ from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import Site, find_errors
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@contextmanager
+def run_site() -> Iterator[Site]:
     with run_uvicorn(env={"DJANGO_SETTINGS_MODULE": "tests.support.wire_settings"}) as server:
         site = Site(server)
         yield site
     assert find_errors(site.log) == []
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with run_site() as site:
+        yield site
+
+
+@pytest.fixture
+def own_site() -> Iterator[Site]:
+    """A site that a test may stop."""
+    with run_site() as site:
+        yield site
 
 
 def test_stream_arrives_step_by_step_and_ends(site):
@@ -50,12 +64,12 @@ def test_open_streams_hold_few_threads(site):
     site.order_return("few")
 
 
-def test_server_stops_with_open_streams_and_running_tasks(site):
+def test_server_stops_with_open_streams_and_running_tasks(own_site):
     """It waits until the last of its connections has ended."""
-    targets = [f"/task-progress/{task_id}" for task_id in (site.start_puppet("x"), site.start("async_puppet"))]
-    with wire.open_streams(site.port, targets * 10) as streams:
-        site.server.process.send_signal(signal.SIGTERM)
-        site.server.process.wait(DEADLINE)
+    targets = [f"/task-progress/{task_id}" for task_id in (own_site.start_puppet("x"), own_site.start("async_puppet"))]
+    with wire.open_streams(own_site.port, targets * 10) as streams:
+        own_site.server.process.send_signal(signal.SIGTERM)
+        own_site.server.process.wait(DEADLINE)
         for stream in streams:
             assert "end" not in [event.type for event in stream.read_all()]  # the client comes back
 

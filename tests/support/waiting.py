@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 #: It passes only where a test fails, so it is one that a busy machine keeps too.
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 def wait_until(condition: Callable[[], object], what: str, *, deadline: float = DEADLINE) -> None:
