@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from django.core.cache import caches
 from django.core.management import call_command
@@ -21,6 +22,10 @@ from tests.support.browser import open_browser
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
 from tests.support.doubles import FakeTime, HandFlusher, begin
 from tests.support.waiting import DEADLINE, wait_until
+
+#: How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
