@@ -260,7 +260,7 @@ async def test_request_gets_a_thread_where_nothing_runs_rather_than_one_that_is_
 @pytest.fixture
 def _unshared(monkeypatch) -> None:
     """No thread is shared as long as it is lent."""
-    monkeypatch.setattr(threads_module, "SHARE_AFTER", 60)
+    monkeypatch.setattr(threads_module, "SHARE_AFTER", 10 * DEADLINE)
 
 
 @pytest.mark.usefixtures("_unshared")
@@ -283,7 +283,7 @@ async def test_stream_gives_its_thread_back_before_it_ends():
     stream, other = Request(threads), Request(threads)
     thread = await stream.get_thread()
     await stream.run(release())
-    assert await asyncio.wait_for(other.get_thread(), 10) is thread
+    assert await asyncio.wait_for(other.get_thread(), DEADLINE) is thread
     await other.end()
     await stream.end()
 
@@ -300,7 +300,7 @@ async def test_sync_code_after_the_release_runs_and_its_thread_is_given_back_too
     assert await stream.get_thread() is thread
     assert not waiting.done()
     await stream.end()
-    assert await asyncio.wait_for(waiting, 10) is thread
+    assert await asyncio.wait_for(waiting, DEADLINE) is thread
     await other.end()
 
 
@@ -316,7 +316,7 @@ async def test_request_that_fails_gives_its_thread_back():
 async def check_free(threads: RequestThreads) -> None:
     """Check that the only thread is lent to nobody."""
     request = Request(threads)
-    assert await asyncio.wait_for(request.get_thread(), 10)
+    assert await asyncio.wait_for(request.get_thread(), DEADLINE)
     await request.end()
 
 

@@ -23,6 +23,18 @@ from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+#: So long that what waits for it fails.
+NEVER = 3600
+
+#: Nothing but word of a change, or a loop that runs, has the flusher look.
+ONLY_BY_WORD = {
+    "FLUSH_INTERVAL": 0.01,
+    "SWEEP_INTERVAL": NEVER,
+    "HEARTBEAT": NEVER,
+    "STALLED_AFTER": 2 * NEVER,
+    "LOST_AFTER": 3 * NEVER,
+}
+
 
 class LiveFlusher(Flusher):
     """A flusher with a thread of its own, which counts how often it looks for what is to be written."""
@@ -47,10 +59,11 @@ def timeless_flusher(monkeypatch, time: FakeTime) -> Iterator[LiveFlusher]:
 
 
 def run_live(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[LiveFlusher]:
-    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
     before = set(threading.enumerate())
     flusher = LiveFlusher(clock)
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
     yield flusher
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
     for reporter in flusher.reporters:
         reporter.succeed()
     flusher.wake(urgently=True)
@@ -145,30 +158,28 @@ def test_track_is_sampled_without_any_other_call(live_flusher):
         thread.join(10)
 
 
-@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 10, "HEARTBEAT": 5})
+@override_settings(TASKS_APP=ONLY_BY_WORD)
 def test_flusher_does_not_wait_for_word_while_a_loop_runs(live_flusher, monkeypatch):
-    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 10)
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", NEVER)
     reporter = begin(live_flusher)
     for _ in reporter.progress.track(range(3)):
         wait_for_looks(live_flusher)
-    wait_until(lambda: read().current == 3, "the last step was written", deadline=2)
-    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
+    wait_until(lambda: read().current == 3, "the last step was written")
 
 
 def wait_for_looks(flusher: LiveFlusher) -> None:
     before = flusher.flushes
-    wait_until(lambda: flusher.flushes > before + 2, "the loop was looked at again and again", deadline=2)
+    wait_until(lambda: flusher.flushes > before + 2, "the loop was looked at again and again")
 
 
-@override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 10, "HEARTBEAT": 5})
+@override_settings(TASKS_APP=ONLY_BY_WORD)
 def test_flusher_waits_for_word_when_no_loop_runs(live_flusher, monkeypatch):
-    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 5)
+    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", NEVER)
     begin(live_flusher)
     wait_until(read, "the beginning was written")
     written = live_flusher.flushes
     threading.Event().wait(0.2)
     assert live_flusher.flushes <= written + 1
-    monkeypatch.setattr(flusher_module, "IDLE_SECONDS", 0.05)
 
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.01, "SWEEP_INTERVAL": 0.01})
