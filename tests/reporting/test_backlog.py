@@ -195,7 +195,7 @@ def test_end_that_the_cache_refuses_is_tried_again(flusher, time, shared_cache, 
     with monkeypatch.context() as patch:
         patch.setattr(shared_cache, "set_many", lambda data, timeout: list(data))
         flusher.sweep()
-    assert "the cache did not take the ends of ['t1']" in caplog.text
+    assert "the cache refused the terminal snapshots of ['t1']" in caplog.text
     flusher.sweep()
     assert read().state == "succeeded"
 

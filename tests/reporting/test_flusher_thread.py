@@ -189,7 +189,7 @@ def test_thread_outlives_an_outage_and_loses_nothing(live_flusher, caplog):
         for reporter in tasks:
             reporter.progress.update(current=1, total=2)
             reporter.succeed(reporter.task_id)
-        wait_until(lambda: "the cache failed (2 in a row)" in caplog.text, "the cache failed twice")
+        wait_until(lambda: caplog.text.count("the cache failed") >= 2, "the cache failed twice")
         controls.repair()
         assert live_flusher.drain(10)
         assert [read(reporter.task_id).result for reporter in tasks] == [reporter.task_id for reporter in tasks]
