@@ -40,7 +40,7 @@ def test_task_that_was_declared_lost_is_logged_with_its_id(flusher, time, caplog
     flusher.flush()
     flusher.flush()
     (message,) = [record.getMessage() for record in caplog.records]
-    assert ("task t1 was taken for lost" in message, message.endswith("it goes on")) == (True, True)
+    assert ("task t1 was declared lost" in message, message.endswith("it goes on")) == (True, True)
 
 
 def test_job_whose_task_was_declared_lost_goes_on_by_default(flusher, time):
@@ -83,7 +83,7 @@ def test_attempt_hears_at_the_next_sweep_that_the_task_goes_on_elsewhere(flusher
     reporter.progress.update(current=1, total=4)
     flusher.flush()
     assert (read().attempt, flusher.find("t1")) == (2, None)
-    assert "task t1 was taken for lost, or begun anew elsewhere" in caplog.text
+    assert "task t1 was declared lost, or begun again elsewhere" in caplog.text
 
 
 def test_attempt_is_not_told_of_itself(flusher):
