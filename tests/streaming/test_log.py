@@ -160,7 +160,7 @@ def test_last_page_that_comes_late_is_told():
     assert not log.take_in(1, {}, monotonic=10)
     assert log.take_in(1, {0: LogPage(0, [b'{"text":"x"}'])}, monotonic=10.5)
     assert read_events(log) == [(0, ["x"])]
-    assert not log.take_in(2, {}, monotonic=12), "it is waited for anew"
+    assert not log.take_in(2, {}, monotonic=12), "it is waited for again"
 
 
 def test_log_that_was_begun_anew_is_told_to_new_viewers():
