@@ -27,7 +27,6 @@ from ..streaming import (
     END_ID,
     STREAM_HEADERS,
     EventStreamResponse,
-    LogStream,
     Stream,
     View,
     aobserve,
@@ -172,12 +171,11 @@ async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
             "Streams need an ASGI server, but this is a WSGI server. Put 'daphne' first in INSTALLED_APPS, set "
             "ASGI_APPLICATION, and use runserver, or run 'daphne <project>.asgi:application'.",
         )
-    kind = LogStream if parse_logs(request) else Stream
-    uses_heartbeat_events = parse_heartbeat(request)
+    with_log, uses_heartbeat_events = parse_logs(request), parse_heartbeat(request)
     if (open_streams := count_streams()) >= get_settings().MAX_STREAMS:
         raise unavailable(f"{open_streams!r} streams are open; at most {get_settings().MAX_STREAMS!r} are allowed.")
     with store_access():
-        return await kind.open(task_ids, uses_heartbeat_events=uses_heartbeat_events)
+        return await Stream.open(task_ids, with_log=with_log, uses_heartbeat_events=uses_heartbeat_events)
 
 
 async def _get_visible_views(request: HttpRequest, stream: Stream) -> list[View | None]:

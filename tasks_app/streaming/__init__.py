@@ -2,7 +2,6 @@
 
 from .frames import CONTENT_TYPE, END_ID, View
 from .hub import count_streams
-from .log_stream import LogStream
 from .outlet import Framed, Message, Outlet, Send
 from .polling import aobserve, aobserve_many, observe, observe_texts
 from .response import STREAM_HEADERS, EventStreamResponse
@@ -14,7 +13,6 @@ __all__ = [
     "STREAM_HEADERS",
     "EventStreamResponse",
     "Framed",
-    "LogStream",
     "Message",
     "Outlet",
     "Send",

@@ -12,6 +12,7 @@ from ..conf import get_settings
 from ..utils.server import release_request_thread
 from .frames import HEARTBEAT_EVENT, KEEP_ALIVE, View, encode_all_ended, encode_missing, encode_retry
 from .hub import Hub, get_hub
+from .log_places import LogPlaces
 from .outlet import Outlet
 from .watch import Watch
 
@@ -27,15 +28,20 @@ class Stream:
     It is an object with a `close()`, not a generator: after a client has left, a suspended generator runs its
     `finally` only at the next garbage collection. Nothing is queued for a slow client: `_pending` holds the tasks that
     have changed, and their latest frames are sent.
+
+    Args:
+        with_log: whether each snapshot is preceded by the lines that the task has logged by then.
+        uses_heartbeat_events: whether keep-alives are events instead of comments.
     """
 
-    def __init__(self, hub: Hub, *, uses_heartbeat_events: bool) -> None:
+    def __init__(self, hub: Hub, *, with_log: bool, uses_heartbeat_events: bool) -> None:
         # The attributes that each frame uses come first, to be close in memory: that saves a good part of its cost.
         self._waiter: asyncio.Future[bytes] | None = None
         #: If not None, frames are written to it directly instead of being handed to the iterating caller.
         self.outlet: Outlet | None = None
         self._is_idle = False
         self._is_overdue = False
+        self._with_log = with_log
         settings = get_settings()
         self.watches: list[Watch] = []
         self._hub = hub
@@ -45,37 +51,44 @@ class Stream:
         self._expiry = self._draw_expiry(settings.MAX_STREAM_SECONDS)
         self._pending: dict[Watch, None] = {}
         self._last_event_id: str | None = None
+        self._places: LogPlaces | None = None
         self._ended: Counter[str] = Counter()
         self._is_many = False
         self._is_done = False
 
     @classmethod
-    async def open(cls, task_ids: Sequence[str], *, uses_heartbeat_events: bool = False) -> Self:
+    async def open(
+        cls, task_ids: Sequence[str], *, with_log: bool = False, uses_heartbeat_events: bool = False
+    ) -> Self:
         """Return a stream that watches these tasks; the caller must close it if it does not iterate over it.
-
-        Args:
-            uses_heartbeat_events: whether keep-alives are events instead of comments.
 
         Raises:
             Exception: raised by the cache.
         """
-        stream = cls(get_hub(), uses_heartbeat_events=uses_heartbeat_events)
+        stream = cls(get_hub(), with_log=with_log, uses_heartbeat_events=uses_heartbeat_events)
         stream.watches = await stream._hub.watch(stream, task_ids)
         return stream
 
     def has_told_all(self, last_event_id: str | None) -> bool:
         """Return whether a client with this last event id has seen the end of the one watched task."""
-        view = self.watches[0].view
-        return view is not None and view.is_terminal and view.event_id == last_event_id
+        (watch,) = self.watches
+        if watch.view is None or not watch.view.is_terminal:
+            return False
+        if self._with_log:
+            return LogPlaces.of_one(watch, last_event_id).has_all(watch, watch.view)
+        return watch.view.event_id == last_event_id
 
     def show_one(self, last_event_id: str | None) -> None:
         """Send the one watched task, unless its event id is `last_event_id`."""
         (watch,) = self.watches
         self._pending = {watch: None}
-        self._last_event_id = last_event_id
+        if self._with_log:
+            self._follow(LogPlaces.of_one(watch, last_event_id))
+        else:
+            self._last_event_id = last_event_id
 
     def show_many(self, hidden: Iterable[Watch], last_event_id: str | None = None) -> None:
-        """Send all watched tasks, whatever the client has seen, and report the `hidden` ones as missing."""
+        """Send all watched tasks, and report the `hidden` ones as missing; log lines go on after `last_event_id`."""
         self._is_many = True
         self._pending = dict.fromkeys(self.watches)
         for watch in hidden:
@@ -83,6 +96,8 @@ class Stream:
             self._hub.unwatch(self, watch)
             self._head += encode_missing(watch.task_id)
             self._ended["missing"] += 1
+        if self._with_log:
+            self._follow(LogPlaces.of_many(self.watches, last_event_id))
 
     def send_by(self, outlet: Outlet) -> None:
         """Write frames directly to `outlet` until the response ends."""
@@ -127,15 +142,15 @@ class Stream:
     def notify(self, watch: Watch) -> None:
         """Send the latest frame of a task, or mark it as pending."""
         waiter, view = self._waiter, watch.view
-        if waiter is not None and not waiter.done() and view is not None and not view.is_terminal:
+        if waiter is None or waiter.done() or view is None or view.is_terminal or self._with_log:
+            self._pending[watch] = None
+            self._step()
+        else:
             # A caller that waits has been given everything before; most frames take this short path.
             self._is_idle = self._is_overdue = False
             if self.outlet is None or not self._write(self.outlet, view):
                 self._waiter = None
                 waiter.set_result(view.frame)
-        else:
-            self._pending[watch] = None
-            self._step()
 
     def tick(self) -> None:
         """Send a keep-alive if nothing was sent since the last call; called every half KEEPALIVE."""
@@ -149,6 +164,11 @@ class Stream:
         """End the stream; its client reconnects."""
         self._is_done = True
         self._step()
+
+    def _follow(self, places: LogPlaces) -> None:
+        self._places = places
+        for watch in self._pending:
+            self._hub.follow_log(self, watch)
 
     def _check_waiter(self, waiter: "asyncio.Future[bytes]") -> None:
         if not waiter.done():
@@ -227,6 +247,8 @@ class Stream:
         return head
 
     def _take_view(self, watch: Watch, view: View) -> bytes:
+        if self._places is not None:
+            return self._take_logged(watch, view, self._places)
         # Only the first frame can be one that the client has seen: the hub notifies of each version once.
         is_new, self._last_event_id = view.event_id != self._last_event_id, None
         if view.is_terminal:
@@ -234,6 +256,17 @@ class Stream:
         if not view.is_terminal or self._is_many:
             return view.frame if is_new else b""
         return view.last_frames if is_new else view.end_frame
+
+    def _take_logged(self, watch: Watch, view: View, places: LogPlaces) -> bytes:
+        if (lines := places.take_lines(watch)) is not None:
+            self._pending[watch] = None
+            return lines
+        frames = places.take_snapshot(watch, view, with_end=view.is_terminal and not self._is_many)
+        if frames is None:
+            return b""  # the hub notifies this stream once it has read the lines
+        if view.is_terminal:
+            self._note_end(watch, view)
+        return frames
 
     def _note_end(self, watch: Watch, view: View) -> None:
         self._hub.unwatch(self, watch)

@@ -10,8 +10,8 @@ import pytest
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import get_store
 from tasks_app.streaming.hub import get_hub
+from tasks_app.streaming.log_places import Place, hash_tasks, parse_place, parse_places
 from tasks_app.streaming.log_reader import BATCH
-from tasks_app.streaming.log_stream import LogStream, Place, hash_tasks, parse_place, parse_places
 from tasks_app.streaming.stream import CHUNK_BYTES, Stream
 from tests.support.caches import Controls
 from tests.support.doubles import HandFlusher, begin
@@ -38,21 +38,21 @@ def cache(cache, settings) -> Controls:
     return cache
 
 
-async def open_one(task_id: str = "t1", last_event_id: str | None = None) -> LogStream:
-    stream = await LogStream.open([task_id])
+async def open_one(task_id: str = "t1", last_event_id: str | None = None) -> Stream:
+    stream = await Stream.open([task_id], with_log=True)
     stream.show_one(last_event_id)
     return stream
 
 
-async def open_many(*task_ids: str, last_event_id: str | None = None, hidden: Iterable[str] = ()) -> LogStream:
-    stream = await LogStream.open(task_ids)
+async def open_many(*task_ids: str, last_event_id: str | None = None, hidden: Iterable[str] = ()) -> Stream:
+    stream = await Stream.open(task_ids, with_log=True)
     stream.show_many(
         [watch for watch in stream.watches if watch.view is None or watch.task_id in hidden], last_event_id
     )
     return stream
 
 
-async def has_read(stream: LogStream, logged: int) -> None:
+async def has_read(stream: Stream, logged: int) -> None:
     """Wait until the hub has read the log of the first task up to there."""
     await until(lambda: stream.watches[0].log and stream.watches[0].log.end == logged, f"{logged} lines were read")
 
@@ -348,7 +348,7 @@ async def test_client_was_told_all_if_it_has_the_end_and_every_line(job, flusher
     job.progress.log("one\ntwo")
     job.succeed()
     flusher.flush()
-    stream = await LogStream.open(["t1"])
+    stream = await Stream.open(["t1"], with_log=True)
     assert stream.has_told_all(last_event_id) == has_told_all
     stream.close()
 
@@ -509,7 +509,7 @@ async def test_failure_to_read_a_log_is_made_up_for(cache, job, flusher, caplog)
 async def test_failure_to_read_a_log_at_first_is_made_up_for(cache, job, flusher, caplog):
     job.progress.log("one")
     flusher.flush()
-    stream = await LogStream.open(["t1"])
+    stream = await Stream.open(["t1"], with_log=True)
     cache.break_down("get_many")
     stream.show_one(None)
     await until(lambda: "reading tasks failed" in caplog.text, "the failure was logged")
@@ -523,7 +523,7 @@ async def test_failure_to_read_a_log_is_none_to_whoever_opens_a_stream(cache, jo
     other.succeed()
     job.progress.log("one")
     flusher.flush()
-    stream = await LogStream.open(["t1"])
+    stream = await Stream.open(["t1"], with_log=True)
     cache.after_read = lambda: cache.break_down("get_many")
     stream.show_one(None)
     plain = await Stream.open(["t2"])
