@@ -1,7 +1,8 @@
 """Wake-ups, which tell the hubs of this and other processes which tasks have changed."""
 
 from .channel_layer import LayerListener, drain, start
-from .local import Listener, ignore, listen, publish
+from .local import Listener, ignore, listen
+from .transports import publish
 
 __all__ = [
     "LayerListener",

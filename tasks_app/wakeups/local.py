@@ -1,15 +1,10 @@
-"""Wake-ups within this process, passed on to other processes.
-
-Within this process, each listener is given the stored versions. Other processes are told to read the store again,
-through a Channels layer if there is one. A lost message costs only latency, because hubs sweep.
-"""
+"""Wake-ups within this process: each listener is given the stored versions."""
 
 import threading
 from collections.abc import Callable, Mapping
 
 from ..snapshot import Version
 from ..utils.lazy import per_process
-from . import channel_layer
 
 #: A function that is called with the stored versions by task id.
 Listener = Callable[[Mapping[str, Version]], None]
@@ -49,8 +44,7 @@ def ignore(listener: Listener) -> None:
     get_listeners().discard(listener)
 
 
-def publish(versions: Mapping[str, Version]) -> None:
-    """Give stored versions to every listener of this process, and wake other processes."""
+def notify(versions: Mapping[str, Version]) -> None:
+    """Give stored versions to every listener."""
     for listener in get_listeners().current:
         listener(versions)
-    channel_layer.send(versions.keys())
