@@ -1,4 +1,4 @@
-"""The start, the cancellation and the tracking of tasks on every executor."""
+"""The start, the cancellation and the tracking of tasks, with every task framework."""
 
 from . import compat
 from .attempts import adopt, begin, enter, leave, pass_on, use_store, write

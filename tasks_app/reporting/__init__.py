@@ -1,4 +1,4 @@
-"""The job's side: the reporting API, and the thread that writes reports to the store."""
+"""The job's side: the reporting API, the reporters that make snapshots of it, and the thread that stores them."""
 
 from .context import bind, get_bound
 from .flusher import MAX_BACKOFF, MIN_BACKOFF
