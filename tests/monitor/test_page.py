@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.support.browser import needs_chromium, open_browser, open_tab
+from tests.support.browser import needs_chromium, needs_whole_chromium, open_page_keeper, open_tab
 from tests.support.monitor_site import (
     ANA,
     HIDE,
@@ -54,13 +54,6 @@ def site(running_site: Site) -> Site:
     running_site.wait_until_free()  # the page of the test before may just have been closed
     clear_tasks(running_site)
     return running_site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright turns the back/forward cache off unless it is told not to.
-    with open_browser(ignore_default_args=["--disable-back-forward-cache"]) as running:
-        yield running
 
 
 @pytest.fixture
@@ -508,15 +501,17 @@ def test_row_leads_to_the_page_of_its_task_and_that_back_to_the_filtered_list(si
     expect(page).to_have_url(make_url(site, "/tasks/monitor?state=queued"))
 
 
-def test_page_that_was_left_and_comes_back_shows_what_is_new(site: Site, page: Page):
+@needs_whole_chromium
+def test_page_that_was_left_and_comes_back_shows_what_is_new(site: Site, browser: Browser):
     put_tasks(site, SOME[1:])
-    page.add_init_script("addEventListener('pageshow', (event) => (window.wasKept = event.persisted));")
-    show(site, page)
-    page.goto(make_url(site, "/page?body=elsewhere"))
-    put_tasks(site, SOME[:1])
-    page.go_back(wait_until="commit")
-    expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
-    assert page.evaluate("window.wasKept")
+    with open_page_keeper(browser) as keeper, open_staff_tab(keeper, site) as page:
+        page.add_init_script("addEventListener('pageshow', (event) => (window.wasKept = event.persisted));")
+        show(site, page)
+        page.goto(make_url(site, "/page?body=elsewhere"))
+        put_tasks(site, SOME[:1])
+        page.go_back(wait_until="commit")
+        expect(page.locator("#rows tr")).to_have_count(4, timeout=SLOW)
+        assert page.evaluate("window.wasKept")
 
 
 def test_server_that_dies_and_comes_back_is_found_again(browser: Browser, tmp_path: Path):

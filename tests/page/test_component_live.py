@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import needs_chromium, open_browser, open_tab
+from tests.support.browser import needs_chromium, needs_whole_chromium, open_page_keeper, open_tab
 from tests.support.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
 from tests.support.readme import find_block
 from tests.support.servers import find_free_port, run_runserver
@@ -28,13 +28,6 @@ SLOW = 30_000
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     with run_component_site() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright turns the back/forward cache off unless it is told not to.
-    with open_browser(ignore_default_args=["--disable-back-forward-cache"]) as running:
         yield running
 
 
@@ -144,19 +137,21 @@ def test_failure_is_shown(site: Site, page: Page):
     assert "a secret" not in component.evaluate("element => element.shadowRoot.textContent")
 
 
-def test_page_that_was_left_and_comes_back_follows_on(site: Site, page: Page):
+@needs_whole_chromium
+def test_page_that_was_left_and_comes_back_follows_on(site: Site, browser: Browser):
     task_id = site.start_puppet("left")
-    page.add_init_script("addEventListener('pageshow', (event) => (window.wasKept = event.persisted));")
-    component = show_one(site, page, task_id)
-    expect(component).to_have_attribute("data-transport", "stream")
-    page.goto(make_url(site, "elsewhere"))
-    site.wait_until_free()
-    site.order("left", current=80, total=100)
-    page.go_back(wait_until="commit")
-    expect_percent(component, 80)
-    assert page.evaluate("window.wasKept")
-    site.order_return("left")
-    expect_state(component, "succeeded")
+    with open_page_keeper(browser) as keeper, open_tab(keeper) as page:
+        page.add_init_script("addEventListener('pageshow', (event) => (window.wasKept = event.persisted));")
+        component = show_one(site, page, task_id)
+        expect(component).to_have_attribute("data-transport", "stream")
+        page.goto(make_url(site, "elsewhere"))
+        site.wait_until_free()
+        site.order("left", current=80, total=100)
+        page.go_back(wait_until="commit")
+        expect_percent(component, 80)
+        assert page.evaluate("window.wasKept")
+        site.order_return("left")
+        expect_state(component, "succeeded")
 
 
 def test_server_that_dies_and_comes_back_is_found_again(browser: Browser):
