@@ -249,7 +249,8 @@ async def test_client_with_any_other_id_is_told_the_end(client, last_event_id):
     assert [event.type for event in await read_events(response)] == ["message", "end"]
 
 
-async def test_client_that_has_the_current_snapshot_is_not_told_it_again(client):
+async def test_client_that_has_the_current_snapshot_is_not_told_it_again(client, settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "KEEPALIVE": 0.1}
     put(RUNNING)
     response = await client.get("/task-progress/t1", headers={"Last-Event-ID": "2"})
     first = await read_next(response.streaming_content)

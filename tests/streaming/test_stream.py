@@ -160,7 +160,8 @@ async def test_stream_that_ended_stays_ended():
 # Reconnecting
 
 
-async def test_client_that_has_the_current_snapshot_is_not_told_it_again():
+async def test_client_that_has_the_current_snapshot_is_not_told_it_again(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "KEEPALIVE": 0.1}
     put(make_running())
     stream = await open_one(last_event_id="2")
     assert decode(await read_next(stream)) == []
