@@ -1,6 +1,7 @@
 """The short way of frames, past the task that serves a stream: taken where it may be, and only there."""
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -23,9 +24,15 @@ STEPS = 10
 IN_ANY_CASE = 3
 
 run_httptools, run_h11 = partial(run_uvicorn, parser="httptools"), partial(run_uvicorn, parser="h11")
-servers = pytest.mark.parametrize(
-    "run", [run_daphne, run_httptools, run_h11], ids=["daphne", "uvicorn-httptools", "uvicorn-h11"]
-)
+SERVERS = {"daphne": run_daphne, "uvicorn-httptools": run_httptools, "uvicorn-h11": run_h11}
+servers = pytest.mark.parametrize("run", SERVERS.values(), ids=SERVERS)
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The site on each server, without layers around the wrapper."""
+    with run_wrapped(WRAPPED, run=SERVERS[request.param], RESULT_MAX_BYTES=1_000_000) as running:
+        yield running
 
 
 def read_steps(site: Site, stream: wire.EventStream, name: str) -> list[str]:
@@ -52,10 +59,8 @@ def read_stream(site: Site) -> tuple[list[str], list[str]]:
 # With real servers
 
 
-@servers
-def test_stream_arrives_step_by_step_and_ends(run):
-    with run_wrapped(run=run) as site:
-        steps, rest = read_stream(site)
+def test_stream_arrives_step_by_step_and_ends(site):
+    steps, rest = read_stream(site)
     assert steps == [f"step {step}" for step in range(1, STEPS + 1)]
     assert rest == ["message", "end"]
 
@@ -74,29 +79,26 @@ def test_application_that_changes_what_is_sent_is_not_left_out(run):
     assert steps == [f"STEP {step}" for step in range(1, STEPS + 1)]
 
 
-@servers
-def test_slow_reader_gets_the_latest_and_the_end(run):
-    with run_wrapped(WRAPPED, run=run, RESULT_MAX_BYTES=1_000_000) as site:
-        task_id = site.start("flood", frames=300, size=100_000)
-        with site.open(task_id) as stream:
-            stream.next()
-            site.wait_for(task_id, "succeeded")
-            events = stream.read_all()
+def test_slow_reader_gets_the_latest_and_the_end(site):
+    task_id = site.start("flood", frames=300, size=100_000)
+    with site.open(task_id) as stream:
+        stream.next()
+        site.wait_for(task_id, "succeeded")
+        events = stream.read_all()
     assert events[-1].type == "end"
     assert events[-1].json()["meta"]["number"] == 299
     assert len(events) < 300
 
 
-@servers
-def test_reader_that_goes_away_leaves_nothing_behind(run):
-    with run_wrapped(WRAPPED, run=run) as site:
-        task_id = site.start_puppet("gone")
-        with site.open(task_id) as stream, site.open(task_id) as other:
-            stream.next()
-            other.next()
-            stream.reset()
-            assert read_steps(site, other, "gone")[-1] == f"step {STEPS}"
-        site.order_return("gone")
+def test_reader_that_goes_away_leaves_nothing_behind(site):
+    task_id = site.start_puppet("gone")
+    with site.open(task_id) as stream, site.open(task_id) as other:
+        stream.next()
+        other.next()
+        stream.reset()
+        assert read_steps(site, other, "gone")[-1] == f"step {STEPS}"
+    site.order_return("gone")
+    site.wait_until_free()
 
 
 @servers
