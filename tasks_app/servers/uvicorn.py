@@ -29,16 +29,13 @@ class CycleOutlet(Outlet):
         Returns:
             Whether it was sent.
         """
-        if not self._is_ready():
-            return False
-        self._transport.write(framed.chunk)
-        return True
-
-    def _is_ready(self) -> bool:
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size() > HIGH_WATER:
             return False
-        return self._is_chunked or self._find_chunked()
+        if not (self._is_chunked or self._find_chunked()):
+            return False
+        transport.write(framed.chunk)
+        return True
 
     def _find_chunked(self) -> bool:
         """Whether the body is chunked, which is known once the headers are sent, before the first frame."""

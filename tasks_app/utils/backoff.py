@@ -1,6 +1,7 @@
 """Successive failures: the pause before the next try, and which of them to log. Pure."""
 
 import math
+import random
 
 
 class Failures:
@@ -24,3 +25,8 @@ class Failures:
     def get_pause(self, first: float, longest: float) -> float:
         """Return the seconds until the next try: `first`, doubled for each failure, at most `longest`."""
         return min(math.ldexp(first, min(self.count, 16)), longest)
+
+
+def draw_around(value: float, spread: float) -> int:
+    """Return a random whole number within `value` ± `spread` (0.5 is 50 %)."""
+    return round(value * random.uniform(1 - spread, 1 + spread))

@@ -13,7 +13,8 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.streaming.hub import Hub, get_hub
 from tasks_app.streaming.response import EventStreamResponse
-from tasks_app.streaming.stream import Stream, draw_around
+from tasks_app.streaming.stream import Stream
+from tasks_app.utils.backoff import draw_around
 from tests.support.viewers import (
     NOW,
     decode,
