@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -399,13 +398,13 @@ def test_tasks_in_this_process_do_not_wait_for_a_valkey_server_that_hangs(timeou
         with override_settings(CACHES={"default": cache}):
             running = start(jobs.wait)
             wait_until(lambda: get_snapshot(running).status == "Waiting", "it runs")
-            server._process.send_signal(signal.SIGSTOP)
+            server.halt()
             results = [soon(jobs.count.enqueue) for _ in range(5)]
             jobs.gate.set()
             wait_until(lambda: has_ended(jobs.wait, running), "the one that ran has ended", deadline=SOON)
             for result in results:
                 wait_until(lambda id=result.id: has_ended(jobs.count, id), "it ran", deadline=SOON)
-            server._process.send_signal(signal.SIGCONT)
+            server.resume()
             assert get_flusher().drain(DEADLINE)
             assert get_snapshot(running).result == "done"
             assert [get_snapshot(result.id).result for result in results] == [{"counted": 3}] * 5
@@ -419,10 +418,10 @@ def test_process_that_ends_waits_some_seconds_for_a_cache_that_hangs_for_ever():
             "VALKEY_URL": server.connection_url,
             "CACHE_OPTIONS": '{"socket_timeout": null}',
         }
-        server._process.send_signal(signal.SIGSTOP)
+        server.halt()
         with run_command([sys.executable, "-c", SHORT_LIVED], env=env) as process:
             wait_until(lambda: process.output, "its task ended")
             began = monotonic()
             assert process.process.wait(DEADLINE) == 0
             assert monotonic() - began < EXIT_SECONDS + SOON
-        server._process.send_signal(signal.SIGCONT)
+        server.resume()

@@ -44,10 +44,7 @@ class Valkey:
         self._server.start()
 
     def kill(self) -> None:
-        process = self._server._process
-        process.kill()
-        process.wait(DEADLINE)
-        self._server.stop()
+        self._server.kill()
 
     def flush(self) -> None:
         self._server.client().flushall()

@@ -1,6 +1,5 @@
 """Tasks of a `db_worker` while the cache hangs, and their database does not: no task waits for the cache."""
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,10 @@ def test_tasks_do_not_wait_for_a_cache_that_hangs_and_are_shown_when_it_is_back(
         rest = [site.enqueue("note", {"path": str(path), "text": "x"}) for _ in range(4)]
         with site.run_worker(CACHE_OPTIONS=f'{{"socket_timeout": {timeout}}}'):
             site.wait_for(first, "running")
-            cache._process.send_signal(signal.SIGSTOP)
+            cache.halt()
             site.make_orders("first").give_return("done")
             wait_until(lambda: path.exists() and path.read_text() == "x\n" * 4, "all ran")
-            cache._process.send_signal(signal.SIGCONT)
+            cache.resume()
             assert site.wait_for(first, "succeeded")["result"] == "done"
             wait_until(lambda: len(site.query_times()) == 5, "all have ended")
             assert sorted(site.query_times())[3] < SOON  # the longest is that of the first, which the test had wait

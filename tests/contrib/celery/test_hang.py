@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 from collections.abc import Iterator
 from time import monotonic
 from typing import Any
@@ -26,7 +25,7 @@ SOON = 2.0
 def cache() -> Iterator[ValkeyServer]:
     with ValkeyServer() as cache:
         yield cache
-        resume(cache)
+        cache.resume()
 
 
 @pytest.fixture(params=TIMEOUTS, ids=lambda seconds: f"timeout={seconds}")
@@ -38,15 +37,6 @@ def site(request: Any, cache: ValkeyServer) -> Iterator[CelerySite]:
     with run_celery_site() as site, override_settings(CACHES=caches):
         site.env |= {"VALKEY_URL": cache.connection_url, "CACHE_OPTIONS": json.dumps(options)}
         yield site
-
-
-def halt(cache: ValkeyServer) -> None:
-    """Have the server answer nothing, while the system goes on to take connections for it."""
-    cache._process.send_signal(signal.SIGSTOP)
-
-
-def resume(cache: ValkeyServer) -> None:
-    cache._process.send_signal(signal.SIGCONT)
 
 
 def find_times(worker: Server, name: str) -> list[float]:
@@ -73,10 +63,10 @@ def test_tasks_do_not_wait_for_a_cache_that_hangs_and_are_shown_when_it_is_back(
 ):
     with site.run_worker(f"--pool={pool}", "--concurrency=1") as worker:
         wait_for_end(jobs.add.delay(1).id)
-        halt(cache)
+        cache.halt()
         task_ids = [jobs.add.delay(number).id for number in range(6)]
         times = wait_for_times(worker, "add", 7)
-        resume(cache)
+        cache.resume()
         assert [seconds for seconds in times if seconds > SOON] == []
         assert [wait_for_late_end(task_id).result for task_id in task_ids] == [1, 2, 3, 4, 5, 6]
 
@@ -85,12 +75,12 @@ def test_task_that_runs_when_the_cache_begins_to_hang_ends_and_keeps_its_owner(s
     with site.run_worker("--concurrency=1") as worker:
         task_id = start(jobs.ignore_cancel, owner=7)
         wait_for_status(task_id, "Deaf")
-        halt(cache)
+        cache.halt()
         site.say(task_id)
         wait_for_times(worker, "ignore_cancel", 1)
         task_ids = [jobs.add.delay(number).id for number in range(3)]
         assert [seconds for seconds in wait_for_times(worker, "add", 3) if seconds > SOON] == []
-        resume(cache)
+        cache.resume()
         ended = wait_for_late_end(task_id)
         assert (ended.result, ended.owner, ended.attempt) == ("go", "7", 1)
         assert [wait_for_late_end(task_id).result for task_id in task_ids] == [1, 2, 3]
@@ -100,12 +90,12 @@ def test_task_that_runs_when_the_cache_begins_to_hang_ends_and_keeps_its_owner(s
 def test_retry_does_not_wait_for_a_cache_that_hangs(site: CelerySite, cache: ValkeyServer, processes: int):
     with site.run_worker(f"--concurrency={processes}") as worker:
         wait_for_end(jobs.add.delay(1).id)
-        halt(cache)
+        cache.halt()
         began = monotonic()
         task_id = jobs.retry.delay(3).id
         wait_for_times(worker, "retry", 1)
         taken = monotonic() - began
-        resume(cache)
+        cache.resume()
         assert taken < 2 * SOON  # four attempts, and what it takes to send each
         ended = wait_for_late_end(task_id)
         assert (ended.state, ended.result, ended.attempt) == ("succeeded", 3, 4)
