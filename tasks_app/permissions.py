@@ -1,7 +1,8 @@
 """The rules for starting, seeing, cancelling and listing tasks, and the tokens that show one task to their bearer."""
 
-from collections.abc import Callable, Iterator, Sequence
-from inspect import iscoroutinefunction
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from inspect import isawaitable, iscoroutinefunction
 from itertools import compress
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from django.utils.module_loading import import_string
 
 from .conf import get_settings
 from .snapshot import Snapshot
+
+logger = logging.getLogger("tasks_app")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +36,8 @@ def _in_place(method: F) -> F:
 class Policy:
     """The default rules; name a subclass in `POLICY` to change them.
 
-    Methods of a subclass may be sync or `async def`. Sync ones run in a thread, so they may query the database.
+    Methods of a subclass may be sync or `async def`. Sync ones run in a thread, so they may query the database. Each
+    returns a bool; anything else refuses, and is logged.
     """
 
     @_in_place
@@ -77,8 +81,8 @@ async def is_allowed(rule: str, request: HttpRequest, *args: Any) -> bool:
 
 def is_allowed_now(rule: str, request: HttpRequest, *args: Any) -> bool:
     """Do what `is_allowed` does, from sync code, where `request.user` is loaded or may be loaded."""
-    method = _find_method(rule)
-    return bool((async_to_sync(method) if iscoroutinefunction(method) else method)(request, *args))
+    answer = _find_method(rule)(request, *args)
+    return _is_yes(rule, async_to_sync(_wait_for)(answer) if isawaitable(answer) else answer)
 
 
 async def select(rule: str, request: HttpRequest, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
@@ -89,13 +93,27 @@ async def select(rule: str, request: HttpRequest, snapshots: Sequence[Snapshot])
 
 async def _decide_each(rule: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[bool]:
     method = _find_method(rule)
-    if iscoroutinefunction(method):
-        return [bool(await method(request, *case)) for case in cases]
 
-    def decide() -> list[bool]:
-        return [bool(method(request, *case)) for case in cases]
+    def ask() -> list[object]:
+        return [method(request, *case) for case in cases]
 
-    return decide() if needs_only_user(rule) else await sync_to_async(decide)()
+    # A decorator may hide that a method is async; then it is called in a thread, and awaited here all the same.
+    in_loop = iscoroutinefunction(method) or needs_only_user(rule)
+    answers = ask() if in_loop else await sync_to_async(ask)()
+    return [_is_yes(rule, await answer if isawaitable(answer) else answer) for answer in answers]
+
+
+async def _wait_for(answer: Awaitable[object]) -> object:
+    return await answer
+
+
+def _is_yes(rule: str, answer: object) -> bool:
+    """Return whether the policy said yes: what is no bool, such as a forgotten coroutine, is a no."""
+    if not isinstance(answer, bool):
+        kind = type(answer).__name__
+        logger.error("POLICY %r: %s returned a %s, not a bool; it refuses", get_settings().POLICY, rule, kind)
+        return False
+    return answer
 
 
 def needs_only_user(rule: str) -> bool:
@@ -132,7 +150,7 @@ def is_staff(request: HttpRequest) -> bool:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return False
-    return getattr(user, "is_staff", False) and getattr(user, "is_active", True)
+    return bool(getattr(user, "is_staff", False) and getattr(user, "is_active", True))
 
 
 def make_token(task_id: str, *, max_age: float = 900) -> str:

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +16,17 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from tasks_app import make_token
-from tasks_app.permissions import Policy, get_user_key, has_token, is_allowed, is_staff, load_user, opens
+from tasks_app.permissions import (
+    Policy,
+    get_user_key,
+    has_token,
+    is_allowed,
+    is_allowed_now,
+    is_staff,
+    load_user,
+    opens,
+    select,
+)
 from tests.support.viewers import make_running
 
 OWNER, OTHER, STAFF, NOBODY = User(pk=7), User(pk=8), User(pk=9, is_staff=True), AnonymousUser()
@@ -49,6 +61,39 @@ class AsyncPolicy(Policy):
 class DatabasePolicy(Policy):
     def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
         return User.objects.filter(username="known").exists()
+
+
+@contextmanager
+def timed() -> Iterator[None]:
+    """As a tracer's span, or `translation.override`, used as a decorator: it hides that a method is async."""
+    yield
+
+
+class HiddenAsyncPolicy(Policy):
+    @timed()
+    async def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        return bool(request.user.pk == 8)
+
+
+class FuturePolicy(Policy):
+    """Answers with what is awaitable and no coroutine."""
+
+    def can_view(self, request: HttpRequest, snapshot: Any) -> Any:
+        return Later(bool(request.user.pk == 8))
+
+
+class Later:
+    def __init__(self, answer: bool) -> None:
+        self.answer = answer
+
+    def __await__(self) -> Iterator[Any]:
+        yield from asyncio.sleep(0).__await__()
+        return self.answer
+
+
+class VaguePolicy(Policy):
+    def can_view(self, request: HttpRequest, snapshot: Any) -> Any:
+        return request.answer
 
 
 def use_policy(settings: Any, policy: type[Policy]) -> None:
@@ -156,6 +201,31 @@ class _UserOfTheDatabase:
     @property
     def is_authenticated(self) -> bool:
         return User.objects.exists()
+
+
+@pytest.mark.parametrize("policy", [HiddenAsyncPolicy, FuturePolicy])
+@pytest.mark.parametrize(("user", "answer"), [(OTHER, True), (NOBODY, False)], ids=["yes", "no"])
+async def test_answer_that_must_be_awaited_is_awaited(settings, policy, user, answer):
+    use_policy(settings, policy)
+    assert await is_allowed("can_view", make_request(user), make_running()) is answer
+    assert await select("can_view", make_request(user), [make_running()]) == [make_running()] * answer
+
+
+@pytest.mark.parametrize(("user", "answer"), [(OTHER, True), (NOBODY, False)], ids=["yes", "no"])
+def test_answer_that_must_be_awaited_is_awaited_in_sync_code(settings, user, answer):
+    use_policy(settings, HiddenAsyncPolicy)
+    assert is_allowed_now("can_view", make_request(user), make_running()) is answer
+
+
+@pytest.mark.parametrize("answer", [None, 1, "yes", [1], object()], ids=["None", "1", "text", "list", "object"])
+async def test_answer_that_is_no_bool_refuses_and_is_logged(settings, caplog, answer):
+    use_policy(settings, VaguePolicy)
+    request = make_request(STAFF)
+    request.answer = answer
+    assert await is_allowed("can_view", request, make_running()) is False
+    (record,) = caplog.records
+    assert "VaguePolicy': can_view returned" in record.getMessage()
+    assert type(answer).__name__ in record.getMessage()
 
 
 async def test_exception_of_a_policy_is_not_taken_for_an_answer(settings):
