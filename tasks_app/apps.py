@@ -4,14 +4,16 @@ from django.apps import AppConfig
 
 
 class TasksAppConfig(AppConfig):
-    """The Django app; once loaded, it registers the checks and connects the signal receivers."""
+    """The Django app; once loaded, it registers the checks, connects receivers and completes the endpoints."""
 
     name = "tasks_app"
     verbose_name = "Tasks"
 
     def ready(self) -> None:
         from . import checks
+        from .http import exempt_from_transactions
         from .lifecycle import connect
 
         checks.register()
         connect()
+        exempt_from_transactions()

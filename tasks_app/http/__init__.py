@@ -1,7 +1,7 @@
 """The HTTP endpoints, and the parsing and errors that they share."""
 
 from . import views
-from .endpoint import endpoint, json_response, not_found, refusal
+from .endpoint import endpoint, exempt_from_transactions, json_response, not_found, refusal
 from .params import parse_whole
 from .problems import Problem, bad_request, store_access
 from .start_answer import start_response
@@ -10,6 +10,7 @@ __all__ = [
     "Problem",
     "bad_request",
     "endpoint",
+    "exempt_from_transactions",
     "json_response",
     "not_found",
     "parse_whole",

@@ -5,7 +5,9 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
-from django.db import transaction
+from django.apps import apps
+from django.contrib.auth.decorators import login_not_required
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
@@ -18,7 +20,8 @@ from .problems import Endpoint, Problem, Responder, answers_problems, respond_wi
 def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[[Endpoint], Callable[..., Any]]:
     """Make a view an endpoint.
 
-    It answers other methods with 405, is exempt from CSRF checks and transactions, and has `request.user` loaded.
+    It answers other methods with 405, is exempt from CSRF checks, transactions and a login that a middleware demands,
+    and has `request.user` loaded.
 
     Args:
         methods: the HTTP methods that it answers.
@@ -38,10 +41,36 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
             await load_user(request)
             return await view(request, *args, **kwargs)
 
-        # Views call `check_csrf` where they need to: scripts without cookies have no token.
-        return csrf_exempt(transaction.non_atomic_requests(answers_problems(checked, respond)))
+        # Views check access by themselves, since a token needs no login, and call `check_csrf` where they need to,
+        # since scripts without cookies have no token.
+        return _without_transactions(csrf_exempt(login_not_required(answers_problems(checked, respond))))
 
     return decorate
+
+
+def exempt_from_transactions() -> None:
+    """Exempt the endpoints that were made before the settings were read; the app does so when it is ready."""
+    while _waiting:
+        _exempt(_waiting.pop())
+
+
+#: Endpoints whose exemption waits for the settings.
+_waiting: list[Endpoint] = []
+
+
+def _without_transactions(view: Endpoint) -> Endpoint:
+    """Exempt a view from ATOMIC_REQUESTS on every database; Django's decorator alone does so on `default`."""
+    view = transaction.non_atomic_requests(view)  # now, since what wraps the view shares its exemptions from then on
+    if apps.models_ready:
+        _exempt(view)
+    else:
+        _waiting.append(view)
+    return view
+
+
+def _exempt(view: Endpoint) -> None:
+    for alias in connections:
+        transaction.non_atomic_requests(using=alias)(view)
 
 
 def json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:

@@ -47,8 +47,12 @@ urlpatterns += [path("", include("tasks_app.urls"))]
 """
 
 ANONYMOUS = 'TASKS_APP["ALLOW_ANONYMOUS_START"] = True\n'
-ATOMIC = 'DATABASES["default"]["ATOMIC_REQUESTS"] = True\n'
+ATOMIC = """
+DATABASES["default"]["ATOMIC_REQUESTS"] = True
+DATABASES["reports"] = {**DATABASES["default"], "NAME": ":memory:"}
+"""
 GZIP = 'MIDDLEWARE.insert(0, "django.middleware.gzip.GZipMiddleware")\n'
+LOGIN = 'MIDDLEWARE.append("django.contrib.auth.middleware.LoginRequiredMiddleware")\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,13 @@ def run_server(project: Project) -> Any:
 
 @pytest.mark.parametrize(
     "settings",
-    [(), (ATOMIC,), (GZIP,), (ATOMIC, GZIP)],
-    ids=["as startproject made it", "ATOMIC_REQUESTS", "GZipMiddleware", "both"],
+    [(), (ATOMIC,), (GZIP, LOGIN), (ATOMIC, GZIP)],
+    ids=[
+        "as startproject made it",
+        "ATOMIC_REQUESTS on two databases",
+        "GZipMiddleware and LoginRequiredMiddleware",
+        "ATOMIC_REQUESTS and GZipMiddleware",
+    ],
 )
 def test_task_is_started_and_watched_to_its_end_without_any_migration(make_project, settings):
     project = make_project(ANONYMOUS, *settings)
