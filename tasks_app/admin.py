@@ -6,9 +6,10 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils.translation import gettext_lazy as _
 
+from .http import make_url
 from .permissions import is_allowed_now, is_staff
 
 _LABEL = "tasks_app"
@@ -45,7 +46,7 @@ def link_monitor(site: admin.AdminSite) -> None:
 
 def _add_link(request: HttpRequest, apps: list[Any]) -> list[Any]:
     try:
-        url = reverse("tasks_app:monitor")
+        url = make_url("monitor")
     except NoReverseMatch:  # the project does not include our URLs
         return apps
     if any(app["app_label"] == _LABEL for app in apps):

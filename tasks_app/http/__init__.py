@@ -2,6 +2,7 @@
 
 from . import views
 from .endpoint import endpoint, exempt_from_transactions, json_response, not_found, refusal
+from .links import make_url
 from .params import parse_whole
 from .problems import Problem, bad_request, store_access
 from .start_answer import start_response
@@ -12,6 +13,7 @@ __all__ = [
     "endpoint",
     "exempt_from_transactions",
     "json_response",
+    "make_url",
     "not_found",
     "parse_whole",
     "refusal",

@@ -5,11 +5,11 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
 from ..permissions import make_token
 from ..snapshot import State
 from .endpoint import json_response
+from .links import make_url
 
 
 def start_response(request: HttpRequest, task_id: str, *, task: str) -> HttpResponse:
@@ -28,15 +28,24 @@ def start_response(request: HttpRequest, task_id: str, *, task: str) -> HttpResp
     return respond_with(describe_start(request, task_id, task))
 
 
+def check_urls(request: HttpRequest) -> None:
+    """Check that an answer can be made, before a task is started.
+
+    Raises:
+        NoReverseMatch: the URLs of the endpoints can't be made.
+    """
+    describe_start(request, "any", "any")
+
+
 def describe_start(request: HttpRequest, task_id: str, task: str) -> dict[str, Any]:
     """Return the answer as a dict, without the token, which expires."""
     return {
         "task_id": task_id,
         "task": task,
         "state": State.QUEUED,
-        "progress_url": _reverse(request, "task-progress", task_id),
-        "status_url": _reverse(request, "task", task_id),
-        "cancel_url": _reverse(request, "task-cancel", task_id),
+        "progress_url": make_url("task-progress", task_id, request=request),
+        "status_url": make_url("task", task_id, request=request),
+        "cancel_url": make_url("task-cancel", task_id, request=request),
     }
 
 
@@ -45,8 +54,3 @@ def respond_with(answer: Mapping[str, Any]) -> HttpResponse:
     token = make_token(answer["task_id"])
     headers = {"Location": answer["status_url"]}
     return json_response({**answer, "token": token}, status=HTTPStatus.ACCEPTED, headers=headers)
-
-
-def _reverse(request: HttpRequest, name: str, task_id: str) -> str:
-    match = request.resolver_match
-    return reverse(f"tasks_app:{name}", args=[task_id], current_app=match.namespace if match else None)

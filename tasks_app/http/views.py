@@ -46,7 +46,7 @@ from .params import (
     read_body,
 )
 from .problems import Problem, bad_request, store_access, unavailable
-from .start_answer import describe_start, respond_with
+from .start_answer import check_urls, describe_start, respond_with
 
 
 @endpoint("POST")
@@ -56,6 +56,7 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     name, kwargs = parse_start(request, body)
     check_csrf(request)
     await _check_can_start(request, name)
+    check_urls(request)
     answer = await answer_once(request, body, lambda: _start(request, name, kwargs))
     return respond_with(answer)
 

@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.vary import vary_on_cookie
 
-from ..http import Problem, endpoint, json_response, not_found, refusal, store_access
+from ..http import Problem, endpoint, json_response, make_url, not_found, refusal, store_access
 from ..permissions import is_allowed, is_staff, select
 from ..snapshot import Snapshot
 from ..streaming import aobserve
@@ -123,7 +123,12 @@ async def _render(
     headers: dict[str, str] = _HEADERS,
 ) -> HttpResponse:
     """Render in a thread, since context processors of the site may use the database."""
-    context = {"request": request, **(context or {})}
+    context = {
+        "request": request,
+        "monitor_url": make_url("monitor", request=request),
+        "stream_url": make_url("tasks-progress", request=request),
+        **(context or {}),
+    }
     response = await sync_to_async(render)(request, template, context, status=status)
     for name, value in headers.items():
         response[name] = value

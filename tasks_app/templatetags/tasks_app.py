@@ -10,10 +10,10 @@ from typing import Any
 from django import template
 from django.http import HttpRequest
 from django.template import Context
-from django.urls import reverse
 from django.utils.text import capfirst
 
 from ..exceptions import TaskNotFound, describe
+from ..http import make_url
 from ..lifecycle import get_snapshot
 from ..permissions import is_allowed_now, opens
 from ..snapshot import Snapshot
@@ -95,9 +95,7 @@ def task_progress(
 
 
 def _find_base(request: HttpRequest | None) -> str:
-    match = getattr(request, "resolver_match", None)
-    url = reverse("tasks_app:tasks-progress", current_app=match.namespace if match else None)
-    return url.removesuffix("task-progress")
+    return make_url("tasks-progress", request=request).removesuffix("task-progress")
 
 
 def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snapshot | None:
