@@ -142,12 +142,18 @@ def _get_parameters(task: Any) -> tuple[dict[str, inspect.Parameter], bool]:
     parameters = dict(inspect.signature(function).parameters)
     if takes_context:
         del parameters[next(iter(parameters))]
-    try:
-        hints = typing.get_type_hints(function)
-    except NameError:  # a name that is imported only for type checkers
-        hints = {}
-    named = {name: item.replace(annotation=hints.get(name, item.empty)) for name, item in parameters.items()}
+    namespace = getattr(inspect.unwrap(function), "__globals__", {})
+    named = {name: item.replace(annotation=_evaluate(item.annotation, namespace)) for name, item in parameters.items()}
     return named, takes_context
+
+
+def _evaluate(annotation: Any, namespace: dict[str, Any]) -> Any:
+    """Return an annotation's type; empty, so that nothing is checked, if it is none that can be evaluated."""
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    try:
+        return typing.get_type_hints(holder, namespace)["it"]
+    except Exception:  # an annotation may be any text: prose, or a name that is imported only for type checkers
+        return inspect.Parameter.empty
 
 
 #: The types that a JSON value may have, by the annotation of its parameter; other annotations are not checked.

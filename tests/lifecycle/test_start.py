@@ -73,6 +73,21 @@ def take_unknown_annotation(value: "Decimal") -> None: ...
 
 
 @task
+def take_prose(value: "path of the file", number: int = 0) -> None: ...  # noqa: F722
+
+
+@task
+def take_broken_expression(value: "1 / 0", number: int = 0) -> None: ...
+
+
+@task
+def take_missing_attribute(value: "pytest.Nothing", number: int = 0) -> None: ...
+
+
+UNREADABLE = [take_unknown_annotation, take_prose, take_broken_expression, take_missing_attribute]
+
+
+@task
 def take_keywords(first: int, **others: Any) -> dict[str, Any]:
     return {"first": first, **others}
 
@@ -116,13 +131,19 @@ def take_context_and_keywords(context: Any, **others: Any) -> None: ...
         (take_any, {"a": [None]}),
         (take_unannotated, [1]),
         (take_literal, "what a plain type is not, is not checked"),
-        (take_unknown_annotation, 1),
+        *[(job, 1) for job in UNREADABLE],
         (take_keyword_only, 1),
         (take_context, 1),
     ],
 )
 def test_value_that_fits_is_accepted(job, value):
     check_arguments(job, {"value": value})
+
+
+@pytest.mark.parametrize("job", UNREADABLE[1:])
+def test_argument_beside_one_whose_annotation_is_no_type_is_checked(job):
+    with pytest.raises(InvalidArguments, match="argument 'number' must be int, not 'x'"):
+        check_arguments(job, {"value": 1, "number": "x"})
 
 
 @pytest.mark.parametrize(
