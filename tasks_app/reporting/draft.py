@@ -12,7 +12,7 @@ from typing import Any
 
 from ..exceptions import TaskCancelled
 from ..snapshot import MAX_NAME_LENGTH, Pace, Report, Snapshot, Stage, State, percent_of
-from ..utils.json import encode_json
+from ..utils.json import encode_json, mend_text
 
 
 class Draft:
@@ -94,6 +94,7 @@ class Draft:
         Raises:
             ValueError: `name` was not declared, or another stage has not ended.
         """
+        name = mend_text(name)
         names = [stage.name for stage in self.stages]
         if name not in names:
             raise ValueError(f"unknown stage {name!r}; declared by stages(): {names!r}")
@@ -168,7 +169,7 @@ def make_stages(weights: Mapping[str, float]) -> tuple[Stage, ...]:
         raise ValueError("stages() needs at least one stage, not {}")
     if long := [name for name in weights if len(str(name)) > MAX_NAME_LENGTH]:
         raise ValueError(f"a stage's name may have at most {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
-    return tuple(Stage(name=str(name), weight=_check_weight(name, weights[name])) for name in weights)
+    return tuple(Stage(name=mend_text(str(name)), weight=_check_weight(name, weights[name])) for name in weights)
 
 
 #: Integers of up to this many bits are exact as floats.

@@ -16,6 +16,7 @@ from .state import (
     Report,
     Stage,
     State,
+    cut,
     floor_percent,
 )
 
@@ -65,7 +66,7 @@ class Snapshot:
     @classmethod
     def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
         """Return the first snapshot of a task; `private` may set private fields and `attempt`, the attempts before."""
-        return cls(task_id=task_id, task=task[:MAX_TASK_LENGTH], created_at=now, updated_at=now, **private)
+        return cls(task_id=task_id, task=cut(task, MAX_TASK_LENGTH), created_at=now, updated_at=now, **private)
 
     def renumbered(self, *, now: datetime) -> Self:
         """Return the snapshot with a new `seq`, for a task that the cache does not hold.
@@ -121,14 +122,14 @@ class Snapshot:
         if percent is not None:
             percent = max(percent, self.percent or 0.0)
         progress = self.progress if percent is None else max(self.progress, min(floor_percent(percent), 99))
-        status = self.status if report.status is None else report.status[:MAX_STATUS_LENGTH]
+        status = self.status if report.status is None else cut(report.status, MAX_STATUS_LENGTH)
         news = {
             "progress": progress,
             "percent": percent,
             "status": status,
             "current": report.current,
             "total": report.total,
-            "unit": report.unit and report.unit[:MAX_NAME_LENGTH],
+            "unit": report.unit and cut(report.unit, MAX_NAME_LENGTH),
             "stages": report.stages,
             "meta": report.meta,
             "cancel_requested": report.cancel_requested,
@@ -183,9 +184,8 @@ class Snapshot:
             return self
         ended = self._ended(State.FAILED, now, self._stopped_stages(State.FAILED))
         if message and ended.status == DEFAULT_STATUS[State.FAILED]:
-            ended = replace(ended, status=f"Failed: {message}"[:MAX_STATUS_LENGTH])
-        shown = (message or "The task failed.")[:MAX_MESSAGE_LENGTH]
-        return replace(ended, error={"type": kind, "message": shown})
+            ended = replace(ended, status=cut(f"Failed: {message}", MAX_STATUS_LENGTH))
+        return replace(ended, error={"type": kind, "message": cut(message or "The task failed.", MAX_MESSAGE_LENGTH)})
 
     def cancelled(self, *, now: datetime, status: str | None = None) -> Self:
         """Return the terminal snapshot of a task that was asked to stop, or stopped for the reason `status`."""

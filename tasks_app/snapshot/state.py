@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from ..utils.json import mend_text
+
 MAX_STATUS_LENGTH = 500
 MAX_MESSAGE_LENGTH = 2000
 MAX_NAME_LENGTH = 100
 MAX_TASK_LENGTH = 200
+
+
+def cut(text: str, length: int) -> str:
+    """Return the beginning of a job's text, at most `length` characters, as pages and logs can carry it."""
+    return mend_text(text[:length])
 
 
 class State(StrEnum):

@@ -1,6 +1,7 @@
 """JSON for the wire and the store: one line of ASCII, with limited nesting. Pure."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -12,12 +13,18 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def encode_json(value: Any) -> str:
-    """Return `value` as one line of ASCII JSON.
+    """Return `value` as one line of ASCII JSON, with U+FFFD for each lone surrogate, which no page could carry.
 
     Raises:
         TypeError, ValueError: `value` is not JSON (NaN and the infinities are not).
     """
-    return _ENCODER.encode(value)
+    text = _ENCODER.encode(value)
+    return _ESCAPE.sub(_mend_escape, text) if "\\ud" in text else text
+
+
+def mend_text(text: str) -> str:
+    """Return `text` with U+FFFD for each lone surrogate, as `os.fsdecode` makes them of bytes that are not UTF-8."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def decode_json(text: str) -> Any:
@@ -54,6 +61,14 @@ def is_too_deep(value: object) -> bool:
         if not level:
             return False
     return True
+
+
+#: Each escape of a JSON text: a pair of surrogates, a lone one, or any other.
+_ESCAPE = re.compile(r"\\(?:u(d[89ab]..\\ud[c-f]..)|u(?P<lone>d[89a-f]..)|.)")
+
+
+def _mend_escape(match: re.Match[str]) -> str:
+    return r"\ufffd" if match["lone"] else match[0]
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -42,7 +42,7 @@ def test_page_is_this_text():
         ("one\n\ntwo", ["one", "", "two"]),
         ("", [""]),
         ("\n", [""]),
-        ("\ud800 \x00 \x1b[1m \U0001f680", ["\ud800 \x00 \x1b[1m \U0001f680"]),
+        ("\ud800 \x00 \x1b[1m \U0001f680", ["\ufffd \x00 \x1b[1m \U0001f680"]),
     ],
 )
 def test_each_line_of_a_text_is_one(text, lines):

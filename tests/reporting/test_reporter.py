@@ -447,7 +447,7 @@ def test_job_that_ignores_a_cancel_may_succeed(job):
     assert (take(job).state, take(job).cancel_requested) == ("succeeded", True)
 
 
-@pytest.mark.parametrize("result", [None, 0, "text", [1, 2.5, None], {"a": {"b": "\u2028 \ud800"}}])
+@pytest.mark.parametrize("result", [None, 0, "text", [1, 2.5, None], {"a": {"b": "\u2028"}}])
 def test_result_is_kept(job, result):
     job.succeed(result)
     snapshot = take(job)
@@ -596,3 +596,31 @@ def test_meta_that_is_nested_too_deep_is_refused(job):
         value = [value]
     with pytest.raises(ValueError, match="nested too deep"):
         job.progress.meta(value=value)
+
+
+#: A name in Latin-1, as a folder gives it.
+LATIN_1 = "r\udce9sum\udce9.csv"
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda job: job.progress.update(status=LATIN_1),
+        lambda job: job.progress.update(unit=LATIN_1),
+        lambda job: job.progress.stages({LATIN_1: 1}),
+        lambda job: job.progress.meta(**{LATIN_1: [LATIN_1]}),
+        lambda job: job.succeed({LATIN_1: LATIN_1}),
+        lambda job: job.fail_openly("OSError", LATIN_1),
+    ],
+    ids=["status", "unit", "stages", "meta", "result", "message"],
+)
+def test_file_name_that_is_no_utf_8_can_be_shown_wherever_a_job_says_it(job, say):
+    say(job)
+    assert "r\ufffdsum\ufffd.csv" in str(take(job)).encode().decode()
+
+
+def test_stage_whose_name_is_no_utf_8_is_entered_by_that_name(job):
+    job.progress.stages({LATIN_1: 1})
+    with job.progress.stage(LATIN_1):
+        (stage,) = take(job).stages
+    assert stage.state == "running"

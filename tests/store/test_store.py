@@ -69,8 +69,8 @@ def test_many_snapshots_are_saved_and_read_at_once(store):
     }
 
 
-def test_snapshot_with_lone_surrogates_and_control_characters_is_stored(store):
-    snapshot = make_snapshot(status="\ud800 \x00 \u2028 \n 🚀")
+def test_snapshot_with_control_characters_is_stored(store):
+    snapshot = make_snapshot(status="\x00 \u2028 \n 🚀")
     store.save([snapshot])
     assert store.get("t1") == snapshot
 

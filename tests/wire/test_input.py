@@ -199,7 +199,7 @@ def test_nested_body_of_any_depth_is_no_server_error(site, template, depth):
 
 @pytest.mark.parametrize(
     "value",
-    ["\ud800", "\0", "\u2028", "<b>", "\U0001f389", 2**53 + 1, -1.5e300, True, None, [], {}, {"a": [{"": None}]}],
+    ["\0", "\u2028", "<b>", "\U0001f389", 2**53 + 1, -1.5e300, True, None, [], {}, {"a": [{"": None}]}],
 )
 def test_argument_comes_back_as_it_was(site, value):
     task_id = wire.start_task(site.port, "echo", value=value)
