@@ -1,12 +1,13 @@
 """Values that exist once per process: created at the first use, and again after a fork or a change of settings."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable
 from functools import update_wrapper
 from types import MethodType
 from typing import Any, Generic, TypeVar
-from weakref import WeakMethod, WeakSet
+from weakref import WeakMethod, WeakValueDictionary
 
 from django.core.signals import setting_changed
 
@@ -23,7 +24,7 @@ class PerProcess(Generic[T]):
         self.settings = settings
         self._make = make
         self.renew()
-        _all.add(self)
+        _all[next(_numbers)] = self
 
     def __call__(self) -> T:
         value = self._value
@@ -66,7 +67,7 @@ def call_after_fork(function: Callable[[], object]) -> None:
 
 
 def _renew_all() -> None:
-    for item in list(_all):
+    for item in list(_all.values()):
         item.renew()
     for reference in list(_after_fork):
         if (function := reference()) is None:
@@ -76,12 +77,14 @@ def _renew_all() -> None:
 
 
 def _clear_changed(*, setting: str, **kwargs: object) -> None:
-    for item in list(_all):
+    for item in list(_all.values()):
         if setting in item.settings:
             item.cache_clear()
 
 
-_all: WeakSet[PerProcess[Any]] = WeakSet()
+#: In the order in which they were made: what a value is made of is cleared before it.
+_all: WeakValueDictionary[int, PerProcess[Any]] = WeakValueDictionary()
+_numbers = itertools.count()
 _after_fork: list[Callable[[], Callable[[], object] | None]] = []
 
 os.register_at_fork(after_in_child=_renew_all)

@@ -7,7 +7,7 @@ import threading
 from django.conf import settings
 from django.test import override_settings
 
-from tasks_app.utils.lazy import call_after_fork, per_process
+from tasks_app.utils.lazy import PerProcess, call_after_fork, per_process
 
 
 def test_it_is_made_once():
@@ -86,6 +86,19 @@ def test_it_is_made_again_after_a_setting_that_it_names_has_changed():
     before = make(), other()
     with override_settings(CACHES=settings.CACHES):
         assert (make() is before[0], other() is before[1]) == (False, True)
+
+
+def test_value_is_cleared_after_those_that_it_is_made_of():
+    cleared = []
+
+    class Noted(PerProcess[object]):
+        def cache_clear(self) -> None:
+            cleared.append(self)
+            super().cache_clear()
+
+    made = [Noted(object, ("CACHES",)) for _ in range(50)]
+    with override_settings(CACHES=settings.CACHES):
+        assert cleared == made
 
 
 def test_method_is_called_in_a_forked_child_as_long_as_its_object_lives():
