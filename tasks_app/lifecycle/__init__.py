@@ -2,7 +2,7 @@
 
 from . import compat
 from .attempts import adopt, begin, enter, leave, pass_on, use_store, write
-from .control import acancel, aget_snapshot, cancel, get_snapshot
+from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
 from .enqueue import find_queued, queue
 from .executor import Executor
 from .frameworks import Flaw, Framework, get_framework, register, unregister
@@ -26,6 +26,7 @@ __all__ = [
     "get_framework",
     "get_snapshot",
     "leave",
+    "look_up",
     "never_raise",
     "pass_on",
     "queue",

@@ -22,8 +22,13 @@ def get_snapshot(task_id: str) -> Snapshot:
         StoreUnavailable: the task is lost, and the cache refused to store that.
         Exception: any error of the cache backend.
     """
+    return look_up(task_id, waits=True)
+
+
+def look_up(task_id: str, *, waits: bool) -> Snapshot:
+    """Do what `get_snapshot` does, for a page without waiting for a write that is under way."""
     if find_reporter(task_id) is not None:
-        get_flusher().flush()
+        get_flusher().flush(waits=waits)
     snapshot = observe(task_id)
     if snapshot is None:
         raise TaskNotFound(f"no task {task_id!r} is known")

@@ -48,8 +48,7 @@ class Flusher:
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flushed = threading.Condition()
-        self._changed = ReentrantEvent()
-        self._urgent = ReentrantEvent()
+        self._changed, self._urgent = ReentrantEvent(), ReentrantEvent()
         self._thread: threading.Thread | None = None
         self._failures = Failures()
         self._next_flush = self._next_sweep = 0.0
@@ -105,15 +104,21 @@ class Flusher:
         if urgently:
             self._urgent.set()
 
-    def flush(self) -> bool:
-        """Write all changes now, in this thread; return False if the cache failed, which is logged."""
-        with self._flush_lock:
-            try:
-                taken = self._take_all()
-            except StoreUnavailable:
-                self._note_failure(list(self._reporters))
-                return False
+    def flush(self, *, waits: bool = True) -> bool:
+        """Write all changes now, in this thread; return False if the cache failed, which is logged.
+
+        Unless it `waits`, it also returns False while another thread writes.
+        """
+        if not self._flush_lock.acquire(blocking=waits):
+            return False
+        try:
+            taken = self._take_all()
             return not taken or self._write(taken)
+        except StoreUnavailable:
+            self._note_failure(list(self._reporters))
+            return False
+        finally:
+            self._flush_lock.release()
 
     def end_all(self) -> None:
         """End the remaining tasks as lost, because the process ends; viewers then need not wait LOST_AFTER."""
@@ -124,7 +129,7 @@ class Flusher:
         """Wait at most `timeout` seconds until each ended task's last snapshot is stored; return whether all are."""
         self.wake(urgently=True)
         with self._flushed:
-            return self._flushed.wait_for(lambda: not self._find_unstored(), timeout)
+            return self._flushed.wait_for(lambda: not any(item.has_ended for item in self.reporters), timeout)
 
     def start_thread(self) -> None:
         """Start the thread unless it runs; the caller holds the lock. A flusher without a thread overrides this."""
@@ -191,9 +196,10 @@ class Flusher:
             self.signals.send(snapshot)
         for reporter, snapshot in written:
             if reporter.is_settled:  # last: a process may exit as soon as its tasks are removed
-                self.remove(reporter)
                 if snapshot.is_terminal:
                     self.terminal_snapshots.keep(snapshot, monotonic=self.clock.monotonic())
+                if not self.remove(reporter):  # the next attempt has begun meanwhile
+                    self.terminal_snapshots.forget(reporter.task_id)
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():
@@ -201,9 +207,6 @@ class Flusher:
             logger.error(
                 "the cache failed (%s times in a row) and is tried again; tasks %s", count, task_ids, exc_info=error
             )
-
-    def _find_unstored(self) -> list[str]:
-        return [reporter.task_id for reporter in self.reporters if reporter.has_ended]
 
     def _run(self) -> None:
         while self._has_work():

@@ -13,6 +13,7 @@ from ..conf import get_settings
 from ..snapshot import Version, judge
 from ..store import get_store
 from ..utils.backoff import Failures
+from ..utils.lazy import call_after_fork
 from ..utils.server import is_server_stopping
 from ..wakeups import LayerListener
 from .log_reader import LogReader
@@ -279,7 +280,7 @@ def get_hubs() -> list[Hub]:
 
 def count_streams() -> int:
     """Return how many streams are open in this process, in all its event loops."""
-    return sum(len(hub.viewers) for hub in get_hubs())
+    return sum(len(hub.viewers) for hub in get_hubs() if not hub.loop.is_closed())
 
 
 def _forget_closed_loops() -> None:
@@ -290,3 +291,4 @@ def _forget_closed_loops() -> None:
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+call_after_fork(_hubs.clear)  # the streams are the parent's

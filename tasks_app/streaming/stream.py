@@ -116,7 +116,7 @@ class Stream:
     def __anext__(self) -> "asyncio.Future[bytes]":
         """Return a future of the next chunk, which costs less per frame than a coroutine around it.
 
-        If the future is cancelled, the stream ends.
+        If the future is cancelled, the stream ends: at once with an outlet, else at the next call.
 
         Raises:
             RuntimeError: another caller waits for the next chunk.

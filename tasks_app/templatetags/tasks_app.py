@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 from django import template
@@ -14,7 +15,7 @@ from django.utils.text import capfirst
 
 from ..exceptions import TaskNotFound, describe
 from ..http import make_url
-from ..lifecycle import get_snapshot
+from ..lifecycle import look_up
 from ..permissions import is_allowed_now, opens
 from ..snapshot import Snapshot
 from ..store import get_store
@@ -103,7 +104,7 @@ def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snap
     if _is_in_event_loop():
         return None
     try:
-        snapshot = get_store().call_briefly(get_snapshot, task_id)
+        snapshot = get_store().call_briefly(partial(look_up, waits=False), task_id)
         return snapshot if opens(token, task_id) or _can_view(request, snapshot) else None
     except TaskNotFound:
         return None

@@ -1,4 +1,4 @@
-"""The transports of wake-ups: a new one is added here."""
+"""The sending of wake-ups by each transport; a hub receives them by a `LayerListener`."""
 
 from collections.abc import Mapping
 

@@ -19,10 +19,11 @@ from tasks_app import make_token
 from tasks_app.permissions import Policy
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.state import Report
+from tasks_app.store.store import MAX_THREADS, get_store
 from tests.support.caches import CONTROLLED_CACHES, HANGING_CACHES, controls, gate
 from tests.support.doubles import begin, read
 from tests.support.viewers import NOW, make_running, put_silently, report
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 urlpatterns = [path("jobs/", include("tasks_app.urls"))]
 
@@ -237,6 +238,24 @@ def test_token_against_forgery_is_there_where_it_can_be_used():
     for options, names in (("", []), ("cancel=True", ["csrfmiddlewaretoken"])):
         html = render(f"{{% task_progress task_id {options} %}}", request=make_request())
         assert [item["name"] for item in find_all(html, "input")] == names
+
+
+def test_pages_take_no_thread_from_streams_while_one_connection_hangs(settings):
+    """The flusher waits in the midst of a write, while all other connections answer."""
+    settings.CACHES = HANGING_CACHES
+    reporter = begin(get_flusher())
+    wait_until(read, "the task was stored")
+    gate.shut("set_many")
+    try:
+        reporter.progress.update(current=1)
+        wait_until(lambda: gate.waiting, "the flusher writes")
+        pages = [render(request=make_request()) for _ in range(2 * MAX_THREADS)]
+        assert [read_snapshot(page)["state"] for page in pages] == ["running"] * len(pages)
+        assert get_store().submit(get_store().read, ["t1"]).result(DEADLINE).keys() == {"t1"}
+        assert not gate.is_open
+    finally:
+        gate.open()
+        reporter.succeed()
 
 
 def test_page_does_not_wait_for_a_cache_that_hangs(settings):

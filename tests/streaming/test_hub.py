@@ -4,6 +4,7 @@ import asyncio
 import gc
 import hashlib
 import logging
+import os
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -516,6 +517,29 @@ async def test_garbage_in_the_cache_is_logged_and_survived(cache, caplog, garbag
 async def test_task_that_is_garbage_from_the_start_is_as_good_as_unknown(cache):
     save_text("t1", "not JSON")
     assert (await watch("t1")).view is None
+
+
+async def test_streams_of_a_closed_event_loop_are_not_counted():
+    put(make_running())
+    kept = []
+
+    async def leave_open() -> None:
+        kept.append(await Stream.open(["t1"]))
+
+    await asyncio.to_thread(asyncio.run, leave_open())
+    assert count_streams() == 0
+    kept.pop().close()
+
+
+async def test_forked_child_counts_no_stream_of_its_parent():
+    put(make_running())
+    here = await Stream.open(["t1"])
+    child = os.fork()
+    if child == 0:
+        os._exit(count_streams())
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    here.close()
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 async def test_streams_of_all_event_loops_of_the_process_are_counted():

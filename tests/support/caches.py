@@ -102,10 +102,13 @@ class Gate:
 
     def __init__(self) -> None:
         self._is_open = threading.Event()
+        self._methods: tuple[str, ...] = ()
         self.waiting: list[str] = []
         self.open()
 
-    def shut(self) -> None:
+    def shut(self, *methods: str) -> None:
+        """Have calls wait from now on: of these methods, or of all."""
+        self._methods = methods
         self.waiting = []
         self._is_open.clear()
 
@@ -117,6 +120,8 @@ class Gate:
         return self._is_open.is_set()
 
     def pass_through(self, method: str) -> None:
+        if self._methods and method not in self._methods:
+            return
         self.waiting.append(method)
         assert self._is_open.wait(DEADLINE), f"nobody opened the gate for {method!r}"
 

@@ -96,8 +96,9 @@ def run_site(*, env: Mapping[str, str] | None = None, **tasks_app: Any) -> Itera
     assert not errors, "\n".join(errors)
 
 
-#: What a traceback may come from: a puppet that was told to fail or stop, and Django's own refusal of a query.
-EXPECTED = ("/tests/support/puppets.py", "Max number of fields exceeded", "TooManyFieldsSent")
+#: What a traceback may come from: a puppet that was told to fail or stop, and Django's own refusal of a query
+#: or of a host, which asyncio logs if the client has left meanwhile.
+EXPECTED = ("/tests/support/puppets.py", "Max number of fields exceeded", "TooManyFieldsSent", "DisallowedHost")
 
 
 def find_errors(log: str) -> list[str]:
