@@ -128,6 +128,7 @@ def pass_by(seconds: float) -> None:
     wait_until(lambda: monotonic() > end, f"{seconds} s passed")
 
 
+@pytest.mark.slow
 def test_all_streams_reach_the_right_end_through_the_death_of_the_store(valkey: Valkey, sites: list[Site]):
     with ExitStack() as stack:
         site = sites[0]

@@ -113,6 +113,7 @@ def test_embedded_profile_runs_the_simulation_to_its_end(env):
         assert "100%" in run_client(server)
 
 
+@pytest.mark.slow
 def test_redis_profile_shows_the_task_of_one_web_process_in_another_at_once(env, valkey, tmp_path):
     with run_profile(env | {"DJANGO_PROFILE": "redis", "DJANGO_REDIS_URL": valkey}) as (one, other):
         assert "100%" in run_client(one)
@@ -122,11 +123,13 @@ def test_redis_profile_shows_the_task_of_one_web_process_in_another_at_once(env,
     assert len(snapshots) >= 10  # the sweep alone, once a second, would show about 4
 
 
+@pytest.mark.slow
 def test_database_profile_needs_no_other_server(env):
     with run_profile(env | {"DJANGO_PROFILE": "database"}) as (server,):
         assert "100%" in run_client(server)
 
 
+@pytest.mark.slow
 def test_database_profile_with_redis_shows_changes_at_once(env, valkey, tmp_path):
     env |= {"DJANGO_PROFILE": "database", "DJANGO_REDIS_URL": valkey}
     with run_profile(env, without="createcachetable") as (server,):
@@ -136,6 +139,7 @@ def test_database_profile_with_redis_shows_changes_at_once(env, valkey, tmp_path
     assert len(snapshots) >= 10
 
 
+@pytest.mark.slow
 def test_viewers_of_both_web_processes_follow_the_tasks_of_both_celery_workers(env, valkey, tmp_path):
     with run_profile(env | {"DJANGO_PROFILE": "celery", "DJANGO_REDIS_URL": valkey}) as servers:
         assert "100%" in run_client(servers[0])
@@ -151,6 +155,7 @@ def count_running(site: Site, tasks: list[str]) -> int:
     return [get_task(site, task_id)["state"] for task_id in tasks].count("running")
 
 
+@pytest.mark.slow
 def test_progress_is_shown_while_an_import_locks_the_database(env, tmp_path):
     with run_profile(env | {"DJANGO_PROFILE": "database"}) as (server,):
         site = Site(server.url, tmp_path, tmp_path)

@@ -72,6 +72,7 @@ def wait_for_cut(site: Site, target: str) -> None:
     wait_until(lambda: find_cuts(site, target), "the stream that nobody reads was cut")
 
 
+@pytest.mark.slow
 def test_reader_that_does_not_read_is_cut_and_costs_no_memory():
     events, most = [], 0
     with run_wrapped(**SETTINGS) as site:  # what has been used before would hide growth
@@ -98,6 +99,7 @@ def test_cut_is_logged_once_with_the_path_and_without_the_query(site, target):
     assert "secret" not in line
 
 
+@pytest.mark.slow
 def test_slow_reader_gets_the_latest_and_the_end():
     with run_wrapped(MAX_WRITE_BUFFER=4_000_000, KEEPALIVE=1, RESULT_MAX_BYTES=1_000_000) as site:
         task_id, received = site.start("flood", frames=FRAMES, size=SIZE), b""
@@ -110,6 +112,7 @@ def test_slow_reader_gets_the_latest_and_the_end():
     assert "a stream was cut" not in site.log
 
 
+@pytest.mark.slow
 def test_reader_that_pauses_for_less_than_keepalive_is_not_cut():
     with run_wrapped(**{**SETTINGS, "KEEPALIVE": 30}) as site:
         task_id = site.start("flood", frames=FRAMES, size=SIZE)
@@ -118,6 +121,7 @@ def test_reader_that_pauses_for_less_than_keepalive_is_not_cut():
             assert b"event: end" in read(client)
 
 
+@pytest.mark.slow
 def test_reader_that_reads_a_little_all_the_time_is_not_cut(site, target):
     with open_narrow(site, target, receive_buffer=16_384) as client:
         # For several KEEPALIVEs, and less than the kernel must be rid of before it takes more from the server.
@@ -147,6 +151,7 @@ def test_rest_of_a_stream_that_nobody_reads_is_dropped():
         wait_until(lambda: "a stream was cut" in site.log, "the rest that nobody reads was dropped")
 
 
+@pytest.mark.slow
 def test_rest_of_a_stream_is_kept_for_a_slow_reader():
     with run_patient() as site, leave_rest(site) as client:
         read_slowly(client, bytes_per_second=60_000, seconds=4)
@@ -161,6 +166,7 @@ def test_stream_that_daphne_times_out_is_let_go_of():
         site.order_return("late")
 
 
+@pytest.mark.slow
 def test_stream_without_the_wrapper_is_left_alone():
     with run_wrapped(PLAIN, **{**SETTINGS, "KEEPALIVE": 0.1}) as site:
         task_id = site.start("flood", frames=FRAMES, size=SIZE)

@@ -18,6 +18,8 @@ from tests.support.viewers import until
 from tests.support.waiting import DEADLINE
 from tests.wakeups.test_channel_layer import end, report, run_worker
 
+pytestmark = pytest.mark.slow
+
 VIEWERS = 200
 
 
