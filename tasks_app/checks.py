@@ -7,6 +7,7 @@ import django
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.cache import caches
+from django.core.cache.backends.base import default_key_func
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
@@ -18,6 +19,7 @@ from django.utils.module_loading import import_string
 
 from .conf import Settings, find_mistakes, get_settings
 from .lifecycle import compat, get_framework, resolve
+from .store import keeps_key
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -187,12 +189,24 @@ def _check_cache(alias: str) -> Messages:
             hint="Use Redis or Valkey, or the database cache.",
             id="tasks_app.W006",
         )
+    yield from _check_key_function(alias)
     if isinstance(cache, RedisCache) and not _has_time_limit(caches.settings[alias]):
         yield checks.Warning(
             f"CACHES[{alias!r}] has no 'socket_timeout': while its server hangs, calls wait for ever, and running "
             "tasks are declared lost.",
             hint="Give it OPTIONS {'socket_timeout': 5, 'socket_connect_timeout': 5}.",
             id="tasks_app.W009",
+        )
+
+
+def _check_key_function(alias: str) -> Messages:
+    cache = caches[alias]
+    if cache.key_func is not default_key_func and not keeps_key(cache):
+        yield checks.Warning(
+            f"The KEY_FUNCTION of CACHES[{alias!r}] hides the key in what it makes of it, so it is called in each "
+            "thread that reads or writes a task.",
+            hint="It must not depend on the thread or the request, such as on the tenant; then silence this warning.",
+            id="tasks_app.W011",
         )
 
 

@@ -18,9 +18,11 @@ from tasks_app.reporting.process import get_flusher
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import MAX_THREADS, Store, get_store
 from tests.support import jobs
+from tests.support.backends import BACKENDS, make_params, run_memcached
 from tests.support.browser import open_browser
 from tests.support.caches import CONTROLLED_CACHES, Controls, controls
 from tests.support.doubles import FakeTime, HandFlusher, begin
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
 #: How long an example takes says how busy the machine is.
@@ -80,7 +82,28 @@ def _close_connections(store: Store) -> None:
         closing.result(DEADLINE)
 
 
-@pytest.fixture(params=["locmem", "file", pytest.param("database", marks=pytest.mark.django_db(transaction=True))])
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    """The address of a Valkey server that the tests of a process share."""
+    with ValkeyServer() as server:
+        yield server.connection_url.removeprefix("redis://")
+
+
+@pytest.fixture(scope="session")
+def memcached() -> Iterator[str]:
+    """The address of a memcached that the tests of a process share."""
+    with run_memcached() as address:
+        yield address
+
+
+@pytest.fixture(
+    params=[
+        "locmem",
+        "file",
+        pytest.param("database", marks=pytest.mark.django_db(transaction=True)),
+        *make_params(),
+    ]
+)
 def store(request, settings, tmp_path) -> Iterator[Store]:
     """A store over each kind of cache."""
     backends = {
@@ -88,12 +111,17 @@ def store(request, settings, tmp_path) -> Iterator[Store]:
         "file": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)},
         "database": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "test_store_cache"},
     }
-    settings.CACHES = {"default": backends[request.param]}
+    if request.param in BACKENDS:
+        settings.CACHES = {"default": BACKENDS[request.param].configure(request, tmp_path)}
+    else:
+        settings.CACHES = {"default": {**backends[request.param], "TIMEOUT": 1}}
     if request.param == "database":
         call_command("createcachetable", verbosity=0)
     caches["default"].clear()
     yield get_store()
     caches["default"].clear()
+    get_store().cache.close()
+    caches["default"].close()
     if request.param == "database":
         _close_connections(get_store())
 

@@ -248,6 +248,13 @@ def test_redis_without_a_time_limit_is_warned_of(settings, location, options, id
     assert run().keys() == ids
 
 
+@pytest.mark.parametrize(("function", "ids"), [("make_tenant_key", set()), ("make_hashed_key", {"W011"})])
+def test_key_function_that_hides_the_key_is_warned_of(settings, function, ids):
+    cache = {"BACKEND": "tests.support.backends.BareCache", "KEY_FUNCTION": f"tests.store.test_client.{function}"}
+    settings.CACHES = {"default": cache}
+    assert run().keys() == ids
+
+
 def test_backend_made_of_ours_needs_no_shared_cache(settings):
     settings.TASKS = {"default": {"BACKEND": "tests.test_checks.OwnBackend"}}
     assert run() == {}

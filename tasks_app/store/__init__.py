@@ -1,5 +1,6 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
+from .key_function import keeps_key
 from .keys import is_task_id, make_claim_key
 from .store import RECENT_TASKS, decode, get_store
 
@@ -8,5 +9,6 @@ __all__ = [
     "decode",
     "get_store",
     "is_task_id",
+    "keeps_key",
     "make_claim_key",
 ]

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -53,17 +52,6 @@ class Latency:
             else:  # the cache answers, so late calls that still run hang on dead connections of their own
                 self._late_at = None
                 self._under_way = {call: began for call, began in self._under_way.items() if not _is_late(began, now)}
-
-
-class Timed:
-    """A proxy that measures each call of a method of its target."""
-
-    def __init__(self, target: object, latency: Latency) -> None:
-        self._target = target
-        self._latency = latency
-
-    def __getattr__(self, name: str) -> Any:
-        return partial(self._latency.measure, getattr(self._target, name))
 
 
 def _is_late(began: float, now: float) -> bool:

@@ -7,12 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from django.core.cache import BaseCache, caches
-from django.core.cache.backends.db import BaseDatabaseCache
-from django.core.cache.backends.dummy import DummyCache
-from django.core.cache.backends.locmem import LocMemCache
 from django.db import close_old_connections
 
 from ..conf import get_settings
@@ -20,6 +17,7 @@ from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot, Version
 from ..utils.lazy import per_process
 from ..utils.threads import DaemonExecutor
+from .client import Client
 from .keys import (
     RECENT_COUNT_KEY,
     is_task_id,
@@ -29,7 +27,7 @@ from .keys import (
     make_recent_key,
     make_task_key,
 )
-from .latency import LATE_AFTER, Latency, Timed
+from .latency import LATE_AFTER, Latency
 
 logger = logging.getLogger("tasks_app")
 
@@ -61,14 +59,11 @@ class Store:
     through: only the caller knows whether to retry, to log or to answer 503.
     """
 
-    def __init__(self, cache: BaseCache) -> None:
-        #: Whether the cache is in this process' memory. It then answers in microseconds: a thread would cost more.
-        self.is_local = isinstance(cache, LocMemCache | DummyCache)
-        # `call_briefly` keeps a database cache in the calling thread: no other sees what its transaction has stored.
-        self._is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
+    def __init__(self, connect: Callable[[], BaseCache]) -> None:
         self._latency = Latency()
-        #: The cache, for other rooms that keep things in it; each call is timed, unless it is local or a database.
-        self.cache = cast(BaseCache, Timed(cache, self._latency)) if self._is_timed else cache
+        #: The cache, for other rooms that keep things in it.
+        self.cache = Client(connect, self._latency)
+        self.is_local = self.cache.is_local
 
     def add(self, snapshot: Snapshot, *, delay: float = 0) -> bool:
         """Store the first snapshot of a task, unless its id is taken.
@@ -80,7 +75,7 @@ class Store:
             Whether the snapshot was stored.
         """
         ttl = _time_to_live(snapshot) + _seconds(delay)
-        return bool(self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), ttl))
+        return self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), ttl)
 
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
         """Return the snapshot of a task, or None, and whether its cancel was requested."""
@@ -134,7 +129,7 @@ class Store:
         Raises:
             StoreUnavailable: the cache refused some entries.
         """
-        last = self._count_recent(len(snapshots))
+        last = self.cache.count(RECENT_COUNT_KEY, len(snapshots))
         places = range(last - len(snapshots) + 1, last + 1)
         entries = {
             make_recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
@@ -142,13 +137,6 @@ class Store:
         }
         if refused := self.cache.set_many(entries, _seconds(get_settings().ACTIVE_TTL)):
             raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
-
-    def _count_recent(self, number: int) -> int:
-        try:
-            return int(self.cache.incr(RECENT_COUNT_KEY, number))
-        except ValueError:  # the key does not exist yet
-            self.cache.add(RECENT_COUNT_KEY, 0, None)
-            return int(self.cache.incr(RECENT_COUNT_KEY, number))
 
     def find_recent(self) -> list[str]:
         """Return the ids of recent tasks, the newest first."""
@@ -201,7 +189,7 @@ class Store:
             StoreUnavailable: the cache is known to hang, or has not answered in time; the call may still end later.
             Exception: raised by the function.
         """
-        if not self._is_timed:
+        if not self.cache.is_timed:
             return function(*args)
         if self.hangs:
             raise StoreUnavailable("the cache does not answer")
@@ -262,7 +250,7 @@ def get_store() -> Store:
 
     It has a cache connection of its own, because `caches[…]` opens one, with a pool of sockets, for each request.
     """
-    return Store(caches.create_connection(get_settings().CACHE))
+    return Store(partial(caches.create_connection, get_settings().CACHE))
 
 
 @per_process()

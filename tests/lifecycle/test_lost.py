@@ -135,7 +135,7 @@ def test_task_that_vanished_meanwhile_is_written(flusher, time):
 def test_garbage_that_was_stored_meanwhile_is_written_over(flusher, time, caplog):
     begin(flusher)
     flusher.flush()
-    get_store().cache.set("tasks_app:task:t1", "garbage")
+    get_store().cache.set("tasks_app:task:t1", "garbage", None)
     time.move(60)
     flusher.flush()
     assert read().state == "running"

@@ -134,7 +134,7 @@ def test_end_that_comes_while_an_earlier_one_is_restored_is_looked_for_later(tim
 
 def test_end_is_stored_again_where_the_cache_holds_garbage(flusher, time, shared_cache, caplog):
     end(flusher)
-    shared_cache.set("tasks_app:task:t1", "garbage")
+    shared_cache.set("tasks_app:task:t1", "garbage", None)
     time.move(5)
     flusher.sweep()
     assert read().state == "succeeded"

@@ -326,7 +326,7 @@ def test_script_that_ends_at_once_writes_its_last_snapshot(tmp_path):
     """
     done = run_script(script, FILE_CACHE, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    snapshot = Store(FileBasedCache(str(tmp_path), {})).get(done.stdout.strip())
+    snapshot = Store(lambda: FileBasedCache(str(tmp_path), {})).get(done.stdout.strip())
     assert (snapshot.state, snapshot.task, snapshot.status, snapshot.progress) == ("succeeded", "nightly", "Half", 100)
 
 
@@ -338,7 +338,7 @@ def test_script_that_fails_writes_its_last_snapshot(tmp_path):
     """
     done = run_script(script, FILE_CACHE, tmp_path)
     assert done.returncode == 1
-    snapshot = Store(FileBasedCache(str(tmp_path), {})).get(done.stdout.strip())
+    snapshot = Store(lambda: FileBasedCache(str(tmp_path), {})).get(done.stdout.strip())
     assert (snapshot.state, snapshot.error["type"]) == ("failed", "ValueError")
 
 
@@ -383,4 +383,4 @@ def test_forked_child_reports_through_a_flusher_of_its_own(tmp_path):
     done = run_script(script, FILE_CACHE, tmp_path)
     exit_code, task_id = done.stdout.split()
     assert exit_code == "0"
-    assert Store(FileBasedCache(str(tmp_path), {})).get(task_id).state == "succeeded"
+    assert Store(lambda: FileBasedCache(str(tmp_path), {})).get(task_id).state == "succeeded"

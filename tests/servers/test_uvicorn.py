@@ -84,4 +84,4 @@ def test_server_that_stops_says_that_what_it_still_ran_is_lost(tmp_path):
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(DEADLINE) == -signal.SIGTERM
     assert find_errors(site.log) == []
-    assert Store(FileBasedCache(str(tmp_path), {})).get(task_id).state == "lost"
+    assert Store(lambda: FileBasedCache(str(tmp_path), {})).get(task_id).state == "lost"

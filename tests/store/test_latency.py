@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks_app.store.latency import LATE_AFTER, TRUST_AFTER, Latency, Timed
+from tasks_app.store.latency import LATE_AFTER, TRUST_AFTER, Latency
 from tests.support.doubles import FakeTime
 
 
@@ -64,13 +64,3 @@ def test_call_that_hangs_while_others_are_answered_hangs_alone(latency, time):
 
     assert not latency.measure(look)
     assert not latency.is_late  # its own end says nothing either
-
-
-def test_method_of_a_timed_object_is_measured(latency, time):
-    assert Timed(time, latency).move(LATE_AFTER + 0.1) is None
-    assert latency.is_late
-
-
-def test_attribute_that_a_timed_object_lacks_is_named(latency):
-    with pytest.raises(AttributeError, match="'list' object has no attribute 'nonsense'"):
-        Timed([], latency).nonsense()

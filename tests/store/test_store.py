@@ -120,7 +120,7 @@ async def test_async_twins_do_the_same(store):
 
 
 async def test_only_a_local_cache_is_called_in_the_event_loop(store):
-    is_local = isinstance(store.cache, LocMemCache)
+    is_local = isinstance(caches["default"], LocMemCache)
     thread = await store.arun(threading.get_ident)
     assert (thread == threading.get_ident()) is is_local
 
@@ -342,7 +342,7 @@ def test_cache_that_refuses_a_page_names_its_task():
 @pytest.mark.parametrize("text", ["garbage", "null", 1, "[" * 100_000], ids=["text", "null", "number", "deep"])
 def test_stored_text_that_is_no_snapshot_is_logged_and_as_good_as_none(text, caplog):
     with recorded_cache():
-        get_store().cache.set("tasks_app:task:t1", text)
+        get_store().cache.set("tasks_app:task:t1", text, None)
         assert (get_store().get("t1"), get_store().load("t1")) == (None, (None, False))
     assert [record.getMessage() for record in caplog.records] == ["task t1: its stored snapshot can't be decoded"] * 2
 

@@ -538,7 +538,7 @@ async def test_page_that_is_garbage_is_logged_and_left_out(job, flusher, caplog)
     log_numbers(job, 60)
     job.succeed()
     flusher.flush()
-    get_store().cache.set("tasks_app:log:t1:0", "garbage")
+    get_store().cache.set("tasks_app:log:t1:0", "garbage", None)
     events = await read_events(await open_one())
     assert find_lines(events) == [str(number) for number in range(50, 60)]
     assert events[-1].type == "end"

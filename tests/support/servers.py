@@ -115,6 +115,15 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def is_listening(port: int) -> bool:
+    """Return whether a server takes connections at this port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), DEADLINE).close()
+    except OSError:
+        return False
+    return True
+
+
 def is_answering(url: str) -> bool:
     """Does an HTTP server answer there, whatever it says?"""
     try:

@@ -59,7 +59,7 @@ def put_elsewhere(*snapshots: Snapshot) -> None:
 
 def put_silently(*snapshots: Snapshot) -> Mapping[str, Version]:
     """Store snapshots as another process does: nobody here is told."""
-    return Store(caches.create_connection("default")).save(snapshots).versions
+    return Store(lambda: caches.create_connection("default")).save(snapshots).versions
 
 
 def tell_changed(*task_ids: str) -> None:

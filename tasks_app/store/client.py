@@ -1,0 +1,86 @@
+"""The calls of the store to its cache: they use only what every backend of Django promises."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from django.core.cache import BaseCache
+from django.core.cache.backends.db import BaseDatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+
+from .connections import Connections
+from .latency import Latency
+
+
+class Client:
+    """A cache as the store uses it, from any thread.
+
+    Backends differ in what `set_many` returns and `get_many` takes, and `BaseCache.incr` forgets the time to live.
+
+    Args:
+        connect: opens a connection of its own.
+        latency: measures each call, unless the cache is local or a database.
+    """
+
+    def __init__(self, connect: Callable[[], BaseCache], latency: Latency) -> None:
+        self._connections = Connections(connect)
+        cache = self._connections.example
+        #: Whether the cache is in this process' memory. It then answers in microseconds: a thread would cost more.
+        self.is_local = isinstance(cache, LocMemCache | DummyCache)
+        #: Whether calls are measured. Those of a database cache stay in the calling thread, and so are not: no other
+        #: thread sees what its transaction has stored.
+        self.is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
+        self._has_incr = type(cache).incr is not BaseCache.incr
+        self._latency = latency
+
+    def get(self, key: str) -> Any:
+        """Return the value of a key, or None."""
+        return self._call("get", key)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the values of those keys that the cache holds."""
+        return dict(self._call("get_many", list(keys)) or {})
+
+    def set(self, key: str, value: Any, ttl: int | None) -> None:
+        """Store a value for `ttl` seconds, or without end."""
+        self._call("set", key, value, ttl)
+
+    def set_many(self, values: Mapping[str, Any], ttl: int | None) -> list[str]:
+        """Store values for `ttl` seconds, or without end, and return the keys that the cache refused."""
+        return list(self._call("set_many", dict(values), ttl) or ())
+
+    def add(self, key: str, value: Any, ttl: int | None) -> bool:
+        """Store a value unless the key exists, and return whether it was stored."""
+        return bool(self._call("add", key, value, ttl))
+
+    def delete(self, key: str) -> None:
+        """Delete a key, if it exists."""
+        self._call("delete", key)
+
+    def clear(self) -> None:
+        """Delete everything in the cache."""
+        self._call("clear")
+
+    def count(self, key: str, number: int) -> int:
+        """Add `number` to a counter that never expires, and return its value; a missing one begins at 0.
+
+        Two processes that count at the same moment may get the same value, unless the backend has its own `incr`.
+        """
+        if not self._has_incr:
+            value = int(self.get(key) or 0) + number
+            self.set(key, value, None)
+            return value
+        try:
+            return int(self._call("incr", key, number))
+        except ValueError:  # the key does not exist yet
+            self.add(key, 0, None)
+            return int(self._call("incr", key, number))
+
+    def close(self) -> None:
+        """Close the connections that no call uses at this moment."""
+        self._connections.close()
+
+    def _call(self, name: str, *args: Any) -> Any:
+        if self.is_timed:
+            return self._latency.measure(self._connections.call, name, *args)
+        return self._connections.call(name, *args)

@@ -1,0 +1,176 @@
+"""How the store calls its cache: what is promised over each backend, from many threads at once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+
+from tasks_app.store.client import Client
+from tasks_app.store.connections import MAX_CONNECTIONS
+from tasks_app.store.latency import Latency
+from tasks_app.store.store import get_store
+from tests.support.backends import BACKENDS, BareCache, make_params, run_memcached
+from tests.support.servers import find_free_port
+from tests.support.viewers import make_running
+from tests.support.waiting import DEADLINE, wait_until
+
+THREADS, TURNS = 30, 20
+
+
+def make_client(connect: Any = None) -> Client:
+    return Client(connect or (lambda: BareCache("client", {})), Latency())
+
+
+# A database gives each thread a connection of its own, which for an in-memory one Django never closes.
+@pytest.mark.parametrize("store", ["locmem", "file", *make_params()], indirect=True)
+def test_threads_that_use_the_store_at_once_get_what_is_theirs(store):
+    def use(number: int) -> list[Any]:
+        snapshot, found = make_running(f"t{number}"), []
+        for _ in range(TURNS):
+            assert store.save([snapshot]).refused == set()
+            found.append(store.get(snapshot.task_id))
+        return found
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        results = list(pool.map(use, range(THREADS)))
+    assert results == [[make_running(f"t{number}")] * TURNS for number in range(THREADS)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("store", ["bare", "file", "database"], indirect=True)
+def test_counter_of_a_backend_that_only_sets_it_outlives_the_default_timeout(store):
+    assert store.cache.count("counter", 2) == 2
+    assert store.cache.count("counter", 1) == 3
+    caches["default"].set("set_at_the_same_time", 1)
+    wait_until(lambda: caches["default"].get("set_at_the_same_time") is None, "the default timeout has passed")
+    assert store.cache.count("counter", 1) == 4
+
+
+def test_counter_counts_on_every_backend(store):
+    assert [store.cache.count("counter", number) for number in (1, 5, 1)] == [1, 6, 7]
+
+
+def test_delete_of_a_missing_key_is_harmless(store):
+    store.cache.delete("nothing")
+    assert store.cache.get("nothing") is None
+
+
+class AloneCache(BareCache):
+    """A backend that fails if two threads use one of its connections at once; it counts the open ones."""
+
+    open = 0
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._turn = threading.Lock()
+        AloneCache.open += 1
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        assert self._turn.acquire(blocking=False), "two threads use one connection"
+        try:
+            gate.wait(DEADLINE)
+            return super().get(*args, **kwargs)
+        finally:
+            self._turn.release()
+
+    def close(self, **kwargs: Any) -> None:
+        AloneCache.open -= 1
+
+
+gate = threading.Event()
+
+
+def test_connections_of_a_client_that_is_not_known_to_be_safe_are_bounded():
+    AloneCache.open = 0
+    client = make_client(lambda: AloneCache("alone", {}))
+    gate.clear()
+    with ThreadPoolExecutor(2 * MAX_CONNECTIONS) as pool:
+        calls = [pool.submit(client.get, "key") for _ in range(2 * MAX_CONNECTIONS)]
+        wait_until(lambda: AloneCache.open == MAX_CONNECTIONS, "as many connections are in use as there may be")
+        gate.set()
+        assert [call.result(DEADLINE) for call in calls] == [None] * len(calls)
+    assert AloneCache.open == MAX_CONNECTIONS
+    client.close()
+    assert AloneCache.open == 0
+
+
+def test_connection_that_failed_is_closed_and_replaced():
+    class Failing(AloneCache):
+        def set(self, *args: Any, **kwargs: Any) -> None:
+            raise OSError("its server is gone")
+
+    AloneCache.open = 0
+    gate.set()
+    client = make_client(lambda: Failing("failing", {}))
+    with pytest.raises(OSError, match="its server is gone"):
+        client.set("key", 1, None)
+    assert AloneCache.open == 0
+    assert client.get("key") is None
+
+
+def test_one_connection_serves_all_threads_where_that_is_safe():
+    made = []
+
+    def connect() -> LocMemCache:
+        made.append(LocMemCache("safe", {}))
+        return made[-1]
+
+    client = make_client(connect)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(client.get, "abcd"))
+    assert len(made) == 1
+
+
+def can_save() -> bool:
+    try:
+        return not get_store().save([make_running()]).refused
+    except Exception:
+        return False
+
+
+@pytest.mark.parametrize("name", [item for item in make_params() if "memcache" in item.values[0]])
+def test_memcached_that_was_away_is_used_as_soon_as_it_is_back(settings, name):
+    port = find_free_port()
+    settings.CACHES = {"default": {"BACKEND": BACKENDS[name].path, "LOCATION": f"127.0.0.1:{port}"}}
+    with run_memcached(port):
+        assert can_save()
+    assert [can_save() for _ in range(5)] == [False] * 5
+    with run_memcached(port):
+        # Far less than the minute for which the client would avoid its server.
+        wait_until(can_save, "it is used again", deadline=20)
+        assert get_store().get("t1") == make_running()
+    get_store().cache.close()
+
+
+# The key function of a site
+
+tenant = threading.local()
+
+
+def make_tenant_key(key: str, prefix: str, version: int) -> str:
+    """As that of django-tenants, which asks for the tenant of the thread."""
+    return f"{getattr(tenant, 'name', 'public')}:{prefix}:{version}:{key}"
+
+
+def make_hashed_key(key: str, prefix: str, version: int) -> str:
+    return f"{prefix}:{version}:{hash(key)}"
+
+
+def test_task_is_found_whichever_tenant_the_thread_serves(settings):
+    settings.CACHES = {"default": {"BACKEND": f"{BareCache.__module__}.BareCache", "KEY_FUNCTION": make_tenant_key}}
+    tenant.name = "acme"
+    try:
+        get_store().save([make_running()])
+    finally:
+        del tenant.name
+    assert get_store().get("t1") == make_running()
+    assert caches["default"].get("tasks_app:task:t1") is not None
+
+
+def test_key_function_that_hides_the_key_is_called_as_it_is(settings):
+    settings.CACHES = {"default": {"BACKEND": f"{BareCache.__module__}.BareCache", "KEY_FUNCTION": make_hashed_key}}
+    get_store().save([make_running("t1"), make_running("t2")])
+    assert [get_store().get(task_id) for task_id in ("t1", "t2")] == [make_running("t1"), make_running("t2")]
