@@ -25,6 +25,9 @@ logger = logging.getLogger("tasks_app")
 
 register = template.Library()
 
+#: The static file that defines the component; as every script that a page loads it is built, and imports nothing.
+SCRIPT = "tasks_app/task-progress-define.js"
+
 _IS_LOADED = "tasks_app is loaded"
 
 
@@ -35,13 +38,18 @@ def task_name(task: str) -> str:
 
 
 @register.inclusion_tag("tasks_app/head.html", takes_context=True)
-def task_progress_head(context: Context) -> dict[str, Any]:
-    """Load the component's script, style and translations, once per page."""
+def task_progress_head(context: Context, *, script: str = SCRIPT) -> dict[str, Any]:
+    """Load the component's script, style and translations, once per page.
+
+    Args:
+        script: the static file that defines the component; those of the monitor's pages do more.
+    """
     page = context.render_context.dicts[0]  # shared by a page's template and those that it includes
     is_first = _IS_LOADED not in page
     page[_IS_LOADED] = "yes"
     return {
         "is_first": is_first,
+        "script": script,
         "translations": get_translations() if is_first else {},
         "csp_nonce": context.get("csp_nonce"),
     }

@@ -1,6 +1,7 @@
 """The monitor over HTTP: who may see it, what its pages and its data say, and what they do not tell."""
 
 import json
+import re
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,13 @@ async def test_data_answers_401_to_who_is_not_logged_in():
 async def test_data_answers_403_to_others():
     list_tasks(make_queued(1))
     assert_problem(await (await log_in("ann")).get("/tasks/monitor/data"), 403)
+
+
+@pytest.mark.parametrize(("place", "script"), [(PAGES[0], "list-page"), (PAGES[1], "task-page")])
+async def test_page_loads_one_script(staff, place, script):
+    list_tasks(make_queued(1))
+    html = (await staff.get(place)).content.decode()
+    assert re.findall('<script type="module" src="(.*?)"', html) == [f"/static/tasks_app/monitor/{script}.bundle.js"]
 
 
 @pytest.mark.parametrize("place", PAGES)

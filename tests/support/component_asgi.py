@@ -2,9 +2,15 @@
 
 import os
 
+from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
+from django.core.management import call_command
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.support.component_settings")
 
-application = ASGIStaticFilesHandler(get_asgi_application())
+application = get_asgi_application()
+if settings.STATIC_ROOT:
+    call_command("collectstatic", interactive=False, verbosity=0)
+else:
+    application = ASGIStaticFilesHandler(application)

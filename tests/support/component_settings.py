@@ -1,4 +1,7 @@
-"""The site whose pages hold components. VALKEY_URL: its tasks outlive it. WSGI: `runserver` is no ASGI server."""
+"""The site whose pages hold components. VALKEY_URL: its tasks outlive it. WSGI: `runserver` is no ASGI server.
+
+STATIC_ROOT: its static files are collected there and served from there, as STATIC_STORAGE names them.
+"""
 
 import os
 from importlib.util import find_spec
@@ -14,6 +17,10 @@ if "WSGI" in os.environ:
     INSTALLED_APPS.remove("daphne")
     DEBUG = True  # or runserver serves no static files
 STATIC_URL = "static/"
+if "STATIC_ROOT" in os.environ:
+    STATIC_ROOT = os.environ["STATIC_ROOT"]
+    STORAGES = {"staticfiles": {"BACKEND": os.environ["STATIC_STORAGE"]}}
+    WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -1,9 +1,11 @@
 """Pages made of whatever template a test gives, under the strictest Content-Security-Policy."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import RequestContext, Template
 from django.urls import path
 from django.utils.html import escape
+from django.views.static import serve
 
 from tasks_app import get_snapshot, make_token
 from tasks_app.store.store import get_store
@@ -64,4 +66,5 @@ urlpatterns = [
     path("owned", show_owned),
     path("page", show_page, name="page"),
     path("rows/<str:task_id>", show_row, name="row"),
+    path("static/<path:path>", serve, {"document_root": settings.STATIC_ROOT}),
 ]

@@ -1,0 +1,1858 @@
+// Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
+const modules = (globalThis[Symbol.for("tasks_app 2c610b656d77")] ??= {});
+
+modules["task-progress-dom.js"] ??= (() => {
+// Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
+// Trusted Types, allows them, and a text from the server stays text.
+
+/** Make an HTML element. */
+function make(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** Make an SVG element. */
+function draw(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+/** Set the text of an element, and the title that it shows under the pointer. */
+function setText(element, text, title = "") {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+  if (element.title !== title) {
+    element.title = title;
+  }
+}
+
+/** Add or remove children at the end until there are as many as `count`. */
+function setChildCount(parent, count, makeChild) {
+  while (parent.childElementCount > count) {
+    parent.lastElementChild.remove();
+  }
+  while (parent.childElementCount < count) {
+    parent.append(makeChild());
+  }
+}
+
+function fill(element, attributes, children) {
+  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  element.append(...children);
+  return element;
+}
+return { make, draw, setText, setChildCount };
+})();
+
+modules["task-progress-texts.js"] ??= (() => {
+// The texts of <task-progress>, which a page may replace, and its numbers and times in the language of the page.
+
+/** The texts, by name. `say` fills in {…}; `position…` has one for each ordinal category of a language. */
+const texts = {
+  queued: "Queued",
+  running: "Running",
+  succeeded: "Completed",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  lost: "Lost: the worker stopped responding",
+  missing: "Not found, or not for you to see",
+  connecting: "Connecting…",
+  reconnecting: "Reconnecting…",
+  stalled: "Stalled",
+  failedBecause: "Failed: {message}",
+  silent: "No sign of life for {time}",
+  cancelledByYou: "Cancelled by you",
+  stoppedAt: "stopped at {percent}",
+  positionOne: "{n}st in line",
+  positionTwo: "{n}nd in line",
+  positionFew: "{n}rd in line",
+  positionOther: "{n}th in line",
+  startsIn: "starts in about {time}",
+  step: "step {n} of {total}",
+  rate: "{rate}/s",
+  left: "{time} left",
+  seconds: "{n} s",
+  minutes: "{n} min",
+  hours: "{hours} h {minutes} min",
+  cancel: "Cancel",
+  cancelling: "Cancelling…",
+  confirm: "Cancel it?",
+  yes: "Yes",
+  no: "No",
+  result: "Open result",
+  log: "Log",
+  noLines: "No lines yet",
+  unreachable: "The server can't be reached.",
+  refused: "The server refused it.",
+};
+
+/** The texts as the server has them: where a status is one of these, the page shows its own text instead. */
+const SERVER_TEXTS = { ...texts };
+
+/** Take over the texts of the page's <script type="application/json" id="task-progress-texts">, if it has one. */
+function readTexts() {
+  const element = document.getElementById("task-progress-texts");
+  if (element && !element.isTaken) {
+    element.isTaken = true;
+    Object.assign(texts, JSON.parse(element.textContent));
+  }
+}
+
+/** Return the text of this name, with values filled in. */
+function say(name, values = {}) {
+  return texts[name].replace(/\{(\w+)\}/g, (gap, key) => values[key] ?? gap);
+}
+
+/** Formats numbers, times and snapshots for one language. */
+class Formatter {
+  #formats = new Map();
+
+  /** @param {string} language - a BCP 47 tag; anything else stands for the browser's language */
+  constructor(language) {
+    try {
+      this.language = new Intl.Locale(language).toString();
+    } catch {
+      this.language = undefined;
+    }
+  }
+
+  number(value, options = { maximumFractionDigits: 1 }) {
+    return this.#get(Intl.NumberFormat, options).format(value);
+  }
+
+  percent(value) {
+    return this.number(value / 100, { style: "percent" });
+  }
+
+  /** Format seconds as m:ss up to an hour, then as hours and minutes. */
+  duration(seconds) {
+    const whole = Math.ceil(seconds);
+    const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+    if (hours) {
+      return say("hours", { hours: this.number(hours), minutes: this.number(minutes) });
+    }
+    return `${this.number(minutes)}:${this.number(whole % 60, { minimumIntegerDigits: 2 })}`;
+  }
+
+  /** Format seconds as such up to a minute, then as minutes, then as hours and minutes. */
+  roughly(seconds) {
+    if (seconds >= 3600) {
+      return this.duration(seconds);
+    }
+    const [name, n] = seconds < 60 ? ["seconds", Math.floor(seconds)] : ["minutes", Math.floor(seconds / 60)];
+    return say(name, { n: this.number(n) });
+  }
+
+  /** Format an RFC 3339 text, or seconds since 1970, as hh:mm:ss. */
+  time(time) {
+    const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    return this.date(typeof time === "number" ? time * 1000 : time, options);
+  }
+
+  /** Format a time in the user's time zone; the options are those of Intl.DateTimeFormat. */
+  date(time, options) {
+    return this.#get(Intl.DateTimeFormat, options).format(new Date(time));
+  }
+
+  /** Format a queue position as "3rd in line", by English rules unless that text is translated. */
+  position(n) {
+    const isTranslated = texts.positionOther !== SERVER_TEXTS.positionOther;
+    const rules = (isTranslated ? this : getFormatter("en")).#get(Intl.PluralRules, { type: "ordinal" });
+    const category = rules.select(n);
+    const name = `position${category[0].toUpperCase()}${category.slice(1)}`;
+    return say(name in texts ? name : "positionOther", { n: this.number(n) });
+  }
+
+  /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it with its unit. */
+  count({ current, total, unit }) {
+    if (current === null || unit === null) {
+      return null;
+    }
+    if (isBytes(unit)) {
+      return [current, total].filter((value) => value !== null).map((value) => this.#bytes(value)).join(" / ");
+    }
+    const counted = total === null ? this.number(current) : `${this.number(current)} / ${this.number(total)}`;
+    return `${counted} ${unit}`;
+  }
+
+  /** Format a rate as "13,600 rows/s"; null while it is unknown. */
+  rate({ rate, unit }) {
+    if (rate === null || unit === null) {
+      return null;
+    }
+    const digits = { maximumFractionDigits: rate < 10 ? 1 : 0 };
+    return say("rate", { rate: isBytes(unit) ? this.#bytes(rate) : `${this.number(rate, digits)} ${unit}` });
+  }
+
+  #bytes(value) {
+    const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), 4);
+    return `${this.number(value / 1000 ** power)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+  }
+
+  #get(Format, options) {
+    const key = Format.name + JSON.stringify(options);
+    if (!this.#formats.has(key)) {
+      this.#formats.set(key, new Format(this.language, options));
+    }
+    return this.#formats.get(key);
+  }
+}
+
+function isBytes(unit) {
+  return ["bytes", "byte", "B"].includes(unit);
+}
+
+const formatters = new Map();
+
+/** Return the formatter of a language, by default that of the page. */
+function getFormatter(language) {
+  language ||= document.documentElement.lang || navigator.language;
+  if (!formatters.has(language)) {
+    formatters.set(language, new Formatter(language));
+  }
+  return formatters.get(language);
+}
+return { texts, SERVER_TEXTS, readTexts, say, Formatter, getFormatter };
+})();
+
+modules["task-progress-cancel-button.js"] ??= (() => {
+// The button that cancels a task, and the question that takes its place until the user has answered it.
+
+const { setText } = modules["task-progress-dom.js"];
+const { texts } = modules["task-progress-texts.js"];
+
+class CancelButton {
+  #parts;
+  #on;
+
+  /** Whether the question is shown. */
+  isAsking = false;
+
+  /** Whether this page has asked the server to cancel the task. */
+  isSent = false;
+
+  /** The problem of the last request, or "" without one. */
+  problem = "";
+
+  /**
+   * @param {object} parts - `actions`, which holds `cancel` and `confirmation`, which holds `question`, `yes` and `no`
+   * @param {object} on
+   * @param {() => Promise<string>} on.send - sends the request, and returns the problem, or ""
+   * @param {() => void} on.render - is called at each change, and calls `render` in turn
+   * @param {() => void} on.answer - is called once the server has answered
+   * @param {() => void} on.moveFocus - is called when the button is hidden while it has the focus
+   */
+  constructor(parts, on) {
+    this.#parts = parts;
+    this.#on = on;
+    parts.cancel.addEventListener("click", () => this.#setAsking(true));
+    parts.yes.addEventListener("click", () => this.cancel());
+    parts.no.addEventListener("click", () => this.#setAsking(false));
+    parts.confirmation.addEventListener("keydown", ({ key }) => key === "Escape" && this.#setAsking(false));
+  }
+
+  /** Begin with another task. */
+  reset() {
+    this.isAsking = this.isSent = false;
+    this.problem = "";
+  }
+
+  /** Send the request without asking the user. */
+  async cancel() {
+    this.isSent = true;
+    this.#setAsking(false);
+    this.problem = await this.#on.send();
+    this.isSent = !this.problem;
+    this.#on.render();
+    this.#on.answer();
+  }
+
+  /** Show the button where a live task can be cancelled (`isOffered`), or was (`isRequested`). */
+  render({ isLive, isOffered, isRequested }) {
+    const { actions, cancel, confirmation } = this.#parts;
+    const isOver = this.isSent || isRequested;
+    const hadFocus = this.#hasFocus;
+    actions.hidden = !isLive || !(isOffered || isOver);
+    this.isAsking &&= !actions.hidden && !isOver;
+    cancel.hidden = this.isAsking;
+    confirmation.hidden = !this.isAsking;
+    cancel.setAttribute("aria-disabled", isOver);
+    this.#renderTexts(isOver);
+    if (hadFocus && actions.hidden) {
+      this.#on.moveFocus();
+    }
+  }
+
+  get #hasFocus() {
+    return this.#parts.actions.contains(this.#parts.actions.getRootNode().activeElement);
+  }
+
+  #renderTexts(isOver) {
+    const { cancel, confirmation, question, yes, no } = this.#parts;
+    confirmation.setAttribute("aria-label", texts.confirm);
+    setText(cancel, isOver ? texts.cancelling : texts.cancel);
+    setText(question, texts.confirm);
+    setText(yes, texts.yes);
+    setText(no, texts.no);
+  }
+
+  // "No" gets the focus, so that a key held down confirms nothing.
+  #setAsking(isAsking) {
+    const { cancel, no } = this.#parts;
+    const hadFocus = this.#hasFocus;
+    this.isAsking = isAsking && cancel.getAttribute("aria-disabled") !== "true";
+    this.problem = "";
+    this.#on.render();
+    if (hadFocus) {
+      (this.isAsking ? no : cancel).focus();
+    }
+  }
+}
+return { CancelButton };
+})();
+
+modules["task-progress-description.js"] ??= (() => {
+// The texts that <task-progress> shows of a snapshot. Pure: no element, no clock.
+
+const { SERVER_TEXTS, say, texts } = modules["task-progress-texts.js"];
+
+const STALLED_AFTER = 15; // seconds without a sign of life after which a server by default calls a task stalled
+const GENERIC_ERROR = "The task failed."; // the message where errors are not exposed
+
+/**
+ * Return the texts of a snapshot: `percent`, the figure; `status`, the sentence; and `facts` beside it, by name.
+ *
+ * @param {object} snapshot
+ * @param {string} state - as `findState` returns it
+ * @param {object} circumstances
+ * @param {number} circumstances.now - the time in milliseconds
+ * @param {number} circumstances.elapsed - seconds since the snapshot came
+ * @param {boolean} circumstances.isMine - whether this page asked the server to cancel the task
+ * @param {boolean} circumstances.isCutOff - whether there has been no connection for some seconds
+ * @param {Formatter} format
+ */
+function describe(snapshot, state, circumstances, format) {
+  const percent = describeFigure(snapshot, state, format);
+  const said = snapshot.status === SERVER_TEXTS[snapshot.state] ? texts[snapshot.state] : snapshot.status;
+  switch (state) {
+    case "missing":
+      return { percent, status: texts.missing, facts: {} };
+    case "failed":
+      return { percent, status: describeFailure(snapshot), facts: {} };
+    case "lost":
+      return { percent, status: texts.lost, facts: said === texts.lost ? {} : { said } };
+    case "cancelled":
+      return { percent, status: circumstances.isMine ? texts.cancelledByYou : texts.cancelled, facts: {} };
+    case "stalled":
+      return { percent, status: describeSilence(snapshot, circumstances, format), facts: { said } };
+    default:
+      return { percent, ...describeWork(snapshot, state, said, circumstances, format) };
+  }
+}
+
+/** Return the name of a task: "shop.tasks.import_rows" becomes "Import rows". */
+function describeName(snapshot) {
+  const name = (snapshot?.task ?? "").split(".").at(-1).replaceAll("_", " ");
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+/** Return why a task failed: its error where that is exposed, else its last status; null without either. */
+function describeReason({ status, error }) {
+  if (status === SERVER_TEXTS.failed) {
+    return null;
+  }
+  const message = error && error.message !== GENERIC_ERROR ? error.message : null;
+  return message ?? status.replace(/^Failed: /, "");
+}
+
+/** Return how long a task ran, or "" if it has not started; one without an end runs until `now`, in milliseconds. */
+function describeDuration({ started_at: start, finished_at: end }, now, format) {
+  const milliseconds = (end ? Date.parse(end) : now) - Date.parse(start);
+  return start ? format.duration(Math.max(milliseconds, 0) / 1000) : "";
+}
+
+function describeFigure(snapshot, state, format) {
+  const { progress, percent, queue_position: position } = snapshot;
+  switch (state) {
+    case "queued":
+      return position === null ? "" : format.position(position);
+    case "running":
+    case "stalled":
+      return percent === null ? "" : format.percent(progress);
+    case "succeeded":
+      return describeEnd(snapshot, format);
+    default:
+      return percent === null ? describeEnd(snapshot, format) : say("stoppedAt", { percent: format.percent(progress) });
+  }
+}
+
+function describeEnd(snapshot, format) {
+  return snapshot.finished_at ? describeDuration(snapshot, null, format) : "";
+}
+
+function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
+  const { stages } = snapshot;
+  const step = stages.findIndex((stage) => stage.state === "running") + 1;
+  const status = step && said === texts.running ? stages[step - 1].name : said;
+  if (isCutOff) {
+    return { status, facts: { reconnecting: texts.reconnecting } };
+  }
+  return {
+    status,
+    facts: {
+      step: step && say("step", { n: format.number(step), total: format.number(stages.length) }),
+      count: state === "running" && format.count(snapshot),
+      rate: state === "running" && format.rate(snapshot),
+      left: describeTimeLeft((snapshot.eta ?? 0) - elapsed, state, format),
+    },
+  };
+}
+
+function describeTimeLeft(seconds, state, format) {
+  if (seconds <= 0) {
+    return "";
+  }
+  return state === "queued"
+    ? say("startsIn", { time: format.roughly(seconds) })
+    : say("left", { time: format.duration(seconds) });
+}
+
+function describeFailure(snapshot) {
+  const message = describeReason(snapshot);
+  return message === null ? texts.failed : say("failedBecause", { message });
+}
+
+// The silence is no longer than the time since the last change, which was a sign of life.
+function describeSilence(snapshot, { elapsed, now }, format) {
+  const unchanged = (now - Date.parse(snapshot.updated_at)) / 1000;
+  const silence = STALLED_AFTER + elapsed;
+  return say("silent", { time: format.roughly(unchanged > 0 ? Math.min(unchanged, silence) : silence) });
+}
+return { describe, describeName, describeReason, describeDuration };
+})();
+
+modules["task-progress-style.js"] ??= (() => {
+// The style of <task-progress>, which a page changes by custom properties and ::part().
+//
+// It is a constructed sheet, because a strict Content-Security-Policy forbids <style>. light-dark() follows the
+// color-scheme of the page: one that is always light has light components, even if the system prefers dark ones.
+
+const style = new CSSStyleSheet();
+
+style.replaceSync(`
+:host {
+  display: block;
+  min-inline-size: 0;
+  margin-block: 12px;
+  --background: var(--task-progress-background, light-dark(#ffffff, #1b1b1f));
+  --border: var(--task-progress-border, light-dark(#e6e5e1, #2d2d33));
+  --text: var(--task-progress-text, light-dark(#1d1c1a, #ececf0));
+  --muted: var(--task-progress-muted, light-dark(#65625c, #a0a0ab));
+  --track: var(--task-progress-track, light-dark(#e9e8e4, #2c2c33));
+  --accent: var(--task-progress-accent, light-dark(#2f5fe0, #7da2ff));
+  --success: var(--task-progress-success, light-dark(#1a7f4b, #4cc38a));
+  --warning: var(--task-progress-warning, light-dark(#9a5b00, #f0b54a));
+  --warning-fill: var(--task-progress-warning-fill, light-dark(#e0a12b, #c98a1d));
+  --danger: var(--task-progress-danger, light-dark(#c02b2b, #ff8a85));
+  --color: var(--muted);
+}
+:host([hidden]), [hidden] { display: none !important; }
+:host([data-state="running"]) { --color: var(--accent); }
+:host([data-state="stalled"]) { --color: var(--warning-fill); }
+:host([data-state="succeeded"]) { --color: var(--success); }
+:host(:is([data-state="failed"], [data-state="lost"])) { --color: var(--danger); }
+
+* { box-sizing: border-box; }
+
+.card {
+  container-type: inline-size;
+  contain-intrinsic-inline-size: 20rem;
+  overflow: clip;
+  border: 1px solid var(--border);
+  border-radius: 10px;
+  background: var(--background);
+  color: var(--text);
+  font-family: var(--task-progress-font, inherit);
+  font-size: 0.9375rem;
+  line-height: 1.4;
+  font-variant-numeric: tabular-nums;
+  text-align: start;
+}
+:focus { outline: none; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.body { padding: 14px 16px; }
+.head, .foot { display: flex; align-items: center; gap: 10px; }
+.head { min-block-size: 26px; }
+.name, .status, .meta { min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.name, .status { flex: 1 1 0; }
+:host(:dir(rtl)) :is(.name, .status, .meta) { text-align: right; }
+.name { font-weight: 600; }
+.percent { flex: none; color: var(--muted); font-weight: 400; }
+:host(:is([data-state="running"], [data-state="stalled"])) .percent { color: var(--text); font-weight: 600; }
+.actions { display: flex; flex: none; align-items: center; gap: 6px; font-size: 0.8125rem; }
+
+button {
+  min-block-size: 26px;
+  padding: 2px 10px;
+  border: 1px solid var(--border);
+  border-radius: 6px;
+  background: none;
+  color: var(--muted);
+  font: inherit;
+  white-space: nowrap;
+  cursor: pointer;
+}
+button:hover { border-color: var(--muted); color: var(--text); }
+button[aria-disabled="true"] { border-color: transparent; color: var(--muted); cursor: default; }
+.yes { border-color: var(--danger); color: var(--danger); }
+
+.icon { flex: none; inline-size: 16px; block-size: 16px; overflow: visible; fill: none; stroke: var(--color); stroke-width: 2; }
+.icon path { stroke-linecap: round; stroke-linejoin: round; }
+:host([data-state="running"]) circle { stroke: var(--track); }
+:host([data-state="running"]) .icon { animation: turn 1.6s linear infinite; }
+:host([data-state="queued"]) circle { stroke-dasharray: 2.5 2.2; }
+:host([data-state="stalled"]) circle { display: none; }
+:host([data-state="stalled"]) path { fill: var(--color); stroke: none; }
+:host(:is([data-state="succeeded"], [data-state="failed"], [data-state="lost"])) circle { fill: var(--color); }
+:host(:is([data-state="succeeded"], [data-state="failed"], [data-state="lost"])) path { stroke: var(--background); }
+
+.bar { display: flex; gap: 3px; margin-block: 8px; }
+.segment { position: relative; flex: 1 1 0; block-size: 8px; overflow: hidden; border-radius: 4px; background: var(--track); }
+.fill { block-size: 100%; inline-size: 0; border-radius: 4px; background: var(--color); transition: inline-size 200ms ease-out; }
+.bar:not([aria-valuenow]) .fill { position: absolute; inline-size: 35%; animation: sweep 1.6s ease-in-out infinite; }
+
+.foot { min-block-size: 20px; font-size: 0.8125rem; }
+.meta { color: var(--muted); }
+.meta, .link { flex: none; max-inline-size: 65%; }
+.link { color: var(--accent); }
+:host([data-state="stalled"]) .status { color: var(--warning); }
+:host(:is([data-state="failed"], [data-state="lost"])) .status, .problem { color: var(--danger) !important; }
+:host(:is([data-state="queued"], [data-state="cancelled"], [data-state="missing"])) .status { color: var(--muted); }
+
+.log {
+  max-block-size: 12.5rem;
+  padding: 10px 16px;
+  overflow: auto;
+  border-block-start: 1px solid var(--border);
+  background: color-mix(in srgb, var(--background), var(--text) 4%);
+  font: 0.75rem/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  overflow-wrap: anywhere;
+}
+.log:empty::before { color: var(--muted); content: attr(data-empty); }
+.log:focus-visible { outline-offset: -2px; }
+.line { display: flex; gap: 14px; white-space: pre-wrap; }
+.line time { flex: none; color: var(--muted); }
+.line[data-level="warning"] span { color: var(--warning); }
+.line:is([data-level="error"], [data-level="critical"]) span { color: var(--danger); }
+.line[data-level="debug"] span { color: var(--muted); }
+
+.spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+:host([compact]) .body { display: flex; align-items: center; gap: 12px; padding-block: 9px; }
+:host([compact]) .head { display: contents; }
+:host([compact]) .bar { flex: 2 1 0; order: 1; margin: 0; }
+:host([compact]) .percent { order: 2; min-inline-size: 2.6em; text-align: end; }
+:host([compact]) .actions { order: 3; }
+:host([compact]) .icon { margin-inline-end: -2px; }
+:host([compact]) .foot { display: none; }
+
+@container (inline-size < 560px) {
+  .meta:has(.step):has(.count) .rate { display: none; }
+}
+@container (inline-size < 360px) {
+  :host(:not([compact])) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }
+  :host(:not([compact])) :is(.head, .foot) { display: contents; }
+  :host(:not([compact])) :is(.bar, .status) { flex: 1 0 100%; }
+  .name { line-height: 26px; }
+  .status, .meta, .link { font-size: 0.8125rem; }
+  .meta { flex: 1 1 0; min-block-size: 20px; line-height: 20px; max-inline-size: none; }
+  :host([cancel]) .meta { min-block-size: 28px; line-height: 28px; }
+  .meta, .link { order: 1; }
+  .head > .actions { order: 2; }
+  .rate, :host([compact]) .head:has(.confirmation:not([hidden])) .percent { display: none; }
+}
+@keyframes turn { to { rotate: 1turn; } }
+@keyframes sweep { from { inset-inline-start: -35%; } to { inset-inline-start: 100%; } }
+@media (prefers-reduced-motion: reduce) {
+  .icon, .fill { animation: none !important; transition: none !important; }
+  .bar:not([aria-valuenow]) .fill { inline-size: 100%; opacity: 0.45; }
+}
+@media (forced-colors: active) {
+  .segment { border: 1px solid CanvasText; }
+  .fill { background: Highlight; forced-color-adjust: none; }
+}
+`);
+return { style };
+})();
+
+modules["task-progress-parts.js"] ??= (() => {
+// The elements inside <task-progress>, which a page styles by `::part()`.
+
+const { draw, make, setChildCount } = modules["task-progress-dom.js"];
+const { style } = modules["task-progress-style.js"];
+
+/** The path of each state's icon; the others have none. */
+const MARKS = {
+  running: "M8 2a6 6 0 0 1 6 6",
+  stalled: "M8 1.2 15.6 14.6H.4zM7.2 5.8v4.4h1.6V5.8zm0 5.6v1.6h1.6v-1.6z",
+  succeeded: "M5 8.3l2.1 2.1L11 6.1",
+  failed: "M5.7 5.7l4.6 4.6m0-4.6-4.6 4.6",
+  lost: "M8 4.6v4M8 11.3v.1",
+  cancelled: "M3.8 12.2l8.4-8.4",
+  missing: "M8 4.6v4M8 11.3v.1",
+};
+
+/**
+ * Fill a shadow root, and return its elements by the names of their parts.
+ *
+ * @param {ShadowRoot} root
+ */
+function makeParts(root) {
+  const parts = {};
+  const add = (tag, name, attributes, ...children) => (parts[name] = makePart(tag, name, attributes, ...children));
+  const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add));
+  const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
+  const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, log);
+  root.adoptedStyleSheets = [style];
+  root.append(card, add("div", "spoken", { role: "status" }));
+  return parts;
+}
+
+/** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
+function setSegments(bar, segments) {
+  setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
+  segments.forEach(({ weight, progress, name = "" }, index) => {
+    const segment = bar.children[index];
+    segment.style.flexGrow = weight;
+    segment.firstChild.style.inlineSize = progress === null ? "" : `${progress}%`;
+    segment.title = name;
+  });
+}
+
+/** Show facts, by name, in one line; leave empty ones out. */
+function setFacts(element, facts) {
+  const shown = Object.entries(facts).filter(([, text]) => text);
+  const whole = shown.map(([, text]) => text).join(" · ");
+  if (element.title !== whole) {
+    element.title = whole;
+    element.replaceChildren(...shown.map(([name, text], index) => makeFact(name, index ? ` · ${text}` : text)));
+  }
+}
+
+/** Make a line of the log. */
+function makeLine({ time, level, text }) {
+  const line = makePart("div", "line", {}, makePart("time", "time", {}, time), makePart("span", "text", {}, text));
+  line.dataset.level = level;
+  return line;
+}
+
+function makeHead(add, icon) {
+  const name = add("span", "name", { id: "name", dir: "auto" });
+  return add("div", "head", {}, icon, name, add("span", "percent"), makeActions(add));
+}
+
+function makeActions(add) {
+  const makeButton = (name) => add("button", name, { type: "button", part: `button ${name}` });
+  const answers = [add("span", "question", { dir: "auto" }), makeButton("yes"), makeButton("no")];
+  const confirmation = add("span", "confirmation", { class: "actions", role: "group" }, ...answers);
+  return add("span", "actions", {}, makeButton("cancel"), confirmation);
+}
+
+function makeBar(add) {
+  return add("div", "bar", { role: "progressbar", "aria-labelledby": "name", "aria-valuemin": 0, "aria-valuemax": 100 });
+}
+
+function makeFoot(add) {
+  const status = add("span", "status", { dir: "auto" });
+  return add("div", "foot", {}, status, add("span", "meta", { dir: "auto" }), add("a", "link"));
+}
+
+function makeIcon(parts) {
+  parts.mark = draw("path", { "fill-rule": "evenodd" });
+  const ring = draw("circle", { cx: 8, cy: 8, r: 6 });
+  parts.icon = draw("svg", { class: "icon", part: "icon", viewBox: "0 0 16 16", role: "img" }, ring, parts.mark);
+  return parts.icon;
+}
+
+function makeFact(name, text) {
+  return makePart("span", `fact ${name}`, {}, text);
+}
+
+function makePart(tag, name, attributes = {}, ...children) {
+  return make(tag, { class: name, part: name, ...attributes }, ...children);
+}
+return { MARKS, makeParts, setSegments, setFacts, makeLine };
+})();
+
+modules["task-progress-requests.js"] ??= (() => {
+// Requests to the server, and URLs.
+
+const { texts } = modules["task-progress-texts.js"];
+
+/** Return the absolute URL under which the app's endpoints are, with a slash at its end. */
+function findBase(path) {
+  return new URL(path.replace(/\/*$/, "/"), document.baseURI).href;
+}
+
+/** Return the URL of a task below that base. */
+function makeTaskUrl(base, taskId) {
+  return `${base}tasks/${encodeURIComponent(taskId)}`;
+}
+
+/** Return the URL that a link may lead to, which is one of the web and never "javascript:"; "" for anything else. */
+function findWebUrl(value) {
+  const isUrl = typeof value === "string" && URL.canParse(value, document.baseURI);
+  const { protocol, href } = isUrl ? new URL(value, document.baseURI) : { protocol: "" };
+  return /^https?:$/.test(protocol) ? href : "";
+}
+
+/** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */
+function fetchJson(url, options) {
+  return fetch(url, { cache: "no-cache", headers: { Accept: "application/json" }, ...options });
+}
+
+/**
+ * Ask the server to cancel a task.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {string} taskId
+ * @returns {Promise<string>} the problem, or "" without one
+ */
+async function postCancel(base, taskId) {
+  try {
+    const response = await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`);
+    if (response.ok || response.status === 409) {
+      return ""; // 409: it has ended in the meantime
+    }
+    return (await response.json()).detail ?? texts.refused;
+  } catch {
+    return texts.unreachable;
+  }
+}
+
+// Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
+// in the page is out of date once the user has logged in again.
+async function postWithToken(url) {
+  let response;
+  for (const token of readCsrfTokens()) {
+    response = await fetch(url, { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token } });
+    if (response.status !== 403) {
+      break;
+    }
+  }
+  return response;
+}
+
+function readCsrfTokens() {
+  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  const element = document.querySelector("[name=csrfmiddlewaretoken], meta[name=csrf-token]");
+  const tokens = [cookie, element?.value ?? element?.content].filter(Boolean);
+  return tokens.length ? tokens : [""];
+}
+return { findBase, makeTaskUrl, findWebUrl, fetchJson, postCancel };
+})();
+
+modules["task-progress-states.js"] ??= (() => {
+// The states of a task. They are those of `State` in Python; a test compares the two.
+
+/** The states of a task that waits or runs. */
+const LIVE = new Set(["queued", "running"]);
+
+/** The states of a task that has ended. */
+const TERMINAL = new Set(["succeeded", "failed", "cancelled", "lost"]);
+
+/** Whether the task of a snapshot has ended. */
+function isTerminal(snapshot) {
+  return TERMINAL.has(snapshot?.state);
+}
+
+/** Whether a task may still change: it waits or runs, and the server finds it. */
+function isLive(snapshot, isMissing) {
+  return LIVE.has(snapshot?.state) && !isMissing;
+}
+
+/** Return the state that a page shows: that of the snapshot, or "connecting", "stalled" or "missing". */
+function findState(snapshot, isMissing) {
+  if (isMissing) {
+    return "missing";
+  }
+  return snapshot?.stalled ? "stalled" : (snapshot?.state ?? "connecting");
+}
+
+/** Whether two snapshots of a task say the same. A change of `stalled` does not change `seq`. */
+function isSame(snapshot, other) {
+  return ["seq", "state", "stalled"].every((name) => snapshot?.[name] === other?.[name]);
+}
+return { LIVE, TERMINAL, isTerminal, isLive, findState, isSame };
+})();
+
+modules["task-progress-timers.js"] ??= (() => {
+// Timers: timeouts by name, waits after failures, the time for which a page is hidden, and ticks of a second.
+
+const MAX_BACKOFF_MS = 30_000;
+const MIN_BACKOFF_MS = 1000;
+
+const ticking = new Set();
+let ticker;
+
+/** Timeouts by name, of which each replaces the one before it. */
+class Timers {
+  #timeouts = new Map();
+
+  has(name) {
+    return this.#timeouts.has(name);
+  }
+
+  /** Call a function after some milliseconds, unless this name is set again or cleared before. */
+  set(name, callback, milliseconds) {
+    this.clear(name);
+    const run = () => {
+      this.#timeouts.delete(name);
+      callback();
+    };
+    this.#timeouts.set(name, setTimeout(run, milliseconds));
+  }
+
+  clear(...names) {
+    for (const name of names) {
+      clearTimeout(this.#timeouts.get(name));
+      this.#timeouts.delete(name);
+    }
+  }
+
+  clearAll() {
+    this.clear(...this.#timeouts.keys());
+  }
+}
+
+/** Draw how many milliseconds to wait after so many failures: at random, below a limit that doubles with each. */
+function drawBackoff(failures) {
+  return Math.random() * Math.min(MIN_BACKOFF_MS * 2 ** failures, MAX_BACKOFF_MS);
+}
+
+/** Call `rest` once the page has been hidden for some milliseconds, and `wake` each time it becomes visible. */
+function followVisibility(milliseconds, { rest, wake }) {
+  const timers = new Timers();
+  const change = () => {
+    timers.clear("rest");
+    document.hidden ? timers.set("rest", rest, milliseconds) : wake();
+  };
+  change();
+  document.addEventListener("visibilitychange", change);
+}
+
+/** Render an element every second, or stop that. All elements share one timer. */
+function setTicking(element, isTicking) {
+  isTicking ? ticking.add(element) : ticking.delete(element);
+  if (ticking.size) {
+    ticker ??= setInterval(() => ticking.forEach((each) => each.render()), 1000);
+  } else {
+    ticker = clearInterval(ticker);
+  }
+}
+return { MAX_BACKOFF_MS, Timers, drawBackoff, followVisibility, setTicking };
+})();
+
+modules["task-progress-poller.js"] ??= (() => {
+// Polling: fetches the snapshot of each task of a connection, round after round.
+
+const { fetchJson, makeTaskUrl } = modules["task-progress-requests.js"];
+const { MAX_BACKOFF_MS } = modules["task-progress-timers.js"];
+
+const REQUESTS_AT_ONCE = 4;
+const MS_PER_TASK = 100; // a page with many tasks polls each of them less often
+
+class Poller {
+  #base;
+  #watches;
+  #on;
+  #interval = null;
+  #controller = null;
+  #timeout;
+
+  /**
+   * @param {string} base - as `findBase` returns it
+   * @param {Watches} watches - gets the snapshots
+   * @param {{goOn: () => void, finish: () => void}} on - `goOn` is called when another round is due, `finish` when no task
+   *   is live any more
+   */
+  constructor(base, watches, on) {
+    this.#base = base;
+    this.#watches = watches;
+    this.#on = on;
+  }
+
+  get isRunning() {
+    return this.#controller !== null;
+  }
+
+  /** Poll until `stop()`, with so many milliseconds between two rounds. */
+  start(interval) {
+    if (this.#interval !== interval) {
+      this.stop();
+      this.#interval = interval;
+      this.#controller = new AbortController();
+      this.#run(this.#controller.signal, interval);
+    }
+  }
+
+  stop() {
+    this.#controller?.abort();
+    clearTimeout(this.#timeout);
+    this.#interval = this.#controller = null;
+  }
+
+  /** Poll each live task once, and return whether the server answered for all of them. */
+  async poll(signal = new AbortController().signal) {
+    const queue = this.#watches.live;
+    let isReached = true;
+    const work = async () => {
+      for (let watch = queue.shift(); watch && !signal.aborted; watch = queue.shift()) {
+        isReached = (await this.#pollOne(watch, signal)) && isReached;
+      }
+    };
+    await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, work));
+    if (!this.#watches.live.length) {
+      this.#on.finish();
+    }
+    return isReached;
+  }
+
+  async #run(signal, pause) {
+    const isReached = await this.poll(signal);
+    if (!signal.aborted) {
+      const longer = Math.min(2 * pause, MAX_BACKOFF_MS);
+      const next = isReached ? Math.max(this.#interval, MS_PER_TASK * this.#watches.live.length) : longer;
+      this.#timeout = setTimeout(() => this.#run(signal, next), next * (0.75 + Math.random() / 2));
+      this.#on.goOn();
+    }
+  }
+
+  async #pollOne({ taskId, token }, signal) {
+    const query = token ? `?token=${encodeURIComponent(token)}` : "";
+    try {
+      const response = await fetchJson(`${makeTaskUrl(this.#base, taskId)}${query}`, { signal });
+      if (response.status === 404) {
+        this.#watches.showMissing(taskId);
+      } else if (response.ok) {
+        this.#watches.showSnapshot(await response.json());
+      }
+      return response.ok || response.status === 404;
+    } catch {
+      return false; // aborted, or without an answer: the next round tries again
+    }
+  }
+}
+return { Poller };
+})();
+
+modules["task-progress-watches.js"] ??= (() => {
+// The tasks that a page follows on one connection, each with its followers and its last snapshot.
+
+const { isSame, isTerminal } = modules["task-progress-states.js"];
+
+/** Return the part of a stream's query that is about one task. */
+function makeParameters(taskId, { token }) {
+  const parameters = new URLSearchParams({ task: taskId });
+  if (token) {
+    parameters.append("token", token);
+  }
+  return parameters.toString();
+}
+
+class Watches {
+  #watches = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isDone}
+  #transport = "connecting";
+
+  /** The number of snapshots that were newer than the one before. */
+  newCount = 0;
+
+  get isEmpty() {
+    return this.#watches.size === 0;
+  }
+
+  /** The watches of tasks that are neither terminal nor missing. */
+  get live() {
+    return [...this.#watches.values()].filter((watch) => !watch.isDone);
+  }
+
+  has(taskId) {
+    return this.#watches.has(taskId);
+  }
+
+  /** Add a follower, and show it the last snapshot. A missing task becomes live: there may be a new token. */
+  add(taskId, { token, logs }, follower) {
+    const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null, isDone: false };
+    this.#watches.set(taskId, watch);
+    watch.followers.add(follower);
+    watch.token = token ?? watch.token;
+    watch.logs ||= logs;
+    watch.parameters = makeParameters(taskId, watch);
+    watch.isDone &&= isTerminal(watch.snapshot);
+    follower.showTransport(this.#transport);
+    if (watch.snapshot) {
+      follower.showSnapshot(watch.snapshot);
+    }
+  }
+
+  /** Remove a follower; its task stays until the next `prune()`. */
+  remove(taskId, follower) {
+    this.#watches.get(taskId)?.followers.delete(follower);
+  }
+
+  /** Remove the tasks without followers. */
+  prune() {
+    this.#watches.forEach(({ followers }, taskId) => followers.size || this.#watches.delete(taskId));
+  }
+
+  showSnapshot(snapshot) {
+    const watch = this.#watches.get(snapshot.task_id);
+    if (!watch || watch.isDone || !isNewer(snapshot, watch.snapshot)) {
+      return;
+    }
+    this.newCount++;
+    watch.snapshot = snapshot;
+    watch.isDone = isTerminal(snapshot);
+    watch.followers.forEach((follower) => follower.showSnapshot(snapshot));
+  }
+
+  showMissing(taskId) {
+    const watch = this.#watches.get(taskId);
+    if (watch && !watch.isDone) {
+      watch.isDone = true;
+      watch.followers.forEach((follower) => follower.showMissing());
+    }
+  }
+
+  showLines(taskId, offset, lines) {
+    this.#watches.get(taskId)?.followers.forEach((follower) => follower.showLines(offset, lines));
+  }
+
+  showTransport(transport) {
+    if (transport !== this.#transport) {
+      this.#transport = transport;
+      this.#watches.forEach(({ followers }) => followers.forEach((follower) => follower.showTransport(transport)));
+    }
+  }
+}
+
+function isNewer(snapshot, known) {
+  return !known || (snapshot.seq >= known.seq && !isSame(snapshot, known));
+}
+return { makeParameters, Watches };
+})();
+
+modules["task-progress-connection.js"] ??= (() => {
+// One connection of a page: a stream for its tasks, or polling where no stream gets through.
+//
+// The server sends whole snapshots, so a new stream needs no history: it is opened beside the old one, which stays until
+// the new one has brought its first event.
+
+const { Poller } = modules["task-progress-poller.js"];
+const { drawBackoff, Timers } = modules["task-progress-timers.js"];
+const { makeParameters, Watches } = modules["task-progress-watches.js"];
+
+const MAX_TASKS = 100; // on one stream, by the server's default
+const MAX_QUERY = 6000; // characters; proxies refuse long addresses
+const HEARTBEAT_MS = 15_000;
+const FIRST_EVENT_MS = 10_000; // the server sends the current state at once, unless a proxy holds it back
+const BURST_MS = 1000; // an event later than this after the first one shows that nothing is held back
+const CHECK_MS = 20_000; // a first heartbeat has come by then
+const GRACE_MS = 2000; // by which a stream may lag behind a poll
+const STEADY_MS = 5000; // a stream that lasted longer has not failed
+const MAX_SILENCE_MS = 6 * 60_000;
+const HELD_BACK_MS = 60_000; // until a stream is tried again where a proxy holds it back
+const POLL_MS = 2000;
+const POLL_HIDDEN_MS = 15_000;
+
+class Connection {
+  #page;
+  #watches = new Watches();
+  #poller;
+  #timers = new Timers();
+  #source = null; // the stream in use
+  #candidate = null; // the stream without an event so far, which will replace it
+  #url = ""; // of the newer stream
+  #openedAt = 0;
+  #firstEventAt = 0;
+  #lastEventAt = 0;
+  #failures = 0;
+  #maxSilence = 3 * HEARTBEAT_MS;
+
+  /**
+   * @param {string} base - absolute URL under which the app's endpoints are, with a slash at its end
+   * @param {object} page - says whether it is hidden (`isHidden`) and allows a stream (`allowsStream(connection)`), and
+   *   removes a connection without tasks (`remove(connection)`)
+   */
+  constructor(base, page) {
+    this.base = base;
+    this.#page = page;
+    this.#poller = new Poller(base, this.#watches, { goOn: () => this.#tryStream(), finish: () => this.freeze() });
+  }
+
+  /** Whether any of its tasks may still change. */
+  get isLive() {
+    return this.#watches.live.length > 0;
+  }
+
+  has(taskId) {
+    return this.#watches.has(taskId);
+  }
+
+  hasRoom(taskId, options) {
+    const isFull = this.#watches.live.length >= MAX_TASKS;
+    return !isFull && this.#makeQuery().length + makeParameters(taskId, options).length < MAX_QUERY;
+  }
+
+  add(taskId, options, follower) {
+    this.#watches.add(taskId, options, follower);
+    this.#timers.set("update", () => this.#update(), 0);
+  }
+
+  remove(taskId, follower) {
+    this.#watches.remove(taskId, follower);
+    this.#timers.set("update", () => this.#update(), 0); // an element that only moves is added again before that
+  }
+
+  /** Open a stream at once, unless there is a good one: the network or the user is back. */
+  wake() {
+    this.#failures = 0;
+    const isGood = this.#source !== null && Date.now() - this.#lastEventAt < HEARTBEAT_MS + 1000;
+    if (!this.#isOpening && !isGood) {
+      this.#open();
+    }
+  }
+
+  /** Open a stream in any case: the network may be another one. */
+  renew() {
+    this.#failures = 0;
+    this.#open();
+  }
+
+  /** Close the streams, and poll slowly. */
+  rest() {
+    this.#close();
+    if (this.isLive) {
+      this.#poll(POLL_HIDDEN_MS);
+    }
+  }
+
+  /** Close the streams, and do nothing until `wake()`. */
+  freeze() {
+    this.#close();
+    this.#poller.stop();
+  }
+
+  get #isOpening() {
+    return this.#candidate !== null;
+  }
+
+  #update() {
+    this.#watches.prune();
+    if (!this.isLive) {
+      this.freeze();
+      if (this.#watches.isEmpty) {
+        this.#page.remove(this);
+      }
+    } else if (this.#page.isHidden) {
+      this.rest();
+    } else if (this.#makeUrl() !== this.#url || !(this.#source || this.#isOpening || this.#timers.has("retry"))) {
+      this.#open();
+    }
+  }
+
+  #makeUrl() {
+    const logs = this.#watches.live.some((watch) => watch.logs) ? "&logs=1" : "";
+    return `${this.base}task-progress?${this.#makeQuery()}${logs}`;
+  }
+
+  #makeQuery() {
+    return ["heartbeat=event", ...this.#watches.live.map((watch) => watch.parameters)].join("&");
+  }
+
+  #open() {
+    this.#candidate?.close();
+    this.#candidate = null;
+    this.#timers.clear("retry");
+    if (this.isLive && this.#page.allowsStream(this)) {
+      this.#openCandidate();
+    } else if (this.isLive) {
+      this.#poll(POLL_MS);
+    }
+  }
+
+  #openCandidate() {
+    this.#url = this.#makeUrl();
+    this.#openedAt = Date.now();
+    this.#candidate = new EventSource(this.#url);
+    this.#timers.set("firstEvent", () => this.#giveUp(), FIRST_EVENT_MS);
+    this.#listen(this.#candidate);
+  }
+
+  #listen(source) {
+    const handlers = {
+      message: (snapshot) => this.#watches.showSnapshot(snapshot),
+      missing: ({ task_id: taskId }) => this.#watches.showMissing(taskId),
+      log: ({ task_id: taskId, offset, lines }) => this.#watches.showLines(taskId, offset, lines),
+      heartbeat: (data, gap) => (this.#maxSilence = 3 * Math.max(gap, HEARTBEAT_MS)),
+      end: () => this.#finish(source),
+    };
+    for (const [name, handle] of Object.entries(handlers)) {
+      source.addEventListener(name, ({ data }) => this.#receive(source, (gap) => handle(JSON.parse(data), gap)));
+    }
+    source.addEventListener("error", () => this.#lose(source, source.readyState === EventSource.CLOSED));
+  }
+
+  #receive(source, handle) {
+    if (source === this.#candidate) {
+      this.#promote();
+    }
+    if (source === this.#source) {
+      if (Date.now() - this.#firstEventAt > BURST_MS) {
+        this.#timers.clear("check");
+      }
+      const gap = Date.now() - this.#lastEventAt;
+      this.#lastEventAt += gap;
+      this.#timers.set("silence", () => this.#endSilence(), this.#maxSilence);
+      handle(gap);
+    }
+  }
+
+  #promote() {
+    this.#source?.close();
+    this.#source = this.#candidate;
+    this.#candidate = null;
+    this.#firstEventAt = this.#lastEventAt = Date.now();
+    this.#timers.clear("firstEvent");
+    this.#poller.stop();
+    this.#watches.showTransport("stream");
+    this.#timers.set("check", () => this.#check(), CHECK_MS);
+  }
+
+  // Some proxies pass the first events on, and hold later ones back. So a stream without later events is compared with a
+  // poll, which shows whether there should have been any.
+  async #check() {
+    const [source, count] = [this.#source, this.#watches.newCount];
+    await this.#poller.poll();
+    if (source !== this.#source || this.#lastEventAt - this.#firstEventAt > BURST_MS) {
+      return; // the answer came in the meantime
+    }
+    if (this.#watches.newCount === count) {
+      this.#timers.set("check", () => this.#check(), CHECK_MS);
+    } else {
+      this.#timers.set("check", () => this.#giveUp(), GRACE_MS);
+    }
+  }
+
+  // A half-open connection fires no error. But the server may also send heartbeats less often than by default.
+  #endSilence() {
+    this.#maxSilence = Math.min(2 * this.#maxSilence, MAX_SILENCE_MS);
+    this.#open();
+  }
+
+  #giveUp() {
+    this.#close();
+    this.#poll(POLL_MS);
+    this.#timers.set("retry", () => this.#open(), HELD_BACK_MS * (0.5 + Math.random()));
+  }
+
+  #lose(source, isRefused) {
+    source.close();
+    const isKnown = source === this.#source || source === this.#candidate;
+    this.#drop(source);
+    if (!isKnown || this.#isOpening) {
+      return;
+    }
+    if (isRefused) {
+      this.#poll(POLL_MS); // the answer was not a stream; polling tells more
+    } else if (!this.#source && !this.#poller.isRunning) {
+      this.#watches.showTransport("connecting");
+    }
+    this.#retry();
+  }
+
+  #finish(source) {
+    source.close();
+    this.#drop(source);
+    this.#url = "";
+    if (this.isLive && !this.#isOpening) {
+      this.#retry();
+    }
+  }
+
+  #drop(source) {
+    if (source === this.#source) {
+      this.#source = null;
+      this.#timers.clear("silence", "check");
+    } else if (source === this.#candidate) {
+      this.#candidate = null;
+      this.#timers.clear("firstEvent");
+    }
+  }
+
+  #retry() {
+    if (this.#firstEventAt >= this.#openedAt && Date.now() - this.#firstEventAt > STEADY_MS) {
+      this.#failures = 0;
+    }
+    this.#timers.set("retry", () => this.#open(), drawBackoff(this.#failures++));
+  }
+
+  #poll(interval) {
+    this.#watches.showTransport("polling");
+    this.#poller.start(interval);
+  }
+
+  // Another connection may have made room for a stream.
+  #tryStream() {
+    if (!this.#page.isHidden && !this.#isOpening && !this.#timers.has("retry")) {
+      this.#open();
+    }
+  }
+
+  #close() {
+    this.#source?.close();
+    this.#candidate?.close();
+    this.#source = this.#candidate = null;
+    this.#url = "";
+    this.#timers.clearAll();
+  }
+}
+return { Connection };
+})();
+
+modules["task-progress-stream.js"] ??= (() => {
+// The connections of a page. All components share one stream, or a few where one can't name all their tasks.
+
+const { Connection } = modules["task-progress-connection.js"];
+const { followVisibility } = modules["task-progress-timers.js"];
+
+const MAX_STREAMS = 3; // browsers allow six connections to a host, and cancelling needs one; further tasks are polled
+const HIDDEN_MS = 15_000; // until a hidden tab gives up its stream: all tabs share the six connections
+
+const connections = new Set();
+let isHidden = false;
+
+const page = {
+  get isHidden() {
+    return isHidden;
+  },
+  /** Whether this connection is one of those that may have a stream. */
+  allowsStream: (connection) => [...connections].filter(({ isLive }) => isLive).indexOf(connection) < MAX_STREAMS,
+  remove: (connection) => connections.delete(connection),
+};
+
+/**
+ * Follow a task, on a connection that is shared by all followers of a base URL.
+ *
+ * @param {string} base - absolute URL under which the app's endpoints are, with a slash at its end
+ * @param {string} taskId
+ * @param {{token?: string, logs?: boolean}} options - a signed token, and whether to fetch log lines
+ * @param {object} follower
+ * @param {(snapshot: object) => void} follower.showSnapshot - is called with each newer snapshot
+ * @param {() => void} follower.showMissing - is called if the server does not find the task
+ * @param {(offset: number, lines: object[]) => void} follower.showLines - is called with log lines, of which some may have
+ *   come before
+ * @param {(transport: string) => void} follower.showTransport - is called with "connecting", "stream" or "polling"
+ * @returns {() => void} stops following
+ */
+function follow(base, taskId, options, follower) {
+  const connection = findConnection(base, taskId, options) ?? new Connection(base, page);
+  connections.add(connection);
+  connection.add(taskId, options, follower);
+  return () => connection.remove(taskId, follower);
+}
+
+function findConnection(base, taskId, options) {
+  const candidates = [...connections].filter((connection) => connection.base === base);
+  return (
+    candidates.find((connection) => connection.has(taskId)) ??
+    candidates.find((connection) => connection.hasRoom(taskId, options))
+  );
+}
+
+function rest() {
+  isHidden = true;
+  connections.forEach((connection) => connection.rest());
+}
+
+function wake() {
+  isHidden = false;
+  connections.forEach((connection) => connection.wake());
+}
+
+followVisibility(HIDDEN_MS, { rest, wake });
+addEventListener("online", () => isHidden || connections.forEach((connection) => connection.renew()));
+addEventListener("pageshow", () => connections.forEach((connection) => connection.wake()));
+addEventListener("pagehide", () => connections.forEach((connection) => connection.freeze()));
+return { follow };
+})();
+
+modules["task-progress-element.js"] ??= (() => {
+// <task-progress task-id="…">: shows how far a task is, and whether it is alive.
+//
+// Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, label, cancel, logs, compact.
+// Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
+
+const { CancelButton } = modules["task-progress-cancel-button.js"];
+const { describe, describeName } = modules["task-progress-description.js"];
+const { setText } = modules["task-progress-dom.js"];
+const { makeLine, makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
+const { findBase, findWebUrl, postCancel } = modules["task-progress-requests.js"];
+const { findState, isLive, isSame, isTerminal } = modules["task-progress-states.js"];
+const { follow } = modules["task-progress-stream.js"];
+const { getFormatter, readTexts, texts } = modules["task-progress-texts.js"];
+const { setTicking } = modules["task-progress-timers.js"];
+
+const MAX_LINES = 200;
+const CUT_OFF_MS = 3000; // without a connection, until the component says so
+
+class TaskProgressElement extends HTMLElement {
+  /** The texts of all components; a page may assign to its members. */
+  static texts = texts;
+  static observedAttributes = ["task-id", "src", "token", "label", "cancel", "logs", "lang"];
+
+  #snapshot = null;
+  #receivedAt = 0;
+  #isMissing = false;
+  #announced = "";
+  #lineCount = 0;
+  #isCutOff = false;
+  #cutOffTimer;
+  #unfollow = null;
+  #parts = null;
+  #button = null;
+
+  /** The last snapshot, or null. */
+  get snapshot() {
+    return this.#snapshot;
+  }
+
+  /** The state of the task, or "connecting", "stalled" or "missing". */
+  get state() {
+    return findState(this.#snapshot, this.#isMissing);
+  }
+
+  /** Ask the server to cancel the task, without asking the user. */
+  cancel() {
+    return this.#button.cancel();
+  }
+
+  /** Show the last snapshot as of now. */
+  render() {
+    const { state } = this;
+    const { percent, status, facts } = this.#describe();
+    this.setAttribute("data-state", state);
+    this.#renderTexts(percent, status, facts);
+    this.#renderIcon(state);
+    this.#renderBar([percent, status].filter(Boolean).join(", "));
+    this.#renderButton();
+    this.#renderLink();
+    this.#renderLog();
+    this.#announce(status);
+    setTicking(this, this.#isLive && this.isConnected && (this.#snapshot.eta !== null || state === "stalled"));
+  }
+
+  connectedCallback() {
+    this.#parts ??= makeParts(this.attachShadow({ mode: "open" }));
+    this.#button ??= new CancelButton(this.#parts, {
+      send: () => postCancel(this.#base, this.getAttribute("task-id")),
+      render: () => this.render(),
+      answer: () => this.#problem && this.#dispatch("error", this.#problem),
+      moveFocus: () => this.#parts.card.focus(),
+    });
+    readTexts();
+    this.#follow();
+  }
+
+  disconnectedCallback() {
+    this.#unfollow?.();
+    this.#unfollow = null;
+    clearTimeout(this.#cutOffTimer);
+    setTicking(this, false);
+  }
+
+  attributeChangedCallback(name, before, after) {
+    if (!this.#unfollow || before === after) {
+      return;
+    }
+    if (name === "task-id") {
+      this.#reset();
+    }
+    if (["task-id", "src", "token", "logs"].includes(name)) {
+      this.#follow();
+    } else {
+      this.render();
+    }
+  }
+
+  get #isLive() {
+    return isLive(this.#snapshot, this.#isMissing);
+  }
+
+  get #problem() {
+    return this.#isLive ? this.#button.problem : "";
+  }
+
+  get #base() {
+    return findBase(this.getAttribute("src") ?? "/");
+  }
+
+  get #format() {
+    return getFormatter(this.closest("[lang]")?.lang);
+  }
+
+  #reset() {
+    this.#snapshot = null;
+    this.#isMissing = false;
+    this.#announced = "";
+    this.#button.reset();
+    this.#lineCount = 0;
+    this.#parts.log.replaceChildren();
+  }
+
+  #follow() {
+    this.#unfollow?.();
+    this.#unfollow = () => {};
+    const taskId = this.getAttribute("task-id");
+    this.#takeFromPage(taskId);
+    const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
+    if (taskId && (options.logs || !isTerminal(this.#snapshot))) {
+      this.#unfollow = follow(this.#base, taskId, options, {
+        showSnapshot: (snapshot) => this.#showSnapshot(snapshot),
+        showMissing: () => this.#showMissing(),
+        showLines: (offset, lines) => this.#showLines(offset, lines),
+        showTransport: (transport) => this.#showTransport(transport),
+      });
+    }
+    this.render();
+  }
+
+  // A snapshot that came with the page fires no event: a page that reloads itself at the end of its task would not stop.
+  #takeFromPage(taskId) {
+    const text = this.querySelector(":scope > script[type='application/json']")?.textContent;
+    const snapshot = this.#snapshot || !text ? null : JSON.parse(text);
+    if (snapshot?.task_id === taskId) {
+      this.#take(snapshot);
+    }
+  }
+
+  #take(snapshot) {
+    this.#snapshot = snapshot;
+    this.#receivedAt = Date.now();
+    this.#isMissing = false;
+  }
+
+  #showSnapshot(snapshot) {
+    if (isSame(snapshot, this.#snapshot)) {
+      return;
+    }
+    this.#take(snapshot);
+    this.render();
+    this.#dispatch("change");
+    if (isTerminal(snapshot)) {
+      this.#dispatch("end");
+    }
+  }
+
+  #showMissing() {
+    this.#isMissing = true;
+    this.render();
+    this.#dispatch("error", texts.missing);
+  }
+
+  // The lines of a new stream begin with some that an older stream has brought.
+  #showLines(offset, lines) {
+    const { log } = this.#parts;
+    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+    const added = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);
+    this.#lineCount = Math.max(this.#lineCount, offset + lines.length);
+    log.append(...added.map((line) => makeLine({ ...line, time: this.#format.time(line.t) })));
+    while (log.childElementCount > MAX_LINES) {
+      log.firstChild.remove();
+    }
+    if (isAtEnd) {
+      log.scrollTop = log.scrollHeight;
+    }
+  }
+
+  #showTransport(transport) {
+    this.setAttribute("data-transport", transport);
+    clearTimeout(this.#cutOffTimer);
+    if (transport === "connecting") {
+      this.#cutOffTimer = setTimeout(() => this.#setCutOff(true), CUT_OFF_MS);
+    } else if (this.#isCutOff) {
+      this.#setCutOff(false);
+    }
+  }
+
+  #setCutOff(isCutOff) {
+    this.#isCutOff = isCutOff;
+    this.render();
+  }
+
+  #dispatch(name, message) {
+    const event = new CustomEvent(`task-progress:${name}`, { bubbles: true, composed: true, detail: this.#snapshot });
+    this.dispatchEvent(Object.assign(event, { message }));
+  }
+
+  #describe() {
+    if (!this.#snapshot) {
+      return { percent: "", status: texts[this.state], facts: {} };
+    }
+    const now = Date.now();
+    const elapsed = (now - this.#receivedAt) / 1000;
+    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: this.#isCutOff };
+    return describe(this.#snapshot, this.state, circumstances, this.#format);
+  }
+
+  #renderTexts(percent, status, facts) {
+    const { name, percent: figure, status: sentence, meta } = this.#parts;
+    const label = this.getAttribute("label") || describeName(this.#snapshot);
+    const shown = this.#problem || status;
+    setText(name, label, label);
+    setText(figure, percent);
+    setText(sentence, shown, shown);
+    sentence.classList.toggle("problem", Boolean(this.#problem));
+    setFacts(meta, facts);
+  }
+
+  #renderIcon(state) {
+    const { icon, mark } = this.#parts;
+    icon.setAttribute("aria-label", texts[state]);
+    mark.setAttribute("d", MARKS[state] ?? "");
+  }
+
+  #renderBar(text) {
+    const { progress = 0, percent = 0, stages = [] } = this.#snapshot ?? {};
+    const { bar } = this.#parts;
+    const whole = this.#isLive ? percent : progress;
+    setSegments(bar, stages.length ? stages : [{ weight: 1, progress: whole }]);
+    if (this.state === "running" && percent === null) {
+      bar.removeAttribute("aria-valuenow"); // the total is unknown
+    } else {
+      bar.setAttribute("aria-valuenow", progress);
+    }
+    bar.setAttribute("aria-valuetext", text);
+  }
+
+  #renderButton() {
+    const isRequested = Boolean(this.#snapshot?.cancel_requested);
+    this.#button.render({ isLive: this.#isLive, isOffered: this.hasAttribute("cancel"), isRequested });
+  }
+
+  #renderLink() {
+    const { link } = this.#parts;
+    link.href = findWebUrl(this.state === "succeeded" && this.#snapshot.result?.url);
+    link.hidden = !link.getAttribute("href");
+    setText(link, texts.result);
+  }
+
+  #renderLog() {
+    const { log } = this.#parts;
+    log.hidden = !this.hasAttribute("logs");
+    log.setAttribute("aria-label", texts.log);
+    log.dataset.empty = texts.noLines;
+  }
+
+  // Each state, and each ten percent, is announced once.
+  #announce(status) {
+    const { progress = 0, percent = null } = this.#snapshot ?? {};
+    const tens = this.state === "running" && percent !== null ? Math.floor(progress / 10) * 10 : 0;
+    const key = `${this.state} ${tens} ${this.#problem}`;
+    if (this.#snapshot && key !== this.#announced) {
+      this.#announced = key;
+      const news = this.#problem || (tens ? this.#format.percent(tens) : status);
+      setText(this.#parts.spoken, `${this.#parts.name.textContent}: ${news}`);
+    }
+  }
+}
+return { TaskProgressElement };
+})();
+
+modules["task-progress-definition.js"] ??= (() => {
+// Defines <task-progress> in a page: <script type="module" src="…/task-progress-define.js"></script>
+const { TaskProgressElement } = modules["task-progress-element.js"];
+
+// A page may hold the scripts of two releases, where one of them comes out of a cache.
+if (!customElements.get("task-progress")) {
+  customElements.define("task-progress", TaskProgressElement);
+}
+return {};
+})();
+
+modules["monitor/dom.js"] ??= (() => {
+// Elements of the monitor's pages: markup that stands in the page as a <template>, and the texts of those pages.
+
+const { setText } = modules["task-progress-dom.js"];
+const { readTexts, texts } = modules["task-progress-texts.js"];
+
+/** Take over the texts of the page, those of the component and those of the monitor. */
+function readPageTexts() {
+  readTexts();
+  for (const { value, textContent } of document.getElementById("monitor-texts").content.querySelectorAll("data")) {
+    texts[value] = textContent;
+  }
+}
+
+/** Return the name of a state, as it stands in a list. */
+function nameState(state) {
+  return texts[`state-${state}`] ?? texts[state];
+}
+
+/** Return a copy of the markup in a <template>. */
+function stamp(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+/** Return the elements inside another one that have a `data-part`, by its value. */
+function findParts(element) {
+  return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
+}
+
+/** Show a time in a <time> element: the whole of it, or a short form that has the whole as its title. */
+function setTime(element, time, format, { isShort = false, now = 0 } = {}) {
+  const whole = time ? format.date(time, { dateStyle: "medium", timeStyle: "medium" }) : "";
+  element.dateTime = time ?? "";
+  setText(element, isShort && time ? shorten(time, format, now) : whole, isShort ? whole : "");
+}
+
+/** Whether a click means this page, and not a new tab or window. */
+function isPlainClick(event) {
+  return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+}
+
+// Times of today need no date.
+function shorten(time, format, now) {
+  const isToday = new Date(time).toDateString() === new Date(now).toDateString();
+  return format.date(time, isToday ? { timeStyle: "short" } : { month: "short", day: "numeric" });
+}
+return { readPageTexts, nameState, stamp, findParts, setTime, isPlainClick };
+})();
+
+modules["monitor/task-page.js"] ??= (() => {
+// The monitor's page of one task: the component, and below it all other fields of its snapshot.
+
+const { make, setChildCount, setText } = modules["task-progress-dom.js"];
+const { describeDuration } = modules["task-progress-description.js"];
+const { findWebUrl } = modules["task-progress-requests.js"];
+const { isTerminal } = modules["task-progress-states.js"];
+const { getFormatter, say, texts } = modules["task-progress-texts.js"];
+const { findParts, nameState, readPageTexts, setTime, stamp } = modules["monitor/dom.js"];
+
+const TIMES = ["created_at", "started_at", "finished_at", "updated_at"];
+
+const find = (id) => document.getElementById(id);
+const findFact = (name) => find("facts").querySelector(`[data-fact="${name}"]`);
+const component = document.querySelector("task-progress");
+
+readPageTexts();
+const format = getFormatter();
+
+component.addEventListener("task-progress:change", () => {
+  find("gone").hidden = true;
+  render();
+});
+component.addEventListener("task-progress:error", () => {
+  find("gone").hidden = component.state !== "missing";
+  render();
+});
+setInterval(tick, 1000);
+linkBack();
+customElements.whenDefined("task-progress").then(render);
+
+function render() {
+  const { snapshot } = component;
+  if (!snapshot) {
+    return;
+  }
+  renderFacts(snapshot);
+  renderStages(snapshot.stages);
+  renderMeta(snapshot.meta);
+  renderResult(snapshot);
+  renderError(snapshot);
+}
+
+// Update facts that change with time alone.
+function tick() {
+  const { snapshot } = component;
+  if (!document.hidden && snapshot && !isTerminal(snapshot)) {
+    renderFacts(snapshot);
+  }
+}
+
+function renderFacts(snapshot) {
+  const state = findFact("state");
+  state.dataset.state = component.state;
+  setText(state.lastElementChild, nameState(component.state));
+  TIMES.forEach((name) => setTime(findFact(name), snapshot[name], format));
+  setText(findFact("took"), describeDuration(snapshot, Date.now(), format));
+  for (const name of ["attempt", "queue_position"]) {
+    setText(findFact(name), snapshot[name] === null ? "" : format.number(snapshot[name]));
+  }
+  for (const fact of find("facts").children) {
+    fact.hidden = !fact.lastElementChild.textContent;
+  }
+}
+
+function renderStages(stages) {
+  const body = find("stages").querySelector("tbody");
+  find("stages").hidden = !stages.length;
+  setChildCount(body, stages.length, () => stamp("stage"));
+  stages.forEach((stage, index) => renderStage(body.children[index], stage));
+}
+
+function renderStage(row, { name, weight, progress, state }) {
+  const parts = findParts(row);
+  row.dataset.state = state;
+  setText(parts.name, name, name);
+  setText(parts.state, nameState(state));
+  setText(parts.percent, progress === null ? "" : format.percent(progress));
+  parts.fill.style.inlineSize = `${progress ?? 0}%`;
+  setText(parts.weight, format.number(weight));
+}
+
+function renderMeta(meta) {
+  const entries = Object.entries(meta);
+  const list = find("meta").querySelector("dl");
+  const shown = JSON.stringify(meta);
+  find("meta").hidden = !entries.length;
+  if (list.dataset.shown !== shown) {
+    list.dataset.shown = shown;
+    list.replaceChildren(...entries.map(([name, value]) => makeEntry(name, value)));
+  }
+}
+
+function makeEntry(name, value) {
+  const isText = typeof value !== "object" || value === null;
+  const content = isText ? String(value) : make("pre", { dir: "ltr" }, JSON.stringify(value, null, 2));
+  return make("div", {}, make("dt", { dir: "auto" }, name), make("dd", { dir: "auto" }, content));
+}
+
+function renderResult({ state, result, result_omitted: reason }) {
+  const { open, link, omitted, json } = findParts(find("result"));
+  const url = findWebUrl(result?.url);
+  find("result").hidden = !(state === "succeeded" && (result !== null || reason));
+  open.hidden = !url;
+  link.href = url;
+  setText(link, texts.result, url);
+  omitted.hidden = !reason;
+  setText(omitted, reason ? say("omitted", { reason }) : "");
+  json.hidden = result === null;
+  setText(json, JSON.stringify(result, null, 2));
+}
+
+function renderError({ error }) {
+  const { type, message } = findParts(find("error"));
+  find("error").hidden = !error;
+  setText(type, error?.type ?? "");
+  setText(message, error?.message ?? "");
+}
+
+// Keep the filters of the list that the user comes from.
+function linkBack() {
+  const [list, from] = [new URL(find("back").href), document.referrer && new URL(document.referrer)];
+  if (from && from.origin === list.origin && from.pathname === list.pathname) {
+    find("back").href = from.href;
+  }
+}
+return {};
+})();
