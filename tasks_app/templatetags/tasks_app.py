@@ -37,6 +37,22 @@ def task_name(task: str) -> str:
     return capfirst(task.rpartition(".")[2].replace("_", " "))
 
 
+@register.simple_tag(takes_context=True)
+def page_nonce(context: Context) -> str:
+    """Return the nonce of the page's Content-Security-Policy, or "" if it has none.
+
+    To read it puts it into the policy, so it is read only where it is used.
+    """
+    request = context.get("request") or getattr(context, "request", None)
+    places = (
+        context.get("csp_nonce"),  # Django 6, with its context processor
+        context.get("CSP_NONCE"),  # django-csp, with its context processor
+        getattr(request, "csp_nonce", None),  # django-csp
+        getattr(request, "_csp_nonce", None),  # Django 6
+    )
+    return next((text for nonce in places if nonce is not None and (text := str(nonce))), "")
+
+
 @register.inclusion_tag("tasks_app/head.html", takes_context=True)
 def task_progress_head(context: Context, *, script: str = SCRIPT) -> dict[str, Any]:
     """Load the component's script, style and translations, once per page.
@@ -51,7 +67,7 @@ def task_progress_head(context: Context, *, script: str = SCRIPT) -> dict[str, A
         "is_first": is_first,
         "script": script,
         "translations": get_translations() if is_first else {},
-        "csp_nonce": context.get("csp_nonce"),
+        "nonce": page_nonce(context) if is_first else "",
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from asgiref.sync import markcoroutinefunction
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory, Client
@@ -122,6 +123,29 @@ async def test_page_loads_one_script(staff, place, script):
     list_tasks(make_queued(1))
     html = (await staff.get(place)).content.decode()
     assert re.findall('<script type="module" src="(.*?)"', html) == [f"/static/tasks_app/monitor/{script}.bundle.js"]
+
+
+def put_nonce(get_response: Any) -> Any:
+    """A middleware that does what django-csp's does."""
+
+    async def respond(request: HttpRequest) -> HttpResponse:
+        request.csp_nonce = "abc"
+        return await get_response(request)
+
+    return markcoroutinefunction(respond)
+
+
+put_nonce.async_capable, put_nonce.sync_capable = True, False
+
+
+@pytest.mark.parametrize("place", PAGES)
+async def test_scripts_and_styles_carry_the_nonce_of_the_page(settings, staff, place):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.monitor.test_views.put_nonce"]
+    list_tasks(make_queued(1))
+    html = (await staff.get(place)).content.decode()
+    tags = re.findall('<(?:script type="module"|link rel="stylesheet").*?>', html)
+    assert len(tags) == 3
+    assert all('nonce="abc"' in tag for tag in tags)
 
 
 @pytest.mark.parametrize("place", PAGES)

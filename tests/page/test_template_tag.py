@@ -5,15 +5,17 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import django
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template import Context, RequestContext, Template
 from django.test import RequestFactory
 from django.urls import include, path
 from django.utils import translation
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
 
 from tasks_app import make_token
 from tasks_app.permissions import Policy
@@ -123,6 +125,45 @@ def make_inner() -> Template:
 def test_script_carries_the_nonce_of_the_page():
     html = render(csp_nonce="abc")
     assert [tag["nonce"] for tag in find_all(html, "script") + find_all(html, "link")] == ["abc", "abc"]
+
+
+def find_nonces(html: str) -> set[str | None]:
+    return {tag.get("nonce") for tag in find_all(html, "script") + find_all(html, "link")}
+
+
+def test_script_carries_the_nonce_that_django_csp_puts_into_the_context():
+    assert find_nonces(render(CSP_NONCE=SimpleLazyObject(lambda: "abc"))) == {"abc"}
+
+
+def test_script_carries_the_nonce_that_django_csp_puts_into_the_request():
+    request = make_request()
+    request.csp_nonce = SimpleLazyObject(lambda: "abc")
+    assert find_nonces(render(request=request)) == {"abc"}
+
+
+def test_nonce_of_a_request_that_is_no_variable_of_the_template_is_found():
+    request = make_request()
+    request.csp_nonce = "abc"
+    assert find_nonces(Template("{% load tasks_app %}{% task_progress_head %}").render(RequestContext(request))) == {
+        "abc"
+    }
+
+
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django 5.2 makes no nonces")
+@pytest.mark.parametrize("processors", [[], ["django.template.context_processors.csp"]])
+def test_script_carries_the_nonce_of_djangos_middleware(settings, processors):
+    settings.SECURE_CSP = {"script-src": ["'self'", import_string("django.utils.csp.CSP").NONCE]}
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "OPTIONS": {"context_processors": processors}}]
+    middleware = import_string("django.middleware.csp.ContentSecurityPolicyMiddleware")
+    response = middleware(lambda request: HttpResponse(render(request=request)))(make_request())
+    (nonce,) = find_nonces(response.content.decode())
+    assert nonce
+    assert f"'nonce-{nonce}'" in response["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("values", [{}, {"CSP_NONCE": ""}])
+def test_page_without_nonces_gets_none(values):
+    assert find_nonces(render(request=make_request(), **values)) == {None}
 
 
 def test_words_of_another_language_come_along(monkeypatch):
