@@ -20,6 +20,7 @@ from django.utils.module_loading import import_string
 from .conf import Settings, find_mistakes, get_settings
 from .lifecycle import compat, get_framework, resolve
 from .store import keeps_key
+from .utils import static_files
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -44,6 +45,7 @@ def register() -> None:
         check_channel_layer,
         check_server,
         check_templates,
+        check_static_files,
     ):
         checks.register(check)
 
@@ -118,6 +120,20 @@ def check_templates(app_configs: object, **kwargs: object) -> list[checks.CheckM
             )
         ]
     return []
+
+
+def check_static_files(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Check that something serves the scripts; a site without template engines needs none."""
+    has_runserver = {"daphne", "django.contrib.staticfiles"} <= set(django_settings.INSTALLED_APPS)
+    if not django_settings.TEMPLATES or has_runserver or static_files.is_serving_configured():
+        return []
+    return [
+        checks.Warning(
+            "The settings do not say what serves static files: no component and no monitor would come to life.",
+            hint=f"{static_files.CURE} If your asgi.py uses ASGIStaticFilesHandler, silence this warning.",
+            id="tasks_app.W010",
+        )
+    ]
 
 
 def get_valid_settings() -> Settings | None:

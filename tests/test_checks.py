@@ -5,9 +5,19 @@ from typing import Any
 import django
 import pytest
 from django.core import checks
+from django.urls import path
+from django.views.static import serve
 
 from tasks_app.backends import InProcessBackend
-from tasks_app.checks import check_cache, check_policy, check_server, check_settings, check_tasks, check_templates
+from tasks_app.checks import (
+    check_cache,
+    check_policy,
+    check_server,
+    check_settings,
+    check_static_files,
+    check_tasks,
+    check_templates,
+)
 from tasks_app.lifecycle import compat
 from tasks_app.permissions import Policy
 from tests.support import jobs
@@ -19,6 +29,9 @@ DATABASE = "django.core.cache.backends.db.DatabaseCache"
 DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
 IMMEDIATE = f"{compat.BaseTaskBackend.__module__.removesuffix('.base')}.immediate.ImmediateBackend"
 DUMMY = IMMEDIATE.replace("immediate.Immediate", "dummy.Dummy")
+
+
+urlpatterns = [path("served/<path:path>", serve)]
 
 
 class NotAPolicy:
@@ -43,13 +56,20 @@ class OwnBackend(InProcessBackend):
     """One of a project's own."""
 
 
+CHECKS = (
+    check_settings,
+    check_tasks,
+    check_policy,
+    check_cache,
+    check_server,
+    check_templates,
+    check_static_files,
+)
+
+
 def run() -> dict[str, checks.CheckMessage]:
     """Run all checks of the app; return the messages by id."""
-    found = [
-        message
-        for check in (check_settings, check_tasks, check_policy, check_cache, check_server, check_templates)
-        for message in check(None)
-    ]
+    found = [message for check in CHECKS for message in check(None)]
     for message in found:
         assert message.hint, f"{message.id} has no hint"
     by_id = {message.id.removeprefix("tasks_app."): message for message in found}
@@ -73,7 +93,7 @@ def test_good_project_has_nothing_to_hear():
 
 def test_checks_are_registered():
     registered = checks.registry.registry.registered_checks
-    assert {check_settings, check_tasks, check_policy, check_cache, check_server} <= registered
+    assert set(CHECKS) <= registered
 
 
 def test_app_with_no_setting_at_all_passes(settings):
@@ -309,5 +329,28 @@ def test_gzip_middleware_is_warned_of_on_django_5(settings, monkeypatch, version
     ],
 )
 def test_templates_that_no_engine_finds_are_missed(settings, engines, ids):
-    settings.TEMPLATES = engines
+    settings.TEMPLATES, settings.STATIC_ROOT = engines, "/static"
+    assert run().keys() == ids
+
+
+@pytest.mark.parametrize(
+    ("apps", "changes", "ids"),
+    [
+        ([], {}, {"W010"}),
+        (["django.contrib.staticfiles"], {}, {"W010"}),
+        (["daphne"], {}, {"W010"}),
+        (["daphne", "django.contrib.staticfiles"], {}, set()),
+        ([], {"STATIC_URL": "https://static.example/"}, set()),
+        ([], {"STATIC_ROOT": "/static"}, set()),
+        ([], {"MIDDLEWARE": ["whitenoise.middleware.WhiteNoiseMiddleware"]}, set()),
+        ([], {"MIDDLEWARE": ["servestatic.middleware.ServeStaticMiddleware"]}, set()),
+        ([], {"STATIC_URL": "/served/", "ROOT_URLCONF": "tests.test_checks"}, set()),
+    ],
+)
+def test_script_that_nothing_serves_is_warned_of(settings, apps, changes, ids):
+    settings.TEMPLATES = [{"BACKEND": DJANGO_TEMPLATES, "APP_DIRS": True}]
+    others = [app for app in settings.INSTALLED_APPS if app != "daphne"]
+    given = {"INSTALLED_APPS": [*apps, *others], "STATIC_URL": "/static/", **changes}
+    for name, value in given.items():
+        setattr(settings, name, value)
     assert run().keys() == ids

@@ -2,6 +2,8 @@
 
 import json
 import logging.config
+import os
+import re
 import subprocess
 import sys
 import types
@@ -16,7 +18,7 @@ from django.test import AsyncRequestFactory
 from tasks_app import get_snapshot, task_run
 from tasks_app.store.store import get_store
 from tests.support.readme import count_blocks, find_block
-from tests.support.servers import ROOT, run_celery, run_daphne
+from tests.support.servers import ROOT, run_celery, run_daphne, run_runserver
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -55,6 +57,17 @@ def test_site_made_as_readme_says_runs_its_example_task_to_the_end(project: str,
     env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
     last = run_to_the_end(shop, env)
     assert (last["state"], last["result"], last["unit"]) == ("succeeded", {"imported": 250}, "rows")
+
+
+def test_site_made_as_readme_says_serves_its_script_with_runserver_and_hears_no_warning(shop: Path):
+    env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
+    check = [sys.executable, "manage.py", "check"]
+    found = subprocess.run(check, cwd=shop, env={**os.environ, **env}, check=True, capture_output=True, text=True)
+    assert re.findall("tasks_app.[EW][0-9]+", found.stderr) == ["tasks_app.W001"]  # of which README speaks
+    with run_runserver(env=env, cwd=shop) as server:
+        script = urllib.request.urlopen(f"{server.url}/static/tasks_app/task-progress-define.js", timeout=DEADLINE)
+        with script:
+            assert script.status == 200
 
 
 def run_to_the_end(shop: Path, env: dict[str, str]) -> dict[str, Any]:

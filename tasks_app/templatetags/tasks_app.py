@@ -19,6 +19,8 @@ from ..lifecycle import look_up
 from ..permissions import is_allowed_now, opens
 from ..snapshot import Snapshot
 from ..store import get_store
+from ..utils import static_files
+from ..utils.lazy import per_process
 from .texts import get_translations
 
 logger = logging.getLogger("tasks_app")
@@ -63,6 +65,7 @@ def task_progress_head(context: Context, *, script: str = SCRIPT) -> dict[str, A
     page = context.render_context.dicts[0]  # shared by a page's template and those that it includes
     is_first = _IS_LOADED not in page
     page[_IS_LOADED] = "yes"
+    _look_for_static_server()
     return {
         "is_first": is_first,
         "script": script,
@@ -117,6 +120,15 @@ def task_progress(
         "is_determinate": snapshot and (snapshot.percent is not None or snapshot.is_terminal),
         "page": request.get_full_path() if request is not None else "",
     }
+
+
+@per_process("STATIC_URL", "STATIC_ROOT", "MIDDLEWARE", "ROOT_URLCONF")
+def _look_for_static_server() -> bool:
+    """Say in the log if nothing seems to serve the component's script; return whether something does."""
+    is_served = static_files.is_serving_configured() or static_files.has_handler()
+    if not is_served:
+        logger.warning("nothing seems to serve %s: components stay as rendered. %s", SCRIPT, static_files.CURE)
+    return is_served
 
 
 def _find_base(request: HttpRequest | None) -> str:

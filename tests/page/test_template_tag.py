@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from typing import Any
 
@@ -116,6 +117,16 @@ def test_script_may_stand_in_the_head():
     html = render("{% task_progress_head %}<body>{% task_progress task_id %}{% task_progress_head %}")
     head, body = html.split("<body>")
     assert (len(find_all(head, "script")), len(find_all(body, "script"))) == (1, 0)
+
+
+@pytest.mark.parametrize(("root", "warnings"), [("", 1), ("/static", 0)])
+def test_script_that_nothing_serves_is_said_once_in_the_log(settings, monkeypatch, caplog, root, warnings):
+    monkeypatch.delitem(sys.modules, "django.contrib.staticfiles.handlers", raising=False)
+    settings.STATIC_ROOT = root
+    for _ in range(2):
+        render()
+    assert caplog.text.count("nothing seems to serve tasks_app/task-progress-define.js") == warnings
+    assert caplog.text.count("manage.py runserver") == warnings
 
 
 def make_inner() -> Template:
