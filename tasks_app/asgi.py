@@ -1,6 +1,7 @@
 """An optional ASGI wrapper: few threads for all requests, a guard against slow readers, and cheaper frames."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .servers import (
@@ -18,10 +19,13 @@ from .servers import (
 )
 from .streaming import EventStreamResponse, Outlet, Send
 
+#: An application as other packages type its arguments.
+AnyApplication = Callable[[Any, Any, Any], Awaitable[None]]
+
 logger = logging.getLogger("tasks_app")
 
 
-def wrap(application: Application, *, threads: int = 16) -> Application:
+def wrap(application: AnyApplication, *, threads: int = 16) -> Application:
     """Return an ASGI application that serves more requests a second and drops streams that are not read.
 
     It must be the outermost wrapper. If another one hides the `send` of the server, it neither drops slow readers nor

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from inspect import isawaitable, iscoroutinefunction
 from itertools import compress
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core import signing
@@ -33,6 +33,11 @@ def _in_place(method: F) -> F:
     return method
 
 
+#: What a rule returns. For type checkers it is a bool to those who ask the default rules, and may be a coroutine to
+#: those who override them.
+Decision: TypeAlias = bool | Any
+
+
 class Policy:
     """The default rules; name a subclass in `POLICY` to change them.
 
@@ -41,7 +46,7 @@ class Policy:
     """
 
     @_in_place
-    def can_start(self, request: HttpRequest, name: str) -> bool:
+    def can_start(self, request: HttpRequest, name: str) -> Decision:
         """Return whether the caller may start the task called `name`.
 
         Logged-in users may; with ALLOW_ANONYMOUS_START every caller may.
@@ -49,7 +54,7 @@ class Policy:
         return get_user_key(request) is not None or get_settings().ALLOW_ANONYMOUS_START
 
     @_in_place
-    def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+    def can_view(self, request: HttpRequest, snapshot: Snapshot) -> Decision:
         """Return whether the caller may see the task.
 
         Its owner and staff may; a task without an owner is open to every caller that knows its id. A valid token
@@ -58,12 +63,12 @@ class Policy:
         return _is_owner_or_staff(request, snapshot)
 
     @_in_place
-    def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+    def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> Decision:
         """Return whether the caller may cancel the task; the same rule as `can_view`, but tokens do not count."""
         return _is_owner_or_staff(request, snapshot)
 
     @_in_place
-    def can_list(self, request: HttpRequest) -> bool:
+    def can_list(self, request: HttpRequest) -> Decision:
         """Return whether the caller may list tasks; only staff may."""
         return is_staff(request)
 

@@ -4,7 +4,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ParamSpec, overload
 
 from asgiref.sync import sync_to_async
 from django.utils.module_loading import import_string
@@ -15,8 +15,17 @@ from ..reporting import identify_owner
 from ..utils.lazy import per_process
 from .enqueue import starting
 from .frameworks import get_framework
+from .startable import Startable
+
+P = ParamSpec("P")
 
 
+# No parameter may stand between the two of a ParamSpec, so type checkers compare arguments with the task only in calls
+# without an owner.
+@overload
+def start(task: Startable[P], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
+@overload
+def start(task: Startable[...], /, *args: Any, owner: object, **kwargs: Any) -> str: ...
 def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     """Enqueue a task with an owner, and return its id once its first snapshot is stored.
 
@@ -43,6 +52,10 @@ def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     return _enqueue(task, args, kwargs, owner=identify_owner(owner))
 
 
+@overload
+async def astart(task: Startable[P], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
+@overload
+async def astart(task: Startable[...], /, *args: Any, owner: object, **kwargs: Any) -> str: ...
 async def astart(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
     """Do what `start` does, from async code."""
     return await _aenqueue(task, args, kwargs, owner=identify_owner(owner))

@@ -1,0 +1,45 @@
+"""Tasks as README shows them."""
+
+from collections.abc import Callable
+from typing import ParamSpec, Protocol
+
+from django.tasks import TaskContext, task
+
+from tasks_app import progress
+
+P = ParamSpec("P")
+
+
+@task
+def import_rows(path: str, limit: int = 0) -> dict[str, int]:
+    rows = list(range(int(path)))[:limit]
+    for row in progress.track(rows, status="Importing", unit="rows"):
+        row.bit_length()
+    return {"imported": len(rows)}
+
+
+@task
+async def download(urls: list[str], *, retries: int) -> None:
+    for url in progress.track(urls):
+        url.strip()
+
+
+@task(takes_context=True)
+def report(context: "TaskContext[[int], int]", year: int) -> int:
+    return year + context.attempt
+
+
+class CeleryTask(Protocol[P]):
+    """What the stubs of Celery, celery-types, know of a task and of a signature."""
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> object: ...
+    def s(self, *args: object, **kwargs: object) -> "CeleryTask[...]": ...
+
+
+def shared_task(function: Callable[P, object]) -> CeleryTask[P]:
+    raise NotImplementedError(function)
+
+
+@shared_task
+def resize(picture: str, width: int = 100) -> None:
+    progress.update(status=f"{picture} {width}")
