@@ -11,7 +11,7 @@ from ..utils.clock import Clock
 from ..utils.json import normalize
 from .draft import EXACT_BITS, Draft, check_number, make_stages
 from .log import Journal, check_level
-from .track import Tracked
+from .track import Tracked, is_iterable
 
 T = TypeVar("T")
 
@@ -94,12 +94,13 @@ class Progress:
             status, unit: as in `update`.
 
         Returns:
-            An object for `for` or `async for`. It raises `TaskCancelled` at the next step after a cancel.
+            An object for `for` or `async for`, which otherwise does what the iterable does. Its loops raise
+            `TaskCancelled` at the next step after a cancel.
 
         Raises:
             TypeError, ValueError: `iterable` is not iterable, or `total` is not a finite number.
         """
-        if not isinstance(iterable, Iterable | AsyncIterable):
+        if not (is_iterable(iterable) or isinstance(iterable, AsyncIterable)):
             raise TypeError(f"track() takes an iterable or an async iterable, not {iterable!r}")
         if total is not None:
             total = check_number("total", total)

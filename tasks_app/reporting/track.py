@@ -1,8 +1,8 @@
 """The loop behind `progress.track()`."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sized
 from types import SimpleNamespace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .draft import Draft
 
@@ -15,7 +15,8 @@ Update = Callable[..., None]
 class Tracked(Generic[T]):
     """An iterable that reports its steps; made by `Progress.track`.
 
-    A step only sets `current` in memory, without clock or lock; the flusher reads it when a write is due.
+    A step only sets `current` in memory, without clock or lock; the flusher reads it when a write is due. For
+    everything else it stands for the iterable, which `track` returns as it is outside a task.
     """
 
     def __init__(
@@ -29,30 +30,83 @@ class Tracked(Generic[T]):
     ) -> None:
         self._draft = draft
         self._update = update
-        self._iterable = iterable
+        self._iterable: Any = iterable
         self._values = {"total": total, "status": status, "unit": unit}
+        self._loop: Iterator[T] | None = None  # the one that `next` has begun
+        self._async_loop: AsyncIterator[T] | None = None
 
     def __iter__(self) -> Iterator[T]:
-        if not isinstance(self._iterable, Iterable):
+        if not is_iterable(self._iterable):
             raise TypeError(f"{self._iterable!r} is not iterable; use 'async for'")
-        if self._values["total"] is None and isinstance(self._iterable, Sized):
-            self._values["total"] = len(self._iterable)
-        draft, steps = self._draft, 0
-        is_outer, counter = _begin(draft, self._update, self._values)
-        try:
-            for item in self._iterable:
-                if draft.is_cancelled:
-                    draft.raise_if_cancelled()
-                yield item
-                counter.current = steps = steps + 1
-        finally:
-            if is_outer:
-                draft.end_loop()
+        return self._loop or _loop(self._draft, self._update, self._iterable, self._values)
+
+    def __next__(self) -> T:
+        if not isinstance(self._iterable, Iterator):
+            raise TypeError(f"{type(self._iterable).__name__!r} object is not an iterator")
+        if self._loop is None:
+            self._loop = iter(self)
+        return next(self._loop)
 
     def __aiter__(self) -> AsyncIterator[T]:
         if not isinstance(self._iterable, AsyncIterable):
             raise TypeError(f"{self._iterable!r} is not an async iterable; use 'for'")
-        return _AsyncLoop(self._draft, self._update, self._iterable, self._values)
+        return self._async_loop or _AsyncLoop(self._draft, self._update, self._iterable, self._values)
+
+    def __anext__(self) -> Awaitable[T]:
+        if not isinstance(self._iterable, AsyncIterator):
+            raise TypeError(f"{type(self._iterable).__name__!r} object is not an async iterator")
+        if self._async_loop is None:
+            self._async_loop = aiter(self)
+        return anext(self._async_loop)
+
+    def __len__(self) -> int:
+        return len(self._iterable)
+
+    def __bool__(self) -> bool:
+        return bool(self._iterable)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._iterable
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._iterable[index]
+
+    if not TYPE_CHECKING:  # type checkers know only what every iterable has
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return getattr(self._iterable, name)
+
+
+def is_iterable(value: object) -> bool:
+    """Whether a `for` loop takes a value; some are iterable by their indices alone."""
+    return isinstance(value, Iterable) or hasattr(type(value), "__getitem__")
+
+
+def _loop(draft: Draft, update: Update, iterable: Iterable[T], values: dict[str, Any]) -> Iterator[T]:
+    """Yield the items; it does not know its `Tracked`, so that a `break` ends it at once."""
+    if values["total"] is None:
+        values["total"] = _find_length(iterable)
+    steps = 0
+    is_outer, counter = _begin(draft, update, values)
+    try:
+        for item in iterable:
+            if draft.is_cancelled:
+                draft.raise_if_cancelled()
+            yield item
+            counter.current = steps = steps + 1
+    finally:
+        if is_outer:
+            draft.end_loop()
+
+
+def _find_length(iterable: object) -> int | None:
+    """Return the length of an iterable, or None if it can't tell: a loop works without."""
+    try:
+        return len(iterable) if isinstance(iterable, Sized) else None
+    except (TypeError, AttributeError, NotImplementedError, OverflowError):
+        return None
 
 
 class _AsyncLoop(AsyncIterator[T]):

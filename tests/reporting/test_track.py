@@ -33,6 +33,99 @@ def test_track_of_a_generator_has_no_total(job):
     assert (take(job).current, take(job).total) == (3, None)
 
 
+class Sequential:
+    """Iterable by its indices alone, as some results of old libraries are."""
+
+    def __getitem__(self, index):
+        return ["a", "b"][index]
+
+
+class Endless:
+    """Says that it has a length, and has none to tell."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __iter__(self):
+        return iter(range(3))
+
+    def __len__(self):
+        raise self.error
+
+
+def test_track_of_what_is_iterable_by_its_indices(job):
+    assert list(job.progress.track(Sequential())) == ["a", "b"]
+    assert (take(job).current, take(job).total) == (2, None)
+
+
+@pytest.mark.parametrize("error", [TypeError("no len()"), NotImplementedError(), AttributeError("__len__")])
+def test_track_of_what_can_not_tell_its_length_has_no_total(job, error):
+    seen = [(item, take(job).total) for item in job.progress.track(Endless(error))]
+    assert seen == [(0, None), (1, None), (2, None)]
+
+
+def test_track_of_what_is_longer_than_a_length_can_be_has_no_total(job):
+    assert next(iter(job.progress.track(range(2**70)))) == 0
+    assert take(job).total is None
+
+
+def test_track_of_a_track_without_length_has_no_total(job):
+    assert list(job.progress.track(job.progress.track(iter("ab")))) == ["a", "b"]
+    assert (take(job).current, take(job).total) == (2, None)
+
+
+@pytest.mark.parametrize("items", [["a", "b"], [], {"a": 1}, {"a"}, range(3), "ab"])
+def test_track_has_the_length_and_the_truth_of_its_items(job, items):
+    tracked = job.progress.track(items)
+    assert (len(tracked), bool(tracked), "a" in tracked) == (len(items), bool(items), "a" in tuple(items))
+
+
+def test_track_gives_what_its_items_give(job):
+    tracked = job.progress.track(["a", "b"])
+    assert (tracked[1], tracked[:1], tracked.index("b"), list(reversed(tracked))) == ("b", ["a"], 1, ["b", "a"])
+    assert list(job.progress.track({"a": 1}).items()) == [("a", 1)]
+
+
+@pytest.mark.parametrize(
+    ("ask", "items"),
+    [(len, iter("ab")), (next, ["a"]), (lambda tracked: tracked[0], {"a"}), (lambda tracked: tracked.nothing, ["a"])],
+)
+def test_track_refuses_what_its_items_refuse(job, ask, items):
+    with pytest.raises((TypeError, AttributeError)) as expected:
+        ask(items)
+    with pytest.raises(expected.type) as found:
+        ask(job.progress.track(items))
+    assert str(found.value) == str(expected.value)
+
+
+def test_next_of_a_track_counts_and_a_loop_goes_on_from_there(job):
+    tracked = job.progress.track(iter("abc"), total=3)
+    assert next(tracked) == "a"
+    assert [(item, take(job).current) for item in tracked] == [("b", 1), ("c", 2)]
+    assert next(tracked, None) is None
+    assert take(job).current == 3
+    assert not job.is_sampled
+
+
+def test_track_of_an_iterator_that_was_left_by_break_is_over(job):
+    for _ in job.progress.track(iter(range(10))):
+        break
+    assert take(job).current == 0
+    assert not job.is_sampled
+
+
+async def test_anext_of_a_track_counts_and_a_loop_goes_on_from_there(job):
+    tracked = job.progress.track(agenerate(3), total=3)
+    assert await anext(tracked) == 0
+    assert [(item, take(job).current) async for item in tracked] == [(1, 1), (2, 2)]
+    assert take(job).current == 3
+
+
+async def test_anext_of_what_is_no_async_iterator_is_refused(job):
+    with pytest.raises(TypeError, match="'Both' object is not an async iterator"):
+        await anext(job.progress.track(Both()))
+
+
 def test_track_takes_the_total_that_is_given(job):
     for _ in job.progress.track(iter(range(3)), total=6):
         pass
