@@ -440,6 +440,14 @@ def test_task_whose_time_has_passed_runs_at_once():
     assert diary.names == ["x"]
 
 
+def test_deferred_task_is_kept_until_its_time(backend):
+    backend()
+    due = timezone.now() + timedelta(days=9)
+    later = note.using(run_after=due).enqueue("later")
+    assert get_snapshot(later.id).waits_for == pytest.approx(9 * 86400, abs=5)
+    cancel(later.id)
+
+
 @pytest.mark.parametrize("job", [note, jobs.greet], ids=["sync", "async"])
 def test_deferred_task_that_is_cancelled_never_runs(backend, job):
     executor = backend()

@@ -55,6 +55,7 @@ PURE = {
     "snapshot/eta",
     "snapshot/liveness",
     "snapshot/log_page",
+    "snapshot/rebase",
     "snapshot/snapshot",
     "snapshot/state",
     "store/keys",

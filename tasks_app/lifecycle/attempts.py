@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from ..exceptions import StoreUnavailable
@@ -64,15 +65,16 @@ def adopt_unread(known: Snapshot) -> Reporter:
     return reporter
 
 
-def pass_on(reporter: Reporter) -> bool:
+def pass_on(reporter: Reporter, **times: datetime | None) -> bool:
     """Hand a task back and store that, before another process can begin the next attempt.
 
-    If the cache fails, the flusher stores it later, unless the next attempt has begun by then.
+    If the cache fails, the flusher stores it later, unless the next attempt has begun by then. `times` may set
+    `not_before` and `expires_at`, as in `queue`.
 
     Returns:
         Whether it was stored at once.
     """
-    reporter.hand_back()
+    reporter.hand_back(**times)
     return write(reporter)
 
 

@@ -56,7 +56,7 @@ def cancel(task_id: str) -> None:
     snapshot = get_snapshot(task_id)
     if snapshot.is_terminal:
         raise TaskAlreadyEnded(f"task {task_id!r} has already ended: {snapshot.state}")
-    get_store().request_cancel(task_id)
+    get_store().request_cancel(task_id, delay=snapshot.waits_for)
     if (reporter := find_reporter(task_id)) is not None:
         reporter.request_cancel()
     if (framework := find_framework(snapshot.runner)) is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from django.db import transaction
@@ -61,7 +62,8 @@ def queue(
     owner: str | None = None,
     runner: str | None = None,
     beat: int | None = None,
-    delay: float = 0,
+    not_before: datetime | None = None,
+    expires_at: datetime | None = None,
     database: str | None = None,
     keep: Keep | None = None,
 ) -> tuple[Snapshot, bool]:
@@ -72,7 +74,8 @@ def queue(
         task, owner: its name and owner, unless `starting` gives others.
         runner: the name of the framework that can withdraw the task.
         beat: 1 if this process gives signs of life while the task waits, else None.
-        delay: seconds until the task may begin.
+        not_before: the time at which the task may begin; None: at once.
+        expires_at: the time after which no executor begins it; None: it does not expire.
         database: the alias of a database whose open transaction holds the task. The snapshot is stored at the commit,
             because a rollback undoes the task.
         keep: stores the name and the owner from `starting` with the task itself, in that transaction. A worker may
@@ -89,13 +92,21 @@ def queue(
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
         start = Start(None, owner)
     is_awaited = start is _start.get()  # only `start()` may wait for a cache that hangs
-    now = get_flusher().clock.now()
-    snapshot = Snapshot.queued(task_id, start.name or task, now=now, owner=start.owner, runner=runner, beat=beat)
+    snapshot = Snapshot.queued(
+        task_id,
+        start.name or task,
+        now=get_flusher().clock.now(),
+        owner=start.owner,
+        runner=runner,
+        beat=beat,
+        not_before=not_before,
+        expires_at=expires_at,
+    )
     start.snapshot = snapshot
     try:
         if database is None:
-            return _add(snapshot, delay, is_awaited), True
-        _add_at_commit(snapshot, delay, database, keep if is_awaited else None)
+            return _add(snapshot, is_awaited), True
+        _add_at_commit(snapshot, database, keep if is_awaited else None)
     except Exception as error:
         start.error = error
         if is_awaited:
@@ -113,13 +124,13 @@ def find_queued(task_id: str) -> Snapshot | None:
     return start.snapshot
 
 
-def _add(snapshot: Snapshot, delay: float, is_awaited: bool) -> Snapshot:
-    return _add_now(snapshot, delay) if is_awaited else get_store().call_briefly(_add_now, snapshot, delay)
+def _add(snapshot: Snapshot, is_awaited: bool) -> Snapshot:
+    return _add_now(snapshot) if is_awaited else get_store().call_briefly(_add_now, snapshot)
 
 
-def _add_now(snapshot: Snapshot, delay: float) -> Snapshot:
+def _add_now(snapshot: Snapshot) -> Snapshot:
     store = get_store()
-    if store.add(snapshot, delay=delay):
+    if store.add(snapshot):
         get_flusher().enlist(snapshot)
         return snapshot
     known = store.get(snapshot.task_id)
@@ -128,15 +139,15 @@ def _add_now(snapshot: Snapshot, delay: float) -> Snapshot:
     return known
 
 
-def _add_at_commit(snapshot: Snapshot, delay: float, database: str, keep: Keep | None) -> None:
+def _add_at_commit(snapshot: Snapshot, database: str, keep: Keep | None) -> None:
     if keep is not None:
         get_store().get(snapshot.task_id)  # an unreachable cache makes `start()` raise now, not at the commit
         keep(snapshot.task, snapshot.owner)
-    transaction.on_commit(partial(_add_late, snapshot, delay, keep is not None), using=database)
+    transaction.on_commit(partial(_add_late, snapshot, keep is not None), using=database)
 
 
-def _add_late(snapshot: Snapshot, delay: float, is_awaited: bool) -> None:
+def _add_late(snapshot: Snapshot, is_awaited: bool) -> None:
     try:
-        _add(snapshot, delay, is_awaited)
+        _add(snapshot, is_awaited)
     except Exception:
         logger.exception("task %s: its first snapshot could not be stored", snapshot.task_id)

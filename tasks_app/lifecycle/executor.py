@@ -166,8 +166,8 @@ class Run:
 
     def queue(self) -> None:
         """Store the first snapshot and send `task_enqueued`; if this raises, the task must not run."""
-        path, delay = self.task_result.task.module_path, max(self.get_delay(), 0.0)
-        snapshot, is_stored = queue(self.task_id, path, beat=1, delay=delay)
+        task = self.task_result.task
+        snapshot, is_stored = queue(self.task_id, task.module_path, beat=1, not_before=task.run_after)
         if not is_stored:  # the reporter stores it later; it must also be listed as recent
             get_flusher().enlist(snapshot)
         self.reporter = get_flusher().make_reporter(snapshot, is_stored=is_stored)

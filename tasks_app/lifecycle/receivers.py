@@ -9,7 +9,6 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.signals import post_save
-from django.utils import timezone
 
 from ..exceptions import TaskCancelled
 from ..reporting import Reporter, find_reporter, get_bound, get_flusher
@@ -75,7 +74,7 @@ def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
             task_result.id,
             task_result.task.module_path,
             runner=get_framework(task_result.task).name,
-            delay=_get_delay(task_result),
+            not_before=task_result.task.run_after,
             database=django_tasks_db.find_transaction(task_result),
             keep=partial(django_tasks_db.label, task_result),
         )
@@ -111,11 +110,6 @@ def on_row_saved(*, instance: Any, **kwargs: Any) -> None:
     task_id = str(instance.pk)
     if instance.status == compat.TaskResultStatus.FAILED and find_reporter(task_id) is None:
         _end_unstarted(task_id, instance)
-
-
-def _get_delay(task_result: "TaskResult[Any, Any]") -> float:
-    run_after = task_result.task.run_after
-    return 0.0 if run_after is None else max((run_after - timezone.now()).total_seconds(), 0.0)
 
 
 def _end_unstarted(task_id: str, row: Any) -> None:

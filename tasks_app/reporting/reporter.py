@@ -147,13 +147,16 @@ class Reporter:
         """End the task as lost, since the process that ran it is gone."""
         self._end(lambda snapshot, now: snapshot.lost(now=now))
 
-    def hand_back(self) -> None:
-        """Hand the task back for its next attempt, in any process; this reporter reports nothing more."""
+    def hand_back(self, **times: datetime | None) -> None:
+        """Hand the task back for its next attempt, in any process; this reporter reports nothing more.
+
+        `times` may set `not_before` and `expires_at`, if the message of that attempt has its own.
+        """
         with self._draft.lock:
             if self.has_ended:
                 return
             self._absorb()
-            self._snapshot = self._snapshot.requeued(now=self._clock.now())
+            self._snapshot = self._snapshot.requeued(now=self._clock.now(), **times)
             self._is_handed_back = True
         self._wake(urgently=True)
 

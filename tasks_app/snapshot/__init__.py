@@ -3,7 +3,8 @@
 from .eta import Pace
 from .liveness import Silence, judge
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
-from .snapshot import Snapshot, Version, rebase
+from .rebase import rebase
+from .snapshot import Snapshot, Version
 from .state import MAX_NAME_LENGTH, Report, Stage, State, percent_of
 
 __all__ = [

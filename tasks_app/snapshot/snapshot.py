@@ -25,12 +25,14 @@ from .state import (
 class Snapshot:
     """Everything known of a task at one moment; each change is a method that returns a new snapshot.
 
-    The fields are those of the wire, plus four private ones that never leave the servers:
+    The fields are those of the wire, plus six private ones that never leave the servers:
 
     - `owner`: the primary key of the owning user, as text; None: every caller that knows the id may see the task.
     - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
     - `runner`: the name of the framework that can take back a waiting task; None: the reporting process takes it back.
     - `logged`: the offset after the last line of its log.
+    - `not_before`: the time until which a queued task waits on purpose; None: it may begin at once.
+    - `expires_at`: the time after which no executor begins a queued task; None: it waits for ever.
     """
 
     task_id: str
@@ -62,6 +64,8 @@ class Snapshot:
     beat: int | None = None
     runner: str | None = None
     logged: int = 0
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
 
     @classmethod
     def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
@@ -80,6 +84,13 @@ class Snapshot:
     def is_terminal(self) -> bool:
         """Whether the task has ended."""
         return self.state.is_terminal
+
+    @property
+    def waits_for(self) -> float:
+        """The seconds that a queued task waits on purpose after its last change."""
+        if self.state is not State.QUEUED or self.not_before is None:
+            return 0.0
+        return max((self.not_before - self.updated_at).total_seconds(), 0.0)
 
     @property
     def event_id(self) -> str:
@@ -138,8 +149,11 @@ class Snapshot:
             return self
         return self._changed(now, rate=rate, eta=eta, **news)
 
-    def requeued(self, *, now: datetime) -> Self:
-        """Return the snapshot of a task that waits for its next attempt; its reports stay until that begins."""
+    def requeued(self, *, now: datetime, **times: datetime | None) -> Self:
+        """Return the snapshot of a task that waits for its next attempt; its reports stay until that begins.
+
+        `times` may set `not_before` and `expires_at`.
+        """
         if self.is_terminal:
             return self
         return self._changed(
@@ -150,6 +164,7 @@ class Snapshot:
             rate=None,
             eta=None,
             stages=self._stopped_stages(State.QUEUED),
+            **times,
         )
 
     def waiting(self, position: int | None, *, now: datetime) -> Self:
@@ -228,6 +243,7 @@ class Snapshot:
             data["state"] = State(data["state"])
             data["stages"] = tuple(map(Stage.from_wire, data["stages"]))
             data |= {name: parse_time(data[name]) for name in _TIME_FIELDS}
+            data |= {name: parse_time(data[name]) for name in _PRIVATE_TIMES if name in data}
             return cls(**data)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"not a stored snapshot: {str(text)[:80]!r}") from error
@@ -253,29 +269,6 @@ class Snapshot:
         return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
 
 
-def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now: datetime) -> Snapshot:
-    """Rebase a snapshot onto the stored snapshot, keeping its owner and counters.
-
-    Args:
-        snapshot: the snapshot to rebase, which grew from `since` without knowing `stored`.
-        stored: the stored snapshot; None if there is none.
-        since: the snapshot that this process began with.
-    """
-    if stored is None:
-        return snapshot.renumbered(now=now)
-    if stored.seq < since.seq:
-        return snapshot
-    return replace(
-        snapshot,
-        task=stored.task,
-        owner=stored.owner,
-        runner=stored.runner,
-        created_at=stored.created_at,
-        attempt=stored.attempt + snapshot.attempt - since.attempt,
-        seq=stored.seq + snapshot.seq,
-    )
-
-
 class Version(NamedTuple):
     """A snapshot with its texts, encoded once: `wire` for viewers; `text` for the store, with the private fields."""
 
@@ -287,14 +280,17 @@ class Version(NamedTuple):
     def of(cls, snapshot: Snapshot) -> Self:
         """Encode a snapshot, and return it with its texts."""
         wire = encode_json(snapshot.to_wire())
-        private = encode_json({name: getattr(snapshot, name) for name in _PRIVATE_FIELDS})
-        return cls(snapshot, wire, f"{wire[:-1]},{private[1:]}")
+        private = {name: getattr(snapshot, name) for name in _PRIVATE_FIELDS}
+        # Few tasks have these times, and each heartbeat would carry them.
+        private |= {name: format_time(time) for name in _PRIVATE_TIMES if (time := getattr(snapshot, name))}
+        return cls(snapshot, wire, f"{wire[:-1]},{encode_json(private)[1:]}")
 
 
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
 _TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
 _PRIVATE_FIELDS = ("owner", "beat", "runner", "logged")
+_PRIVATE_TIMES = ("not_before", "expires_at")
 _FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")
 _WIRE_FIELDS = _FIRST_FIELDS + tuple(
-    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS)
+    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS, *_PRIVATE_TIMES)
 )

@@ -65,17 +65,9 @@ class Store:
         self.cache = Client(connect, self._latency)
         self.is_local = self.cache.is_local
 
-    def add(self, snapshot: Snapshot, *, delay: float = 0) -> bool:
-        """Store the first snapshot of a task, unless its id is taken.
-
-        Args:
-            delay: the least number of seconds until the task may begin.
-
-        Returns:
-            Whether the snapshot was stored.
-        """
-        ttl = _time_to_live(snapshot) + _seconds(delay)
-        return self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), ttl)
+    def add(self, snapshot: Snapshot) -> bool:
+        """Store the first snapshot of a task, unless its id is taken; return whether it was stored."""
+        return self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), _time_to_live(snapshot))
 
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
         """Return the snapshot of a task, or None, and whether its cancel was requested."""
@@ -135,7 +127,8 @@ class Store:
             make_recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
             for place, snapshot in zip(places, snapshots, strict=True)
         }
-        if refused := self.cache.set_many(entries, _seconds(get_settings().ACTIVE_TTL)):
+        ttl = max(map(_active_time_to_live, snapshots))
+        if refused := self.cache.set_many(entries, ttl):
             raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
 
     def find_recent(self) -> list[str]:
@@ -143,9 +136,13 @@ class Store:
         entries = self.cache.get_many(map(make_recent_key, range(RECENT_TASKS)))
         return list(dict.fromkeys(task_id for _, task_id in sorted(entries.values(), reverse=True)))
 
-    def request_cancel(self, task_id: str) -> None:
-        """Store a request to cancel a task; the process that runs it looks for one."""
-        self.cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL))
+    def request_cancel(self, task_id: str, *, delay: float = 0) -> None:
+        """Store a request to cancel a task; the process that runs it looks for one.
+
+        Args:
+            delay: the seconds until the task may begin.
+        """
+        self.cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL + delay))
 
     def claim_attempt(self, task_id: str, attempt: int) -> None:
         """Store the number of a task's latest attempt, so that a process with an earlier one stops reporting it."""
@@ -267,8 +264,11 @@ def _without_connections(function: Callable[[], T]) -> T:
 
 
 def _time_to_live(snapshot: Snapshot) -> int:
-    settings = get_settings()
-    return _seconds(settings.RETENTION if snapshot.is_terminal else settings.ACTIVE_TTL)
+    return _seconds(get_settings().RETENTION) if snapshot.is_terminal else _active_time_to_live(snapshot)
+
+
+def _active_time_to_live(snapshot: Snapshot) -> int:
+    return _seconds(get_settings().ACTIVE_TTL + snapshot.waits_for)  # nobody writes a task while it waits
 
 
 def _page_time_to_live() -> int:

@@ -1,11 +1,13 @@
 """Tasks of `django.tasks` are tracked, however they were enqueued, and on whatever backend."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from threading import Thread
 from types import SimpleNamespace
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 
 from tasks_app import (
     TaskCancelled,
@@ -82,6 +84,13 @@ def test_enqueued_task_is_tracked_without_start():
     wait_until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
     snapshot = get_snapshot(task_id)
     assert (snapshot.state, snapshot.progress, snapshot.result) == ("succeeded", 100, {"counted": 5})
+
+
+def test_task_that_waits_in_another_backend_is_kept_until_its_time():
+    due = timezone.now() + timedelta(days=9)
+    result = SimpleNamespace(id="later", task=jobs.count.using(run_after=due))
+    receivers.on_enqueued(task_result=result)
+    assert get_snapshot("later").waits_for == pytest.approx(9 * 86400, abs=5)
 
 
 def test_started_task_belongs_to_its_owner():

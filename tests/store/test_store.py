@@ -284,7 +284,7 @@ def test_ended_task_is_kept_for_retention_and_an_active_one_for_active_ttl():
 @override_settings(TASKS_APP={"ACTIVE_TTL": 99})
 def test_task_that_begins_later_is_kept_until_then_and_for_active_ttl():
     with recorded_cache() as calls:
-        get_store().add(make_snapshot("added"), delay=1000.5)
+        get_store().add(replace(make_snapshot("added"), not_before=NOW + timedelta(seconds=1000.5)))
         assert find_timeouts(calls) == {"added": 1100}
 
 

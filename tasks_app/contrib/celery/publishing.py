@@ -1,9 +1,11 @@
 """The receiver in the process that sends a task to the broker."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from celery import current_task
+from celery import current_app, current_task
 
 from ...integration import (
     Reporter,
@@ -13,9 +15,12 @@ from ...integration import (
     find_queued,
     find_reporter,
     get_bound,
+    get_flusher,
+    get_store,
     never_raise,
     pass_on,
     queue,
+    use_store,
 )
 from .common import HEADER, RUNNER, is_tracked, make_header
 
@@ -27,8 +32,9 @@ def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
     if "id" not in headers or not is_tracked(headers["task"], headers["id"]):
         return
     bound = get_bound()
-    is_stored = bound is None or not _continues(bound, headers) or pass_on(bound)
-    snapshot = _find_or_queue(bound, headers)
+    times = _read_times(headers)
+    is_stored = bound is None or not _continues(bound, headers) or pass_on(bound, **times)
+    snapshot = _find_or_queue(bound, headers, times)
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
 
 
@@ -43,15 +49,39 @@ def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:
     return bool((headers.get("replaced_task_nesting") or 0) > (depth or 0))
 
 
-def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any]) -> Snapshot:
+def _read_times(headers: Mapping[str, Any]) -> dict[str, datetime | None]:
+    """Return when a worker may begin the message, and when it expires, as `queue` takes them."""
+    return {"not_before": _read_time(headers.get("eta")), "expires_at": _read_time(headers.get("expires"))}
+
+
+def _read_time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:  # the worker refuses the message, and says so
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=current_app.timezone)  # as the worker reads it
+
+
+def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any], times: Mapping[str, Any]) -> Snapshot:
     task_id: str = headers["id"]
     if bound is not None and bound.task_id == task_id:
         return bound.snapshot
     if (started := find_queued(task_id)) is not None:
-        return started
+        return _postpone(started, times) if any(times.values()) else started
     header = headers.get(HEADER) or {}  # a worker that resends a task sends the header that it received
-    snapshot, _ = queue(task_id, header.get("task") or headers["task"], owner=header.get("owner"), runner=RUNNER)
+    name = header.get("task") or headers["task"]
+    snapshot, _ = queue(task_id, name, owner=header.get("owner"), runner=RUNNER, **times)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
         # The worker itself resends the task, since the process that ran it is dead.
-        pass_on(adopt(snapshot))
+        pass_on(adopt(snapshot), **times)
+    return snapshot
+
+
+def _postpone(started: Snapshot, times: Mapping[str, Any]) -> Snapshot:
+    """Store when the task of `start()` may begin, which only its message tells; no worker has that message yet."""
+    snapshot = replace(started, **times)
+    get_flusher().enlist(snapshot)  # for as long on the list
+    use_store(snapshot.task_id, "when it may begin could not be stored", get_store().save, [snapshot])
     return snapshot
