@@ -40,13 +40,14 @@ from .reporting import (
     get_bound,
     get_flusher,
 )
-from .snapshot import Snapshot, State
-from .store import get_store, is_task_id
+from .snapshot import EXPIRED, Snapshot, State
+from .store import get_store, is_task_id, note_received
 from .utils.lazy import per_process
 from .utils.threads import DaemonExecutor
 
 __all__ = [
     "EXIT_SECONDS",
+    "EXPIRED",
     "MAX_BACKOFF",
     "MIN_BACKOFF",
     "BrokerUnavailable",
@@ -70,6 +71,7 @@ __all__ = [
     "is_task_id",
     "leave",
     "never_raise",
+    "note_received",
     "pass_on",
     "per_process",
     "queue",

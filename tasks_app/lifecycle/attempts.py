@@ -8,7 +8,7 @@ from typing import TypeVar
 from ..exceptions import StoreUnavailable
 from ..reporting import Reporter, bind, get_bound, get_flusher
 from ..snapshot import Snapshot, State, rebase
-from ..store import get_store
+from ..store import forget_received, get_store
 
 logger = logging.getLogger("tasks_app")
 
@@ -74,6 +74,8 @@ def pass_on(reporter: Reporter, **times: datetime | None) -> bool:
     Returns:
         Whether it was stored at once.
     """
+    if times.get("expires_at") is not None:
+        use_store(reporter.task_id, "it may be taken for received", forget_received, reporter.task_id)
     reporter.hand_back(**times)
     return write(reporter)
 

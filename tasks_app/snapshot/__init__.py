@@ -5,9 +5,10 @@ from .liveness import Silence, judge
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
 from .rebase import rebase
 from .snapshot import Snapshot, Version
-from .state import MAX_NAME_LENGTH, Report, Stage, State, percent_of
+from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, percent_of
 
 __all__ = [
+    "EXPIRED",
     "MAX_LEVEL_LENGTH",
     "MAX_LINE_LENGTH",
     "MAX_NAME_LENGTH",

@@ -181,6 +181,10 @@ class Snapshot:
         """Return the snapshot with `logged`, the offset after its last log line; viewers see no difference in it."""
         return self if logged == self.logged else replace(self, logged=logged)
 
+    def has_expired(self, time: datetime) -> bool:
+        """Whether the task waited, at `time`, although no executor may begin it any more."""
+        return self.state is State.QUEUED and self.expires_at is not None and self.expires_at < time
+
     def as_stalled(self) -> Self:
         """Return the snapshot as viewers see it after STALLED_AFTER seconds of silence."""
         return replace(self, stalled=True)

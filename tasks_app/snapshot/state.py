@@ -50,6 +50,10 @@ DEFAULT_STATUS: Mapping[State, str] = {
 }
 
 
+#: The status of a task that no executor began in time.
+EXPIRED = "Expired before it began"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One weighted part of a task; `percent` is 0 to 100 of this stage alone."""

@@ -2,13 +2,17 @@
 
 from .key_function import keeps_key
 from .keys import is_task_id, make_claim_key
+from .received import find_received, forget_received, note_received
 from .store import RECENT_TASKS, decode, get_store
 
 __all__ = [
     "RECENT_TASKS",
     "decode",
+    "find_received",
+    "forget_received",
     "get_store",
     "is_task_id",
     "keeps_key",
     "make_claim_key",
+    "note_received",
 ]

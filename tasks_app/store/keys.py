@@ -34,6 +34,11 @@ def make_cancel_key(task_id: str) -> str:
     return f"tasks_app:cancel:{task_id}"
 
 
+def make_received_key(task_id: str) -> str:
+    """Return the key of the note that an executor holds the message of a task."""
+    return f"tasks_app:received:{task_id}"
+
+
 def make_attempt_key(task_id: str) -> str:
     """Return the key of the number of a task's latest attempt."""
     return f"tasks_app:attempt:{task_id}"

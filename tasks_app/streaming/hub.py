@@ -16,6 +16,7 @@ from ..utils.backoff import Failures
 from ..utils.lazy import call_after_fork
 from ..utils.server import is_server_stopping
 from ..wakeups import LayerListener
+from .expired import declare_expired, find_expired
 from .log_reader import LogReader
 from .lost import declare_lost
 from .watch import Viewer, Watch, notify_each
@@ -245,6 +246,8 @@ class Hub:
                 notify_each(watch.viewers, watch)
         if snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
             await get_store().arun(declare_lost, snapshots)  # this hub is then notified of what that stores
+        if expired := find_expired(watch.silence.snapshot for watch in self._watches.values()):
+            await get_store().arun(declare_expired, expired)
 
     def _end_if_stopping(self) -> None:
         """End all streams if the server is stopping: it waits for them, and clients reconnect to its successor."""

@@ -11,6 +11,7 @@ from ..conf import get_settings
 from ..snapshot import Silence, Snapshot, judge
 from ..store import decode, get_store
 from ..utils.lazy import per_process
+from .expired import declare_expired, find_expired
 from .lost import declare_lost
 
 #: The most tasks remembered between two polls; then the one polled longest ago is forgotten.
@@ -21,7 +22,7 @@ def observe(task_id: str) -> Snapshot | None:
     """Return the snapshot of a task, or None.
 
     It is stalled, or declared lost, if this process has polled the task long enough without seeing a change. The
-    first poll of a task returns it as stored.
+    first poll of a task returns it as stored, unless it expired before it began.
 
     Raises:
         StoreUnavailable: the cache refused to store that the task is lost.
@@ -67,6 +68,8 @@ def _judge(sights: Sequence["Sight"]) -> list[Snapshot]:
     shown |= {task_id: shown[task_id].as_stalled() for task_id in stalled}
     if lost:
         shown |= {snapshot.task_id: snapshot for snapshot in declare_lost([shown[task_id] for task_id in lost])}
+    if expired := find_expired(shown.values()):
+        shown |= {snapshot.task_id: snapshot for snapshot in declare_expired(expired)}
     return [shown[sight.snapshot.task_id] for sight in sights]
 
 

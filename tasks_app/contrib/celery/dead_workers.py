@@ -14,6 +14,7 @@ from django.db import close_old_connections
 
 from ...integration import (
     EXIT_SECONDS,
+    EXPIRED,
     MAX_BACKOFF,
     MIN_BACKOFF,
     DaemonExecutor,
@@ -24,7 +25,9 @@ from ...integration import (
     get_flusher,
     get_store,
     never_raise,
+    note_received,
     per_process,
+    use_store,
 )
 from . import common
 from .common import is_tracked, logger, read_header
@@ -58,12 +61,15 @@ def on_received(*, request: Any, **kwargs: Any) -> None:
     if is_tracked(request.type, request.id):
         get_held().requests[request.id] = request
         _hold(request)
+        if request.expires is not None:  # it may wait here for longer, and begin
+            what = "viewers may be told that it expired"
+            get_held().executor.submit(use_store, request.id, what, note_received, request.id)
 
 
 @never_raise
 def on_revoked(*, request: Any, terminated: bool, expired: bool, **kwargs: Any) -> None:
     """Report that a task will not begin, or that its process is killed."""
-    status = "Expired before it began" if expired else None
+    status = EXPIRED if expired else None
     _end_soon(request.id, lambda reporter: reporter.end_cancelled(status))
 
 
