@@ -646,7 +646,7 @@ def test_plain_enqueue_with_a_cache_that_fails_runs_all_the_same(cache, caplog):
     wait_until(lambda: diary.names == ["x"], "it ran")
     cache.repair()
     finish(result)
-    assert "its first snapshot could not be stored" in caplog.text
+    assert "its first snapshot could not be stored at once" in caplog.text
 
 
 # Threads, contexts, connections

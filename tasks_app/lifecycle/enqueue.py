@@ -86,7 +86,7 @@ def queue(
         worker was faster or it was enqueued before, this is the stored snapshot.
 
     Raises:
-        StoreUnavailable: the cache failed in a `starting` block; elsewhere the failure is logged.
+        StoreUnavailable: the cache failed in a `starting` block; elsewhere the snapshot is stored later.
     """
     start = _start.get()
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
@@ -111,7 +111,7 @@ def queue(
         start.error = error
         if is_awaited:
             raise StoreUnavailable("the state of the new task could not be stored") from error
-        logger.exception("task %s: its first snapshot could not be stored", task_id)
+        _keep_unstored(snapshot)
         return snapshot, False
     return snapshot, True
 
@@ -150,4 +150,10 @@ def _add_late(snapshot: Snapshot, is_awaited: bool) -> None:
     try:
         _add(snapshot, is_awaited)
     except Exception:
-        logger.exception("task %s: its first snapshot could not be stored", snapshot.task_id)
+        _keep_unstored(snapshot)
+
+
+def _keep_unstored(snapshot: Snapshot) -> None:
+    logger.exception("task %s: its first snapshot could not be stored at once", snapshot.task_id)
+    if snapshot.beat is None:  # else its reporter stores it
+        get_flusher().enlist(snapshot, is_stored=False)

@@ -1,33 +1,59 @@
-"""Writes still owed to the cache: new tasks for the recent list, and terminal snapshots that it may have lost."""
+"""Writes still owed to the cache: first snapshots, the recent list, terminal snapshots that it may have lost."""
 
 import threading
 
 from .. import wakeups
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, State, Version
 from ..store import RECENT_TASKS, decode, get_store
 
 #: Terminal snapshots read in one round trip, since each may be large.
 BATCH = 100
 
+#: The most tasks kept of which no first snapshot could be stored.
+MAX_UNSTORED = 10_000
+
 
 class NewTasks:
-    """The new tasks that are not on the recent list yet; in a long outage, the latest RECENT_TASKS of them."""
+    """The new tasks that are not stored, or not on the recent list yet.
+
+    In a long outage, the latest MAX_UNSTORED are stored, and the latest RECENT_TASKS listed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, Snapshot] = {}
+        self._unstored: dict[str, Snapshot] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._waiting or self._unstored)
 
-    def add(self, snapshot: Snapshot) -> None:
-        """Add a task, which `list_all` then lists."""
+    def add(self, snapshot: Snapshot, *, is_stored: bool = True) -> None:
+        """Add a task, which `list_all` then lists.
+
+        Args:
+            is_stored: False if it could not be stored; `store_all` then stores it first.
+        """
         with self._lock:
-            self._waiting[snapshot.task_id] = snapshot
-            if len(self._waiting) > RECENT_TASKS:
-                del self._waiting[next(iter(self._waiting))]
+            if is_stored:
+                _keep(self._waiting, snapshot, RECENT_TASKS)
+            else:
+                _keep(self._unstored, snapshot, MAX_UNSTORED)
+
+    def store_all(self) -> None:
+        """Store the added tasks that could not be stored before; `list_all` then lists them.
+
+        Raises:
+            Exception: any error of the cache; the tasks are kept for the next call.
+        """
+        with self._lock:
+            unstored = list(self._unstored.values())
+        for snapshot in unstored:
+            _store_first(snapshot)
+            self.add(snapshot)
+            with self._lock:
+                self._unstored.pop(snapshot.task_id, None)
 
     def list_all(self) -> None:
         """Put the added tasks on the recent list.
@@ -42,6 +68,21 @@ class NewTasks:
             with self._lock:
                 for snapshot in waiting:
                     self._waiting.pop(snapshot.task_id, None)
+
+
+def _keep(snapshots: dict[str, Snapshot], snapshot: Snapshot, limit: int) -> None:
+    snapshots[snapshot.task_id] = snapshot
+    if len(snapshots) > limit:
+        del snapshots[next(iter(snapshots))]
+
+
+def _store_first(snapshot: Snapshot) -> None:
+    """Store the first snapshot of a task, unless an executor has stored a later one."""
+    store = get_store()
+    if store.add(snapshot):
+        wakeups.publish({snapshot.task_id: Version.of(snapshot)})
+    elif store.get(snapshot.task_id) is None:
+        raise StoreUnavailable(f"the cache did not store task {snapshot.task_id!r}")
 
 
 class TerminalSnapshots:
@@ -98,6 +139,14 @@ class TerminalSnapshots:
         wakeups.publish(versions)
         if refused:
             raise StoreUnavailable(f"the cache refused the terminal snapshots of {sorted(refused)!r}")
+
+
+def is_superseded(snapshot: Snapshot, text: str) -> bool:
+    """Whether this attempt was declared lost, or a later one has begun elsewhere, as the stored text says."""
+    stored = decode(snapshot.task_id, text)
+    if stored is None:
+        return False
+    return stored.attempt > snapshot.attempt or (stored.state is State.LOST and stored.attempt == snapshot.attempt)
 
 
 def _is_missing(snapshot: Snapshot, text: str | None) -> bool:

@@ -12,12 +12,12 @@ from django.db import connections
 from .. import wakeups
 from ..conf import Settings, get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot, State, Version
-from ..store import decode, get_store
+from ..snapshot import Snapshot, Version
+from ..store import get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
-from .backlog import NewTasks, TerminalSnapshots
+from .backlog import NewTasks, TerminalSnapshots, is_superseded
 from .reporter import Reporter
 from .signals import SignalSender
 
@@ -75,10 +75,10 @@ class Flusher:
             self.terminal_snapshots.forget(reporter.task_id)
             self.start_thread()
 
-    def enlist(self, snapshot: Snapshot) -> None:
-        """Put a new task on the recent list, at the next sweep."""
+    def enlist(self, snapshot: Snapshot, *, is_stored: bool = True) -> None:
+        """Put a new task on the recent list, at the next sweep; store it first if that could not be done before."""
         with self._lock:
-            self.new_tasks.add(snapshot)
+            self.new_tasks.add(snapshot, is_stored=is_stored)
             self.start_thread()
 
     def remove(self, reporter: Reporter) -> bool:
@@ -113,12 +113,21 @@ class Flusher:
             return False
         try:
             taken = self._take_all()
-            return not taken or self._write(taken)
+            is_written = not taken or self._write(taken)
+            return self._store_new() and is_written
         except StoreUnavailable:
             self._note_failure(list(self._reporters))
             return False
         finally:
             self._flush_lock.release()
+
+    def _store_new(self) -> bool:
+        try:
+            self.new_tasks.store_all()
+        except Exception:
+            self._note_failure(["(new ones)"])
+            return False
+        return True
 
     def end_all(self) -> None:
         """End the remaining tasks as lost, because the process ends; viewers then need not wait LOST_AFTER."""
@@ -170,7 +179,7 @@ class Flusher:
         """Drop the attempts that were declared lost or replaced while nothing could be written; return the others."""
         overdue = {reporter.task_id: snapshot for reporter, snapshot in taken if reporter.is_overdue}
         texts = get_store().read(overdue)
-        superseded = {task_id for task_id, text in texts.items() if _is_superseded(overdue[task_id], text)}
+        superseded = {task_id for task_id, text in texts.items() if is_superseded(overdue[task_id], text)}
         for reporter, snapshot in taken:
             is_here = reporter.task_id in superseded and self.remove(reporter)
             if is_here and (snapshot.is_terminal or not reporter.has_ended):  # else it was handed back as planned
@@ -262,6 +271,8 @@ class Flusher:
         except Exception:
             self._note_failure(sorted(waiting))
             return
+        if not self._reporters:  # else the next write tells whether the cache works
+            self._failures.clear()
         for task_id, attempt in attempts.items():
             if waiting[task_id].attempt < attempt and self.remove(waiting[task_id]):
                 self._drop(waiting[task_id])
@@ -283,14 +294,6 @@ def _take(reporter: Reporter) -> Snapshot | None:
     except Exception:
         logger.exception("task %s: its snapshot can't be made", reporter.task_id)
         return None
-
-
-def _is_superseded(snapshot: Snapshot, text: str) -> bool:
-    """Return whether this attempt was declared lost, or a later one has begun elsewhere."""
-    stored = decode(snapshot.task_id, text)
-    if stored is None:
-        return False
-    return stored.attempt > snapshot.attempt or (stored.state is State.LOST and stored.attempt == snapshot.attempt)
 
 
 def _run_chore(chore: Callable[[], None]) -> None:

@@ -29,3 +29,12 @@ def test_tasks_do_not_wait_for_a_cache_that_hangs_and_are_shown_when_it_is_back(
             assert sorted(site.query_times())[3] < SOON  # the longest is that of the first, which the test had wait
             for task_id in rest:
                 site.wait_for(task_id, "succeeded")
+
+
+def test_tasks_enqueued_while_the_cache_hangs_are_known_before_a_worker_begins_them(tmp_path: Path):
+    with ValkeyServer() as cache, run_site(tmp_path, cache.connection_url) as site:
+        cache.halt()
+        tasks = [site.enqueue("note", {"path": str(tmp_path / "notes"), "text": "x"}) for _ in range(3)]
+        cache.resume()
+        for task_id in tasks:
+            site.wait_for(task_id, "queued")

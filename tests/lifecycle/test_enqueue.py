@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from tasks_app import StoreUnavailable, get_snapshot, start
 from tasks_app.lifecycle import compat
-from tasks_app.lifecycle.enqueue import starting
+from tasks_app.lifecycle.enqueue import queue, starting
 from tasks_app.reporting.process import get_flusher
+from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.caches import CONTROLLED_CACHES, controls
 from tests.support.doubles import controlled_cache
@@ -70,3 +72,20 @@ def test_start_without_cache_raises_and_runs_nothing(settings, begin: Callable[[
         assert not get_flusher().reporters
     finally:
         controls.reset()
+
+
+def test_task_that_other_code_enqueues_in_a_pause_of_the_cache_is_known_after_it():
+    with controlled_cache("add") as controls:
+        queue("t1", "demo", owner="7")
+        controls.repair()
+        wait_until(lambda: get_store().get("t1") is not None, "the task is known")
+        assert (get_snapshot("t1").state, get_snapshot("t1").owner) == ("queued", "7")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_task_that_is_committed_in_a_pause_of_the_cache_is_known_after_it():
+    with controlled_cache("add") as controls:
+        with transaction.atomic():
+            queue("t1", "demo", database="default")
+        controls.repair()
+        wait_until(lambda: get_store().get("t1") is not None, "the task is known")

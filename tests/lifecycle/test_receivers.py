@@ -195,7 +195,7 @@ def test_task_runs_without_a_cache_and_is_shown_when_it_is_back(function, caplog
         controls.repair()
         assert get_flusher().drain(10)
         assert get_snapshot(result.id).state == "succeeded"
-    assert f"task {result.id}: its first snapshot could not be stored" in caplog.text
+    assert f"task {result.id}: its first snapshot could not be stored at once" in caplog.text
 
 
 @pytest.mark.parametrize("receiver", [receivers.on_enqueued, receivers.on_started, receivers.on_finished])

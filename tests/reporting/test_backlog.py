@@ -7,11 +7,12 @@ import pytest
 from django.test import override_settings
 
 from tasks_app import start, task_run, wakeups
+from tasks_app.exceptions import StoreUnavailable
 from tasks_app.reporting.backlog import NewTasks, TerminalSnapshots
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import RECENT_TASKS, get_store
 from tests.support import jobs
-from tests.support.caches import HANGING_CACHES, CacheDown, gate
+from tests.support.caches import HANGING_CACHES, REFUSING_CACHES, CacheDown, gate
 from tests.support.doubles import begin, controlled_cache, read
 from tests.support.viewers import NOW
 from tests.support.waiting import DEADLINE, wait_until
@@ -50,6 +51,53 @@ def test_task_is_listed_once():
     assert not arrivals
     arrivals.list_all()
     assert get_store().find_recent() == ["t1"]
+
+
+def test_task_that_could_not_be_stored_is_stored_and_listed():
+    arrivals = NewTasks()
+    arrivals.add(make(), is_stored=False)
+    arrivals.store_all()
+    arrivals.list_all()
+    assert (read("t1"), get_store().find_recent(), bool(arrivals)) == (make(), ["t1"], False)
+
+
+def test_task_that_could_not_be_stored_replaces_no_later_snapshot():
+    later = make().begun(now=NOW)
+    get_store().save([later])
+    arrivals = NewTasks()
+    arrivals.add(make(), is_stored=False)
+    arrivals.store_all()
+    assert read("t1") == later
+
+
+def test_task_that_still_can_not_be_stored_waits():
+    arrivals = NewTasks()
+    arrivals.add(make(), is_stored=False)
+    with controlled_cache("add"), pytest.raises(CacheDown):
+        arrivals.store_all()
+    arrivals.store_all()
+    assert read("t1") == make()
+
+
+def test_task_that_the_cache_refuses_waits():
+    arrivals = NewTasks()
+    arrivals.add(make(), is_stored=False)
+    with override_settings(CACHES=REFUSING_CACHES), pytest.raises(StoreUnavailable, match="'t1'"):
+        arrivals.store_all()
+    arrivals.store_all()
+    assert read("t1") == make()
+
+
+def test_watch_is_told_of_a_task_that_is_stored_late():
+    told = []
+    wakeups.listen(told.append)
+    try:
+        arrivals = NewTasks()
+        arrivals.add(make(), is_stored=False)
+        arrivals.store_all()
+    finally:
+        wakeups.ignore(told.append)
+    assert [list(versions) for versions in told] == [["t1"]]
 
 
 def test_task_that_can_not_be_listed_waits():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from tasks_app import Snapshot, start
+from tasks_app import Snapshot, get_snapshot, start
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
 from tests.support.servers import Server
@@ -99,3 +99,12 @@ def test_retry_does_not_wait_for_a_cache_that_hangs(site: CelerySite, cache: Val
         assert taken < 2 * SOON  # four attempts, and what it takes to send each
         ended = wait_for_late_end(task_id)
         assert (ended.state, ended.result, ended.attempt) == ("succeeded", 3, 4)
+
+
+def test_tasks_sent_while_the_cache_hangs_are_known_before_a_worker_begins_them(site: CelerySite, cache: ValkeyServer):
+    cache.halt()
+    task_ids = [jobs.add.delay(number).id for number in range(5)]
+    cache.resume()
+    for task_id in task_ids:
+        wait_until(lambda task_id=task_id: knows(task_id), f"task {task_id} is known")
+        assert get_snapshot(task_id).state == "queued"
