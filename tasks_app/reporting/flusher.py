@@ -29,7 +29,6 @@ IDLE_SECONDS = 1.0
 #: The shortest and the longest pause after a failure, in seconds.
 MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
 
-
 #: The reporter of a task, and the snapshot to write.
 Taken = tuple[Reporter, Snapshot]
 
@@ -135,10 +134,14 @@ class Flusher:
             reporter.end_lost()
 
     def drain(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds until each ended task's last snapshot is stored; return whether all are."""
+        """Wait at most `timeout` seconds until ended tasks are stored and new ones listed; return whether all are."""
+        self._next_sweep = 0.0  # it lists the new tasks
         self.wake(urgently=True)
         with self._flushed:
-            return self._flushed.wait_for(lambda: not any(item.has_ended for item in self.reporters), timeout)
+            return self._flushed.wait_for(lambda: not (self._owes_ends() or self.new_tasks), timeout)
+
+    def _owes_ends(self) -> bool:
+        return any(reporter.has_ended for reporter in self.reporters)
 
     def start_thread(self) -> None:
         """Start the thread unless it runs; the caller holds the lock. A flusher without a thread overrides this."""
@@ -241,14 +244,14 @@ class Flusher:
         self._urgent.clear()
         self._changed.clear()
         self.flush()
-        with self._flushed:
-            self._flushed.notify_all()
         monotonic = self.clock.monotonic()
         if has_news or self._failures:
             self._next_flush = monotonic + get_pause(self._failures, settings.FLUSH_INTERVAL)
         if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
             self.sweep()
+        with self._flushed:
+            self._flushed.notify_all()
         get_store().close_old_connections()
 
     def _has_work(self) -> bool:

@@ -1,6 +1,9 @@
 """The flusher of this process, and its last writes before the process ends."""
 
 import atexit
+import os
+from collections.abc import Callable
+from typing import NoReturn
 
 from .. import wakeups
 from ..utils.lazy import per_process
@@ -23,7 +26,7 @@ def find_reporter(task_id: str) -> Reporter | None:
 
 
 def drain_process(timeout: float = EXIT_SECONDS) -> None:
-    """Wait until terminal snapshots are stored and wake-ups and signals are sent, before the process ends.
+    """Wait until all is stored and listed and wake-ups and signals are sent, before the process ends.
 
     Tasks that still run end as lost. A process may call this more than once while it ends, as a Celery worker does;
     after a call that timed out, calls in the next EXIT_SECONDS do not wait.
@@ -42,4 +45,15 @@ def drain_process(timeout: float = EXIT_SECONDS) -> None:
         flusher.skip_drain_until = flusher.clock.monotonic() + EXIT_SECONDS
 
 
+def drain_and_exit(status: int, *, leave: Callable[[int], NoReturn] = os._exit) -> NoReturn:
+    """Do what `os._exit` does, but write first what this process owes to the cache, if anything."""
+    try:
+        if get_flusher.peek() is not None:
+            drain_process()
+    finally:
+        leave(status)
+
+
 atexit.register(drain_process)
+# Children that are forked for one job leave by `os._exit`, which skips `atexit`: RQ's, and those of multiprocessing.
+os._exit = drain_and_exit

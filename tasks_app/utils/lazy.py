@@ -30,6 +30,10 @@ class PerProcess(Generic[T]):
         value = self._value
         return self._find() if value is None else value
 
+    def peek(self) -> T | None:
+        """Return the value if this process has one, without calling the function."""
+        return self._value
+
     def cache_clear(self) -> None:
         """Forget the value, so that the next use calls the function again.
 
