@@ -6,7 +6,8 @@ An integration has four parts:
 - When a task is enqueued, call `queue` to store its first snapshot.
 - When a job begins, call `begin`, which returns the `Reporter` of this attempt, and `enter`, which binds `progress` to
   it. When the job ends, call the reporter's `succeed`, `fail`, `end_cancelled` or `hand_back`, then `leave`.
-- When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter.
+- When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
+  call `adopt_promised` if its id was given away, but it will never be enqueued.
 
 Wrap the receivers of the framework's signals in `never_raise`. Call `drain_process` before a worker process ends, so
 that every snapshot is stored.
@@ -18,6 +19,7 @@ from .lifecycle import (
     Flaw,
     Framework,
     adopt,
+    adopt_promised,
     begin,
     enter,
     find_queued,
@@ -59,6 +61,7 @@ __all__ = [
     "State",
     "TaskCancelled",
     "adopt",
+    "adopt_promised",
     "begin",
     "drain_process",
     "enter",

@@ -53,6 +53,7 @@ PURE = {
     "reporting/track",
     "snapshot/__init__",
     "snapshot/eta",
+    "snapshot/follower",
     "snapshot/liveness",
     "snapshot/log_page",
     "snapshot/rebase",

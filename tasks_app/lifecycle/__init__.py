@@ -1,7 +1,7 @@
 """The start, the cancellation and the tracking of tasks, with every task framework."""
 
 from . import compat
-from .attempts import adopt, begin, enter, leave, pass_on, use_store, write
+from .attempts import adopt, adopt_promised, begin, enter, leave, pass_on, use_store, write
 from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
 from .enqueue import find_queued, queue
 from .executor import Executor
@@ -15,6 +15,7 @@ __all__ = [
     "Framework",
     "acancel",
     "adopt",
+    "adopt_promised",
     "aget_snapshot",
     "astart_named",
     "begin",

@@ -65,6 +65,17 @@ def adopt_unread(known: Snapshot) -> Reporter:
     return reporter
 
 
+def adopt_promised(known: Snapshot) -> Reporter:
+    """Return a reporter with which to end a task that was promised and will not be sent.
+
+    Unlike with `adopt_unread`, the store may hold nothing of the task.
+    """
+    reporter = get_flusher().make_reporter(known)
+    reporter.catch_up = CatchUpPromised(reporter, known)
+    get_flusher().add(reporter)
+    return reporter
+
+
 def pass_on(reporter: Reporter, **times: datetime | None) -> bool:
     """Hand a task back and store that, before another process can begin the next attempt.
 
@@ -161,6 +172,14 @@ class CatchUpUnstarted(CatchUp):
     def is_superseded(self, stored: Snapshot | None) -> bool:
         """Whether the store holds no queued snapshot of the task."""
         return stored is None or stored.state is not State.QUEUED
+
+
+class CatchUpPromised(CatchUp):
+    """The postponed read of a task that will not be sent; only a queued task is written over."""
+
+    def is_superseded(self, stored: Snapshot | None) -> bool:
+        """Whether the task has begun or ended."""
+        return stored is not None and stored.state is not State.QUEUED
 
 
 def _claim(snapshot: Snapshot) -> None:

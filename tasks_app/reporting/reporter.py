@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, is_cancel
-from ..snapshot import Snapshot, rebase
+from ..snapshot import Snapshot, end_like, rebase
 from ..utils.clock import Clock
 from ..utils.json import normalize
 from .draft import Draft
@@ -146,6 +146,10 @@ class Reporter:
     def end_lost(self) -> None:
         """End the task as lost, since the process that ran it is gone."""
         self._end(lambda snapshot, now: snapshot.lost(now=now))
+
+    def end_like(self, other: Snapshot) -> None:
+        """End the task as another ended, which it was to follow."""
+        self._end(lambda snapshot, now: end_like(snapshot, other, now=now))
 
     def hand_back(self, **times: datetime | None) -> None:
         """Hand the task back for its next attempt, in any process; this reporter reports nothing more.

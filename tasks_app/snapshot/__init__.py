@@ -1,6 +1,7 @@
 """Snapshots of tasks, their states, and what follows from them; pure, without Django or I/O."""
 
 from .eta import Pace
+from .follower import end_like
 from .liveness import Silence, judge
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
 from .rebase import rebase
@@ -22,6 +23,7 @@ __all__ = [
     "State",
     "Version",
     "count_pages",
+    "end_like",
     "get_slot",
     "judge",
     "parse_page",

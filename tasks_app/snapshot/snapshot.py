@@ -9,6 +9,7 @@ from ..utils.clock import format_time, parse_time
 from ..utils.json import decode_json, encode_json
 from .state import (
     DEFAULT_STATUS,
+    GENERIC_MESSAGE,
     MAX_MESSAGE_LENGTH,
     MAX_NAME_LENGTH,
     MAX_STATUS_LENGTH,
@@ -75,8 +76,7 @@ class Snapshot:
     def renumbered(self, *, now: datetime) -> Self:
         """Return the snapshot with a new `seq`, for a task that the cache does not hold.
 
-        Viewers may have seen versions that the cache has lost. So `seq` continues from the time in milliseconds: no
-        task changes that often, so this is beyond all of them.
+        It continues from the time in milliseconds, beyond all versions that viewers may have seen.
         """
         return replace(self, seq=max(self.seq, int(now.timestamp() * 1000)))
 
@@ -204,7 +204,7 @@ class Snapshot:
         ended = self._ended(State.FAILED, now, self._stopped_stages(State.FAILED))
         if message and ended.status == DEFAULT_STATUS[State.FAILED]:
             ended = replace(ended, status=cut(f"Failed: {message}", MAX_STATUS_LENGTH))
-        return replace(ended, error={"type": kind, "message": cut(message or "The task failed.", MAX_MESSAGE_LENGTH)})
+        return replace(ended, error={"type": kind, "message": cut(message or GENERIC_MESSAGE, MAX_MESSAGE_LENGTH)})
 
     def cancelled(self, *, now: datetime, status: str | None = None) -> Self:
         """Return the terminal snapshot of a task that was asked to stop, or stopped for the reason `status`."""
@@ -232,7 +232,7 @@ class Snapshot:
         return data
 
     def to_json(self) -> str:
-        """Return the text to store: the JSON that viewers see, plus the private fields."""
+        """Return the text to store."""
         return Version.of(self).text
 
     @classmethod

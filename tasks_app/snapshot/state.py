@@ -50,6 +50,9 @@ DEFAULT_STATUS: Mapping[State, str] = {
 }
 
 
+#: The message of an error that viewers may not see.
+GENERIC_MESSAGE = "The task failed."
+
 #: The status of a task that no executor began in time.
 EXPIRED = "Expired before it began"
 

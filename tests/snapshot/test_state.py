@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks_app.snapshot.follower import end_like
 from tasks_app.snapshot.snapshot import Snapshot, Version, encode_json, format_time, parse_time
 from tasks_app.snapshot.state import DEFAULT_STATUS, Report, Stage, State, floor_percent, percent_of
 
@@ -540,3 +541,27 @@ def test_garbage_in_the_cache_is_a_value_error(garbage):
 def test_numbers_that_json_lacks_are_refused(value):
     with pytest.raises(ValueError, match="JSON compliant"):
         encode_json(value)
+
+
+# --- what follows a task that did not succeed ---
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        make_running().failed("RuntimeError", "a message", now=NOW),
+        make_running().failed("RuntimeError", now=NOW),
+        make_running().cancelled(now=NOW),
+        make_running().cancelled(now=NOW, status="Ended without a result"),
+        make_running().lost(now=NOW),
+    ],
+    ids=["message", "secret", "cancel", "reason", "lost"],
+)
+def test_follower_ends_as_the_other_did(other):
+    ended = end_like(make_queued(), other, now=NOW)
+    assert (ended.state, ended.status, ended.error, ended.cancel_requested) == (
+        other.state,
+        other.status,
+        other.error,
+        other.cancel_requested,
+    )

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from celery import Celery, group, shared_task
+from celery import Celery, chord, group, shared_task, signature
 from celery.exceptions import Ignore, Reject
 from redis import Redis
 
@@ -46,6 +46,11 @@ def count(self: Any, n: int = 4, *, wait: bool = False) -> dict[str, int]:
 @shared_task
 def add(a: int, b: int = 1) -> int:
     return a + b
+
+
+@app.task
+def add_all(numbers: list[int]) -> int:
+    return sum(numbers)
 
 
 @app.task(ignore_result=True)
@@ -150,6 +155,12 @@ def start_another() -> list[str]:
 
 
 @app.task
+def send(canvas: dict[str, Any]) -> str:
+    """Send a canvas from where Celery has a result backend, and return the id of its result."""
+    return str(signature(canvas, app=app).apply_async().id)
+
+
+@app.task
 def apply_another() -> list[Any]:
     progress.update(current=1, total=2, status="Before")
     inner = add.apply((1,))
@@ -160,5 +171,16 @@ def apply_another() -> list[Any]:
 @app.task(bind=True)
 def replace_self(self: Any, *, by: str) -> None:
     progress.update(current=1, total=2, status="About to be replaced")
-    successors = {"task": add.s(2, 3), "chain": add.s(1, 1) | add.s(3), "group": group(add.s(1, 1), add.s(1, 2))}
+    successors = {
+        "task": add.s(2, 3),
+        "chain": add.s(1, 1) | add.s(3),
+        "group": group(add.s(1, 1), add.s(1, 2)),
+        "failing-task": fail.si(),
+        "failing-chain": fail.si() | add.si(1) | add.s(3),
+        "chain-that-fails-last": add.s(1, 1) | fail.si(),
+        "failing-group": group(add.s(1, 1), fail.si()),
+        "failing-chord": chord([add.s(1, 1), fail.si()], add_all.s()),
+        "chord-that-fails-last": chord([add.s(1, 1), add.s(1, 2)], fail.si()),
+        "chord-of-failing-chains": chord([fail.si() | add.si(1), add.s(1)], add_all.s()),
+    }
     raise self.replace(successors[by])

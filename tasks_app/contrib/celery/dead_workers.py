@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -31,6 +32,7 @@ from ...integration import (
 )
 from . import common
 from .common import is_tracked, logger, read_header
+from .followers import end_followers
 
 #: Seconds to wait for the death of a process that was told to die, before it is taken to go on.
 DEATH_SECONDS = 5.0
@@ -70,13 +72,17 @@ def on_received(*, request: Any, **kwargs: Any) -> None:
 def on_revoked(*, request: Any, terminated: bool, expired: bool, **kwargs: Any) -> None:
     """Report that a task will not begin, or that its process is killed."""
     status = EXPIRED if expired else None
-    _end_soon(request.id, lambda reporter: reporter.end_cancelled(status))
+    _end_soon(request.id, lambda reporter: reporter.end_cancelled(status), get_context=lambda: request)
 
 
 @never_raise
-def on_unknown(*, id: str, **kwargs: Any) -> None:
+def on_unknown(*, id: str, message: Any, **kwargs: Any) -> None:
     """Report that the worker does not know the task that it received."""
-    _end_soon(id, lambda reporter: reporter.fail_openly("NotRegistered", "The worker does not know this task."))
+    _end_soon(
+        id,
+        lambda reporter: reporter.fail_openly("NotRegistered", "The worker does not know this task."),
+        get_context=lambda: Context(message.payload[2]),
+    )
 
 
 @never_raise
@@ -142,20 +148,36 @@ def _is_given_back(request: Any) -> bool:
     return request._already_cancelled and not request.acknowledged and request.worker_pid not in (None, os.getpid())
 
 
-def _end_soon(task_id: str, end: Callable[[Reporter], None], *, only_in: State | None = None) -> None:
-    """End a task in another thread, because the worker's main loop must not wait for the cache.
+def _end_soon(
+    task_id: str,
+    end: Callable[[Reporter], None],
+    *,
+    only_in: State | None = None,
+    get_context: Callable[[], Any] | None = None,
+) -> None:
+    """End a task and what was to follow it in another thread, because the worker's main loop must not wait.
 
     Args:
         end: called with a reporter of the task.
         only_in: the state that the task must be in; None for any state that is not terminal.
+        get_context: returns the context of a task that was not received.
     """
     held = get_held()
-    future = held.executor.submit(_end, task_id, held.requests.get(task_id), end, only_in)
+    request = held.requests.get(task_id)
+    if get_context is None and request is not None:
+        get_context = partial(getattr, request, "_context")
+    future = held.executor.submit(_end, task_id, request, end, only_in, get_context or Context)
     held.unfinished.add(future)
     future.add_done_callback(held.unfinished.discard)
 
 
-def _end(task_id: str, request: Any, end: Callable[[Reporter], None], only_in: State | None) -> None:
+def _end(
+    task_id: str,
+    request: Any,
+    end: Callable[[Reporter], None],
+    only_in: State | None,
+    get_context: Callable[[], Any],
+) -> None:
     try:
         pid = getattr(request, "worker_pid", None)
         if not _await_death(pid):
@@ -164,8 +186,9 @@ def _end(task_id: str, request: Any, end: Callable[[Reporter], None], only_in: S
         snapshot = _load(task_id)
         if snapshot is None and request is not None and only_in is None:
             snapshot = _read_message(request)
-        if snapshot is not None and not snapshot.is_terminal and only_in in (None, snapshot.state):
-            end(adopt(snapshot))
+        if snapshot is not None and only_in in (None, snapshot.state):
+            end(reporter := adopt(snapshot))
+            end_followers(get_context(), reporter.snapshot)
     except Exception:
         logger.exception("task %s: its end could not be reported", task_id)
     finally:

@@ -28,6 +28,7 @@ from ...integration import (
 )
 from . import dead_workers
 from .common import fail, find_own, is_tracked, read_header
+from .followers import end_followers
 
 
 class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
@@ -81,9 +82,10 @@ def on_postrun(*, task_id: str, task: Any, retval: Any, state: str | None, **kwa
     if state == states.IGNORED:
         _end_ignored(reporter, retval, task)
     elif state == states.REJECTED:
-        _end_rejected(reporter, retval)
+        reporter = _end_rejected(reporter, retval)
     elif not reporter.has_ended and (error := sys.exc_info()[1]) is not None:
-        _end_by(reporter, error)
+        reporter = _end_by(reporter, error)
+    end_followers(task.request, reporter.snapshot)
 
 
 @never_raise
@@ -130,19 +132,21 @@ def _tell_celery(task: Any) -> None:
         task.backend.mark_as_revoked(request.id, "cancelled", request=request, store_result=not request.ignore_result)
 
 
-def _end_rejected(reporter: Reporter, error: Any) -> None:
+def _end_rejected(reporter: Reporter, error: Any) -> Reporter:
     if error.requeue:
         pass_on(reporter)
-        return
+        return reporter
     if reporter.snapshot.state is State.QUEUED:  # its retry could not be sent
         reporter = adopt(reporter.snapshot)
     reporter.fail(error)
+    return reporter
 
 
-def _end_by(reporter: Reporter, error: BaseException) -> None:
+def _end_by(reporter: Reporter, error: BaseException) -> Reporter:
     if isinstance(error, Reject):
-        _end_rejected(reporter, error)
-    elif isinstance(error, Exception) or current_process().name == "MainProcess":
+        return _end_rejected(reporter, error)
+    if isinstance(error, Exception) or current_process().name == "MainProcess":
         fail(reporter, error)
     else:  # this process is dying; its parent knows why and reports it
         get_flusher().remove(reporter)
+    return reporter

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.app.task import Context
 from celery.exceptions import Retry, TimeLimitExceeded, WorkerLostError
 
 from tasks_app import Snapshot, State
@@ -27,7 +28,9 @@ class SimpleRequest:
     type = "demo"
     task = SimpleNamespace(acks_late=False)
     worker_pid = 1
+    expires = chain = chord = None
     request_dict: dict[str, Any]
+    _context = Context()
 
     def __init__(self, task_id: str) -> None:
         self.id = task_id
@@ -59,7 +62,7 @@ def test_end_of_an_orphan_is_said_when_the_cache_is_back(caplog):
     with controlled_cache() as controls:
         get_store().add(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))
         controls.break_down()
-        dead_workers.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
+        dead_workers.on_revoked(request=Context(id="t1"), terminated=True, expired=False)
         wait_until(lambda: "its snapshot could not be read; retrying" in caplog.text, "the cache was asked")
         controls.repair()
         assert wait_for_end("t1").state == "cancelled"
@@ -67,7 +70,7 @@ def test_end_of_an_orphan_is_said_when_the_cache_is_back(caplog):
 
 def test_orphan_that_has_ended_keeps_its_end(orphan):
     get_store().save([orphan.succeeded(now=NOW)])
-    dead_workers.on_revoked(request=SimpleNamespace(id="t1"), terminated=True, expired=False)
+    dead_workers.on_revoked(request=Context(id="t1"), terminated=True, expired=False)
     write_all()
     assert get_store().get("t1").state == "succeeded"
 

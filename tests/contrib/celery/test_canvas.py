@@ -1,0 +1,111 @@
+"""Chains, chords and tasks that replace themselves, of which a member fails: Celery sends no signal of the rest."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from celery import Signature, chain, chord, group
+
+from tasks_app import cancel, start
+from tests.support import celery_app as jobs
+from tests.support.celery_site import CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
+from tests.support.servers import Server
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[CelerySite]:
+    with run_celery_site() as site:
+        yield site
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worker(site: CelerySite) -> Iterator[Server]:
+    with site.run_worker("--pool=prefork", "--concurrency=2") as worker:
+        yield worker
+
+
+def wait_for_promised_end(task_id: str) -> tuple[str, str | None]:
+    """Return the state and the type of the error with which a task ends that may not be known yet."""
+    wait_until(lambda: knows(task_id), f"task {task_id} is known")
+    ended = wait_for_end(task_id)
+    return ended.state, ended.error and ended.error["type"]
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        "failing-task",
+        "failing-chain",
+        "chain-that-fails-last",
+        "failing-group",
+        "failing-chord",
+        "chord-that-fails-last",
+        "chord-of-failing-chains",
+    ],
+)
+def test_task_that_replaces_itself_fails_with_what_takes_its_place(by: str):
+    ended = wait_for_end(start(jobs.replace_self, by=by, owner=7))
+    assert (ended.state, ended.error["type"], ended.owner) == ("failed", "RuntimeError", "7")
+
+
+def test_later_steps_of_a_chain_fail_with_an_earlier_one():
+    last = chain(jobs.add.s(1), jobs.fail.si(), jobs.add.si(2), jobs.add.si(3)).apply_async()
+    ends = [wait_for_promised_end(result.id) for result in (last, last.parent, last.parent.parent)]
+    assert ends == [("failed", "RuntimeError")] * 3
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        lambda: chord([jobs.add.s(1), jobs.fail.si()], jobs.add_all.s()),
+        lambda: chain(group(jobs.add.s(1), jobs.fail.si()), jobs.add_all.s(), jobs.add.s(1)),
+        lambda: chain(jobs.fail.si(), group(jobs.add.si(1), jobs.add.si(2)), jobs.add_all.s()),
+        lambda: chord([jobs.add.s(1), jobs.replace_self.s(by="failing-chain")], jobs.add_all.s()),
+        lambda: chain(jobs.replace_self.s(by="failing-group"), jobs.add.si(1)),
+    ],
+    ids=["body", "chain-after-chord", "chord-after-step", "replaced-member", "replaced-step"],
+)
+def test_what_follows_a_member_that_fails_fails_with_it(canvas: Callable[[], Signature]):
+    task_id = wait_for_end(start(jobs.send, canvas())).result
+    assert wait_for_promised_end(task_id) == ("failed", "RuntimeError")
+
+
+def test_later_steps_are_cancelled_with_one_that_is_cancelled_while_it_runs():
+    last = chain(jobs.run_until_cancelled.si(), jobs.add.si(2)).apply_async()
+    wait_until(lambda: knows(last.parent.id), "the first step is known")
+    wait_for_status(last.parent.id, "Working")
+    cancel(last.parent.id)
+    assert wait_for_promised_end(last.id) == ("cancelled", None)
+
+
+def test_later_steps_are_cancelled_with_one_that_is_cancelled_while_it_waits():
+    first = jobs.add.si(1).set(countdown=3)
+    last = chain(first, jobs.add.si(2)).apply_async()
+    cancel(last.parent.id)
+    assert wait_for_promised_end(last.id) == ("cancelled", None)
+
+
+def test_later_steps_are_cancelled_with_one_that_expires():
+    first = jobs.add.si(1).set(expires=datetime.now(UTC) - timedelta(hours=1))
+    assert wait_for_promised_end(chain(first, jobs.add.si(2)).apply_async().id) == ("cancelled", None)
+
+
+def test_later_steps_are_cancelled_with_one_that_is_ignored():
+    assert wait_for_promised_end(chain(jobs.ignore.si(), jobs.add.si(2)).apply_async().id) == ("cancelled", None)
+
+
+def test_later_steps_fail_with_one_that_no_worker_knows():
+    unknown = jobs.app.signature("nowhere.to_be_found", immutable=True)
+    assert wait_for_promised_end(chain(unknown, jobs.add.si(2)).apply_async().id) == ("failed", "NotRegistered")
+
+
+def test_later_steps_are_lost_with_one_whose_process_dies(site: CelerySite):
+    last = chain(jobs.die.si(), jobs.add.si(2)).apply_async()
+    site.say(last.parent.id)
+    assert wait_for_promised_end(last.id) == ("lost", None)
+
+
+def test_steps_of_a_chain_that_succeeds_are_left_alone():
+    last = chain(jobs.retry.si(1), jobs.add.si(2)).apply_async()
+    assert [wait_for_promised_end(item.id) for item in (last.parent, last)] == [("succeeded", None)] * 2
