@@ -3,6 +3,7 @@
 import sys
 import time
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from billiard.process import current_process
 from celery import states
@@ -18,6 +19,7 @@ from ...integration import (
     drain_process,
     enter,
     find_reporter,
+    get_bound,
     get_flusher,
     get_store,
     leave,
@@ -40,6 +42,9 @@ def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
     """Begin an attempt in this process, and make `progress` stand for the task."""
     if not is_tracked(task.name, task_id):
         return
+    if (outer := get_bound()) is not None and outer.task_id == task_id and _is_replacement(outer, task.request):
+        _replaced[outer] = _replaced.get(outer, 0) + 1
+        return
     reporter = begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
     enter(reporter)
     reporter.stop_by(JobCancelled)
@@ -49,14 +54,16 @@ def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
 @never_raise
 def on_success(*, sender: Any, result: Any, **kwargs: Any) -> None:
     """Report the result of the task."""
-    if (reporter := find_own(sender.request.id)) is not None:
+    if (reporter := find_own(sender.request.id)) is not None and reporter not in _replaced:
         reporter.succeed(result)
 
 
 @never_raise
 def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None:
     """Report the failure of a task, which ran in this process, died in another one, or could not begin."""
-    if (reporter := find_own(task_id)) is not None:
+    if (reporter := find_own(task_id)) in _replaced:
+        return
+    if reporter is not None:
         fail(reporter, exception)
     else:
         dead_workers.fail(task_id, exception)
@@ -65,7 +72,9 @@ def on_failure(*, task_id: str, exception: BaseException, **kwargs: Any) -> None
 @never_raise
 def on_retry(*, sender: Any, request: Any, reason: Any = None, **kwargs: Any) -> None:
     """Hand the task back, unless `on_publish` did so when the message of the retry was sent."""
-    if (reporter := find_own(request.id)) is not None:
+    if (reporter := find_own(request.id)) in _replaced:
+        return
+    if reporter is not None:
         reporter.hand_back()
     elif reason is None and sender.acks_late:  # the worker killed its process; the broker redelivers it
         dead_workers.hand_back(request.id)
@@ -77,6 +86,9 @@ def on_retry(*, sender: Any, request: Any, reason: Any = None, **kwargs: Any) ->
 def on_postrun(*, task_id: str, task: Any, retval: Any, state: str | None, **kwargs: Any) -> None:
     """Unbind the task, and report an end that has no signal."""
     if (reporter := find_own(task_id)) is None:
+        return
+    if reporter in _replaced:
+        _leave_replacement(reporter)
         return
     leave(task_id)
     if state == states.IGNORED:
@@ -101,6 +113,24 @@ def on_shutdown(**kwargs: Any) -> None:
     get_flusher().end_all()  # the flusher writes that during the next wait
     dead_workers.drain(EXIT_SECONDS)
     drain_process(EXIT_SECONDS - (time.monotonic() - began))
+
+
+def _is_replacement(outer: Reporter, request: Any) -> bool:
+    """Whether a task that runs inside itself is what replaced it where it was started, not its retry.
+
+    Celery then goes on with the outer one, whose end is that of the task.
+    """
+    return outer in _replaced or (not outer.has_ended and not request.retries)
+
+
+def _leave_replacement(reporter: Reporter) -> None:
+    _replaced[reporter] -= 1
+    if not _replaced[reporter]:
+        del _replaced[reporter]
+
+
+#: How many replacements, one in another, run inside a task that is run where it was started.
+_replaced: WeakKeyDictionary[Reporter | None, int] = WeakKeyDictionary()
 
 
 def _heed_cancel(reporter: Reporter) -> None:

@@ -72,6 +72,27 @@ def test_eager_retries_are_attempts_of_one_task():
     assert ended.meta == {"attempt0": True, "attempt1": True, "attempt2": True}
 
 
+@pytest.mark.parametrize("by", ["task", "chain", "failing-task", "failing-chain", "chain-that-fails-last"])
+def test_eager_task_that_replaces_itself_has_the_end_that_celery_gives_it(by):
+    result = jobs.replace_self.apply(
+        kwargs={"by": by}
+    )  # `raise self.replace()` raises no exception where Celery is eager
+    ended = wait_for_end(result.id)
+    assert (ended.state, ended.error["type"]) == ("failed", type(result.result).__name__)
+
+
+def test_eager_task_that_returns_what_replaces_it_has_its_result(peek):
+    peek.look = lambda: peek.task.replace(jobs.add.s(2, 3))
+    ended = wait_for_end(peek.task.apply().id)
+    assert (ended.state, ended.result) == ("succeeded", 5)
+
+
+def test_eager_task_that_replaces_itself_by_one_that_retries_has_its_result(peek):
+    peek.look = lambda: peek.task.replace(jobs.retry.s(2))
+    ended = wait_for_end(peek.task.apply().id)
+    assert (ended.state, ended.result) == ("succeeded", 2)
+
+
 def test_eager_failure_that_propagates_is_the_end_of_the_task():
     with pytest.raises(RuntimeError, match="it broke"):
         jobs.fail.apply(task_id="t1", throw=True)
