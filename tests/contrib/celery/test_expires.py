@@ -7,8 +7,9 @@ import pytest
 from django.test import AsyncClient, override_settings
 from redis import Redis
 
-from tasks_app import get_snapshot, start
-from tasks_app.store.received import find_received
+from tasks_app import Snapshot, get_snapshot, start
+from tasks_app.lifecycle.attempts import begin, pass_on
+from tasks_app.store.received import find_received, note_received
 from tasks_app.store.store import get_store
 from tasks_app.streaming.polling import observe_texts
 from tests.support import celery_app as jobs
@@ -85,11 +86,17 @@ def test_task_that_waits_in_a_worker_is_not_taken_for_dropped(site):
         assert wait_for_end(second).state == "succeeded"
 
 
-def test_retry_that_the_broker_dropped_is_cancelled(site):
+def test_retry_keeps_the_time_at_which_it_expires(site):
     with site.run_worker("--pool=solo", **TIMES):
-        task_id = jobs.retry.apply_async((1,), {"countdown": 60}, expires=1.5).id
-        wait_for(task_id, lambda snapshot: snapshot.attempt == 1 and snapshot.state == "queued")
-    drop_all(site)
-    with Redis.from_url(site.broker_url) as client:
-        client.delete("unacked", "unacked_index")
-    wait_for_expiry(task_id)
+        task_id = jobs.retry.apply_async((1,), {"countdown": 60}, expires=3600).id
+        first = get_snapshot(task_id).expires_at
+        again = wait_for(task_id, lambda snapshot: snapshot.attempt == 1 and snapshot.state == "queued")
+    assert again.expires_at == first
+
+
+def test_note_of_an_earlier_message_does_not_keep_a_retry_waiting(site):
+    expired = datetime.now(UTC) - timedelta(minutes=1)
+    reporter = begin(Snapshot.queued("again", "demo", now=expired))
+    note_received("again")
+    pass_on(reporter, expires_at=expired)
+    assert get_snapshot("again").status == "Expired before it began"
