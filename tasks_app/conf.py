@@ -37,7 +37,8 @@ class Settings:
     STALLED_AFTER: float = 15
     #: Time without report or heartbeat after which a task is declared lost.
     LOST_AFTER: float = 60
-    #: Whether a job whose task was declared lost runs on, unseen by viewers ("continue"), or is stopped ("cancel").
+    #: Whether a job whose task was declared lost while its process was cut off, or begun again elsewhere, runs on
+    #: ("continue") or is asked to stop ("cancel"). A task that was not begun again is taken back from lost either way.
     ON_LOST: str = "continue"
     #: Longest time without any bytes on an open stream.
     KEEPALIVE: float = 15

@@ -59,6 +59,7 @@ PURE = {
     "snapshot/rebase",
     "snapshot/snapshot",
     "snapshot/state",
+    "snapshot/succession",
     "store/keys",
     "store/latency",
     "streaming/frames",

@@ -1,11 +1,12 @@
 """Writes still owed to the cache: first snapshots, the recent list, terminal snapshots that it may have lost."""
 
 import threading
+from typing import NamedTuple
 
 from .. import wakeups
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot, State, Version
+from ..snapshot import Snapshot, Version, is_wrongly_lost, take_back
 from ..store import RECENT_TASKS, decode, get_store
 
 #: Terminal snapshots read in one round trip, since each may be large.
@@ -85,12 +86,24 @@ def _store_first(snapshot: Snapshot) -> None:
         raise StoreUnavailable(f"the cache did not store task {snapshot.task_id!r}")
 
 
+class Due(NamedTuple):
+    """A terminal snapshot to look for at a time, and the pause before the next look if it must be stored again."""
+
+    at: float
+    pause: float
+    snapshot: Snapshot
+
+
 class TerminalSnapshots:
-    """Terminal snapshots to be stored again if a cache server was killed and restarted empty."""
+    """Terminal snapshots to be stored again if the cache lost or dropped them, or holds the task as lost.
+
+    A cache server may have been killed and restarted empty. A database cache drops what it can't write, and says
+    nothing. Another process may have declared the task lost just before it ended.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._due: dict[str, tuple[float, Snapshot]] = {}
+        self._due: dict[str, Due] = {}
 
     def __bool__(self) -> bool:
         return bool(self._due)
@@ -103,9 +116,9 @@ class TerminalSnapshots:
         """
         if not get_store().is_local:
             settings = get_settings()
-            until = monotonic + min(settings.HEARTBEAT, settings.RETENTION / 2)
+            pause = min(settings.HEARTBEAT, settings.RETENTION / 2)
             with self._lock:
-                self._due[snapshot.task_id] = until, snapshot
+                self._due[snapshot.task_id] = Due(monotonic + pause, pause, snapshot)
 
     def forget(self, task_id: str) -> None:
         """Drop the terminal snapshot of a task, which has a new reporter."""
@@ -113,43 +126,57 @@ class TerminalSnapshots:
             self._due.pop(task_id, None)
 
     def restore(self, *, monotonic: float) -> None:
-        """Store the due snapshots again that the cache has lost; later entries are left alone.
+        """Store the due snapshots again that the cache has not; later entries are left alone.
+
+        What was stored again is looked for once more, after pauses that double, until half of RETENTION.
 
         Raises:
             StoreUnavailable: the cache refused some snapshots; these are kept.
             Exception: any error of the cache; the snapshots not checked yet are kept.
         """
         with self._lock:
-            due = [snapshot for until, snapshot in self._due.values() if until <= monotonic]
+            due = [item.snapshot for item in self._due.values() if item.at <= monotonic]
         for start in range(0, len(due), BATCH):
-            self._restore({snapshot.task_id: snapshot for snapshot in due[start : start + BATCH]})
+            self._restore({snapshot.task_id: snapshot for snapshot in due[start : start + BATCH]}, monotonic)
 
-    def _forget_restored(self, snapshot: Snapshot) -> None:
-        with self._lock:
-            if self._due.get(snapshot.task_id, (0.0, None))[1] is snapshot:  # else a later one has replaced it
-                del self._due[snapshot.task_id]
-
-    def _restore(self, snapshots: dict[str, Snapshot]) -> None:
+    def _restore(self, snapshots: dict[str, Snapshot], monotonic: float) -> None:
         store = get_store()
         texts = store.read(snapshots)
-        missing = [item for task_id, item in snapshots.items() if _is_missing(item, texts.get(task_id))]
+        missing = [
+            found
+            for task_id, item in snapshots.items()
+            if (found := _find_missing(item, texts.get(task_id))) is not None
+        ]
         versions, refused = store.save(missing)
-        for task_id in snapshots.keys() - refused:
-            self._forget_restored(snapshots[task_id])
+        for task_id in snapshots.keys() - versions.keys() - refused:
+            self._replace(snapshots[task_id], None, monotonic)
+        for task_id, version in versions.items():
+            self._replace(snapshots[task_id], version.snapshot, monotonic)
         wakeups.publish(versions)
         if refused:
             raise StoreUnavailable(f"the cache refused the terminal snapshots of {sorted(refused)!r}")
 
+    def _replace(self, snapshot: Snapshot, stored: Snapshot | None, monotonic: float) -> None:
+        """Look for `stored` later, which was stored in place of `snapshot`; for nothing if it is None."""
+        with self._lock:
+            due = self._due.get(snapshot.task_id)
+            if due is None or due.snapshot is not snapshot:  # a later one has replaced it
+                return
+            pause = due.pause * 2
+            if stored is None or pause > get_settings().RETENTION / 2:
+                del self._due[snapshot.task_id]
+            else:
+                self._due[snapshot.task_id] = Due(monotonic + pause, pause, stored)
 
-def is_superseded(snapshot: Snapshot, text: str) -> bool:
-    """Whether this attempt was declared lost, or a later one has begun elsewhere, as the stored text says."""
+
+def _find_missing(snapshot: Snapshot, text: str | None) -> Snapshot | None:
+    """Return what to store so that the cache has this snapshot, or None if it has.
+
+    It may hold none, an older one from a restored dump, or one by which others declared the attempt lost.
+    """
     stored = decode(snapshot.task_id, text)
     if stored is None:
-        return False
-    return stored.attempt > snapshot.attempt or (stored.state is State.LOST and stored.attempt == snapshot.attempt)
-
-
-def _is_missing(snapshot: Snapshot, text: str | None) -> bool:
-    """Return whether the cache lacks this snapshot: it holds none, or an older one from a restored dump."""
-    stored = decode(snapshot.task_id, text)
-    return stored is None or (stored.seq < snapshot.seq and stored.attempt <= snapshot.attempt)
+        return snapshot
+    if is_wrongly_lost(stored, snapshot):
+        return take_back(snapshot, stored)
+    return snapshot if stored.seq < snapshot.seq and stored.attempt <= snapshot.attempt else None

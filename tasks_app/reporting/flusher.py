@@ -12,12 +12,13 @@ from django.db import connections
 from .. import wakeups
 from ..conf import Settings, get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot, Version
-from ..store import get_store
+from ..snapshot import Snapshot, Version, is_wrongly_lost
+from ..store import decode, get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
-from .backlog import NewTasks, TerminalSnapshots, is_superseded
+from .backlog import NewTasks, TerminalSnapshots
+from .fate import tell_fate
 from .reporter import Reporter
 from .signals import SignalSender
 
@@ -164,7 +165,7 @@ class Flusher:
 
     def _write(self, taken: Sequence[Taken]) -> bool:
         try:
-            taken = self._drop_superseded(taken)
+            taken = self._settle_overdue(taken)
             pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
             versions, refused = get_store().save([snapshot for _, snapshot in taken], pages)
         except Exception:
@@ -178,26 +179,30 @@ class Flusher:
             self._failures.clear()
         return not refused
 
-    def _drop_superseded(self, taken: Sequence[Taken]) -> Sequence[Taken]:
-        """Drop the attempts that were declared lost or replaced while nothing could be written; return the others."""
+    def _settle_overdue(self, taken: Sequence[Taken]) -> Sequence[Taken]:
+        """Return what to write, after a look at what others stored of tasks that were not written for a while."""
         overdue = {reporter.task_id: snapshot for reporter, snapshot in taken if reporter.is_overdue}
-        texts = get_store().read(overdue)
-        superseded = {task_id for task_id, text in texts.items() if is_superseded(overdue[task_id], text)}
-        for reporter, snapshot in taken:
-            is_here = reporter.task_id in superseded and self.remove(reporter)
+        stored = {task_id: decode(task_id, text) for task_id, text in get_store().read(overdue).items()}
+        settled = [self._settle(*item, stored.get(item[0].task_id)) for item in taken]
+        # Reading may take long. Meanwhile the next attempt may have begun, with a reporter that replaces this one.
+        return [item for item in settled if self._reporters.get(item[0].task_id) is item[0]]
+
+    def _settle(self, reporter: Reporter, snapshot: Snapshot, stored: Snapshot | None) -> Taken:
+        """Drop an attempt that was replaced, and take one back that was declared lost; return what to write."""
+        if stored is None:
+            return reporter, snapshot
+        if stored.attempt > snapshot.attempt:
+            is_here = self.remove(reporter)
             if is_here and (snapshot.is_terminal or not reporter.has_ended):  # else it was handed back as planned
                 self._drop(reporter)
-        return [item for item in taken if item[0].task_id not in superseded]
+        elif is_wrongly_lost(stored, snapshot):
+            if self.find(reporter.task_id) is reporter and reporter.take_back(stored):
+                tell_fate(reporter, "was declared lost while this process could not write it, and is taken back")
+            return reporter, _take(reporter) or snapshot
+        return reporter, snapshot
 
     def _drop(self, reporter: Reporter) -> None:
-        is_stopped = get_settings().ON_LOST == "cancel" and not reporter.has_ended
-        logger.warning(
-            "task %s was declared lost, or begun again elsewhere; viewers no longer see this attempt, and %s",
-            reporter.task_id,
-            "it is asked to stop" if is_stopped else "it goes on",
-        )
-        if is_stopped:
-            reporter.request_cancel()
+        tell_fate(reporter, "was begun again elsewhere; viewers no longer see this attempt")
 
     def _finish(self, written: Sequence[Taken], versions: Mapping[str, Version]) -> None:
         have_logged = [reporter.task_id for reporter, _ in written if reporter.pages]

@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, is_cancel
-from ..snapshot import Snapshot, end_like, rebase
+from ..snapshot import Snapshot, end_like, rebase, take_back
 from ..utils.clock import Clock
 from ..utils.json import normalize
 from .draft import Draft
@@ -47,6 +47,7 @@ class Reporter:
         self._snapshot = snapshot
         self._written = snapshot if is_stored else None
         self._is_handed_back = False
+        self._taken_back_from: int | None = None
         self._restart_timers()
 
     @property
@@ -175,6 +176,14 @@ class Reporter:
             self._snapshot = rebase(self._snapshot, stored, since=since, now=self._clock.now())
             if stored is not None and stored.seq >= since.seq:
                 self._journal.follow(stored.logged)
+
+    def take_back(self, lost: Snapshot) -> bool:
+        """Go on after `lost`, by which another process declared this attempt lost; return False if told before."""
+        with self._draft.lock:
+            is_new = self._taken_back_from != lost.seq
+            self._taken_back_from = lost.seq
+            self._snapshot = take_back(self._snapshot, lost)
+        return is_new
 
     def stop_by(self, error: type[TaskCancelled]) -> None:
         """Set the exception class that stops the job, one that its framework knows."""

@@ -4,9 +4,9 @@ from .eta import Pace
 from .follower import end_like
 from .liveness import Silence, judge
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
-from .rebase import rebase
 from .snapshot import Snapshot, Version
 from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, percent_of
+from .succession import is_wrongly_lost, rebase, take_back
 
 __all__ = [
     "EXPIRED",
@@ -25,8 +25,10 @@ __all__ = [
     "count_pages",
     "end_like",
     "get_slot",
+    "is_wrongly_lost",
     "judge",
     "parse_page",
     "percent_of",
     "rebase",
+    "take_back",
 ]

@@ -1,8 +1,12 @@
-"""A process that was cut off for so long that its task was declared lost finds out, and holds its peace."""
+"""A process that was cut off for so long that its task was declared lost finds out, and takes it back."""
 
+import pytest
+
+from tasks_app import task_ended, wakeups
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
+from tests.support.waiting import DEADLINE
 
 
 def lose(flusher, time, *, store_as=lambda snapshot, now: snapshot.lost(now=now)):
@@ -14,18 +18,69 @@ def lose(flusher, time, *, store_as=lambda snapshot, now: snapshot.lost(now=now)
     return reporter
 
 
-def test_task_that_was_declared_lost_is_written_no_more(flusher, time):
+def test_task_that_was_declared_lost_is_taken_back_by_its_living_job(flusher, time):
     reporter = lose(flusher, time)
+    lost = read()
     reporter.progress.update(current=1, total=4)
     assert flusher.flush()
-    assert (read().state, flusher.find("t1")) == ("lost", None)
+    assert (read().state, read().progress, read().finished_at) == ("running", 25, None)
+    assert read().seq > lost.seq
 
 
-def test_end_of_a_task_that_was_declared_lost_is_not_written(flusher, time):
+def test_task_is_taken_back_by_a_mere_heartbeat(flusher, time):
+    lose(flusher, time)
+    lost = read()
+    flusher.flush()
+    assert (read().state, read().status, read().seq) == ("running", "Running", lost.seq + 1)
+
+
+def test_task_that_was_declared_lost_ends_as_its_job_does(flusher, time):
     reporter = lose(flusher, time)
+    lost = read()
     reporter.succeed(1)
     flusher.flush()
-    assert (read().state, read().result, flusher.find("t1")) == ("lost", None, None)
+    assert (read().state, read().result, read().seq > lost.seq, flusher.find("t1")) == ("succeeded", 1, True, None)
+
+
+def test_taking_a_task_back_is_news_for_its_viewers(flusher, time):
+    lose(flusher, time)
+    heard = []
+    wakeups.listen(heard.extend)
+    try:
+        flusher.flush()
+    finally:
+        wakeups.ignore(heard.extend)
+    assert heard == ["t1"]
+
+
+def test_end_of_a_task_that_was_taken_back_is_told_once(flusher, time):
+    ends = []
+    receive = lambda snapshot, **kwargs: ends.append(snapshot.state)  # noqa: E731
+    task_ended.connect(receive)
+    try:
+        reporter = lose(flusher, time)
+        flusher.flush()
+        reporter.succeed()
+        flusher.flush()
+        assert flusher.signals.drain(DEADLINE)
+    finally:
+        task_ended.disconnect(receive)
+    assert ends == ["succeeded"]
+
+
+def test_task_that_was_handed_back_while_it_was_declared_lost_waits_for_its_next_attempt(flusher, time):
+    reporter = lose(flusher, time)
+    reporter.hand_back()
+    flusher.flush()
+    assert (read().state, flusher.find("t1")) == ("queued", None)
+
+
+def test_lines_that_were_logged_while_the_task_was_lost_are_kept(flusher, time):
+    reporter = lose(flusher, time)
+    reporter.progress.log("still here")
+    reporter.succeed()
+    flusher.flush()
+    assert (read().logged, len(get_store().read_pages([("t1", 0)]))) == (1, 1)
 
 
 def test_task_that_was_declared_lost_takes_no_other_along(flusher, time):
@@ -60,12 +115,35 @@ def test_job_whose_task_was_declared_lost_is_cancelled_where_on_lost_says_so(flu
     assert caplog.records[-1].getMessage().endswith("it is asked to stop")
 
 
+@pytest.mark.parametrize("end", ["end_cancelled", "succeed"])
+def test_end_of_a_job_that_on_lost_has_stopped_is_stored(flusher, time, settings, end):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ON_LOST": "cancel"}
+    reporter = lose(flusher, time)
+    flusher.flush()
+    assert (read().state, read().cancel_requested) == ("running", True)
+    getattr(reporter, end)()
+    flusher.flush()
+    assert read().state == {"end_cancelled": "cancelled", "succeed": "succeeded"}[end]
+
+
 def test_job_that_has_ended_is_not_cancelled(flusher, time, settings, caplog):
     settings.TASKS_APP = {**settings.TASKS_APP, "ON_LOST": "cancel"}
     reporter = lose(flusher, time)
     reporter.succeed()
     flusher.flush()
     assert (reporter.progress.cancelled, caplog.records[-1].getMessage().endswith("it goes on")) == (False, True)
+
+
+def test_task_that_can_not_be_written_yet_is_taken_back_and_logged_once(flusher, time, caplog):
+    with controlled_cache() as controls:
+        lose(flusher, time)
+        controls.break_down("set_many")
+        flusher.flush()
+        flusher.flush()
+        controls.repair()
+        flusher.flush()
+        assert read().state == "running"
+    assert ["taken back" in record.getMessage() for record in caplog.records].count(True) == 1
 
 
 def test_attempt_that_was_begun_anew_elsewhere_is_written_no_more(flusher, time):
@@ -83,7 +161,7 @@ def test_attempt_hears_at_the_next_sweep_that_the_task_goes_on_elsewhere(flusher
     reporter.progress.update(current=1, total=4)
     flusher.flush()
     assert (read().attempt, flusher.find("t1")) == (2, None)
-    assert "task t1 was declared lost, or begun again elsewhere" in caplog.text
+    assert "task t1 was begun again elsewhere" in caplog.text
 
 
 def test_attempt_is_not_told_of_itself(flusher):
@@ -142,14 +220,15 @@ def test_garbage_that_was_stored_meanwhile_is_written_over(flusher, time, caplog
     assert "task t1" in caplog.text
 
 
-def test_task_is_not_written_after_a_pause_as_long_as_nobody_can_tell_whether_it_is_lost(flusher, time):
-    lose(flusher, time)
-    with controlled_cache("get_many") as controls:
+def test_task_is_not_written_after_a_pause_as_long_as_nobody_can_tell_whether_it_goes_on_elsewhere(flusher, time):
+    with controlled_cache() as controls:
+        lose(flusher, time, store_as=lambda snapshot, now: snapshot.begun(now=now))
+        controls.break_down("get_many")
         assert not flusher.flush()
         assert flusher.find("t1") is not None
         controls.repair()
         flusher.flush()
-        assert (read().state, flusher.find("t1")) == ("lost", None)
+        assert (read().attempt, flusher.find("t1")) == (2, None)
 
 
 def test_task_that_is_written_in_time_is_not_read(flusher, time):

@@ -164,6 +164,33 @@ def test_end_is_stored_again_where_the_cache_came_back_with_what_it_held_before(
     assert (read().state, read().result) == ("succeeded", 42)
 
 
+def test_end_over_which_the_task_was_declared_lost_is_stored_again(flusher, time, shared_cache):
+    job = begin(flusher)
+    flusher.flush()
+    lost = read().lost(now=time.now)
+    job.succeed(42)
+    flusher.flush()
+    get_store().save([lost])
+    time.move(5)
+    flusher.sweep()
+    assert (read().state, read().seq) == ("succeeded", lost.seq + 1)
+
+
+def test_end_that_the_cache_drops_without_a_word_is_stored_again_until_it_is_there(flusher, time, shared_cache):
+    """A database cache does so while its table can't be written."""
+    end(flusher)
+    shared_cache.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_cache, "set_many", lambda data, timeout: [])
+        for seconds in (5, 10, 20):
+            time.move(seconds)
+            flusher.sweep()
+    assert read() is None
+    time.move(40)
+    flusher.sweep()
+    assert (read().state, read().result) == ("succeeded", 42)
+
+
 def test_end_that_comes_while_an_earlier_one_is_restored_is_looked_for_later(time, settings):
     settings.CACHES = HANGING_CACHES
     ends, first = TerminalSnapshots(), Snapshot.queued("t1", "demo", now=time.now).lost(now=time.now)
@@ -177,7 +204,9 @@ def test_end_that_comes_while_an_earlier_one_is_restored_is_looked_for_later(tim
     gate.open()
     restoring.join(DEADLINE)
     ends.restore(monotonic=200)
-    assert (read(), bool(ends)) == (second, False)
+    assert (read(), bool(ends)) == (second, True)
+    ends.restore(monotonic=300)
+    assert not ends, "it was seen to be there"
 
 
 def test_end_is_stored_again_where_the_cache_holds_garbage(flusher, time, shared_cache, caplog):

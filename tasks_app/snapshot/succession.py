@@ -1,9 +1,10 @@
-"""The snapshot of a task that began before its stored snapshot could be read. Pure: the time is passed in."""
+"""How the snapshot of a process goes on from one that another process has stored. Pure: the time is passed in."""
 
 from dataclasses import replace
 from datetime import datetime
 
 from .snapshot import Snapshot
+from .state import State
 
 
 def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now: datetime) -> Snapshot:
@@ -27,3 +28,13 @@ def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now:
         attempt=stored.attempt + snapshot.attempt - since.attempt,
         seq=stored.seq + snapshot.seq,
     )
+
+
+def take_back(snapshot: Snapshot, lost: Snapshot) -> Snapshot:
+    """Return a snapshot as a later version than `lost`, by which another process declared the same attempt lost."""
+    return replace(snapshot, seq=max(snapshot.seq, lost.seq + 1))
+
+
+def is_wrongly_lost(stored: Snapshot, snapshot: Snapshot) -> bool:
+    """Return whether `stored` says that an attempt is lost, of which its own process knows better by `snapshot`."""
+    return stored.state is State.LOST and snapshot.state is not State.LOST and stored.attempt == snapshot.attempt
