@@ -19,7 +19,6 @@ def get_snapshot(task_id: str) -> Snapshot:
 
     Raises:
         TaskNotFound: no task with this id is known.
-        StoreUnavailable: the task is lost, and the cache refused to store that.
         Exception: any error of the cache backend.
     """
     return look_up(task_id, waits=True)
@@ -50,7 +49,6 @@ def cancel(task_id: str) -> None:
     Raises:
         TaskNotFound: no task with this id is known.
         TaskAlreadyEnded: the task has ended.
-        StoreUnavailable: the task is lost, and the cache refused to store that.
         Exception: any error of the cache backend.
     """
     snapshot = get_snapshot(task_id)

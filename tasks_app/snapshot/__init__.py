@@ -2,7 +2,7 @@
 
 from .eta import Pace
 from .follower import end_like
-from .liveness import Silence, judge
+from .liveness import Silence, Spell, judge
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
 from .snapshot import Snapshot, Version
 from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, percent_of
@@ -19,6 +19,7 @@ __all__ = [
     "Report",
     "Silence",
     "Snapshot",
+    "Spell",
     "Stage",
     "State",
     "Version",

@@ -5,12 +5,24 @@ snapshot are not used, since the clocks of two machines may differ.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .snapshot import Snapshot
 from .state import State
 
 K = TypeVar("K")
+
+
+class Spell(NamedTuple):
+    """How long a task has been silent, in seconds; 0 where silence means nothing.
+
+    Attributes:
+        length: since its last sign of life.
+        counted: the part of it in which the store is known to have taken writes, so that the task could be heard.
+    """
+
+    length: float
+    counted: float
 
 
 class Silence:
@@ -29,6 +41,7 @@ class Silence:
         self._text: str | None = None
         self._is_gone = False
         self._since = 0.0
+        self._counted_since = 0.0
 
     def hear(self, text: str | None, *, monotonic: float, snapshot: Snapshot | None = None) -> bool:
         """Record the text now in the store, and return whether it is a new version.
@@ -39,30 +52,35 @@ class Silence:
             snapshot: the snapshot in `text`, if it is decoded already.
         """
         if text is None and not self._is_gone and not self._has_heartbeat():
-            self._since = monotonic  # until now silence meant nothing: count from here
+            self.forget(monotonic=monotonic)  # until now silence meant nothing: count from here
         self._is_gone = text is None
         if text is None or text == self._text:
             return False
         self._text = text
-        self._since = monotonic
+        self.forget(monotonic=monotonic)
         found = snapshot or self._decode(text)
         self.is_garbled = found is None
         self.snapshot = found or self.snapshot
         return not self.is_garbled
 
-    def measure(self, *, monotonic: float) -> float:
-        """Return the seconds of silence; 0 where silence means nothing."""
-        if self.snapshot is None or self.snapshot.is_terminal:
-            return 0.0
-        return monotonic - self._since if self._is_gone or self._has_heartbeat() else 0.0
+    def measure(self, *, monotonic: float) -> Spell:
+        """Return how long the task has been silent."""
+        if self.snapshot is None or self.snapshot.is_terminal or not (self._is_gone or self._has_heartbeat()):
+            return Spell(0.0, 0.0)
+        return Spell(monotonic - self._since, monotonic - self._counted_since)
 
     def forgive(self, seconds: float) -> None:
         """Subtract `seconds` in which the store was not read."""
         self._since += seconds
+        self._counted_since += seconds
 
     def forget(self, *, monotonic: float) -> None:
         """Restart the silence at `monotonic`."""
-        self._since = monotonic
+        self._since = self._counted_since = monotonic
+
+    def excuse(self, *, monotonic: float) -> None:
+        """Count silence only from `monotonic`: the store took no writes. A task that stalled is stalled still."""
+        self._counted_since = monotonic
 
     def _has_heartbeat(self) -> bool:
         """Return whether some process sends heartbeats of this task, so that silence means something."""
@@ -71,13 +89,14 @@ class Silence:
         return self.snapshot.state is State.RUNNING or self.snapshot.beat is not None
 
 
-def judge(silences: Mapping[K, float], *, stalled_after: float, lost_after: float) -> tuple[list[K], list[K]]:
+def judge(spells: Mapping[K, Spell], *, stalled_after: float, lost_after: float) -> tuple[list[K], list[K]]:
     """Return the stalled tasks and the lost tasks.
 
     Args:
-        silences: the seconds of silence of each task.
-        stalled_after, lost_after: the seconds of silence after which a task is stalled, and lost.
+        spells: the silence of each task.
+        stalled_after: the seconds of silence after which a task is stalled.
+        lost_after: the seconds of counted silence after which it is lost.
     """
-    lost = [key for key, silence in silences.items() if silence > lost_after]
-    stalled = [key for key, silence in silences.items() if stalled_after < silence <= lost_after]
+    lost = [key for key, spell in spells.items() if spell.counted > lost_after]
+    stalled = [key for key, spell in spells.items() if spell.length > stalled_after and spell.counted <= lost_after]
     return stalled, lost

@@ -44,6 +44,11 @@ def make_attempt_key(task_id: str) -> str:
     return f"tasks_app:attempt:{task_id}"
 
 
+def make_probe_key(name: str) -> str:
+    """Return the key of what one observer writes to learn whether the cache takes writes."""
+    return f"tasks_app:probe:{name}"
+
+
 def make_claim_key(name: str) -> str:
     """Return the key of an idempotency claim: a hash of `name`, so that every cache backend accepts it."""
     return f"tasks_app:start:{hashlib.sha256(name.encode()).hexdigest()}"

@@ -19,7 +19,8 @@ from ..wakeups import LayerListener
 from .expired import declare_expired, find_expired
 from .log_reader import LogReader
 from .lost import declare_lost
-from .watch import Viewer, Watch, notify_each
+from .probe import Probe
+from .watch import Viewer, Watch, notify_each, stall_each
 
 logger = logging.getLogger("tasks_app")
 
@@ -48,6 +49,7 @@ class Hub:
         self._layer = LayerListener(self.mark_stale)
         self._logs = LogReader()
         self._failures = Failures()
+        self._probe = Probe()
         self._judged_at = time.monotonic()
         self._reader: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -234,20 +236,24 @@ class Hub:
     async def _judge_silence(self) -> None:
         settings, monotonic = self._settings, time.monotonic()
         # If nothing could be read for a while (the cache failed, the loop was blocked), silence means nothing.
-        was_blind = monotonic - self._judged_at > settings.SWEEP_INTERVAL + settings.HEARTBEAT
-        self._judged_at = monotonic
-        if was_blind:
+        if monotonic - self._judged_at > (max_age := settings.SWEEP_INTERVAL + settings.HEARTBEAT):
             for watch in self._watches.values():
                 watch.silence.forget(monotonic=monotonic)
-        silences = {watch: watch.silence.measure(monotonic=monotonic) for watch in self._watches.values()}
-        stalled, lost = judge(silences, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
-        for watch in stalled:
-            if watch.stall():
-                notify_each(watch.viewers, watch)
-        if snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
-            await get_store().arun(declare_lost, snapshots)  # this hub is then notified of what that stores
+        self._judged_at = monotonic
+        spells = {watch: watch.silence.measure(monotonic=monotonic) for watch in self._watches.values()}
+        stalled, lost = judge(spells, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
+        stall_each(stalled)
+        if (stalled or lost) and not self._probe.is_sound(monotonic=monotonic, interval=0, max_age=max_age):
+            self._excuse(self.watched)
+        elif snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
+            verdict = await get_store().arun(declare_lost, snapshots)  # this hub is then notified of what that stores
+            self._excuse(self.watched if verdict.has_failed else verdict.refused)
         if expired := find_expired(watch.silence.snapshot for watch in self._watches.values()):
             await get_store().arun(declare_expired, expired)
+
+    def _excuse(self, task_ids: Iterable[str]) -> None:
+        for watch in filter(None, map(self._watches.get, task_ids)):
+            watch.silence.excuse(monotonic=time.monotonic())
 
     def _end_if_stopping(self) -> None:
         """End all streams if the server is stopping: it waits for them, and clients reconnect to its successor."""

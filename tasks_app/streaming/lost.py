@@ -3,28 +3,55 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from .. import wakeups
-from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot
-from ..store import get_store
+from ..store import decode, get_store
 
 logger = logging.getLogger("tasks_app")
 
 
-def declare_lost(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
-    """Store these tasks as lost, and return the stored snapshots.
+class Verdict(NamedTuple):
+    """The tasks that are stored as lost, and whether the cache took every declaration.
 
-    Raises:
-        StoreUnavailable: the cache refused some of them.
-        Exception: raised by the cache.
+    Attributes:
+        lost: the stored snapshots.
+        refused: ids of the tasks of which the cache refused it; silence is to be counted from now for these.
+        has_failed: whether the cache raised, so that silence is to be counted from now for every task.
     """
+
+    lost: Sequence[Snapshot]
+    refused: set[str]
+    has_failed: bool = False
+
+
+def declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
+    """Store these tasks as lost, unless they have changed meanwhile; a failure of the cache is logged.
+
+    Who can't write can't declare: the writer of the task may be refused as well.
+    """
+    try:
+        return _declare_lost(_drop_changed(snapshots))
+    except Exception:  # whatever a cache backend raises
+        logger.exception("tasks %s can't be declared lost", [snapshot.task_id for snapshot in snapshots])
+        return Verdict([], set(), has_failed=True)
+
+
+def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
     now = datetime.now(UTC)
     lost = [snapshot.lost(now=now) for snapshot in snapshots]
-    task_ids = [snapshot.task_id for snapshot in lost]
-    logger.warning("no sign of life from tasks %s; declaring them lost", task_ids)
     versions, refused = get_store().save(lost)
-    wakeups.publish(versions)
+    if versions:
+        logger.warning("no sign of life from tasks %s; declaring them lost", list(versions))
     if refused:
-        raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
-    return lost
+        logger.error("the cache refused to store that tasks %s are lost", sorted(refused))
+    wakeups.publish(versions)
+    return Verdict([snapshot for snapshot in lost if snapshot.task_id in versions], refused)
+
+
+def _drop_changed(snapshots: Sequence[Snapshot]) -> Sequence[Snapshot]:
+    """Drop the tasks that were written since they were read, perhaps with their end."""
+    texts = get_store().read(snapshot.task_id for snapshot in snapshots)
+    stored = {task_id: decode(task_id, text) for task_id, text in texts.items()}
+    return [snapshot for snapshot in snapshots if stored.get(snapshot.task_id) in (None, snapshot)]

@@ -3,16 +3,17 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from ..conf import get_settings
-from ..snapshot import Silence, Snapshot, judge
+from ..snapshot import Silence, Snapshot, Spell, judge
 from ..store import decode, get_store
 from ..utils.lazy import per_process
 from .expired import declare_expired, find_expired
 from .lost import declare_lost
+from .probe import Probe
 
 #: The most tasks remembered between two polls; then the one polled longest ago is forgotten.
 MAX_OBSERVED = 10_000
@@ -22,10 +23,10 @@ def observe(task_id: str) -> Snapshot | None:
     """Return the snapshot of a task, or None.
 
     It is stalled, or declared lost, if this process has polled the task long enough without seeing a change. The
-    first poll of a task returns it as stored, unless it expired before it began.
+    first poll of a task returns it as stored, unless it expired before it began. A task stays stalled while the cache
+    refuses to store that it is lost.
 
     Raises:
-        StoreUnavailable: the cache refused to store that the task is lost.
         Exception: raised by the cache.
     """
     sight = _look(task_id, get_store().read([task_id]).get(task_id))
@@ -36,7 +37,6 @@ def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
     """Do what `observe` does for several tasks at once, in this order, leaving out those that are not stored.
 
     Raises:
-        StoreUnavailable: the cache refused to store that a task is lost.
         Exception: raised by the cache.
     """
     return observe_texts(task_ids, get_store().read(task_ids))
@@ -63,27 +63,51 @@ def _look(task_id: str, text: str | None) -> "Sight | None":
 
 def _judge(sights: Sequence["Sight"]) -> list[Snapshot]:
     settings, shown = get_settings(), {sight.snapshot.task_id: sight.snapshot for sight in sights}
-    silences = {sight.snapshot.task_id: sight.silence for sight in sights}
-    stalled, lost = judge(silences, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
-    shown |= {task_id: shown[task_id].as_stalled() for task_id in stalled}
-    if lost:
-        shown |= {snapshot.task_id: snapshot for snapshot in declare_lost([shown[task_id] for task_id in lost])}
+    spells = {sight.snapshot.task_id: sight.spell for sight in sights}
+    stalled, lost = judge(spells, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
+    declared = _declare_lost([shown[task_id] for task_id in lost], can_tell=_can_tell(stalled or lost))
+    shown |= {task_id: shown[task_id].as_stalled() for task_id in (*stalled, *lost)}
+    shown |= {snapshot.task_id: snapshot for snapshot in declared}
     if expired := find_expired(shown.values()):
         shown |= {snapshot.task_id: snapshot for snapshot in declare_expired(expired)}
     return [shown[sight.snapshot.task_id] for sight in sights]
 
 
+def _can_tell(silent: Sequence[str]) -> bool:
+    """Return whether the silence of these tasks means anything, since the cache takes writes and shows them."""
+    settings = get_settings()
+    return not silent or get_observer().probe.is_sound(
+        monotonic=time.monotonic(), interval=settings.SWEEP_INTERVAL, max_age=settings.STALLED_AFTER
+    )
+
+
+def _declare_lost(snapshots: Sequence[Snapshot], *, can_tell: bool) -> Sequence[Snapshot]:
+    """Declare tasks lost if that can be told, and return those for which it is stored."""
+    observer = get_observer()
+    if not can_tell:
+        observer.excuse_all(monotonic=time.monotonic())
+        return []
+    if not snapshots:
+        return []
+    verdict = declare_lost(snapshots)
+    if verdict.has_failed:
+        observer.excuse_all(monotonic=time.monotonic())
+    observer.excuse(verdict.refused, monotonic=time.monotonic())
+    return verdict.lost
+
+
 class Sight(NamedTuple):
-    """A task's snapshot, and the seconds for which it has been silent."""
+    """A task's snapshot, and for how long it has been silent."""
 
     snapshot: Snapshot
-    silence: float
+    spell: Spell
 
 
 class Observer:
     """The memory of tasks that are polled, from one poll to the next, until they end."""
 
     def __init__(self, limit: int = MAX_OBSERVED) -> None:
+        self.probe = Probe()
         self._limit = limit
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, tuple[Silence, float]] = OrderedDict()
@@ -110,6 +134,16 @@ class Observer:
                 if len(self._seen) > self._limit:
                     self._seen.popitem(last=False)
             return Sight(snapshot, silence.measure(monotonic=monotonic))
+
+    def excuse(self, task_ids: Collection[str], *, monotonic: float) -> None:
+        """Count the silence of these tasks only from `monotonic`."""
+        with self._lock:
+            for task_id in self._seen.keys() & task_ids:
+                self._seen[task_id][0].excuse(monotonic=monotonic)
+
+    def excuse_all(self, *, monotonic: float) -> None:
+        """Count the silence of every task only from `monotonic`."""
+        self.excuse(self._seen.keys(), monotonic=monotonic)
 
 
 @per_process()

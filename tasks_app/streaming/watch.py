@@ -6,7 +6,7 @@ from functools import partial
 from typing import Protocol
 from weakref import WeakSet
 
-from ..snapshot import Silence, Snapshot, Version
+from ..snapshot import Silence, Snapshot, State, Version
 from ..store import decode
 from ..utils.clock import format_time
 from .frames import View
@@ -79,8 +79,8 @@ class Watch:
 
     def _has_shown_later(self, snapshot: Snapshot) -> bool:
         """Return whether a newer version of the same attempt is shown; a lagging cache replica returns older ones."""
-        if self.view is None or snapshot.is_terminal:
-            return False
+        if self.view is None or snapshot.is_terminal or self.view.snapshot.state is State.LOST:
+            return False  # a living job may take its task back from lost
         shown = self.view.snapshot
         return snapshot.seq < shown.seq and _identify_attempt(snapshot) == _identify_attempt(shown)
 
@@ -89,6 +89,13 @@ class Watch:
             return False
         self.view = View(snapshot, wire)
         return True
+
+
+def stall_each(watches: Iterable[Watch]) -> None:
+    """Show these tasks as stalled."""
+    for watch in watches:
+        if watch.stall():
+            notify_each(watch.viewers, watch)
 
 
 def _order_key(snapshot: Snapshot) -> tuple[int, int]:

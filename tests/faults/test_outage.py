@@ -49,6 +49,13 @@ class Valkey:
     def flush(self) -> None:
         self._server.client().flushall()
 
+    def refuse_writes(self) -> None:
+        """Answer reads alone from now on, as a server does whose memory is full."""
+        self._server.client().config_set("maxmemory", 1)
+
+    def take_writes(self) -> None:
+        self._server.client().config_set("maxmemory", 0)
+
     def is_running(self) -> bool:
         return self._server.is_running()
 
@@ -327,17 +334,62 @@ def test_tasks_of_a_web_process_that_is_stopped_are_lost_at_once(valkey: Valkey)
             assert find_verdicts(stream) == [("lost", False)]
 
 
+def test_jobs_that_succeed_while_writes_are_refused_are_recorded_as_succeeded(valkey: Valkey, sites: list[Site]):
+    with ExitStack() as stack:
+        tasks = {f"r{number}": sites[0].start_puppet(f"r{number}") for number in range(20)}
+        for task_id in tasks.values():
+            sites[0].wait_for(task_id, "running")
+        streams = open_streams([sites[1]], list(tasks.values()), 1, stack)
+        valkey.refuse_writes()
+        try:
+            for name in list(tasks)[:10]:
+                sites[0].order_return(name, name)
+            polled = watch_for(6, sites[1], list(tasks.values()))
+            for name in list(tasks)[10:]:
+                sites[0].order_return(name, name)
+            polled |= watch_for(1, sites[1], list(tasks.values()))
+        finally:
+            valkey.take_writes()
+        assert {(task_id, read_end(stream)) for task_id, stream in streams} == {
+            (task_id, ("succeeded", name)) for name, task_id in tasks.items()
+        }
+        assert polled == {"running"}
+        assert {sites[1].get_snapshot(task_id)["state"] for task_id in tasks.values()} == {"succeeded"}
+
+
+def watch_for(seconds: float, site: Site, task_ids: list[str]) -> set[str]:
+    """Poll tasks for a while, and return the states that were seen."""
+    end, seen = monotonic() + seconds, set[str]()
+    while monotonic() < end:
+        seen |= {site.get_snapshot(task_id)["state"] for task_id in task_ids}
+    return seen
+
+
+def test_worker_that_dies_while_writes_are_refused_is_found_out_afterwards(valkey: Valkey, site: Site):
+    with run_worker(valkey) as worker:
+        task_id = read_id(worker)
+        with site.open(task_id) as stream:
+            valkey.refuse_writes()
+            worker.kill()
+            pass_by(5)
+            valkey.take_writes()
+            assert find_verdicts(stream) == [("running", False), ("running", True), ("lost", False)]
+
+
 @pytest.mark.parametrize(("on_lost", "outcome"), [("continue", "it goes on"), ("cancel", "it is asked to stop")])
-def test_worker_that_comes_back_finds_its_task_lost(valkey: Valkey, site: Site, on_lost: str, outcome: str):
+def test_worker_that_comes_back_takes_its_task_back_from_lost(valkey: Valkey, site: Site, on_lost: str, outcome: str):
     with run_worker(valkey, ON_LOST=on_lost) as worker:
         task_id = read_id(worker)
         with site.open(task_id) as stream:
             worker.send_signal(signal.SIGSTOP)
             assert find_verdicts(stream)[-1] == ("lost", False)
+        lost = site.get_snapshot(task_id)
         worker.send_signal(signal.SIGCONT)
         assert worker.stderr is not None
         log = worker.stderr.readline()
-        assert f"task {task_id} was declared lost, or begun again elsewhere" in log
+        assert f"task {task_id} was declared lost while this process could not write it, and is taken back" in log
         assert outcome in log
+        assert site.wait_for(task_id, "running")["seq"] > lost["seq"]
         worker.communicate("", timeout=DEADLINE)  # the job has its last step, and ends
-        assert (worker.returncode, site.get_snapshot(task_id)["state"]) == (0, "lost")
+        ended = site.get_snapshot(task_id)
+        assert (worker.returncode, ended["state"], ended["cancel_requested"]) == (0, "succeeded", on_lost == "cancel")

@@ -1,6 +1,6 @@
 """What the silence of a task means, measured by the clock of the observer."""
 
-from tasks_app.snapshot.liveness import Silence, judge
+from tasks_app.snapshot.liveness import Silence, Spell, judge
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.viewers import NOW, make_running
 
@@ -34,59 +34,77 @@ def test_same_version_is_no_news():
 def test_silence_lasts_from_the_last_change():
     silence = make_silence(make_running())
     hear(make_running(), silence, monotonic=105)
-    assert silence.measure(monotonic=107) == 7
+    assert silence.measure(monotonic=107).length == 7
 
 
 def test_sign_of_life_ends_the_silence():
     silence = make_silence(make_running())
     hear(make_running().beating(), silence, monotonic=105)
-    assert silence.measure(monotonic=107) == 2
+    assert silence.measure(monotonic=107).length == 2
 
 
 def test_task_that_vanished_is_silent_still():
     silence = make_silence(make_running())
     assert hear(None, silence, monotonic=105) is False
-    assert (silence.measure(monotonic=107), silence.snapshot) == (7, make_running())
+    assert (silence.measure(monotonic=107).length, silence.snapshot) == (7, make_running())
 
 
 def test_queued_task_that_nobody_beats_for_is_not_silent():
     silence = make_silence(Snapshot.queued("t1", "demo", now=NOW))
-    assert silence.measure(monotonic=1e6) == 0
+    assert silence.measure(monotonic=1e6).length == 0
 
 
 def test_queued_task_that_beats_is_silent_when_it_stops():
     silence = make_silence(Snapshot.queued("t1", "demo", now=NOW, beat=1))
-    assert silence.measure(monotonic=107) == 7
+    assert silence.measure(monotonic=107).length == 7
 
 
 def test_queued_task_that_nobody_beats_for_is_silent_from_when_it_vanished():
     silence = make_silence(Snapshot.queued("t1", "demo", now=NOW))
     hear(None, silence, monotonic=200)
     hear(None, silence, monotonic=205)
-    assert silence.measure(monotonic=207) == 7
+    assert silence.measure(monotonic=207).length == 7
 
 
 def test_ended_task_is_not_silent():
     silence = make_silence(make_running().succeeded(now=NOW))
-    assert silence.measure(monotonic=1e6) == 0
+    assert silence.measure(monotonic=1e6).length == 0
 
 
 def test_task_that_was_never_seen_is_not_silent():
     silence = Silence(decode)
     hear(None, silence, monotonic=100)
-    assert silence.measure(monotonic=1e6) == 0
+    assert silence.measure(monotonic=1e6).length == 0
 
 
 def test_time_in_which_nobody_looked_is_left_out():
     silence = make_silence(make_running())
     silence.forgive(4)
-    assert silence.measure(monotonic=107) == 3
+    assert silence.measure(monotonic=107).length == 3
 
 
 def test_silence_that_is_forgotten_is_counted_again():
     silence = make_silence(make_running())
     silence.forget(monotonic=105)
-    assert silence.measure(monotonic=107) == 2
+    assert silence.measure(monotonic=107).length == 2
+
+
+def test_silence_that_is_excused_is_not_counted_but_seen():
+    silence = make_silence(make_running())
+    silence.excuse(monotonic=105)
+    assert silence.measure(monotonic=107) == Spell(length=7, counted=2)
+
+
+def test_sign_of_life_after_an_excuse_ends_the_silence():
+    silence = make_silence(make_running())
+    silence.excuse(monotonic=105)
+    hear(make_running().beating(), silence, monotonic=106)
+    assert silence.measure(monotonic=107) == Spell(length=1, counted=1)
+
+
+def test_task_that_is_silent_for_long_but_counted_for_less_is_stalled():
+    spells = {"excused": Spell(length=1000, counted=60), "heard of": Spell(length=10, counted=10)}
+    assert judge(spells, stalled_after=15, lost_after=60) == (["excused"], [])
 
 
 def test_garbage_is_no_news_and_leaves_what_was_seen():
@@ -104,4 +122,5 @@ def test_version_after_garbage_is_heard():
 
 def test_task_is_stalled_and_lost_beyond_the_limits_alone():
     silences = {"lively": 15.0, "quiet": 15.1, "quieter": 60.0, "gone": 60.1}
-    assert judge(silences, stalled_after=15, lost_after=60) == (["quiet", "quieter"], ["gone"])
+    spells = {name: Spell(silence, silence) for name, silence in silences.items()}
+    assert judge(spells, stalled_after=15, lost_after=60) == (["quiet", "quieter"], ["gone"])

@@ -5,6 +5,7 @@ import gc
 import hashlib
 import logging
 import os
+import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from tasks_app import wakeups
 from tasks_app.http.idempotency import claim_key
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
-from tasks_app.store.store import get_store
+from tasks_app.store.store import Saved, get_store
 from tasks_app.streaming.hub import Hub, count_streams, get_hub, get_hubs, get_pause
 from tasks_app.streaming.stream import Stream
 from tasks_app.streaming.watch import View, Watch
@@ -40,7 +41,7 @@ from tests.support.viewers import (
     tell_changed,
     until,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 #: So long that no sweep falls into a test.
 NEVER = 3600
@@ -732,14 +733,71 @@ async def test_outage_longer_than_lost_after_is_no_silence_of_the_task(cache, cl
     assert get_state("t1") is State.LOST
 
 
-async def test_lost_task_that_can_not_be_stored_is_tried_again(cache, clock, caplog):
+async def test_task_that_is_silent_while_the_cache_refuses_writes_stays_stalled(cache, clock):
+    put(make_running())
+    watching = await watch("t1")
+    cache.break_down("set_many")
+    await clock.pass_by(150)
+    assert (watching.seen, get_state("t1")) == ([("t1", "2-stalled")], State.RUNNING)
+
+
+async def test_task_has_lost_after_to_write_once_the_cache_takes_writes_again(cache, clock):
     put(make_running())
     _viewer = await watch("t1")
     cache.break_down("set_many")
-    await clock.pass_by(65)
-    await until(lambda: "reading tasks failed" in caplog.text, "the failure was logged")
+    await clock.pass_by(70)
     cache.repair()
-    await until(lambda: get_state("t1") is State.LOST, "it was stored")
+    await clock.pass_by(55)
+    assert get_state("t1") is State.RUNNING
+    await clock.pass_by(15)
+    assert get_state("t1") is State.LOST
+
+
+async def test_cache_that_refuses_writes_is_logged_and_goes_on_being_read(cache, clock, caplog):
+    put(make_running())
+    watching = await watch("t1")
+    cache.break_down("set_many")
+    await clock.pass_by(65)
+    assert "the cache takes no writes, so no task is declared lost" in caplog.text
+    assert "reading tasks failed" not in caplog.text
+    cache.repair()
+    put(report(make_running(), 10))
+    await until(lambda: watching.seen[-1] == ("t1", "3"), "the change was seen")
+
+
+async def test_refused_declaration_restarts_the_silence(clock, monkeypatch):
+    put(make_running())
+    _viewer = await watch("t1")
+    await clock.pass_by(60)
+    with monkeypatch.context() as patch:
+        patch.setattr(get_store(), "save", lambda snapshots: Saved({}, {"t1"}))
+        await clock.pass_by(5)
+    await clock.pass_by(55)
+    assert get_state("t1") is State.RUNNING
+    await clock.pass_by(15)
+    assert get_state("t1") is State.LOST
+
+
+async def test_write_that_hangs_keeps_no_news_from_viewers_and_declares_nothing(cache, clock, monkeypatch):
+    monkeypatch.setattr(get_store(), "is_local", False)
+    put(make_running())
+    watching, gate = await watch("t1"), threading.Event()
+    monkeypatch.setattr(get_store().cache, "set_many", lambda *args: gate.wait(DEADLINE))
+    try:
+        await clock.pass_by(100)
+        put_elsewhere(report(make_running(), 10))
+        await until(lambda: watching.seen == [("t1", "2-stalled"), ("t1", "3")], "the change was seen")
+    finally:
+        gate.set()
+    assert get_state("t1") is State.RUNNING
+
+
+async def test_viewers_of_a_task_that_was_lost_see_it_taken_back(clock):
+    put(make_running())
+    watching = await watch("t1")
+    await clock.pass_by(65)
+    put_elsewhere(report(make_running(), 10))
+    await until(lambda: watching.seen[-1] == ("t1", "3"), "it was shown alive")
 
 
 async def test_lost_task_is_logged_with_its_id(clock, caplog):

@@ -7,7 +7,6 @@ import pytest
 from django.test import AsyncClient
 
 from tasks_app import TaskAlreadyEnded, cancel, get_snapshot, wakeups
-from tasks_app.exceptions import StoreUnavailable
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
@@ -112,26 +111,71 @@ def test_lost_task_is_logged_with_its_id(clock, caplog):
     ]
 
 
-def test_lost_task_that_can_not_be_stored_is_not_shown_as_lost(clock, settings):
+@pytest.fixture
+def broken(settings):
+    """A cache that refuses writes while it answers reads; `break_down` and `repair` it."""
     settings.CACHES = CONTROLLED_CACHES
     controls.reset()
+    yield controls
+    controls.reset()
+
+
+def test_task_that_is_silent_while_the_cache_refuses_writes_stays_stalled(clock, broken):
     put(make_running())
-    look_every(clock, 5, times=13)
-    controls.break_down("set_many")
-    try:
-        with pytest.raises(CacheDown):
-            observe("t1")
-    finally:
-        controls.reset()
+    broken.break_down("set_many")
+    seen = look_every(clock, 5, times=40)
+    assert (seen.state, seen.stalled) == (State.RUNNING, True)
+
+
+def test_task_has_lost_after_to_write_once_the_cache_takes_writes_again(clock, broken):
+    put(make_running())
+    broken.break_down("set_many")
+    look_every(clock, 5, times=40)
+    broken.repair()
+    assert look_every(clock, 5, times=12).state is State.RUNNING
     assert observe("t1").state is State.LOST
 
 
-def test_lost_task_that_the_cache_refuses_is_not_shown_as_lost(clock, monkeypatch):
+def test_refused_declaration_restarts_the_silence(clock, monkeypatch):
     put(make_running())
     look_every(clock, 5, times=13)
-    monkeypatch.setattr(type(get_store()), "save", lambda self, snapshots: Saved({}, {"t1"}))
-    with pytest.raises(StoreUnavailable, match="'t1'"):
-        observe("t1")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(get_store()), "save", lambda self, snapshots: Saved({}, {"t1"}))
+        assert observe("t1") == make_running().as_stalled()
+    assert look_every(clock, 5, times=13) == make_running().as_stalled()
+    assert observe("t1").state is State.LOST
+
+
+def test_declaration_that_raises_restarts_the_silence_of_every_task(clock, monkeypatch):
+    put(make_running(), make_running("t2"))
+    look_every(clock, 5, times=3, task_id="t2")
+    look_every(clock, 5, times=13)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(get_store()), "save", fail)
+        assert observe("t1").state is State.RUNNING
+    assert observe("t2").state is State.RUNNING
+    assert [look_every(clock, 5, times=12, task_id=task_id).state for task_id in ("t1", "t2")] == [State.RUNNING] * 2
+
+
+def fail(*args, **kwargs):
+    raise CacheDown("no")
+
+
+def test_task_that_changed_after_it_was_read_is_not_declared_lost(clock):
+    put(make_running())
+    text = make_running().to_json()
+    look_every(clock, 5, times=13)
+    put(ended := make_running().succeeded(now=NOW))
+    polling.observe_texts(["t1"], {"t1": text})
+    assert get_store().get("t1") == ended
+
+
+def test_silence_that_is_read_from_a_replica_that_has_stopped_means_nothing(clock, monkeypatch):
+    put(make_running())
+    replica = {}
+    monkeypatch.setattr(get_store().cache, "get_many", lambda keys: {key: replica.get(key) for key in keys})
+    replica |= {"tasks_app:task:t1": make_running().to_json()}
+    assert look_every(clock, 5, times=40) == make_running().as_stalled()
 
 
 def test_queued_task_that_nobody_beats_for_is_never_stalled(clock):
@@ -171,7 +215,7 @@ def test_garbage_after_a_snapshot_is_as_good_as_none(clock):
 
 def look_at(observer: Observer, snapshot: Snapshot, *, monotonic: float = 0.0) -> float:
     """Return for how long a task has been silent by what an observer remembers."""
-    return observer.look(snapshot.task_id, snapshot.to_json(), max_gap=15, monotonic=monotonic).silence
+    return observer.look(snapshot.task_id, snapshot.to_json(), max_gap=15, monotonic=monotonic).spell.length
 
 
 def test_ended_task_is_not_remembered():
