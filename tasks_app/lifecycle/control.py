@@ -14,8 +14,8 @@ from .frameworks import find_framework
 def get_snapshot(task_id: str) -> Snapshot:
     """Return the snapshot of a task, with everything reported in this process before the call.
 
-    Repeated calls in one process find that a task is `stalled` or lost, as streams do. The first call returns what is
-    stored.
+    A single call finds that a task is `stalled` by the age of its last sign of life; repeated calls in one process
+    find that it is lost, as streams do.
 
     Raises:
         TaskNotFound: no task with this id is known.

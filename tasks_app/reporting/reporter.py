@@ -214,6 +214,7 @@ class Reporter:
                 if self.has_ended or self._clock.monotonic() < self._next_beat:
                     return None
                 self._snapshot = self._snapshot.beating()
+            self._snapshot = self._snapshot.written(now=self._clock.now())
             return self._snapshot
 
     def mark_written(self, snapshot: Snapshot) -> bool:

@@ -1,10 +1,19 @@
 """The silence of a task, from which it is stalled or lost. Pure: the time is passed in.
 
-A task is silent while the observing process sees no change of it in the store, heartbeats included. The times in a
-snapshot are not used, since the clocks of two machines may differ.
+A task is silent while the observing process sees no change of it in the store, heartbeats included. This watch of its
+own can't be wrong, but a process that looks once has not watched. For it, the age of what is stored counts as silence:
+the time by its own clock, less the time of the last write by the clock of the writer. Clocks may differ, so:
+
+- Age counts only beyond a slack. Clocks that are kept by NTP differ by far less.
+- Age alone makes a task stalled, which its next sign of life undoes. It never makes a task lost: it counts for at most
+  `lost_after` less `stalled_after`, and the rest must be watched. In that time a living task is heard, several times
+  over, however wrong the clocks are.
+- A version that came since the last look is no older than that look.
+- If the clock of the writer is ahead, the age is too small or negative. Then only the watch counts.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from .snapshot import Snapshot
@@ -68,6 +77,17 @@ class Silence:
         if self.snapshot is None or self.snapshot.is_terminal or not (self._is_gone or self._has_heartbeat()):
             return Spell(0.0, 0.0)
         return Spell(monotonic - self._since, monotonic - self._counted_since)
+
+    def get_age(self, *, now: datetime) -> float:
+        """Return the seconds since the last write by the clocks of writer and observer; 0 where that is unknown."""
+        if self.snapshot is None or self.snapshot.written_at is None:
+            return 0.0
+        return (now - self.snapshot.written_at).total_seconds()
+
+    def backdate(self, seconds: float, *, counted: float, monotonic: float) -> None:
+        """Have the silence begin at least `seconds` before `monotonic`, of which at most `counted` are counted."""
+        self._since = min(self._since, monotonic - seconds)
+        self._counted_since = min(self._counted_since, monotonic - min(seconds, counted))
 
     def forgive(self, seconds: float) -> None:
         """Subtract `seconds` in which the store was not read."""

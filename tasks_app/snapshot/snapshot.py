@@ -26,7 +26,7 @@ from .state import (
 class Snapshot:
     """Everything known of a task at one moment; each change is a method that returns a new snapshot.
 
-    The fields are those of the wire, plus six private ones that never leave the servers:
+    The fields are those of the wire, plus seven private ones that never leave the servers:
 
     - `owner`: the primary key of the owning user, as text; None: every caller that knows the id may see the task.
     - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
@@ -34,6 +34,7 @@ class Snapshot:
     - `logged`: the offset after the last line of its log.
     - `not_before`: the time until which a queued task waits on purpose; None: it may begin at once.
     - `expires_at`: the time after which no executor begins a queued task; None: it waits for ever.
+    - `written_at`: when its process last wrote it, by the clock of that process; None: unknown.
     """
 
     task_id: str
@@ -67,6 +68,7 @@ class Snapshot:
     logged: int = 0
     not_before: datetime | None = None
     expires_at: datetime | None = None
+    written_at: datetime | None = None
 
     @classmethod
     def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
@@ -177,6 +179,10 @@ class Snapshot:
         """Return the snapshot with a new heartbeat; viewers see no difference."""
         return replace(self, beat=(self.beat or 0) + 1)
 
+    def written(self, *, now: datetime) -> Self:
+        """Return the snapshot as its process writes it at `now`; viewers see no difference."""
+        return self if self.is_terminal or self.written_at == now else replace(self, written_at=now)
+
     def having_logged(self, logged: int) -> Self:
         """Return the snapshot with `logged`, the offset after its last log line; viewers see no difference in it."""
         return self if logged == self.logged else replace(self, logged=logged)
@@ -285,7 +291,7 @@ class Version(NamedTuple):
         """Encode a snapshot, and return it with its texts."""
         wire = encode_json(snapshot.to_wire())
         private = {name: getattr(snapshot, name) for name in _PRIVATE_FIELDS}
-        # Few tasks have these times, and each heartbeat would carry them.
+        # Few tasks have all of these times, and each heartbeat would carry them.
         private |= {name: format_time(time) for name in _PRIVATE_TIMES if (time := getattr(snapshot, name))}
         return cls(snapshot, wire, f"{wire[:-1]},{encode_json(private)[1:]}")
 
@@ -293,7 +299,7 @@ class Version(NamedTuple):
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
 _TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
 _PRIVATE_FIELDS = ("owner", "beat", "runner", "logged")
-_PRIVATE_TIMES = ("not_before", "expires_at")
+_PRIVATE_TIMES = ("not_before", "expires_at", "written_at")
 _FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")
 _WIRE_FIELDS = _FIRST_FIELDS + tuple(
     item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS, *_PRIVATE_TIMES)

@@ -54,4 +54,14 @@ def _drop_changed(snapshots: Sequence[Snapshot]) -> Sequence[Snapshot]:
     """Drop the tasks that were written since they were read, perhaps with their end."""
     texts = get_store().read(snapshot.task_id for snapshot in snapshots)
     stored = {task_id: decode(task_id, text) for task_id, text in texts.items()}
-    return [snapshot for snapshot in snapshots if stored.get(snapshot.task_id) in (None, snapshot)]
+    return [item for item in snapshots if _is_same(item, stored.get(item.task_id))]
+
+
+def _is_same(known: Snapshot, stored: Snapshot | None) -> bool:
+    """Return whether the store holds this version of a task still, or none."""
+    # Times are not compared: they are stored to the millisecond.
+    return stored is None or _identify(known) == _identify(stored)
+
+
+def _identify(snapshot: Snapshot) -> tuple[object, ...]:
+    return snapshot.attempt, snapshot.seq, snapshot.state, snapshot.beat, snapshot.logged

@@ -1,5 +1,6 @@
 """Stalled and lost tasks as seen by callers that poll; for streams, the hub does the same."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -11,6 +12,7 @@ from ..conf import get_settings
 from ..snapshot import Silence, Snapshot, Spell, judge
 from ..store import decode, get_store
 from ..utils.lazy import per_process
+from .age import count_age
 from .expired import declare_expired, find_expired
 from .lost import declare_lost
 from .probe import Probe
@@ -23,8 +25,8 @@ def observe(task_id: str) -> Snapshot | None:
     """Return the snapshot of a task, or None.
 
     It is stalled, or declared lost, if this process has polled the task long enough without seeing a change. The
-    first poll of a task returns it as stored, unless it expired before it began. A task stays stalled while the cache
-    refuses to store that it is lost.
+    first poll finds it stalled by the age of what is stored, or cancelled if it expired before it began. While the
+    cache refuses to store that a task is lost, the task stays stalled.
 
     Raises:
         Exception: raised by the cache.
@@ -116,16 +118,20 @@ class Observer:
         """Take in the stored text of a task, and return the task; None if there is no snapshot in it.
 
         Args:
-            max_gap: the most seconds between two polls that count as silence. Nothing is known of a longer gap: the
-                cache may have been unreachable to the task's process.
+            max_gap: the most seconds between two polls that count as silence. Of a longer gap only the age of what is
+                stored tells something: the cache may have been unreachable to the task's process.
             monotonic: the time, in seconds.
         """
         with self._lock:
-            silence, looked_at = self._seen.pop(task_id, (Silence(partial(decode, task_id)), monotonic))
+            silence, looked_at = self._seen.pop(task_id, (Silence(partial(decode, task_id)), -math.inf))
             if text is None:
                 return None
-            silence.forgive(max(0.0, monotonic - looked_at - max_gap))
-            silence.hear(text, monotonic=monotonic)
+            gap = monotonic - looked_at
+            if gap > max_gap and silence.snapshot is not None:
+                silence.forgive(gap - max_gap)
+            is_new = silence.hear(text, monotonic=monotonic)
+            if gap > max_gap:
+                count_age(silence, monotonic=monotonic, at_most=gap if is_new else math.inf)
             snapshot = silence.snapshot
             if snapshot is None or silence.is_garbled:
                 return None

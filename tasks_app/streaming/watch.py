@@ -6,9 +6,11 @@ from functools import partial
 from typing import Protocol
 from weakref import WeakSet
 
+from ..conf import get_settings
 from ..snapshot import Silence, Snapshot, State, Version
 from ..store import decode
 from ..utils.clock import format_time
+from .age import count_age
 from .frames import View
 from .log import Log
 
@@ -58,10 +60,16 @@ class Watch:
 
     def apply(self, text: str | None, *, monotonic: float) -> bool:
         """Take in the stored text, and return whether there is anything new to show."""
+        is_first = self.silence.snapshot is None
         if not self.silence.hear(text, monotonic=monotonic):
             return False
-        assert self.silence.snapshot is not None
-        return not self._has_shown_later(self.silence.snapshot) and self._show(self.silence.snapshot)
+        snapshot = self.silence.snapshot
+        assert snapshot is not None
+        if is_first:
+            count_age(self.silence, monotonic=monotonic)
+            if self.silence.measure(monotonic=monotonic).length > get_settings().STALLED_AFTER:
+                return self._show(snapshot.as_stalled())
+        return not self._has_shown_later(snapshot) and self._show(snapshot)
 
     def is_behind(self, version: Version) -> bool:
         """Return whether `version` is newer than what is known of the task."""

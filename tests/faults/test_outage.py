@@ -365,6 +365,21 @@ def watch_for(seconds: float, site: Site, task_ids: list[str]) -> set[str]:
     return seen
 
 
+def test_process_that_looks_once_long_after_the_death_of_a_worker_is_told(valkey: Valkey, sites: list[Site]):
+    with run_worker(valkey) as worker:
+        task_id = read_id(worker)
+    pass_by(QUICK["STALLED_AFTER"] + QUICK["LOST_AFTER"] + 0.5)
+    code = (
+        f"import django; django.setup(); from tasks_app import get_snapshot; print(get_snapshot({task_id!r}).stalled)"
+    )
+    env = {**os.environ, **make_env(valkey)}
+    asked = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    assert asked.stdout == "True\n"
+    assert sites[0].get_snapshot(task_id)["stalled"] is True
+    with sites[1].open(task_id) as stream:
+        assert find_verdicts(stream) == [("running", True), ("lost", False)]
+
+
 def test_worker_that_dies_while_writes_are_refused_is_found_out_afterwards(valkey: Valkey, site: Site):
     with run_worker(valkey) as worker:
         task_id = read_id(worker)

@@ -1,5 +1,7 @@
 """What the silence of a task means, measured by the clock of the observer."""
 
+from datetime import timedelta
+
 from tasks_app.snapshot.liveness import Silence, Spell, judge
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.viewers import NOW, make_running
@@ -105,6 +107,33 @@ def test_sign_of_life_after_an_excuse_ends_the_silence():
 def test_task_that_is_silent_for_long_but_counted_for_less_is_stalled():
     spells = {"excused": Spell(length=1000, counted=60), "heard of": Spell(length=10, counted=10)}
     assert judge(spells, stalled_after=15, lost_after=60) == (["excused"], [])
+
+
+def test_age_is_the_time_since_the_last_write():
+    silence = make_silence(make_running().written(now=NOW))
+    assert silence.get_age(now=NOW + timedelta(seconds=90)) == 90
+
+
+def test_age_is_unknown_where_the_writer_stored_no_time():
+    assert make_silence(make_running()).get_age(now=NOW + timedelta(days=1)) == 0
+
+
+def test_silence_that_is_backdated_is_counted_up_to_a_limit():
+    silence = make_silence(make_running())
+    silence.backdate(600, counted=45, monotonic=100)
+    assert silence.measure(monotonic=107) == Spell(length=607, counted=52)
+
+
+def test_backdating_shortens_no_silence():
+    silence = make_silence(make_running())
+    silence.backdate(3, counted=2, monotonic=107)
+    assert silence.measure(monotonic=107) == Spell(length=7, counted=7)
+
+
+def test_queued_task_that_nobody_beats_for_is_not_silent_whatever_its_age():
+    silence = make_silence(Snapshot.queued("t1", "demo", now=NOW))
+    silence.backdate(600, counted=45, monotonic=100)
+    assert silence.measure(monotonic=107) == Spell(0, 0)
 
 
 def test_garbage_is_no_news_and_leaves_what_was_seen():

@@ -457,9 +457,25 @@ def test_stored_text_round_trips(status, unit, meta, result, owner, names):
         assert json.loads(Snapshot.from_json(text).to_json()) == json.loads(text)
 
 
+def test_time_of_the_last_write_is_stored_and_not_shown():
+    snapshot = make_running().written(now=LATER)
+    assert Snapshot.from_json(snapshot.to_json()).written_at == LATER
+    assert "written_at" not in snapshot.to_wire()
+
+
+def test_snapshot_that_an_older_release_stored_has_no_time_of_its_last_write():
+    text = make_running().to_json().replace(',"written_at":null', "")
+    assert Snapshot.from_json(text) == make_running()
+
+
+def test_end_has_no_time_of_its_last_write():
+    ended = make_running().succeeded(now=NOW)
+    assert ended.written(now=LATER) is ended
+
+
 def test_stored_text_is_what_viewers_see_and_the_private_fields():
     version = Version.of(make_queued(owner="7", runner="celery").begun(now=NOW).having_logged(7))
-    assert version.text == version.wire[:-1] + ',"owner":"7","beat":1,"runner":"celery","logged":7}'
+    assert version.text == version.wire[:-1] + ',"owner":"7","beat":1,"runner":"celery","logged":7,"written_at":null}'
     assert json.loads(version.wire) == version.snapshot.to_wire()
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import ref
 
@@ -790,6 +790,43 @@ async def test_write_that_hangs_keeps_no_news_from_viewers_and_declares_nothing(
     finally:
         gate.set()
     assert get_state("t1") is State.RUNNING
+
+
+def make_aged(seconds: float) -> Snapshot:
+    return make_running().written(now=datetime.now(UTC) - timedelta(seconds=seconds))
+
+
+async def test_stream_of_a_task_that_fell_silent_long_ago_begins_with_it_stalled(clock):
+    put(make_aged(600))
+    watching = await watch("t1")
+    assert watching.view.event_id == "2-stalled"
+
+
+async def test_task_that_fell_silent_long_ago_is_lost_once_it_was_watched_for_stalled_after(clock):
+    put(make_aged(600))
+    _viewer = await watch("t1")
+    await clock.pass_by(15)
+    assert get_state("t1") is State.RUNNING
+    await clock.pass_by(5)
+    assert get_state("t1") is State.LOST
+
+
+async def test_living_task_of_a_writer_whose_clock_is_an_hour_behind_is_shown_alive(clock):
+    put(make_aged(3600))
+    watching = await watch("t1")
+    put_elsewhere(make_aged(3600).beating())
+    await until(lambda: watching.view.event_id == "2", "it was shown alive")
+    await clock.pass_by(10)
+    assert watching.seen == [("t1", "2")]
+
+
+async def test_silent_task_that_this_process_has_stored_is_lost(clock):
+    """What it stored has times to the microsecond; the store keeps milliseconds."""
+    put(make_running())
+    _viewer = await watch("t1")
+    put(replace(report(make_running(), 10), updated_at=NOW + timedelta(microseconds=1)))
+    await clock.pass_by(75)
+    assert get_state("t1") is State.LOST
 
 
 async def test_viewers_of_a_task_that_was_lost_see_it_taken_back(clock):

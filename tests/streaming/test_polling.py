@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import AsyncClient
@@ -230,6 +231,68 @@ def test_task_that_was_not_asked_for_the_longest_is_forgotten_first():
     for snapshot in (first, second, first, third):
         look_at(observer, snapshot)
     assert [look_at(observer, snapshot, monotonic=10) for snapshot in (first, third, second)] == [10, 10, 0]
+
+
+def make_aged(seconds: float, task_id: str = "t1") -> Snapshot:
+    """Return a running task whose process wrote it so many seconds ago, by a clock that may be wrong."""
+    return make_running(task_id).written(now=datetime.now(UTC) - timedelta(seconds=seconds))
+
+
+def test_first_look_at_a_task_that_fell_silent_long_ago_finds_it_stalled(clock):
+    put(make_aged(120))
+    assert observe("t1").stalled is True
+
+
+async def test_get_snapshot_list_and_endpoint_say_the_same_at_the_first_look(clock):
+    put(*(make_aged(120, task_id) for task_id in ("t1", "t2", "t3")))
+    assert get_snapshot("t1").stalled is True
+    assert (await AsyncClient().get("/tasks/t2")).json()["stalled"] is True
+    assert [snapshot.stalled for snapshot in polling.observe_many(["t3"])] == [True]
+
+
+@pytest.mark.parametrize("seconds", [70, 0, -3600], ids=["within the slack", "just now", "by a clock that is ahead"])
+def test_first_look_at_a_task_that_may_be_alive_finds_it_running(clock, seconds):
+    put(make_aged(seconds))
+    assert observe("t1").stalled is False
+
+
+def test_task_that_fell_silent_long_ago_is_lost_once_it_was_watched_for_stalled_after(clock):
+    put(make_aged(600))
+    assert look_every(clock, 5, times=4).state is State.RUNNING
+    assert observe("t1").state is State.LOST
+
+
+def test_first_look_at_a_task_that_is_hardly_older_than_the_slack_counts_the_rest_alone(clock):
+    put(make_aged(80))
+    assert look_every(clock, 5, times=8).state is State.RUNNING
+
+
+def test_living_task_of_a_writer_whose_clock_is_an_hour_behind_is_never_lost(clock):
+    snapshot = make_aged(3600)
+    for _ in range(40):
+        put(snapshot := snapshot.beating().written(now=datetime.now(UTC) - timedelta(hours=1)))
+        assert observe("t1").state is State.RUNNING
+        clock.now += 5
+    assert observe("t1").stalled is False
+
+
+def test_living_task_of_a_writer_whose_clock_is_an_hour_behind_is_stalled_at_no_second_look(clock):
+    put(make_aged(3600))
+    assert look_every(clock, 40, times=1).stalled is True
+    put(make_aged(3600).beating())
+    assert observe("t1").stalled is False
+
+
+def test_look_long_after_a_task_was_seen_alive_finds_it_stalled(clock):
+    put(make_running().written(now=datetime.now(UTC) + timedelta(hours=1)))
+    assert look_every(clock, 7200, times=1).stalled is False
+    put(make_aged(3600).beating())
+    assert observe("t1").stalled is True
+
+
+def test_queued_task_that_nobody_beats_for_is_not_stalled_by_its_age(clock):
+    put(Snapshot.queued("t1", "demo", now=NOW).written(now=NOW))
+    assert look_every(clock, 5, times=10).stalled is False
 
 
 def test_many_threads_may_look_at_once(clock):

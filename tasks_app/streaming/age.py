@@ -1,0 +1,23 @@
+"""The age of what is stored, which counts as silence for a process that has not watched the task."""
+
+import math
+from datetime import UTC, datetime
+
+from ..conf import get_settings
+from ..snapshot import Silence
+
+
+def count_age(silence: Silence, *, monotonic: float, at_most: float = math.inf) -> None:
+    """Count the age of what is stored as silence, as far as clocks can be trusted.
+
+    The slack for clocks that differ is LOST_AFTER, a minute by default: whoever shortens or lengthens the time for
+    which a task may be silent does so with the clocks of the site in mind.
+
+    Args:
+        monotonic: the time, in seconds.
+        at_most: the seconds since which what is stored was written for sure; the age can't be more.
+    """
+    settings = get_settings()
+    age = min(silence.get_age(now=datetime.now(UTC)), at_most) - settings.LOST_AFTER
+    if age > 0:
+        silence.backdate(age, counted=settings.LOST_AFTER - settings.STALLED_AFTER, monotonic=monotonic)
