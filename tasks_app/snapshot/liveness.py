@@ -9,7 +9,8 @@ the time by its own clock, less the time of the last write by the clock of the w
   `lost_after` less `stalled_after`, and the rest must be watched. In that time a living task is heard, several times
   over, however wrong the clocks are.
 - A version that came since the last look is no older than that look.
-- If the clock of the writer is ahead, the age is too small or negative. Then only the watch counts.
+- If the clock of the writer is ahead, the age is too small or negative. Then only the watch counts, as also where the
+  age is greater than the store keeps a task without any write.
 """
 
 from collections.abc import Callable, Mapping

@@ -18,6 +18,9 @@ def count_age(silence: Silence, *, monotonic: float, at_most: float = math.inf) 
         at_most: the seconds since which what is stored was written for sure; the age can't be more.
     """
     settings = get_settings()
-    age = min(silence.get_age(now=datetime.now(UTC)), at_most) - settings.LOST_AFTER
-    if age > 0:
-        silence.backdate(age, counted=settings.LOST_AFTER - settings.STALLED_AFTER, monotonic=monotonic)
+    age = silence.get_age(now=datetime.now(UTC))
+    if age > settings.ACTIVE_TTL:  # the cache would have dropped the task, so a clock is wrong
+        return
+    surplus = min(age, at_most) - settings.LOST_AFTER
+    if surplus > 0:
+        silence.backdate(surplus, counted=settings.LOST_AFTER - settings.STALLED_AFTER, monotonic=monotonic)

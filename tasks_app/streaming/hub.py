@@ -246,7 +246,8 @@ class Hub:
         if (stalled or lost) and not self._probe.is_sound(monotonic=monotonic, interval=0, max_age=max_age):
             self._excuse(self.watched)
         elif snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
-            verdict = await get_store().arun(declare_lost, snapshots)  # this hub is then notified of what that stores
+            # This hub is then notified of what that stores.
+            verdict = await get_store().arun(declare_lost, snapshots, self._probe, monotonic)
             self._excuse(self.watched if verdict.has_failed else verdict.refused)
         if expired := find_expired(watch.silence.snapshot for watch in self._watches.values()):
             await get_store().arun(declare_expired, expired)

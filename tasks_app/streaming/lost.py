@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from .. import wakeups
+from ..conf import get_settings
 from ..snapshot import Snapshot
 from ..store import decode, get_store
+from .probe import Probe
 
 logger = logging.getLogger("tasks_app")
 
@@ -18,7 +20,7 @@ class Verdict(NamedTuple):
     Attributes:
         lost: the stored snapshots.
         refused: ids of the tasks of which the cache refused it; silence is to be counted from now for these.
-        has_failed: whether the cache raised, so that silence is to be counted from now for every task.
+        has_failed: whether the cache does not work, so that silence is to be counted from now for every task.
     """
 
     lost: Sequence[Snapshot]
@@ -26,16 +28,18 @@ class Verdict(NamedTuple):
     has_failed: bool = False
 
 
-def declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
+def declare_lost(snapshots: Sequence[Snapshot], probe: Probe, monotonic: float) -> Verdict:
     """Store these tasks as lost, unless they have changed meanwhile; a failure of the cache is logged.
 
-    Who can't write can't declare: the writer of the task may be refused as well.
+    Who can't write can't declare: the writer of the task may be refused as well. Nor can who reads what is old: the
+    task may have ended.
     """
     try:
-        return _declare_lost(_drop_changed(snapshots))
+        if probe.prove(monotonic=monotonic, max_age=get_settings().LOST_AFTER):
+            return _declare_lost(_drop_changed(snapshots))
     except Exception:  # whatever a cache backend raises
         logger.exception("tasks %s can't be declared lost", [snapshot.task_id for snapshot in snapshots])
-        return Verdict([], set(), has_failed=True)
+    return Verdict([], set(), has_failed=True)
 
 
 def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:

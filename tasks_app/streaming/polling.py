@@ -91,7 +91,7 @@ def _declare_lost(snapshots: Sequence[Snapshot], *, can_tell: bool) -> Sequence[
         return []
     if not snapshots:
         return []
-    verdict = declare_lost(snapshots)
+    verdict = declare_lost(snapshots, observer.probe, time.monotonic())
     if verdict.has_failed:
         observer.excuse_all(monotonic=time.monotonic())
     observer.excuse(verdict.refused, monotonic=time.monotonic())

@@ -52,22 +52,34 @@ class Probe:
                 self._ask(monotonic)
         return not self._failures and monotonic - max(self._proven_at, self._first_at) <= max_age
 
+    def prove(self, *, monotonic: float, max_age: float) -> bool:
+        """Return whether the cache works now; call this before it is changed because of what it shows.
+
+        Raises:
+            Exception: raised by the cache, or StoreUnavailable if it refused the value.
+        """
+        found = self._exchange(monotonic)
+        return found is not None and monotonic - found <= max_age  # a replica that lags answers an earlier value
+
     def _ask(self, monotonic: float) -> None:
         if get_store().is_local:
-            self._exchange(monotonic)
+            self._note(monotonic)
         else:
-            self._pending = get_store().submit(self._exchange, monotonic)
+            self._pending = get_store().submit(self._note, monotonic)
 
-    def _exchange(self, monotonic: float) -> None:
-        cache = get_store().cache
+    def _note(self, monotonic: float) -> None:
         try:
-            if cache.set_many({self._key: monotonic}, TIME_TO_LIVE):
-                raise StoreUnavailable(f"the cache did not store {self._key!r}")
-            found = cache.get_many([self._key]).get(self._key)
+            found = self._exchange(monotonic)
         except Exception as error:  # whatever a cache backend raises
             if self._failures.note():
                 logger.error("the cache takes no writes, so no task is declared lost", exc_info=error)
         else:
             self._failures.clear()
-            # A replica may answer an earlier value: what counts is how old it is.
             self._proven_at = max(self._proven_at, -math.inf if found is None else found)
+
+    def _exchange(self, monotonic: float) -> float | None:
+        cache = get_store().cache
+        if cache.set_many({self._key: monotonic}, TIME_TO_LIVE):
+            raise StoreUnavailable(f"the cache did not store {self._key!r}")
+        found: float | None = cache.get_many([self._key]).get(self._key)
+        return found

@@ -171,12 +171,16 @@ def test_task_that_changed_after_it_was_read_is_not_declared_lost(clock):
     assert get_store().get("t1") == ended
 
 
-def test_silence_that_is_read_from_a_replica_that_has_stopped_means_nothing(clock, monkeypatch):
-    put(make_running())
-    replica = {}
-    monkeypatch.setattr(get_store().cache, "get_many", lambda keys: {key: replica.get(key) for key in keys})
-    replica |= {"tasks_app:task:t1": make_running().to_json()}
-    assert look_every(clock, 5, times=40) == make_running().as_stalled()
+@pytest.mark.parametrize("seconds", [5, 40, 3600])
+def test_silence_that_is_read_from_a_replica_that_has_stopped_means_nothing(clock, monkeypatch, seconds):
+    put(ended := make_running().succeeded(now=NOW))
+    replica = {"tasks_app:task:t1": make_running().to_json()}
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            get_store().cache, "get_many", lambda keys: {key: replica[key] for key in keys if key in replica}
+        )
+        assert look_every(clock, seconds, times=40) == make_running().as_stalled()
+    assert get_store().get("t1") == ended
 
 
 def test_queued_task_that_nobody_beats_for_is_never_stalled(clock):
@@ -250,7 +254,16 @@ async def test_get_snapshot_list_and_endpoint_say_the_same_at_the_first_look(clo
     assert [snapshot.stalled for snapshot in polling.observe_many(["t3"])] == [True]
 
 
-@pytest.mark.parametrize("seconds", [70, 0, -3600], ids=["within the slack", "just now", "by a clock that is ahead"])
+@pytest.mark.parametrize(
+    "seconds",
+    [70, 0, -3600, 90_000],
+    ids=[
+        "within the slack",
+        "just now",
+        "by a clock that is ahead",
+        "by a clock that is behind by more than ACTIVE_TTL",
+    ],
+)
 def test_first_look_at_a_task_that_may_be_alive_finds_it_running(clock, seconds):
     put(make_aged(seconds))
     assert observe("t1").stalled is False
