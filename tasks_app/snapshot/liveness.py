@@ -18,7 +18,6 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from .snapshot import Snapshot
-from .state import State
 
 K = TypeVar("K")
 
@@ -61,7 +60,7 @@ class Silence:
             monotonic: the time, in seconds.
             snapshot: the snapshot in `text`, if it is decoded already.
         """
-        if text is None and not self._is_gone and not self._has_heartbeat():
+        if text is None and not self._is_gone and not (self.snapshot is not None and self.snapshot.has_heartbeats):
             self.forget(monotonic=monotonic)  # until now silence meant nothing: count from here
         self._is_gone = text is None
         if text is None or text == self._text:
@@ -75,7 +74,7 @@ class Silence:
 
     def measure(self, *, monotonic: float) -> Spell:
         """Return how long the task has been silent."""
-        if self.snapshot is None or self.snapshot.is_terminal or not (self._is_gone or self._has_heartbeat()):
+        if self.snapshot is None or self.snapshot.is_terminal or not (self._is_gone or self.snapshot.has_heartbeats):
             return Spell(0.0, 0.0)
         return Spell(monotonic - self._since, monotonic - self._counted_since)
 
@@ -102,12 +101,6 @@ class Silence:
     def excuse(self, *, monotonic: float) -> None:
         """Count silence only from `monotonic`: the store took no writes. A task that stalled is stalled still."""
         self._counted_since = monotonic
-
-    def _has_heartbeat(self) -> bool:
-        """Return whether some process sends heartbeats of this task, so that silence means something."""
-        if self.snapshot is None:
-            return False
-        return self.snapshot.state is State.RUNNING or self.snapshot.beat is not None
 
 
 def judge(spells: Mapping[K, Spell], *, stalled_after: float, lost_after: float) -> tuple[list[K], list[K]]:

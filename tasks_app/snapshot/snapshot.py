@@ -95,6 +95,11 @@ class Snapshot:
         return max((self.not_before - self.updated_at).total_seconds(), 0.0)
 
     @property
+    def has_heartbeats(self) -> bool:
+        """Whether some process gives heartbeats of the task, so that silence means something."""
+        return self.state is State.RUNNING or (self.beat is not None and not self.is_terminal)
+
+    @property
     def event_id(self) -> str:
         """The id of this version as viewers see it; opaque to clients."""
         if self.state is State.LOST:  # a worker that was only cut off may return and use the same seq
@@ -163,6 +168,7 @@ class Snapshot:
             state=State.QUEUED,
             status=DEFAULT_STATUS[State.QUEUED],
             beat=None,
+            written_at=None,
             rate=None,
             eta=None,
             stages=self._stopped_stages(State.QUEUED),
@@ -180,8 +186,8 @@ class Snapshot:
         return replace(self, beat=(self.beat or 0) + 1)
 
     def written(self, *, now: datetime) -> Self:
-        """Return the snapshot as its process writes it at `now`; viewers see no difference."""
-        return self if self.is_terminal or self.written_at == now else replace(self, written_at=now)
+        """Return the snapshot as written at `now` by the process that gives heartbeats; viewers see no difference."""
+        return replace(self, written_at=now) if self.has_heartbeats and self.written_at != now else self
 
     def having_logged(self, logged: int) -> Self:
         """Return the snapshot with `logged`, the offset after its last log line; viewers see no difference in it."""

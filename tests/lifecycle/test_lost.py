@@ -201,6 +201,19 @@ def test_task_that_was_merely_late_is_written(flusher, time):
     assert (read().state, read().progress) == ("running", 25)
 
 
+def test_job_that_lives_while_reads_fail_and_writes_work_is_written_to_its_end(flusher, time):
+    reporter = begin(flusher)
+    flusher.flush()
+    with controlled_cache("get_many") as controls:
+        for _ in range(20):
+            time.move(5)
+            assert flusher.flush()
+        reporter.succeed(1)
+        assert flusher.flush()
+        controls.repair()
+        assert (read().state, read().result) == ("succeeded", 1)
+
+
 def test_task_that_vanished_meanwhile_is_written(flusher, time):
     begin(flusher)
     flusher.flush()

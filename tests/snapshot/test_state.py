@@ -468,6 +468,12 @@ def test_snapshot_that_an_older_release_stored_has_no_time_of_its_last_write():
     assert Snapshot.from_json(text) == make_running()
 
 
+def test_task_that_waits_for_its_next_attempt_has_no_time_of_its_last_write():
+    waiting = make_running().written(now=NOW).requeued(now=LATER)
+    assert waiting.written_at is None
+    assert waiting.written(now=LATER) is waiting
+
+
 def test_end_has_no_time_of_its_last_write():
     ended = make_running().succeeded(now=NOW)
     assert ended.written(now=LATER) is ended
