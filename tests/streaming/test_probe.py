@@ -72,7 +72,8 @@ def test_many_calls_in_one_interval_are_one_exchange(cache):
     probe = Probe()
     for number in range(10):
         is_sound(probe, number / 10)
-    assert len(cache.take_reads()) == 1
+    reads = [keys for keys in cache.take_reads() if any(key.startswith("tasks_app:probe:") for key in keys)]
+    assert len(reads) == 1
 
 
 def test_failures_of_a_long_outage_are_logged_now_and_then(cache, caplog):
