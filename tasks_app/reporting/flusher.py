@@ -18,7 +18,7 @@ from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
 from .backlog import NewTasks, TerminalSnapshots
-from .fate import tell_fate
+from .fate import take, tell_fate
 from .reporter import Reporter
 from .signals import SignalSender
 
@@ -159,7 +159,7 @@ class Flusher:
         wakeups.start()
 
     def _take_all(self) -> Sequence[Taken]:
-        taken = [(item, snapshot) for item in self.reporters if (snapshot := _take(item)) is not None]
+        taken = [(item, snapshot) for item in self.reporters if (snapshot := take(item)) is not None]
         # Taking may block. Meanwhile the next attempt may have begun, with a reporter that replaces this one.
         return [item for item in taken if self._reporters.get(item[0].task_id) is item[0]]
 
@@ -184,7 +184,6 @@ class Flusher:
         overdue = {reporter.task_id: snapshot for reporter, snapshot in taken if reporter.is_overdue}
         stored = {task_id: decode(task_id, text) for task_id, text in get_store().read(overdue).items()}
         settled = [self._settle(*item, stored.get(item[0].task_id)) for item in taken]
-        # Reading may take long. Meanwhile the next attempt may have begun, with a reporter that replaces this one.
         return [item for item in settled if self._reporters.get(item[0].task_id) is item[0]]
 
     def _settle(self, reporter: Reporter, snapshot: Snapshot, stored: Snapshot | None) -> Taken:
@@ -198,7 +197,7 @@ class Flusher:
         elif is_wrongly_lost(stored, snapshot):
             if self.find(reporter.task_id) is reporter and reporter.take_back(stored):
                 tell_fate(reporter, "was declared lost while this process could not write it, and is taken back")
-            return reporter, _take(reporter) or snapshot
+            return reporter, take(reporter) or snapshot
         return reporter, snapshot
 
     def _drop(self, reporter: Reporter) -> None:
@@ -292,16 +291,6 @@ def get_pause(failures: Failures, interval: float) -> float:
     """Return the seconds until the next write after so many failures: `interval` after none, and never less."""
     # Viewers take a task that is silent for much longer than HEARTBEAT for dead.
     return failures.get_pause(interval, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
-
-
-def _take(reporter: Reporter) -> Snapshot | None:
-    try:
-        return reporter.take()
-    except StoreUnavailable:
-        raise
-    except Exception:
-        logger.exception("task %s: its snapshot can't be made", reporter.task_id)
-        return None
 
 
 def _run_chore(chore: Callable[[], None]) -> None:

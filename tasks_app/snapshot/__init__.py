@@ -4,9 +4,10 @@ from .eta import Pace
 from .follower import end_like
 from .liveness import Silence, Spell, judge
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
-from .snapshot import Snapshot, Version
+from .snapshot import Snapshot
 from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, percent_of
 from .succession import is_wrongly_lost, rebase, take_back
+from .version import Version
 
 __all__ = [
     "EXPIRED",

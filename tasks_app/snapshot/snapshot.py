@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from ..utils.clock import format_time, parse_time
 from ..utils.json import decode_json, encode_json
@@ -243,9 +243,12 @@ class Snapshot:
             del data["result_omitted"]
         return data
 
-    def to_json(self) -> str:
-        """Return the text to store."""
-        return Version.of(self).text
+    def to_json(self, wire: str | None = None) -> str:
+        """Return the text to store: the JSON that viewers see, `wire` if it is encoded, and the private fields."""
+        private = {name: getattr(self, name) for name in _PRIVATE_FIELDS}
+        # Few tasks have all of these times, and each heartbeat would carry them.
+        private |= {name: format_time(time) for name in _PRIVATE_TIMES if (time := getattr(self, name))}
+        return f"{(wire or encode_json(self.to_wire()))[:-1]},{encode_json(private)[1:]}"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -283,23 +286,6 @@ class Snapshot:
 
     def _stopped_stages(self, state: State) -> tuple[Stage, ...]:
         return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
-
-
-class Version(NamedTuple):
-    """A snapshot with its texts, encoded once: `wire` for viewers; `text` for the store, with the private fields."""
-
-    snapshot: Snapshot
-    wire: str
-    text: str
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> Self:
-        """Encode a snapshot, and return it with its texts."""
-        wire = encode_json(snapshot.to_wire())
-        private = {name: getattr(snapshot, name) for name in _PRIVATE_FIELDS}
-        # Few tasks have all of these times, and each heartbeat would carry them.
-        private |= {name: format_time(time) for name in _PRIVATE_TIMES if (time := getattr(snapshot, name))}
-        return cls(snapshot, wire, f"{wire[:-1]},{encode_json(private)[1:]}")
 
 
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))

@@ -20,7 +20,7 @@ from .expired import declare_expired, find_expired
 from .log_reader import LogReader
 from .lost import declare_lost
 from .probe import Probe
-from .watch import Viewer, Watch, notify_each, stall_each
+from .watch import Viewer, Watch, excuse_each, notify_each, stall_each
 
 logger = logging.getLogger("tasks_app")
 
@@ -244,17 +244,13 @@ class Hub:
         stalled, lost = judge(spells, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
         stall_each(stalled)
         if (stalled or lost) and not self._probe.is_sound(monotonic=monotonic, interval=0, max_age=max_age):
-            self._excuse(self.watched)
+            excuse_each(self._watches.values(), monotonic=monotonic)
         elif snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
-            # This hub is then notified of what that stores.
             verdict = await get_store().arun(declare_lost, snapshots, self._probe, monotonic)
-            self._excuse(self.watched if verdict.has_failed else verdict.refused)
+            excused = self._watches if verdict.has_failed else self._watches.keys() & verdict.refused
+            excuse_each([self._watches[task_id] for task_id in excused], monotonic=time.monotonic())
         if expired := find_expired(watch.silence.snapshot for watch in self._watches.values()):
             await get_store().arun(declare_expired, expired)
-
-    def _excuse(self, task_ids: Iterable[str]) -> None:
-        for watch in filter(None, map(self._watches.get, task_ids)):
-            watch.silence.excuse(monotonic=time.monotonic())
 
     def _end_if_stopping(self) -> None:
         """End all streams if the server is stopping: it waits for them, and clients reconnect to its successor."""

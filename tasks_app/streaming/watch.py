@@ -99,6 +99,12 @@ class Watch:
         return True
 
 
+def excuse_each(watches: Iterable["Watch"], *, monotonic: float) -> None:
+    """Have the silence of these tasks begin from zero."""
+    for watch in watches:
+        watch.silence.excuse(monotonic=monotonic)
+
+
 def stall_each(watches: Iterable[Watch]) -> None:
     """Show these tasks as stalled."""
     for watch in watches:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tasks_app import wakeups
-from tasks_app.snapshot.snapshot import Version
+from tasks_app.snapshot.version import Version
 from tasks_app.streaming.polling import get_observer
 from tests.support.servers import ROOT
 from tests.support.viewers import make_running

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from django.core.cache import caches
 
 from tasks_app import wakeups
-from tasks_app.snapshot.snapshot import Snapshot, Version
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report
+from tasks_app.snapshot.version import Version
 from tasks_app.store.keys import make_task_key
 from tasks_app.store.store import Store
 from tasks_app.streaming.hub import Hub, get_hubs

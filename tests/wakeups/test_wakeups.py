@@ -6,7 +6,7 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 
 from tasks_app import wakeups
-from tasks_app.snapshot.snapshot import Version
+from tasks_app.snapshot.version import Version
 from tasks_app.wakeups import channel_layer, local
 from tests.support.viewers import make_running, until
 
