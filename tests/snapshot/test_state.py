@@ -482,7 +482,7 @@ def test_end_has_no_time_of_its_last_write():
 
 def test_stored_text_is_what_viewers_see_and_the_private_fields():
     version = Version.of(make_queued(owner="7", runner="celery").begun(now=NOW).having_logged(7))
-    assert version.text == version.wire[:-1] + ',"owner":"7","beat":1,"runner":"celery","logged":7,"written_at":null}'
+    assert version.text == version.wire[:-1] + ',"owner":"7","beat":1,"runner":"celery","logged":7}'
     assert json.loads(version.wire) == version.snapshot.to_wire()
 
 
