@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from .. import wakeups
-from ..utils.lazy import per_process
+from ..utils.lazy import call_after_fork, per_process
 from .flusher import Flusher
 from .reporter import Reporter
 
@@ -54,6 +54,11 @@ def drain_and_exit(status: int, *, leave: Callable[[int], NoReturn] = os._exit) 
         leave(status)
 
 
+def _drain_at_exit_of_child() -> None:
+    os._exit = drain_and_exit
+
+
 atexit.register(drain_process)
-# Children that are forked for one job leave by `os._exit`, which skips `atexit`: RQ's, and those of multiprocessing.
-os._exit = drain_and_exit
+# A child that is forked for one job, such as RQ's, leaves by `os._exit`, which skips `atexit` and has no hook of its
+# own. In other processes that function stays as it is.
+call_after_fork(_drain_at_exit_of_child)
