@@ -10,8 +10,7 @@ from ..snapshot import Silence
 def count_age(silence: Silence, *, monotonic: float, at_most: float = math.inf) -> None:
     """Count the age of what is stored as silence, as far as clocks can be trusted.
 
-    The slack for clocks that differ is LOST_AFTER, a minute by default: whoever shortens or lengthens the time for
-    which a task may be silent does so with the clocks of the site in mind.
+    The slack for clocks that differ is LOST_AFTER, a minute by default: a site sets that with its clocks in mind.
 
     Args:
         monotonic: the time, in seconds.

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from .. import wakeups
 from ..conf import get_settings
-from ..exceptions import StoreUnavailable
 from ..snapshot import EXPIRED, Snapshot
 from ..store import decode, find_received, get_store
 
@@ -23,10 +22,16 @@ def find_expired(snapshots: Iterable[Snapshot | None]) -> list[Snapshot]:
 def declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Store these tasks as cancelled, except those that an executor holds or has begun; return the stored snapshots.
 
-    Raises:
-        StoreUnavailable: the cache refused some of them.
-        Exception: raised by the cache.
+    A failure of the cache is logged, and the tasks are shown as they are until the next look.
     """
+    try:
+        return _declare_expired(snapshots)
+    except Exception:  # whatever a cache backend raises
+        logger.exception("tasks %s can't be stored as expired", [snapshot.task_id for snapshot in snapshots])
+        return []
+
+
+def _declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     texts = get_store().read(snapshot.task_id for snapshot in snapshots)
     expired = find_expired(decode(task_id, text) for task_id, text in texts.items())
     received = find_received(snapshot.task_id for snapshot in expired)
@@ -38,5 +43,5 @@ def declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     versions, refused = get_store().save(cancelled)
     wakeups.publish(versions)
     if refused:
-        raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
-    return cancelled
+        logger.error("the cache refused to store that tasks %s expired", sorted(refused))
+    return [item for item in cancelled if item.task_id in versions]

@@ -31,8 +31,8 @@ class Verdict(NamedTuple):
 def declare_lost(snapshots: Sequence[Snapshot], probe: Probe, monotonic: float) -> Verdict:
     """Store these tasks as lost, unless they have changed meanwhile; a failure of the cache is logged.
 
-    Who can't write can't declare: the writer of the task may be refused as well. Nor can who reads what is old: the
-    task may have ended.
+    A process that can't write declares nothing, since the writer of the task may be refused as well; nor does one that
+    reads what is old, since the task may have ended.
     """
     try:
         if probe.prove(monotonic=monotonic, max_age=get_settings().LOST_AFTER):

@@ -137,6 +137,15 @@ def test_task_has_lost_after_to_write_once_the_cache_takes_writes_again(clock, b
     assert observe("t1").state is State.LOST
 
 
+def test_task_that_expired_stays_queued_while_the_cache_refuses_writes(clock, broken):
+    task = Snapshot.queued("t1", "demo", now=NOW, expires_at=NOW)  # long ago
+    get_store().add(task)
+    broken.break_down("set_many")
+    assert observe("t1") == task
+    broken.repair()
+    assert (observe("t1").state, observe("t1").status) == (State.CANCELLED, "Expired before it began")
+
+
 def test_refused_declaration_restarts_the_silence(clock, monkeypatch):
     put(make_running())
     look_every(clock, 5, times=13)
