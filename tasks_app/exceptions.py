@@ -2,6 +2,7 @@
 
 import asyncio
 import reprlib
+from traceback import format_exception
 
 
 def describe(value: object) -> str:
@@ -16,6 +17,15 @@ _describer.maxstring = _describer.maxother = 200
 def is_cancel(error: BaseException) -> bool:
     """Return whether a job that raised `error` was cancelled."""
     return isinstance(error, TaskCancelled | asyncio.CancelledError)
+
+
+def format_traceback(error: BaseException) -> str:
+    """Return the traceback of an exception as Python prints it."""
+    try:
+        return "".join(format_exception(error))
+    except Exception as failure:
+        # Before 3.13, Python's own parser may fail here when two threads use it at once (CPython issue 106905).
+        return f"{type(error).__qualname__} (its traceback can't be shown: {type(failure).__name__})"
 
 
 class TaskNotFound(LookupError):

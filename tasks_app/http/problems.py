@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -38,12 +38,29 @@ class Problem(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def to_response(self) -> HttpResponse:
-        return JsonResponse(
+        response = JsonResponse(
             {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail},
             status=self.status,
             content_type="application/problem+json",
             headers={"Cache-Control": "no-store", **self.headers},
         )
+        if self.status is HTTPStatus.NOT_IMPLEMENTED:
+            _keep_out_of_log(response)
+            _warn_once(self.detail)
+        return response
+
+
+def _keep_out_of_log(response: HttpResponse) -> None:
+    """Have Django not log an answer, which at 5xx it does at ERROR: pages ask again and again for what is missing.
+
+    Django has no public name for that; without this one, it logs the answer.
+    """
+    response._has_been_logged = True  # type: ignore[attr-defined]
+
+
+@cache
+def _warn_once(detail: str) -> None:
+    logger.warning("%s", detail)
 
 
 async def respond_with_json(request: HttpRequest, problem: Problem) -> HttpResponseBase:

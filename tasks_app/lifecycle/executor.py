@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction
@@ -14,12 +13,13 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from ..conf import get_settings
-from ..exceptions import TaskCancelled, TaskQueueFull
+from ..exceptions import TaskCancelled, TaskQueueFull, format_traceback, is_cancel
 from ..reporting import Reporter, bind, get_flusher
 from ..utils.server import release_request_thread
 from ..utils.threads import LoopThread, ThreadPool
 from . import compat
 from .enqueue import queue
+from .framework_logs import announcing
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult
@@ -196,7 +196,8 @@ class Run:
             value = self.task_result.task.call(*self._get_args(), **self.task_result.kwargs)
         except BaseException as error:
             self._fail(error)
-            self._executor.signals.task_finished.send(self._backend, task_result=self.task_result)
+            with announcing(is_cancel(error)):
+                self._executor.signals.task_finished.send(self._backend, task_result=self.task_result)
         else:
             self._succeed(value)
             self._executor.signals.task_finished.send(self._backend, task_result=self.task_result)
@@ -215,7 +216,8 @@ class Run:
                 value = await self._await_body()
             except BaseException as error:
                 self._fail(error)
-                await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)
+                with announcing(is_cancel(error)):
+                    await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)
             else:
                 self._succeed(value)
                 await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)
@@ -269,7 +271,7 @@ class Run:
         self.task_result.errors.append(
             compat.TaskError(
                 exception_class_path=f"{kind.__module__}.{kind.__qualname__}",
-                traceback=_format_traceback(error),
+                traceback=format_traceback(error),
             )
         )
         self._finish(compat.TaskResultStatus.FAILED)
@@ -289,12 +291,5 @@ class Run:
             self._executor.loop.run(self._announce_end())
 
     async def _announce_end(self) -> None:
-        await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)
-
-
-def _format_traceback(error: BaseException) -> str:
-    try:
-        return "".join(format_exception(error))
-    except Exception as failure:
-        # Before 3.13, Python's own parser may fail here when two threads use it at once (CPython issue 106905).
-        return f"{type(error).__qualname__} (its traceback can't be shown: {type(failure).__name__})"
+        with announcing(True):
+            await self._executor.signals.task_finished.asend(self._backend, task_result=self.task_result)

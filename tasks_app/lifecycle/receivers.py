@@ -15,6 +15,7 @@ from ..reporting import Reporter, find_reporter, get_bound, get_flusher
 from ..snapshot import Snapshot
 from . import attempts, compat, django_tasks_db
 from .enqueue import queue
+from .framework_logs import lower_cancels
 from .frameworks import get_framework
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def connect() -> None:
         signals.task_enqueued.connect(on_enqueued, dispatch_uid="tasks_app")
         signals.task_started.connect(on_started, dispatch_uid="tasks_app")
         signals.task_finished.connect(on_finished, dispatch_uid="tasks_app")
+        lower_cancels(signals.logger.name)
     if (model := django_tasks_db.get_model()) is not None:
         post_save.connect(on_row_saved, sender=model, dispatch_uid="tasks_app")
 

@@ -7,6 +7,7 @@ import pytest
 from django.test import AsyncClient, Client
 
 from tasks_app import get_snapshot, start
+from tasks_app.http import problems
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.streaming.hub import get_hub
@@ -362,6 +363,13 @@ async def test_max_streams_holds_for_streams_that_open_at_once(client, settings)
 def test_stream_under_wsgi_answers_501_and_names_the_fix(place):
     put(RUNNING)
     assert_problem(Client().get(place), 501, "daphne", "ASGI_APPLICATION")
+
+
+def test_stream_under_wsgi_is_no_error_in_the_log_and_a_warning_once(caplog):
+    problems._warn_once.cache_clear()  # a process says it once, whichever test comes first
+    for _ in range(3):
+        Client().get("/task-progress/t1")
+    assert [(record.name, record.levelname) for record in caplog.records] == [("tasks_app", "WARNING")]
 
 
 def test_snapshot_and_cancel_work_under_wsgi():

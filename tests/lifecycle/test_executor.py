@@ -64,7 +64,7 @@ def test_task_ends_though_its_traceback_cannot_be_shown(monkeypatch):
     def fail(error):
         raise SystemError("AST constructor recursion depth mismatch")
 
-    monkeypatch.setattr("tasks_app.lifecycle.executor.format_exception", fail)
+    monkeypatch.setattr("tasks_app.exceptions.format_exception", fail)
     result = jobs.fail.enqueue()
     assert wait_for_end(result.id) == "failed"
     assert result.errors[0].traceback == "RuntimeError (its traceback can't be shown: SystemError)"

@@ -40,7 +40,7 @@ def run_puppet(site: Site, name: str, *orders: dict[str, Any]) -> bytes:
         for order in orders:
             site.order(name, **order)
             if "status" in order:
-                stream.read_status(order["status"])
+                stream.read_status(mend_text(order["status"]))
         stream.read_all()
         return stream.body
 
