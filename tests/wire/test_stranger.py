@@ -146,13 +146,14 @@ def find_message_ids(output: str) -> list[str]:
     return sorted(re.findall(r"\((\w+\.[EW]\d+)\)", output))
 
 
-def test_check_warns_of_the_small_cache_and_of_wsgi_and_of_nothing_else(make_project):
+def test_check_warns_of_the_small_cache_of_wsgi_and_of_unserved_scripts_and_of_nothing_else(make_project):
     done = make_project().manage("check")
-    assert (done.returncode, find_message_ids(done.stderr)) == (0, ["tasks_app.W001", "tasks_app.W002"])
-    assert done.stderr.count("HINT:") == 2
+    expected = ["tasks_app.W001", "tasks_app.W002", "tasks_app.W010"]
+    assert (done.returncode, find_message_ids(done.stderr)) == (0, expected)
+    assert done.stderr.count("HINT:") == 3
 
 
-def test_check_is_silent_once_both_hints_are_followed(make_project):
+def test_check_is_silent_once_the_hints_are_followed(make_project):
     project = make_project(
         'CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", '
         '"OPTIONS": {"MAX_ENTRIES": 10_000}}}\n',
