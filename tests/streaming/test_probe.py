@@ -1,6 +1,7 @@
 """An observer learns from what it writes and reads back whether the silence of tasks means anything."""
 
 import threading
+from collections import Counter
 
 import pytest
 
@@ -72,8 +73,8 @@ def test_many_calls_in_one_interval_are_one_exchange(cache):
     probe = Probe()
     for number in range(10):
         is_sound(probe, number / 10)
-    reads = [keys for keys in cache.take_reads() if any(key.startswith("tasks_app:probe:") for key in keys)]
-    assert len(reads) == 1
+    reads = Counter(key for keys in cache.take_reads() for key in keys if key.startswith("tasks_app:probe:"))
+    assert set(reads.values()) == {1}  # another observer of the process may have a key of its own
 
 
 def test_failures_of_a_long_outage_are_logged_now_and_then(cache, caplog):
