@@ -99,12 +99,10 @@ async def select(rule: str, request: HttpRequest, snapshots: Sequence[Snapshot])
 async def _decide_each(rule: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[bool]:
     method = _find_method(rule)
 
-    def ask() -> list[object]:
-        return [method(request, *case) for case in cases]
-
+    asked = (method(request, *case) for case in cases)
     # A decorator may hide that a method is async; then it is called in a thread, and awaited here all the same.
     in_loop = iscoroutinefunction(method) or needs_only_user(rule)
-    answers = ask() if in_loop else await sync_to_async(ask)()
+    answers = asked if in_loop else await sync_to_async(lambda: list(asked))()
     return [_is_yes(rule, await answer if isawaitable(answer) else answer) for answer in answers]
 
 

@@ -1,6 +1,7 @@
 """The default rules, the tokens, and how a policy is asked."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,11 @@ class HiddenAsyncPolicy(Policy):
     @timed()
     async def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
         return bool(request.user.pk == 8)
+
+
+class FailingAsyncPolicy(Policy):
+    async def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        raise LookupError("its row is gone")
 
 
 class FuturePolicy(Policy):
@@ -215,6 +221,13 @@ async def test_answer_that_must_be_awaited_is_awaited(settings, policy, user, an
 def test_answer_that_must_be_awaited_is_awaited_in_sync_code(settings, user, answer):
     use_policy(settings, HiddenAsyncPolicy)
     assert is_allowed_now("can_view", make_request(user), make_running()) is answer
+
+
+async def test_rule_that_fails_for_one_task_is_not_asked_of_the_next(settings):
+    use_policy(settings, FailingAsyncPolicy)
+    with pytest.raises(LookupError):
+        await select("can_view", make_request(OTHER), [make_running()] * 3)
+    gc.collect()  # a coroutine that nobody awaited would be reported now
 
 
 @pytest.mark.parametrize("answer", [None, 1, "yes", [1], object()], ids=["None", "1", "text", "list", "object"])

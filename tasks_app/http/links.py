@@ -1,6 +1,7 @@
 """The URLs of the endpoints, wherever a site includes them."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, ResolverMatch, URLResolver, get_resolver, get_urlconf, reverse
@@ -34,19 +35,25 @@ def make_url(name: str, *args: str, request: HttpRequest | None = None) -> str:
 def _find_nested(match: ResolverMatch | None) -> str | None:
     """Return the namespace of endpoints that are included inside another one, which `reverse` does not search."""
     here = match.namespaces if match else []
-    found = list(_find_namespaces(get_resolver(get_urlconf())))
+    found = _find_namespaces(get_resolver(get_urlconf()))
     nearest = max(found, key=lambda path: _count_common(path, here), default=None)
     return ":".join(nearest) if nearest else None
 
 
-def _find_namespaces(resolver: URLResolver, outer: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+@lru_cache
+def _find_namespaces(resolver: URLResolver) -> tuple[tuple[str, ...], ...]:
+    """Return the paths of all our endpoints; a URLconf may have thousands of patterns, so this looks once."""
+    return tuple(_walk(resolver, ()))
+
+
+def _walk(resolver: URLResolver, outer: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for pattern in resolver.url_patterns:
         if isinstance(pattern, URLResolver):
             path = (*outer, pattern.namespace) if pattern.namespace else outer
             if pattern.app_name == _APP:
                 yield path
             else:
-                yield from _find_namespaces(pattern, path)
+                yield from _walk(pattern, path)
 
 
 def _count_common(path: tuple[str, ...], here: list[str]) -> int:

@@ -1,6 +1,7 @@
 """Writes still owed to the cache: first snapshots, the recent list, terminal snapshots that it may have lost."""
 
 import threading
+from itertools import islice
 from typing import NamedTuple
 
 from .. import wakeups
@@ -9,7 +10,7 @@ from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot, Version, is_wrongly_lost, take_back
 from ..store import RECENT_TASKS, decode, get_store
 
-#: Terminal snapshots read in one round trip, since each may be large.
+#: Terminal snapshots read in one round trip, since each may be large; first snapshots stored in one turn.
 BATCH = 100
 
 #: The most tasks kept of which no first snapshot could be stored.
@@ -34,7 +35,7 @@ class NewTasks:
         """Add a task, which `list_all` then lists.
 
         Args:
-            is_stored: False if it could not be stored; `store_all` then stores it first.
+            is_stored: False if it could not be stored; `store_some` then stores it first.
         """
         with self._lock:
             if is_stored:
@@ -42,19 +43,25 @@ class NewTasks:
             else:
                 _keep(self._unstored, snapshot, MAX_UNSTORED)
 
-    def store_all(self) -> None:
-        """Store the added tasks that could not be stored before; `list_all` then lists them.
+    def store_some(self) -> bool:
+        """Store at most BATCH of the added tasks that could not be stored before; `list_all` then lists them.
+
+        After a long outage there may be thousands, and the snapshots of running tasks must not wait for all of them.
+
+        Returns:
+            Whether all are stored.
 
         Raises:
             Exception: any error of the cache; the tasks are kept for the next call.
         """
         with self._lock:
-            unstored = list(self._unstored.values())
+            unstored = list(islice(self._unstored.values(), BATCH))
         for snapshot in unstored:
             _store_first(snapshot)
             self.add(snapshot)
             with self._lock:
                 self._unstored.pop(snapshot.task_id, None)
+        return not self._unstored
 
     def list_all(self) -> None:
         """Put the added tasks on the recent list.

@@ -94,7 +94,7 @@ class Draft:
         Raises:
             ValueError: `name` was not declared, or another stage has not ended.
         """
-        name = mend_text(name)
+        name = mend_text(str(name))  # as `make_stages` takes it
         names = [stage.name for stage in self.stages]
         if name not in names:
             raise ValueError(f"unknown stage {name!r}; declared by stages(): {names!r}")

@@ -9,6 +9,9 @@ from .reporter import Reporter
 
 logger = logging.getLogger("tasks_app")
 
+#: What becomes of an attempt while a later one runs.
+REPLACED = "was begun again elsewhere; viewers no longer see this attempt"
+
 
 def tell_fate(reporter: Reporter, what: str) -> None:
     """Log what became of an attempt elsewhere, and have its job stop if ON_LOST says so."""

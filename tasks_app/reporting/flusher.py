@@ -18,7 +18,7 @@ from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
 from .backlog import NewTasks, TerminalSnapshots
-from .fate import take, tell_fate
+from .fate import REPLACED, take, tell_fate
 from .reporter import Reporter
 from .signals import SignalSender
 
@@ -123,7 +123,8 @@ class Flusher:
 
     def _store_new(self) -> bool:
         try:
-            self.new_tasks.store_all()
+            if not self.new_tasks.store_some():
+                self.wake()
         except Exception:
             self._note_failure(["(new ones)"])
             return False
@@ -193,15 +194,12 @@ class Flusher:
         if stored.attempt > snapshot.attempt:
             is_here = self.remove(reporter)
             if is_here and (snapshot.is_terminal or not reporter.has_ended):  # else it was handed back as planned
-                self._drop(reporter)
+                tell_fate(reporter, REPLACED)
         elif is_wrongly_lost(stored, snapshot):
             if self.find(reporter.task_id) is reporter and reporter.take_back(stored):
                 tell_fate(reporter, "was declared lost while this process could not write it, and is taken back")
             return reporter, take(reporter) or snapshot
         return reporter, snapshot
-
-    def _drop(self, reporter: Reporter) -> None:
-        tell_fate(reporter, "was begun again elsewhere; viewers no longer see this attempt")
 
     def _finish(self, written: Sequence[Taken], versions: Mapping[str, Version]) -> None:
         have_logged = [reporter.task_id for reporter, _ in written if reporter.pages]
@@ -282,7 +280,7 @@ class Flusher:
             self._failures.clear()
         for task_id, attempt in attempts.items():
             if waiting[task_id].attempt < attempt and self.remove(waiting[task_id]):
-                self._drop(waiting[task_id])
+                tell_fate(waiting[task_id], REPLACED)
         for task_id in cancelled:
             waiting[task_id].request_cancel()
 

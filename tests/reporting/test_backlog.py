@@ -8,7 +8,8 @@ from django.test import override_settings
 
 from tasks_app import start, task_run, wakeups
 from tasks_app.exceptions import StoreUnavailable
-from tasks_app.reporting.backlog import NewTasks, TerminalSnapshots
+from tasks_app.reporting.backlog import BATCH, NewTasks, TerminalSnapshots
+from tasks_app.reporting.flusher import Flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import RECENT_TASKS, get_store
 from tests.support import jobs
@@ -56,7 +57,7 @@ def test_task_is_listed_once():
 def test_task_that_could_not_be_stored_is_stored_and_listed():
     arrivals = NewTasks()
     arrivals.add(make(), is_stored=False)
-    arrivals.store_all()
+    arrivals.store_some()
     arrivals.list_all()
     assert (read("t1"), get_store().find_recent(), bool(arrivals)) == (make(), ["t1"], False)
 
@@ -66,16 +67,32 @@ def test_task_that_could_not_be_stored_replaces_no_later_snapshot():
     get_store().save([later])
     arrivals = NewTasks()
     arrivals.add(make(), is_stored=False)
-    arrivals.store_all()
+    arrivals.store_some()
     assert read("t1") == later
+
+
+def test_tasks_of_a_long_outage_are_stored_batch_by_batch():
+    arrivals = NewTasks()
+    for number in range(2 * BATCH + 1):
+        arrivals.add(make(number), is_stored=False)
+    assert [arrivals.store_some() for _ in range(3)] == [False, False, True]
+    assert read(f"t{2 * BATCH}") == make(2 * BATCH)
+
+
+def test_flusher_goes_on_until_all_tasks_of_a_long_outage_are_stored():
+    flusher = Flusher()
+    for number in range(2 * BATCH + 1):
+        flusher.enlist(make(number), is_stored=False)
+    assert flusher.drain(DEADLINE)
+    assert len(get_store().find_recent()) == 2 * BATCH + 1
 
 
 def test_task_that_still_can_not_be_stored_waits():
     arrivals = NewTasks()
     arrivals.add(make(), is_stored=False)
     with controlled_cache("add"), pytest.raises(CacheDown):
-        arrivals.store_all()
-    arrivals.store_all()
+        arrivals.store_some()
+    arrivals.store_some()
     assert read("t1") == make()
 
 
@@ -83,8 +100,8 @@ def test_task_that_the_cache_refuses_waits():
     arrivals = NewTasks()
     arrivals.add(make(), is_stored=False)
     with override_settings(CACHES=REFUSING_CACHES), pytest.raises(StoreUnavailable, match="'t1'"):
-        arrivals.store_all()
-    arrivals.store_all()
+        arrivals.store_some()
+    arrivals.store_some()
     assert read("t1") == make()
 
 
@@ -94,7 +111,7 @@ def test_watch_is_told_of_a_task_that_is_stored_late():
     try:
         arrivals = NewTasks()
         arrivals.add(make(), is_stored=False)
-        arrivals.store_all()
+        arrivals.store_some()
     finally:
         wakeups.ignore(told.append)
     assert [list(versions) for versions in told] == [["t1"]]

@@ -619,6 +619,21 @@ def test_file_name_that_is_no_utf_8_can_be_shown_wherever_a_job_says_it(job, say
     assert "r\ufffdsum\ufffd.csv" in str(take(job)).encode().decode()
 
 
+def test_stage_is_entered_by_a_name_that_is_no_text(job):
+    job.progress.stages({2026: 1})
+    with job.progress.stage(2026):
+        (stage,) = take(job).stages
+    assert (stage.name, stage.state) == ("2026", "running")
+
+
+@pytest.mark.parametrize("name", [5, None, b"x"])
+def test_unknown_stage_whose_name_is_no_text_is_named(job, name):
+    job.progress.stages({"Download": 1})
+    with pytest.raises(ValueError, match="unknown stage") as caught, job.progress.stage(name):
+        pass
+    assert str(name) in str(caught.value)
+
+
 def test_stage_whose_name_is_no_utf_8_is_entered_by_that_name(job):
     job.progress.stages({LATIN_1: 1})
     with job.progress.stage(LATIN_1):
