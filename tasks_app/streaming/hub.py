@@ -20,7 +20,7 @@ from .expired import declare_expired, find_expired
 from .log_reader import LogReader
 from .lost import declare_lost
 from .probe import Probe
-from .watch import Viewer, Watch, excuse_each, notify_each, stall_each
+from .watch import Viewer, Watch, excuse_each, stall_each
 
 logger = logging.getLogger("tasks_app")
 
@@ -73,7 +73,7 @@ class Hub:
         watches = [self._watches.get(task_id) or self._add(task_id) for task_id in task_ids]
         self.viewers.add(viewer)
         for watch in watches:
-            watch.viewers.add(viewer)
+            watch.audience.add(viewer)
         self._start()
         try:
             # The watches exist before the first read, so no change in between is missed.
@@ -98,8 +98,8 @@ class Hub:
     def unwatch(self, viewer: Viewer, watch: Watch) -> None:
         """Stop notifying `viewer` of one task, and drop the watch with its last viewer."""
         self._logs.leave(viewer, watch)
-        watch.viewers.discard(viewer)
-        if not watch.viewers and self._watches.get(watch.task_id) is watch:
+        watch.audience.discard(viewer)
+        if not watch.audience and self._watches.get(watch.task_id) is watch:
             del self._watches[watch.task_id]
             self._layer.discard(watch.task_id)
 
@@ -157,7 +157,7 @@ class Hub:
             return
         self._taken_over.add(watch.task_id)
         if watch.take_over(version, monotonic=time.monotonic()):
-            notify_each(watch.viewers, watch)
+            watch.notify()
 
     def mark_stale(self, task_ids: Iterable[str]) -> None:
         """Have the watched ones among these tasks read soon; another process may have written them."""
@@ -231,7 +231,7 @@ class Hub:
         for task_id in task_ids:
             watch = self._watches.get(task_id)
             if watch is not None and watch.apply(texts.get(task_id), monotonic=time.monotonic()):
-                notify_each(watch.viewers, watch)
+                watch.notify()
 
     async def _judge_silence(self) -> None:
         settings, monotonic = self._settings, time.monotonic()

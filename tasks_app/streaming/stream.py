@@ -39,7 +39,7 @@ class Stream:
     def __init__(self, hub: Hub, *, with_log: bool, uses_heartbeat_events: bool) -> None:
         # The attributes that each frame uses come first, to be close in memory: that saves a good part of its cost.
         self._waiter: asyncio.Future[bytes] | None = None
-        #: If not None, frames are written to it directly instead of being handed to the iterating caller.
+        #: If not None, frames are written to it while the caller waits; what is more than a frame goes to the caller.
         self.outlet: Outlet | None = None
         self._is_idle = False
         self._is_overdue = False
@@ -102,10 +102,13 @@ class Stream:
             self._follow(LogPlaces.of_many(self.watches, last_event_id))
 
     def send_by(self, outlet: Outlet) -> None:
-        """Write frames directly to `outlet` until the response ends."""
+        """Have frames written directly to `outlet` until the response ends."""
         stream = ref(self)  # weak: a cycle would keep the stream until the next garbage collection
         outlet.on_end = lambda: _end(stream)
         self.outlet = outlet
+        if not self._with_log:  # which comes before its snapshot
+            for watch in self.watches:
+                watch.audience.connect(self, outlet)
 
     def __del__(self) -> None:
         self.close()
@@ -132,6 +135,8 @@ class Stream:
         # Usually nothing is ready yet; this check saves the call then.
         if self._pending or self._head or self._is_done or self._is_overdue or self._is_many:
             self._step()
+        if self.outlet is not None:
+            self.outlet.is_waiting = not waiter.done()
         return waiter
 
     async def aclose(self) -> None:
@@ -141,7 +146,8 @@ class Stream:
     def close(self) -> None:
         """Stop watching and end the stream; may be called from any thread, and more than once."""
         self._is_done = True
-        self.outlet = None
+        if self.outlet is not None:
+            self.outlet.is_waiting = False
         try:
             self._loop.call_soon_threadsafe(self._detach)
         except RuntimeError:  # the loop is closed, so no caller waits for the end
@@ -150,22 +156,17 @@ class Stream:
     def notify(self, watch: Watch) -> None:
         """Send the latest frame of a task, or mark it as pending."""
         waiter, view = self._waiter, watch.view
-        # A caller that waits has been given everything before; most frames take this short path. Each object that it
-        # touches costs a cache miss of the processor per viewer: with an outlet, it leaves the future alone.
-        if waiter is None or view is None or view.is_terminal or self._with_log:
-            self._put_off(watch)
-        elif (outlet := self.outlet) is not None and self._write(outlet, view):
-            self._is_idle = self._is_overdue = False
-        elif waiter.done():
+        # A caller that waits has been given everything before; most frames take this short path.
+        if waiter is None or view is None or view.is_terminal or self._with_log or waiter.done():
             self._put_off(watch)
         else:
             self._is_idle = self._is_overdue = False
-            self._waiter = None
-            waiter.set_result(view.frame)
+            self._give(waiter, view.frame)
 
     def tick(self) -> None:
         """Send a keep-alive if nothing was sent since the last call; called every half KEEPALIVE."""
-        if self._is_idle:
+        has_written = self.outlet is not None and self.outlet.take_use()
+        if self._is_idle and not has_written:
             self._is_overdue = True
             self._step()
         else:
@@ -208,8 +209,7 @@ class Stream:
         # If an exception left the iterator, Daphne would keep the connection open for ever.
         try:
             if chunk := self._take():
-                self._waiter = None
-                waiter.set_result(chunk)
+                self._give(waiter, chunk)
                 return
         except Exception:
             logger.exception("a stream failed; tasks %s", [watch.task_id for watch in self.watches])
@@ -218,14 +218,11 @@ class Stream:
             waiter.set_exception(StopAsyncIteration)
             self.close()
 
-    def _write(self, outlet: Outlet, view: View) -> bool:
-        try:
-            return outlet.write(view)
-        except Exception:
-            task_ids = [watch.task_id for watch in self.watches]
-            logger.exception("a frame could not be written directly and goes through Django; tasks %s", task_ids)
-            self.outlet = None
-            return False
+    def _give(self, waiter: "asyncio.Future[bytes]", chunk: bytes) -> None:
+        self._waiter = None
+        if self.outlet is not None:
+            self.outlet.is_waiting = False  # what is written now would overtake this chunk
+        waiter.set_result(chunk)
 
     def _take(self) -> bytes:
         """Return the bytes to send now, perhaps none; a single frame is the object that all streams share."""

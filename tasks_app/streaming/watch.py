@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from ..conf import get_settings
 from ..snapshot import Silence, Snapshot, State, Version
@@ -13,12 +13,16 @@ from ..utils.clock import format_time
 from .age import count_age
 from .frames import View
 from .log import Log
+from .outlet import Outlet
 
 logger = logging.getLogger("tasks_app")
 
 
 class Viewer(Protocol):
     """The part of an open stream that the hub uses."""
+
+    #: Takes frames instead of `notify` once the viewer is connected to it.
+    outlet: Outlet | None
 
     def notify(self, watch: "Watch") -> None:
         """Send the new snapshot of a task, or new lines of its log."""
@@ -45,11 +49,10 @@ class Watch:
 
     def __init__(self, task_id: str) -> None:
         self.task_id = task_id
-        #: Weak, for the same reason as `Hub.viewers`.
-        self.viewers: WeakSet[Viewer] = WeakSet()
+        self.audience = Audience()
         self.view: View | None = None
         self.silence = Silence(partial(decode, task_id))
-        #: The viewers that also want the log; `log` is not None while there are any.
+        #: The viewers that also want the log, weak as in the audience; `log` is not None while there are any.
         self.log_viewers: WeakSet[Viewer] = WeakSet()
         self.log: Log | None = None
 
@@ -57,6 +60,11 @@ class Watch:
     def logged(self) -> int:
         """The offset after the last line that the latest snapshot counts."""
         return self.silence.snapshot.logged if self.silence.snapshot is not None else 0
+
+    def notify(self) -> None:
+        """Notify all viewers of a change of the task."""
+        if self.view is not None:
+            notify_each(self.audience.write(self.view), self)
 
     def apply(self, text: str | None, *, monotonic: float) -> bool:
         """Take in the stored text, and return whether there is anything new to show."""
@@ -109,7 +117,66 @@ def stall_each(watches: Iterable[Watch]) -> None:
     """Show these tasks as stalled."""
     for watch in watches:
         if watch.stall():
-            notify_each(watch.viewers, watch)
+            watch.notify()
+
+
+class Audience:
+    """The viewers of one task: those that must be notified, and outlets to which frames are written instead.
+
+    Each object that a frame touches costs a cache miss of the processor per viewer, so a frame that is written touches
+    the outlet but not its stream. All references to viewers are weak, for the same reason as in the hub.
+    """
+
+    def __init__(self) -> None:
+        self._viewers: WeakSet[Viewer] = WeakSet()
+        self._outlets: dict[Outlet, ref[Viewer]] = {}
+
+    def __len__(self) -> int:
+        return len(self._viewers) + len(self._outlets)
+
+    def add(self, viewer: Viewer) -> None:
+        """Have `viewer` notified of each change."""
+        self._viewers.add(viewer)
+
+    def connect(self, viewer: Viewer, outlet: Outlet) -> None:
+        """Write frames to the `outlet` of a viewer that was added, while it waits, instead of notifying it."""
+        if viewer in self._viewers:
+            self._viewers.discard(viewer)
+            self._outlets[outlet] = ref(viewer)
+
+    def discard(self, viewer: Viewer) -> None:
+        """Leave out a viewer."""
+        self._viewers.discard(viewer)
+        if viewer.outlet is not None:
+            self._outlets.pop(viewer.outlet, None)
+
+    def write(self, view: View) -> list[Viewer]:
+        """Write a frame to each outlet that waits, and return the viewers to notify of it."""
+        outlets = list(self._outlets)
+        if not view.is_terminal:  # an end is more than a frame
+            outlets = [outlet for outlet in outlets if not self._write(outlet, view)]
+        return [*self._viewers, *filter(None, map(self._find, outlets))]
+
+    def _write(self, outlet: Outlet, view: View) -> bool:
+        try:
+            if not (outlet.is_waiting and outlet.write(view)):
+                return False
+        except Exception:
+            what = "a frame could not be written directly, and the stream goes on through Django"
+            logger.exception("task %s: %s", view.snapshot.task_id, what)
+            self._disconnect(outlet)
+            return False
+        outlet.is_used = True
+        return True
+
+    def _disconnect(self, outlet: Outlet) -> None:
+        if (viewer := self._find(outlet)) is not None:
+            self._viewers.add(viewer)
+        self._outlets.pop(outlet, None)
+
+    def _find(self, outlet: Outlet) -> Viewer | None:
+        viewer = self._outlets.get(outlet)
+        return viewer() if viewer is not None else None
 
 
 def _order_key(snapshot: Snapshot) -> tuple[int, int]:

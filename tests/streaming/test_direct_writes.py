@@ -14,7 +14,6 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.streaming.hub import Hub, get_hub
 from tasks_app.streaming.outlet import Framed, Outlet
 from tasks_app.streaming.stream import Stream
-from tasks_app.streaming.watch import notify_each
 from tests.support.viewers import NOW, is_idle, make_running, put, read_next, report, until
 
 
@@ -125,7 +124,7 @@ async def test_stream_that_is_closed_is_written_nothing_more(open_reader):
     watch = reader.stream.watches[0]
     reader.stream.close()
     await task.change()
-    notify_each(watch.viewers, watch)
+    watch.notify()
     assert len(reader.written) == 1
 
 
@@ -136,7 +135,7 @@ async def test_stream_that_nobody_refers_to_is_written_nothing_more(open_reader)
     del reader.stream, reader.waiting
     await asyncio.sleep(0)
     await task.change()
-    notify_each(watch.viewers, watch)
+    watch.notify()
     assert len(reader.written) == 1
 
 
@@ -145,7 +144,7 @@ async def test_stream_whose_response_is_ended_by_a_middleware_is_written_nothing
     await task.change()
     sending = reader.connection({"type": "http.response.body", "body": b"too long"})
     watch = reader.stream.watches[0]
-    notify_each(watch.viewers, watch)
+    watch.notify()
     await sending
     await task.change()
     assert len(reader.written) == 1
@@ -196,7 +195,7 @@ async def test_transport_of_a_reader_that_does_not_read_holds_little(caplog):
     cycle = SimpleNamespace(transport=writer.transport, chunked_encoding=True)
     task, stuck = Live(), await Stream.open(["t1"])
     stuck.show_one(None)
-    stuck.outlet = CycleOutlet(lambda message: asyncio.sleep(0), cycle)
+    stuck.send_by(CycleOutlet(lambda message: asyncio.sleep(0), cycle))
     await read_next(stuck)
     waiting = stuck.__anext__()
     written = 0

@@ -140,7 +140,7 @@ class OneWriter(Outlet):
 async def test_frame_that_was_written_is_not_given_to_the_reader():
     put(snapshot := report(make_running(), 1))
     stream, outlet = await open_one(), OneWriter()
-    stream.outlet = outlet
+    stream.send_by(outlet)
     await anext(stream), await anext(stream)
     waiting = stream.__anext__()
     put(report(snapshot, 2))
@@ -153,11 +153,11 @@ async def test_frame_that_was_written_is_not_given_to_the_reader():
 async def test_frame_that_could_not_be_written_takes_the_long_way(caplog):
     put(snapshot := report(make_running(), 1))
     stream, outlet = await open_one(), OneWriter()
-    stream.outlet, outlet.error = outlet, RuntimeError("no")
+    stream.send_by(outlet)
+    outlet.error = RuntimeError("no")
     await read_next(stream)
     put(report(snapshot, 2))
     assert b'"current":2' in await anext(stream)
-    assert stream.outlet is None
     (record,) = [item for item in caplog.records if item.levelno == logging.ERROR]
     assert "t1" in record.getMessage()
     stream.close()

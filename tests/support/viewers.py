@@ -23,6 +23,8 @@ NOW = datetime(2024, 5, 4, 12, tzinfo=UTC)
 class CountingViewer:
     """A viewer that keeps the ids of the events it would send."""
 
+    outlet = None
+
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []
 
