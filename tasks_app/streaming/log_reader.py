@@ -66,7 +66,7 @@ class LogReader:
             pages = _parse_pages(await get_store().aread_pages(slots))
             for watch, log, logged in batch:
                 if log.take_in(logged, pages[watch.task_id], monotonic=time.monotonic()):
-                    notify_each(watch.log_viewers, watch)
+                    notify_each(list(watch.log_viewers), watch)
             await asyncio.sleep(0)  # parsing pages takes long enough that other coroutines need a turn
 
     def _find_behind(self) -> list[Behind]:

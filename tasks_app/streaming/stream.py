@@ -156,12 +156,20 @@ class Stream:
     def notify(self, watch: Watch) -> None:
         """Send the latest frame of a task, or mark it as pending."""
         waiter, view = self._waiter, watch.view
-        # A caller that waits has been given everything before; most frames take this short path.
-        if waiter is None or view is None or view.is_terminal or self._with_log or waiter.done():
+        # A caller that waits has been given everything before; without an outlet, most frames take this short path.
+        if (
+            view is None
+            or view.is_terminal
+            or self._with_log
+            or self.outlet is not None
+            or waiter is None
+            or waiter.done()
+        ):
             self._put_off(watch)
         else:
             self._is_idle = self._is_overdue = False
-            self._give(waiter, view.frame)
+            self._waiter = None
+            waiter.set_result(view.frame)
 
     def tick(self) -> None:
         """Send a keep-alive if nothing was sent since the last call; called every half KEEPALIVE."""

@@ -1,7 +1,7 @@
 """A task watched in this process: what is known of it, and its viewers."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Protocol
 from weakref import WeakSet, ref
@@ -34,9 +34,9 @@ class Viewer(Protocol):
         """End the stream; its client reconnects."""
 
 
-def notify_each(viewers: Iterable[Viewer], watch: "Watch") -> None:
+def notify_each(viewers: Sequence[Viewer], watch: "Watch") -> None:
     """Notify these viewers of a change of a task."""
-    for viewer in list(viewers):
+    for viewer in viewers:
         try:
             viewer.notify(watch)
         except Exception:
