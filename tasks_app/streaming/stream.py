@@ -44,6 +44,8 @@ class Stream:
         self._is_idle = False
         self._is_overdue = False
         self._with_log = with_log
+        #: Whether a change is told by its frame alone, given to the caller.
+        self._is_plain = not with_log
         settings = get_settings()
         self.watches: list[Watch] = []
         self._hub = hub
@@ -105,7 +107,7 @@ class Stream:
         """Have frames written directly to `outlet` until the response ends."""
         stream = ref(self)  # weak: a cycle would keep the stream until the next garbage collection
         outlet.on_end = lambda: _end(stream)
-        self.outlet = outlet
+        self.outlet, self._is_plain = outlet, False
         if not self._with_log:  # which comes before its snapshot
             for watch in self.watches:
                 watch.audience.connect(self, outlet)
@@ -157,14 +159,7 @@ class Stream:
         """Send the latest frame of a task, or mark it as pending."""
         waiter, view = self._waiter, watch.view
         # A caller that waits has been given everything before; without an outlet, most frames take this short path.
-        if (
-            view is None
-            or view.is_terminal
-            or self._with_log
-            or self.outlet is not None
-            or waiter is None
-            or waiter.done()
-        ):
+        if waiter is None or waiter.done() or view is None or view.is_terminal or not self._is_plain:
             self._put_off(watch)
         else:
             self._is_idle = self._is_overdue = False
