@@ -1,5 +1,8 @@
 """A small host project: what a stranger's site has, and nothing of the demo."""
 
+import json
+import os
+
 SECRET_KEY = "tests"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "tests.support.urls"
@@ -21,7 +24,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ASGI_APPLICATION = "tests.support.asgi.application"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+#: Another database is named by `tests.support.postgresql`.
+DATABASES = {
+    "default": json.loads(os.environ.get("TEST_DATABASE", "null"))
+    or {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
