@@ -40,7 +40,9 @@ TEXTS: Mapping[str, str] = {
     "log": _("Log"),
     "noLines": _("No lines yet"),
     "unreachable": _("The server can't be reached."),
-    "refused": _("The server refused it."),
+    "unanswered": _("The server did not answer."),
+    "refused": _("The server answered {status}."),
+    "loggedOut": _("You are logged out. Log in again, then try once more."),
 }
 
 

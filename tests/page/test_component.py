@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.bundles import find_modules
 from tests.support.gallery import COMPONENTS, LINES, STAGES
 from tests.support.servers import ROOT
 from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 pytestmark = needs_chromium
 
@@ -389,7 +390,7 @@ def test_cancel_asks_first_and_sends_the_token_of_the_cookie(stub: Stub, page: P
 )
 def test_token_may_stand_in_the_page(stub: Stub, page: Page, head):
     stub.show(page, head, make_component())
-    page.locator("task-progress").evaluate("element => element.cancel()")
+    page.locator("task-progress").evaluate("element => element.requestCancel()")
     assert stub.find_requests("POST", "/tasks/t/cancel")[0]["X-CSRFToken"] == "from the page"
 
 
@@ -398,7 +399,7 @@ def test_token_in_the_page_is_sent_where_that_of_the_cookie_is_refused(browser: 
         page.context.add_cookies([{"name": "csrftoken", "value": "left over", "url": stub.url}])
         stub.refused_token = "left over"
         stub.show(page, '<input name="csrfmiddlewaretoken" value="from the page">', make_component("cancel"))
-        page.locator("task-progress").evaluate("element => element.cancel()")
+        page.locator("task-progress").evaluate("element => element.requestCancel()")
         sent = [headers["X-CSRFToken"] for headers in stub.find_requests("POST", "/tasks/t/cancel")]
         assert sent == ["left over", "from the page"]
         expect(page.get_by_role("button", name="Cancelling…")).to_be_visible()
@@ -409,12 +410,93 @@ def test_refused_cancel_says_why_and_can_be_tried_again(browser: Browser, stub: 
         page.add_init_script(EVENTS)
         stub.cancel_answer = (403, {"detail": "You may not cancel this task."})
         component = show_one(stub, page, "cancel")
-        component.evaluate("element => element.cancel()")
-        expect(component.locator(".status")).to_have_text("You may not cancel this task.")
+        component.evaluate("element => element.requestCancel()")
+        expect(component.locator(".problem")).to_have_text("You may not cancel this task.")
         expect(component.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "false")
         assert get_events(page)[-1] == ["error", "t", 7, "You may not cancel this task."]
         stub.wait_for_stream().send(encode(DONE))
-        expect(component.locator(".status")).to_have_text("Completed")
+        expect(component.locator(".problem")).to_be_hidden()
+
+
+#: The page's clock for requests runs fifty times as fast.
+FAST_TIMEOUTS = "AbortSignal.timeout = ((timeout) => (ms) => timeout.call(AbortSignal, ms / 50))(AbortSignal.timeout);"
+
+LOG_IN = "You are logged out. Log in again, then try once more."
+
+#: What may answer in place of the app, and what the component then says of it.
+STRANGERS = {
+    "a redirect to a login page": (lambda handler: handler.redirect("/login"), LOG_IN, ()),
+    "a login page": (lambda handler: handler.reply(200, "text/html", b"<form>"), "The server answered 200.", ()),
+    "a proxy whose server is away": (
+        lambda handler: handler.reply(502, "text/html", b""),
+        "The server answered 502.",
+        ("502",),
+    ),
+    "a site without a session": (
+        lambda handler: handler.reply(401, "application/problem+json", b"{}"),
+        LOG_IN,
+        ("401",),
+    ),
+    "a connection that breaks": (lambda handler: None, "The server can't be reached.", ("ERR_EMPTY_RESPONSE",)),
+}
+
+
+@pytest.mark.parametrize(("stranger", "said", "errors"), STRANGERS.values(), ids=STRANGERS)
+def test_cancel_that_the_app_did_not_accept_is_not_shown_as_accepted(
+    browser: Browser, stub: Stub, stranger, said, errors
+):
+    with open_tab(browser, expected_errors=errors) as page:
+        stub.cancel_stranger = stranger
+        component = show_one(stub, page, "cancel", status="Importing")
+        component.evaluate("element => element.requestCancel()")
+        expect(component.locator(".problem")).to_have_text(said)
+        expect(component.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "false")
+
+
+def test_status_of_the_task_stays_beside_the_problem_of_its_cancel(browser: Browser, stub: Stub):
+    with open_tab(browser, expected_errors=("403",)) as page:
+        stub.cancel_answer = (403, {"detail": "You may not cancel this task."})
+        component = show_one(stub, page, "cancel", status="Importing")
+        component.evaluate("element => element.requestCancel()")
+        expect(component.locator(".problem")).to_be_visible()
+        expect(component.locator(".status")).to_have_text("Importing")
+
+
+def test_cancel_that_is_not_answered_says_so_in_the_end(stub: Stub, page: Page):
+    page.add_init_script(FAST_TIMEOUTS)
+    gate = threading.Event()
+    stub.cancel_stranger = lambda handler: gate.wait(DEADLINE)
+    component = show_one(stub, page, "cancel")
+    component.evaluate("element => element.requestCancel()")
+    expect(component.locator(".problem")).to_have_text("The server did not answer.")
+    gate.set()
+
+
+def test_escape_answers_no_and_leaves_the_dialog_around_it_open(stub: Stub, page: Page):
+    stub.show(page, f"<dialog>{make_component('cancel')}</dialog>")
+    page.evaluate("document.querySelector('dialog').showModal()")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="No").focus()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    assert page.evaluate("document.querySelector('dialog').open")
+
+
+# The attribute `cancel`, as frameworks set it
+
+
+@pytest.mark.parametrize(("value", "is_set"), [(True, True), ("", True), (False, False), (None, False)], ids=repr)
+def test_button_is_shown_as_the_property_says(stub: Stub, page: Page, value, is_set):
+    component = show_one(stub, page, "" if is_set else "cancel")
+    component.evaluate("(element, value) => { element.cancel = value; }", value)
+    assert component.evaluate("element => [element.hasAttribute('cancel'), element.cancel]") == [is_set, is_set]
+    expect(component.locator(".cancel")).to_be_visible(visible=is_set)
+
+
+def test_property_that_was_set_before_the_element_was_defined_counts(stub: Stub, page: Page):
+    stub.show(page, make_component(), "<script>document.querySelector('task-progress').cancel = true</script>")
+    component = page.locator("task-progress")
+    expect(component.locator(".cancel")).to_be_visible()
 
 
 def test_keyboard_alone_cancels(stub: Stub, page: Page):

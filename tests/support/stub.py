@@ -4,7 +4,7 @@ import json
 import mimetypes
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -116,6 +116,8 @@ class Stub:
         self.is_down = False
         self.snapshots: dict[str, Mapping[str, Any]] = {}
         self.cancel_answer: tuple[int, Mapping[str, Any]] = (202, {})
+        #: What answers a cancel instead, and is no endpoint of the app: a proxy, or a page to log in.
+        self.cancel_stranger: Callable[[_Handler], None] | None = None
         self.refused_token: str | None = None
         self.streams: list[StubStream] = []
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
@@ -150,9 +152,7 @@ class Stub:
         if parts.path == "/task-progress":
             self._stream(handler, parts.query)
         elif parts.path.endswith("/cancel"):
-            is_refused = handler.headers["X-CSRFToken"] == self.refused_token
-            status, body = (403, {}) if is_refused else self.cancel_answer
-            handler.reply(status, "application/json", json.dumps(body).encode())
+            self._answer_cancel(handler)
         elif parts.path.startswith("/tasks/"):
             snapshot = self.snapshots.get(parts.path.removeprefix("/tasks/"))
             body = json.dumps(snapshot or {}).encode()
@@ -163,6 +163,14 @@ class Stub:
             handler.reply(200, "text/css", STYLE)
         else:
             handler.reply(200, "text/html", self.html.encode())
+
+    def _answer_cancel(self, handler: "_Handler") -> None:
+        if self.cancel_stranger is not None:
+            self.cancel_stranger(handler)
+            return
+        is_refused = handler.headers["X-CSRFToken"] == self.refused_token
+        status, body = (403, {}) if is_refused else self.cancel_answer
+        handler.reply(status, "application/json", json.dumps(body).encode())
 
     def _stream(self, handler: "_Handler", query: str) -> None:
         if self.stream_status != 200:
@@ -191,6 +199,11 @@ class _Handler(BaseHTTPRequestHandler):
     def start(self, status: int, content_type: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
+        self.end_headers()
+
+    def redirect(self, path: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", path)
         self.end_headers()
 
     def write(self, data: bytes) -> None:

@@ -28,9 +28,9 @@ export class CancelButton {
     this.#parts = parts;
     this.#on = on;
     parts.cancel.addEventListener("click", () => this.#setAsking(true));
-    parts.yes.addEventListener("click", () => this.cancel());
+    parts.yes.addEventListener("click", () => this.send());
     parts.no.addEventListener("click", () => this.#setAsking(false));
-    parts.confirmation.addEventListener("keydown", ({ key }) => key === "Escape" && this.#setAsking(false));
+    parts.confirmation.addEventListener("keydown", (event) => event.key === "Escape" && this.#answerNo(event));
   }
 
   /** Begin with another task. */
@@ -40,7 +40,7 @@ export class CancelButton {
   }
 
   /** Send the request without asking the user. */
-  async cancel() {
+  async send() {
     this.isSent = true;
     this.#setAsking(false);
     this.problem = await this.#on.send();
@@ -63,6 +63,13 @@ export class CancelButton {
     if (hadFocus && actions.hidden) {
       this.#on.moveFocus();
     }
+  }
+
+  // The key is used up: a dialog around the component stays open.
+  #answerNo(event) {
+    event.preventDefault();
+    event.stopPropagation();
+    this.#setAsking(false);
   }
 
   get #hasFocus() {

@@ -36,3 +36,12 @@ function fill(element, attributes, children) {
   element.append(...children);
   return element;
 }
+
+/** Have the class of an element see a property that a page set before the element was defined, and that hides its own. */
+export function takeOverProperty(element, name) {
+  if (Object.hasOwn(element, name)) {
+    const value = element[name];
+    delete element[name];
+    element[name] = value;
+  }
+}

@@ -5,7 +5,7 @@
 
 import { CancelButton } from "./task-progress-cancel-button.js";
 import { describe, describeName } from "./task-progress-description.js";
-import { setText } from "./task-progress-dom.js";
+import { setText, takeOverProperty } from "./task-progress-dom.js";
 import { makeLine, makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
 import { findBase, findWebUrl, postCancel } from "./task-progress-requests.js";
 import { findState, isLive, isSame, isTerminal } from "./task-progress-states.js";
@@ -42,9 +42,18 @@ export class TaskProgressElement extends HTMLElement {
     return findState(this.#snapshot, this.#isMissing);
   }
 
+  /** Whether a button to cancel the task is shown; frameworks set the attribute by this property. */
+  get cancel() {
+    return this.hasAttribute("cancel");
+  }
+
+  set cancel(value) {
+    this.toggleAttribute("cancel", value === "" || Boolean(value));
+  }
+
   /** Ask the server to cancel the task, without asking the user. */
-  cancel() {
-    return this.#button.cancel();
+  requestCancel() {
+    return this.#button.send();
   }
 
   /** Show the last snapshot as of now. */
@@ -63,6 +72,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   connectedCallback() {
+    takeOverProperty(this, "cancel");
     this.#parts ??= makeParts(this.attachShadow({ mode: "open" }));
     this.#button ??= new CancelButton(this.#parts, {
       send: () => postCancel(this.#base, this.getAttribute("task-id")),
@@ -216,13 +226,13 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   #renderTexts(percent, status, facts) {
-    const { name, percent: figure, status: sentence, meta } = this.#parts;
+    const { name, percent: figure, status: sentence, meta, problem } = this.#parts;
     const label = this.getAttribute("label") || describeName(this.#snapshot);
-    const shown = this.#problem || status;
     setText(name, label, label);
     setText(figure, percent);
-    setText(sentence, shown, shown);
-    sentence.classList.toggle("problem", Boolean(this.#problem));
+    setText(sentence, status, status);
+    setText(problem, this.#problem);
+    problem.hidden = !this.#problem;
     setFacts(meta, facts);
   }
 

@@ -22,7 +22,8 @@ export const MARKS = {
 export function makeParts(root) {
   const parts = {};
   const add = (tag, name, attributes, ...children) => (parts[name] = makePart(tag, name, attributes, ...children));
-  const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add));
+  const problem = add("div", "problem", { dir: "auto" });
+  const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add), problem);
   const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
   const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, log);
   root.adoptedStyleSheets = [style];

@@ -1,6 +1,8 @@
 // Requests to the server, and URLs.
 
-import { texts } from "./task-progress-texts.js";
+import { say, texts } from "./task-progress-texts.js";
+
+const ANSWER_WITHIN_MS = 10000;
 
 /** Return the absolute URL under which the app's endpoints are, with a slash at its end. */
 export function findBase(path) {
@@ -25,7 +27,7 @@ export function fetchJson(url, options) {
 }
 
 /**
- * Ask the server to cancel a task.
+ * Ask the server to cancel a task. Only its own answer counts: not that of a login page, of a proxy or of a portal.
  *
  * @param {string} base - as `findBase` returns it
  * @param {string} taskId
@@ -33,14 +35,22 @@ export function fetchJson(url, options) {
  */
 export async function postCancel(base, taskId) {
   try {
-    const response = await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`);
-    if (response.ok || response.status === 409) {
-      return ""; // 409: it has ended in the meantime
-    }
-    return (await response.json()).detail ?? texts.refused;
-  } catch {
-    return texts.unreachable;
+    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`));
+  } catch (error) {
+    return error.name === "TimeoutError" ? texts.unanswered : texts.unreachable;
   }
+}
+
+async function describeAnswer(response) {
+  if (response.type === "opaqueredirect" || response.status === 401) {
+    return texts.loggedOut;
+  }
+  const isOurs = /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
+  if (isOurs && (response.status === 202 || response.status === 409)) {
+    return ""; // 409: it has ended in the meantime
+  }
+  const { detail } = isOurs ? await response.json() : {};
+  return detail ?? say("refused", { status: response.status });
 }
 
 // Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
@@ -48,7 +58,9 @@ export async function postCancel(base, taskId) {
 async function postWithToken(url) {
   let response;
   for (const token of readCsrfTokens()) {
-    response = await fetch(url, { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token } });
+    const headers = { Accept: "application/json", "X-CSRFToken": token };
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    response = await fetch(url, { method: "POST", redirect: "manual", headers, signal });
     if (response.status !== 403) {
       break;
     }

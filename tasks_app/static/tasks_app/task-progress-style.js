@@ -92,7 +92,8 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 .meta, .link { flex: none; max-inline-size: 65%; }
 .link { color: var(--accent); }
 :host([data-state="stalled"]) .status { color: var(--warning); }
-:host(:is([data-state="failed"], [data-state="lost"])) .status, .problem { color: var(--danger) !important; }
+:host(:is([data-state="failed"], [data-state="lost"])) .status, .problem { color: var(--danger); }
+.problem { margin-block-start: 2px; font-size: 0.8125rem; overflow-wrap: anywhere; }
 :host(:is([data-state="queued"], [data-state="cancelled"], [data-state="missing"])) .status { color: var(--muted); }
 
 .log {
@@ -114,7 +115,8 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 
 .spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
-:host([compact]) .body { display: flex; align-items: center; gap: 12px; padding-block: 9px; }
+:host([compact]) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 12px; padding-block: 9px; }
+:host([compact]) .problem { flex: 1 0 100%; order: 4; }
 :host([compact]) .head { display: contents; }
 :host([compact]) .bar { flex: 2 1 0; order: 1; margin: 0; }
 :host([compact]) .percent { order: 2; min-inline-size: 2.6em; text-align: end; }
@@ -128,13 +130,14 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 @container (inline-size < 360px) {
   :host(:not([compact])) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }
   :host(:not([compact])) :is(.head, .foot) { display: contents; }
-  :host(:not([compact])) :is(.bar, .status) { flex: 1 0 100%; }
+  :host(:not([compact])) :is(.bar, .status, .problem) { flex: 1 0 100%; }
   .name { line-height: 26px; }
   .status, .meta, .link { font-size: 0.8125rem; }
   .meta { flex: 1 1 0; min-block-size: 20px; line-height: 20px; max-inline-size: none; }
   :host([cancel]) .meta { min-block-size: 28px; line-height: 28px; }
   .meta, .link { order: 1; }
   .head > .actions { order: 2; }
+  .problem { order: 3; }
   .rate, :host([compact]) .head:has(.confirmation:not([hidden])) .percent { display: none; }
 }
 @keyframes turn { to { rotate: 1turn; } }

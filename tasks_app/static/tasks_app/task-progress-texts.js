@@ -36,7 +36,9 @@ export const texts = {
   log: "Log",
   noLines: "No lines yet",
   unreachable: "The server can't be reached.",
-  refused: "The server refused it.",
+  unanswered: "The server did not answer.",
+  refused: "The server answered {status}.",
+  loggedOut: "You are logged out. Log in again, then try once more.",
 };
 
 /** The texts as the server has them: where a status is one of these, the page shows its own text instead. */

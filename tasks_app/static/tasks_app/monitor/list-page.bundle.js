@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 2c610b656d77")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 58fce58b07e8")] ??= {});
 
 modules["task-progress-dom.js"] ??= (() => {
 // Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
@@ -40,7 +40,16 @@ function fill(element, attributes, children) {
   element.append(...children);
   return element;
 }
-return { make, draw, setText, setChildCount };
+
+/** Have the class of an element see a property that a page set before the element was defined, and that hides its own. */
+function takeOverProperty(element, name) {
+  if (Object.hasOwn(element, name)) {
+    const value = element[name];
+    delete element[name];
+    element[name] = value;
+  }
+}
+return { make, draw, setText, setChildCount, takeOverProperty };
 })();
 
 modules["task-progress-texts.js"] ??= (() => {
@@ -82,7 +91,9 @@ const texts = {
   log: "Log",
   noLines: "No lines yet",
   unreachable: "The server can't be reached.",
-  refused: "The server refused it.",
+  unanswered: "The server did not answer.",
+  refused: "The server answered {status}.",
+  loggedOut: "You are logged out. Log in again, then try once more.",
 };
 
 /** The texts as the server has them: where a status is one of these, the page shows its own text instead. */
@@ -245,9 +256,9 @@ class CancelButton {
     this.#parts = parts;
     this.#on = on;
     parts.cancel.addEventListener("click", () => this.#setAsking(true));
-    parts.yes.addEventListener("click", () => this.cancel());
+    parts.yes.addEventListener("click", () => this.send());
     parts.no.addEventListener("click", () => this.#setAsking(false));
-    parts.confirmation.addEventListener("keydown", ({ key }) => key === "Escape" && this.#setAsking(false));
+    parts.confirmation.addEventListener("keydown", (event) => event.key === "Escape" && this.#answerNo(event));
   }
 
   /** Begin with another task. */
@@ -257,7 +268,7 @@ class CancelButton {
   }
 
   /** Send the request without asking the user. */
-  async cancel() {
+  async send() {
     this.isSent = true;
     this.#setAsking(false);
     this.problem = await this.#on.send();
@@ -280,6 +291,13 @@ class CancelButton {
     if (hadFocus && actions.hidden) {
       this.#on.moveFocus();
     }
+  }
+
+  // The key is used up: a dialog around the component stays open.
+  #answerNo(event) {
+    event.preventDefault();
+    event.stopPropagation();
+    this.#setAsking(false);
   }
 
   get #hasFocus() {
@@ -525,7 +543,8 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 .meta, .link { flex: none; max-inline-size: 65%; }
 .link { color: var(--accent); }
 :host([data-state="stalled"]) .status { color: var(--warning); }
-:host(:is([data-state="failed"], [data-state="lost"])) .status, .problem { color: var(--danger) !important; }
+:host(:is([data-state="failed"], [data-state="lost"])) .status, .problem { color: var(--danger); }
+.problem { margin-block-start: 2px; font-size: 0.8125rem; overflow-wrap: anywhere; }
 :host(:is([data-state="queued"], [data-state="cancelled"], [data-state="missing"])) .status { color: var(--muted); }
 
 .log {
@@ -547,7 +566,8 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 
 .spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
-:host([compact]) .body { display: flex; align-items: center; gap: 12px; padding-block: 9px; }
+:host([compact]) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 12px; padding-block: 9px; }
+:host([compact]) .problem { flex: 1 0 100%; order: 4; }
 :host([compact]) .head { display: contents; }
 :host([compact]) .bar { flex: 2 1 0; order: 1; margin: 0; }
 :host([compact]) .percent { order: 2; min-inline-size: 2.6em; text-align: end; }
@@ -561,13 +581,14 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 @container (inline-size < 360px) {
   :host(:not([compact])) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }
   :host(:not([compact])) :is(.head, .foot) { display: contents; }
-  :host(:not([compact])) :is(.bar, .status) { flex: 1 0 100%; }
+  :host(:not([compact])) :is(.bar, .status, .problem) { flex: 1 0 100%; }
   .name { line-height: 26px; }
   .status, .meta, .link { font-size: 0.8125rem; }
   .meta { flex: 1 1 0; min-block-size: 20px; line-height: 20px; max-inline-size: none; }
   :host([cancel]) .meta { min-block-size: 28px; line-height: 28px; }
   .meta, .link { order: 1; }
   .head > .actions { order: 2; }
+  .problem { order: 3; }
   .rate, :host([compact]) .head:has(.confirmation:not([hidden])) .percent { display: none; }
 }
 @keyframes turn { to { rotate: 1turn; } }
@@ -609,7 +630,8 @@ const MARKS = {
 function makeParts(root) {
   const parts = {};
   const add = (tag, name, attributes, ...children) => (parts[name] = makePart(tag, name, attributes, ...children));
-  const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add));
+  const problem = add("div", "problem", { dir: "auto" });
+  const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add), problem);
   const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
   const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, log);
   root.adoptedStyleSheets = [style];
@@ -686,7 +708,9 @@ return { MARKS, makeParts, setSegments, setFacts, makeLine };
 modules["task-progress-requests.js"] ??= (() => {
 // Requests to the server, and URLs.
 
-const { texts } = modules["task-progress-texts.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+
+const ANSWER_WITHIN_MS = 10000;
 
 /** Return the absolute URL under which the app's endpoints are, with a slash at its end. */
 function findBase(path) {
@@ -711,7 +735,7 @@ function fetchJson(url, options) {
 }
 
 /**
- * Ask the server to cancel a task.
+ * Ask the server to cancel a task. Only its own answer counts: not that of a login page, of a proxy or of a portal.
  *
  * @param {string} base - as `findBase` returns it
  * @param {string} taskId
@@ -719,14 +743,22 @@ function fetchJson(url, options) {
  */
 async function postCancel(base, taskId) {
   try {
-    const response = await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`);
-    if (response.ok || response.status === 409) {
-      return ""; // 409: it has ended in the meantime
-    }
-    return (await response.json()).detail ?? texts.refused;
-  } catch {
-    return texts.unreachable;
+    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`));
+  } catch (error) {
+    return error.name === "TimeoutError" ? texts.unanswered : texts.unreachable;
   }
+}
+
+async function describeAnswer(response) {
+  if (response.type === "opaqueredirect" || response.status === 401) {
+    return texts.loggedOut;
+  }
+  const isOurs = /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
+  if (isOurs && (response.status === 202 || response.status === 409)) {
+    return ""; // 409: it has ended in the meantime
+  }
+  const { detail } = isOurs ? await response.json() : {};
+  return detail ?? say("refused", { status: response.status });
 }
 
 // Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
@@ -734,7 +766,9 @@ async function postCancel(base, taskId) {
 async function postWithToken(url) {
   let response;
   for (const token of readCsrfTokens()) {
-    response = await fetch(url, { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token } });
+    const headers = { Accept: "application/json", "X-CSRFToken": token };
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    response = await fetch(url, { method: "POST", redirect: "manual", headers, signal });
     if (response.status !== 403) {
       break;
     }
@@ -1394,7 +1428,7 @@ modules["task-progress-element.js"] ??= (() => {
 
 const { CancelButton } = modules["task-progress-cancel-button.js"];
 const { describe, describeName } = modules["task-progress-description.js"];
-const { setText } = modules["task-progress-dom.js"];
+const { setText, takeOverProperty } = modules["task-progress-dom.js"];
 const { makeLine, makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
 const { findBase, findWebUrl, postCancel } = modules["task-progress-requests.js"];
 const { findState, isLive, isSame, isTerminal } = modules["task-progress-states.js"];
@@ -1431,9 +1465,18 @@ class TaskProgressElement extends HTMLElement {
     return findState(this.#snapshot, this.#isMissing);
   }
 
+  /** Whether a button to cancel the task is shown; frameworks set the attribute by this property. */
+  get cancel() {
+    return this.hasAttribute("cancel");
+  }
+
+  set cancel(value) {
+    this.toggleAttribute("cancel", value === "" || Boolean(value));
+  }
+
   /** Ask the server to cancel the task, without asking the user. */
-  cancel() {
-    return this.#button.cancel();
+  requestCancel() {
+    return this.#button.send();
   }
 
   /** Show the last snapshot as of now. */
@@ -1452,6 +1495,7 @@ class TaskProgressElement extends HTMLElement {
   }
 
   connectedCallback() {
+    takeOverProperty(this, "cancel");
     this.#parts ??= makeParts(this.attachShadow({ mode: "open" }));
     this.#button ??= new CancelButton(this.#parts, {
       send: () => postCancel(this.#base, this.getAttribute("task-id")),
@@ -1605,13 +1649,13 @@ class TaskProgressElement extends HTMLElement {
   }
 
   #renderTexts(percent, status, facts) {
-    const { name, percent: figure, status: sentence, meta } = this.#parts;
+    const { name, percent: figure, status: sentence, meta, problem } = this.#parts;
     const label = this.getAttribute("label") || describeName(this.#snapshot);
-    const shown = this.#problem || status;
     setText(name, label, label);
     setText(figure, percent);
-    setText(sentence, shown, shown);
-    sentence.classList.toggle("problem", Boolean(this.#problem));
+    setText(sentence, status, status);
+    setText(problem, this.#problem);
+    problem.hidden = !this.#problem;
     setFacts(meta, facts);
   }
 
