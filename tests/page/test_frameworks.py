@@ -1,0 +1,81 @@
+"""The component in pages of React, Preact and Vue, as their packages are today."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.browser import needs_chromium, open_tab
+from tests.support.servers import ROOT
+from tests.support.stub import RUNNING, Stub, run_stub
+from tests.support.waiting import DEADLINE, wait_until
+
+pytestmark = [
+    needs_chromium,
+    pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm on PATH ('apt-get install npm')"),
+]
+
+SOURCES = ROOT / "tests" / "frameworks"
+FRAMEWORKS = ["react", "preact", "vue"]
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The script of each framework's page."""
+    folder = tmp_path_factory.mktemp("frameworks")
+    shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
+    installed = run(folder, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
+    if installed.returncode:
+        pytest.skip(f"npm can't install the frameworks: {installed.stderr.strip()[:200]!r}")
+    entries = [f"{name}.js" for name in FRAMEWORKS]
+    options = ["--bundle", "--outdir=out", "--minify", '--define:process.env.NODE_ENV="production"']
+    built = run(folder, "node_modules/.bin/esbuild", *entries, *options)
+    assert built.returncode == 0, built.stderr
+    return {name: (folder / "out" / f"{name}.js").read_text(encoding="utf-8") for name in FRAMEWORKS}
+
+
+def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=2 * DEADLINE)
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with run_stub() as running:
+        running.snapshots["t"] = dict(RUNNING)
+        yield running
+
+
+@pytest.fixture(params=FRAMEWORKS)
+def render(request: Any, browser: Browser, stub: Stub, scripts: dict[str, str]) -> Iterator[Callable[..., Locator]]:
+    """Render the component with these attributes, and return it; without any, render nothing."""
+    with open_tab(browser) as page:
+        stub.show(page, '<div id="app"></div>')
+        page.add_script_tag(content=scripts[request.param])
+        yield lambda **attributes: render_with(page, attributes)
+
+
+def render_with(page: Page, attributes: dict[str, Any]) -> Locator:
+    page.evaluate("attributes => renderWith(attributes)", {"task-id": "t", **attributes} if attributes else None)
+    return page.locator("task-progress")
+
+
+def test_button_is_shown_and_hidden_as_the_framework_says(render):
+    expect(render(cancel=True).locator(".cancel")).to_be_visible()
+    expect(render(cancel=False).locator(".cancel")).to_be_hidden()
+
+
+def test_cancel_can_be_requested_where_the_framework_set_the_property(render, stub):
+    component = render(cancel=True)
+    component.evaluate("element => element.requestCancel()")
+    assert len(stub.find_requests("POST", "/tasks/t/cancel")) == 1
+
+
+def test_component_follows_its_task_and_leaves_it_when_it_is_taken_away(render, stub):
+    expect(render(label="Import")).to_have_attribute("data-state", "running")
+    stream = stub.wait_for_stream()
+    expect(render()).to_have_count(0)
+    wait_until(lambda: stream.send(b": is anybody there?\n") or not stream.is_open, "its stream is closed")
