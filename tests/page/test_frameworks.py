@@ -1,4 +1,4 @@
-"""The component in pages of React, Preact and Vue, as their packages are today."""
+"""The component in pages of React, Preact, Vue, Turbo and idiomorph, as their packages are today."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import needs_chromium, open_tab
 from tests.support.servers import ROOT
-from tests.support.stub import Stub, encode, run_stub
+from tests.support.stub import DONE, Stub, encode, make_component, run_stub
 from tests.support.waiting import DEADLINE, wait_until
 
 pytestmark = [
@@ -21,21 +21,22 @@ pytestmark = [
 
 SOURCES = ROOT / "tests" / "frameworks"
 FRAMEWORKS = ["react", "preact", "vue"]
+MORPHERS = ["idiomorph", "turbo"]
 
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The script of each framework's page."""
+    """The script of each package's page."""
     folder = tmp_path_factory.mktemp("frameworks")
     shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
     installed = run(folder, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
     if installed.returncode:
         pytest.skip(f"npm can't install the frameworks: {installed.stderr.strip()[:200]!r}")
-    entries = [f"{name}.js" for name in FRAMEWORKS]
+    entries = [f"{name}.js" for name in [*FRAMEWORKS, *MORPHERS]]
     options = ["--bundle", "--outdir=out", "--minify", '--define:process.env.NODE_ENV="production"']
     built = run(folder, "node_modules/.bin/esbuild", *entries, *options)
     assert built.returncode == 0, built.stderr
-    return {name: (folder / "out" / f"{name}.js").read_text(encoding="utf-8") for name in FRAMEWORKS}
+    return {name: (folder / "out" / f"{name}.js").read_text(encoding="utf-8") for name in [*FRAMEWORKS, *MORPHERS]}
 
 
 def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
@@ -79,3 +80,37 @@ def test_component_follows_its_task_and_leaves_it_when_it_is_taken_away(render, 
     stream = stub.wait_for_stream()
     expect(render()).to_have_count(0)
     wait_until(lambda: stream.send(b": is anybody there?\n") or not stream.is_open, "its stream is closed")
+
+
+@pytest.fixture(params=MORPHERS)
+def page(request: Any, browser: Browser, stub: Stub, scripts: dict[str, str]) -> Iterator[Page]:
+    """A page with a task that has succeeded."""
+    with open_tab(browser) as page:
+        stub.show(page, make_component(**DONE))
+        page.add_script_tag(content=scripts[request.param])
+        yield page
+
+
+def morph(page: Page) -> Locator:
+    """Change the page into what its server would render again, and return the component."""
+    page.evaluate("html => morph(document.querySelector('task-progress'), html)", make_component(**DONE))
+    return page.locator("task-progress")
+
+
+def find_colors(component: Locator) -> list[str]:
+    """Return the colours of the bar and of the icon."""
+    return component.evaluate(
+        """({ shadowRoot }) => [
+          getComputedStyle(shadowRoot.querySelector(".fill")).backgroundColor,
+          getComputedStyle(shadowRoot.querySelector("circle")).fill,
+        ]"""
+    )
+
+
+def test_component_keeps_its_colours_after_a_morph(page):
+    before = find_colors(page.locator("task-progress"))
+    assert find_colors(morph(page)) == before
+
+
+def test_state_can_still_be_read_from_the_attribute_after_a_morph(page):
+    expect(morph(page)).to_have_attribute("data-state", "succeeded")

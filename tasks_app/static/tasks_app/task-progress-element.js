@@ -19,8 +19,9 @@ const CUT_OFF_MS = 3000; // without a connection, until the component says so
 export class TaskProgressElement extends HTMLElement {
   /** The texts of all components; a page may assign to its members. */
   static texts = texts;
-  static observedAttributes = ["task-id", "src", "token", "label", "cancel", "logs", "lang"];
+  static observedAttributes = ["task-id", "src", "token", "label", "cancel", "logs", "lang", "data-state"];
 
+  #internals = this.attachInternals();
   #snapshot = null;
   #receivedAt = 0;
   #isMissing = false;
@@ -60,7 +61,7 @@ export class TaskProgressElement extends HTMLElement {
   render() {
     const { state } = this;
     const { percent, status, facts } = this.#describe();
-    this.setAttribute("data-state", state);
+    this.#setState(state);
     this.#renderTexts(percent, status, facts);
     this.#renderIcon(state);
     this.#renderBar([percent, status].filter(Boolean).join(", "));
@@ -92,7 +93,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   attributeChangedCallback(name, before, after) {
-    if (!this.#unfollow || before === after) {
+    if (!this.#unfollow || before === after || (name === "data-state" && after === this.state)) {
       return;
     }
     if (name === "task-id") {
@@ -223,6 +224,16 @@ export class TaskProgressElement extends HTMLElement {
     const elapsed = (now - this.#receivedAt) / 1000;
     const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: this.#isCutOff };
     return describe(this.#snapshot, this.state, circumstances, this.#format);
+  }
+
+  // Styles go by the state alone: who morphs the page takes away the attribute, which is a mirror for the page.
+  #setState(state) {
+    const { states } = this.#internals;
+    if (!states.has(state)) {
+      states.clear();
+      states.add(state);
+    }
+    this.setAttribute("data-state", state);
   }
 
   #renderTexts(percent, status, facts) {

@@ -23,10 +23,10 @@ style.replaceSync(`
   --color: var(--muted);
 }
 :host([hidden]), [hidden] { display: none !important; }
-:host([data-state="running"]) { --color: var(--accent); }
-:host([data-state="stalled"]) { --color: var(--warning-fill); }
-:host([data-state="succeeded"]) { --color: var(--success); }
-:host(:is([data-state="failed"], [data-state="lost"])) { --color: var(--danger); }
+:host(:state(running)) { --color: var(--accent); }
+:host(:state(stalled)) { --color: var(--warning-fill); }
+:host(:state(succeeded)) { --color: var(--success); }
+:host(:is(:state(failed), :state(lost))) { --color: var(--danger); }
 
 * { box-sizing: border-box; }
 
@@ -54,7 +54,7 @@ style.replaceSync(`
 :host(:dir(rtl)) :is(.name, .status, .meta) { text-align: right; }
 .name { font-weight: 600; }
 .percent { flex: none; color: var(--muted); font-weight: 400; }
-:host(:is([data-state="running"], [data-state="stalled"])) .percent { color: var(--text); font-weight: 600; }
+:host(:is(:state(running), :state(stalled))) .percent { color: var(--text); font-weight: 600; }
 .actions { display: flex; flex: none; align-items: center; gap: 6px; font-size: 0.8125rem; }
 
 button {
@@ -74,13 +74,13 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 
 .icon { flex: none; inline-size: 16px; block-size: 16px; overflow: visible; fill: none; stroke: var(--color); stroke-width: 2; }
 .icon path { stroke-linecap: round; stroke-linejoin: round; }
-:host([data-state="running"]) circle { stroke: var(--track); }
-:host([data-state="running"]) .icon { animation: turn 1.6s linear infinite; }
-:host([data-state="queued"]) circle { stroke-dasharray: 2.5 2.2; }
-:host([data-state="stalled"]) circle { display: none; }
-:host([data-state="stalled"]) path { fill: var(--color); stroke: none; }
-:host(:is([data-state="succeeded"], [data-state="failed"], [data-state="lost"])) circle { fill: var(--color); }
-:host(:is([data-state="succeeded"], [data-state="failed"], [data-state="lost"])) path { stroke: var(--background); }
+:host(:state(running)) circle { stroke: var(--track); }
+:host(:state(running)) .icon { animation: turn 1.6s linear infinite; }
+:host(:state(queued)) circle { stroke-dasharray: 2.5 2.2; }
+:host(:state(stalled)) circle { display: none; }
+:host(:state(stalled)) path { fill: var(--color); stroke: none; }
+:host(:is(:state(succeeded), :state(failed), :state(lost))) circle { fill: var(--color); }
+:host(:is(:state(succeeded), :state(failed), :state(lost))) path { stroke: var(--background); }
 
 .bar { display: flex; gap: 3px; margin-block: 8px; }
 .segment { position: relative; flex: 1 1 0; block-size: 8px; overflow: hidden; border-radius: 4px; background: var(--track); }
@@ -91,10 +91,10 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 .meta { color: var(--muted); }
 .meta, .link { flex: none; max-inline-size: 65%; }
 .link { color: var(--accent); }
-:host([data-state="stalled"]) .status { color: var(--warning); }
-:host(:is([data-state="failed"], [data-state="lost"])) .status, .problem { color: var(--danger); }
+:host(:state(stalled)) .status { color: var(--warning); }
+:host(:is(:state(failed), :state(lost))) .status, .problem { color: var(--danger); }
 .problem { margin-block-start: 2px; font-size: 0.8125rem; overflow-wrap: anywhere; }
-:host(:is([data-state="queued"], [data-state="cancelled"], [data-state="missing"])) .status { color: var(--muted); }
+:host(:is(:state(queued), :state(cancelled), :state(missing))) .status { color: var(--muted); }
 
 .log {
   max-block-size: 12.5rem;

@@ -1,0 +1,7 @@
+import { morphElements } from "@hotwired/turbo";
+
+window.morph = (element, html) => {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  morphElements(element, template.content.firstElementChild);
+};
