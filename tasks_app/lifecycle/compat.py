@@ -30,6 +30,11 @@ def task_classes() -> tuple[type[Any], ...]:
     return tuple(importlib.import_module(f"{name}.base").Task for name in _installed)
 
 
+def missing_result_errors() -> tuple[type[Exception], ...]:
+    """Return the exception of each installed framework for a result that its backend does not have."""
+    return tuple(importlib.import_module(f"{name}.exceptions").TaskResultDoesNotExist for name in _installed)
+
+
 def signal_modules() -> Iterator[ModuleType]:
     """Yield the signals module of each installed framework; a project may use both.
 

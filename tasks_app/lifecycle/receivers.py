@@ -1,22 +1,22 @@
 """Receivers of the signals of `django.tasks`, which track every task, however it was enqueued."""
 
 import logging
-import re
 import sys
-from asyncio import CancelledError
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.signals import post_save
 
-from ..exceptions import TaskCancelled
 from ..reporting import Reporter, find_reporter, get_bound, get_flusher
 from ..snapshot import Snapshot
-from . import attempts, compat, django_tasks_db
+from ..store import get_store
+from . import attempts, compat, django_tasks_db, outcome
 from .enqueue import queue
 from .framework_logs import lower_cancels
 from .frameworks import get_framework
+from .late_outcomes import get_late_outcomes
+from .outcome import Outcome
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult
@@ -96,14 +96,43 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
 @never_raise
 def on_finished(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     """Report the end of the task."""
+    bound = get_bound()
     attempts.leave(task_result.id)
-    reporter = find_reporter(task_result.id)
-    if reporter is None or reporter.has_ended:
-        return
-    if task_result.errors:
-        _report_failure(reporter, task_result)
+    reporter = find_reporter(task_result.id) or _find_ended(bound, task_result.id) or _adopt(task_result.id)
+    if reporter is not None and not reporter.has_ended:
+        _report_end(reporter, task_result)
+
+
+def _find_ended(bound: Reporter | None, task_id: str) -> Reporter | None:
+    """Return the reporter that this context had, whose end `InProcessBackend` has reported and which may be stored."""
+    return bound if bound is not None and bound.task_id == task_id else None
+
+
+def _adopt(task_id: str) -> Reporter | None:
+    """Return a reporter with which to end a task that another process ran, such as one that was killed."""
+    stored = attempts.use_store(task_id, "its end could not be stored", get_store().get, task_id)
+    return None if stored is None else attempts.adopt(stored)
+
+
+def _report_end(reporter: Reporter, task_result: "TaskResult[Any, Any]") -> None:
+    # Most backends send the signal in the except block, so the exception is at hand.
+    error, known = sys.exc_info()[1], outcome.read(task_result)
+    if known.status == outcome.FAILED and error is not None:
+        reporter.fail(error)
+    elif known.status == outcome.READY:  # its backend runs it again
+        reporter.hand_back()
+    elif known.is_complete:
+        known.report_to(reporter)
     else:
-        reporter.succeed(task_result.return_value)
+        _report_asked(reporter, task_result, known)
+
+
+def _report_asked(reporter: Reporter, task_result: "TaskResult[Any, Any]", known: Outcome) -> None:
+    stored = outcome.ask(task_result)
+    if stored is not None and not stored.is_final:
+        get_late_outcomes().add(reporter, task_result, known)
+    else:
+        (stored or known).report_to(reporter)
 
 
 @never_raise
@@ -116,24 +145,4 @@ def on_row_saved(*, instance: Any, **kwargs: Any) -> None:
 
 def _end_unstarted(task_id: str, row: Any) -> None:
     known = Snapshot.queued(task_id, row.task_path, now=get_flusher().clock.now())
-    kind = row.exception_class_path.rpartition(".")[2]
-    attempts.adopt_unread(known).fail_as(kind, _find_message(kind, row.traceback))
-
-
-def _report_failure(reporter: Reporter, task_result: "TaskResult[Any, Any]") -> None:
-    # Django's backends send the signal in the except block, so the exception is at hand; other backends may not.
-    error = sys.exc_info()[1]
-    last = task_result.errors[-1]
-    kind = last.exception_class_path.rpartition(".")[2]
-    if error is not None:
-        reporter.fail(error)
-    elif kind in (TaskCancelled.__name__, CancelledError.__name__):
-        reporter.end_cancelled()
-    else:
-        reporter.fail_as(kind, _find_message(kind, last.traceback))
-
-
-def _find_message(kind: str, traceback: str) -> str:
-    """Return the last message of an exception of this type in a traceback; it may be empty or have several lines."""
-    heads = list(re.finditer(rf"^(?:\S+\.)?{re.escape(kind)}(?:: |$)", traceback, re.MULTILINE))
-    return traceback[heads[-1].end() :].strip() if heads else ""
+    outcome.read_failure(row).report_to(attempts.adopt_unread(known))

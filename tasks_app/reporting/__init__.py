@@ -3,7 +3,7 @@
 from .context import bind, get_bound
 from .flusher import MAX_BACKOFF, MIN_BACKOFF
 from .log_handler import LogHandler
-from .process import EXIT_SECONDS, drain_process, find_reporter, get_flusher
+from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher
 from .progress import Progress
 from .reporter import Reporter
 from .signals import task_changed, task_ended
@@ -17,6 +17,7 @@ __all__ = [
     "Progress",
     "Reporter",
     "bind",
+    "call_before_end",
     "drain_process",
     "find_reporter",
     "get_bound",

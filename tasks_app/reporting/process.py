@@ -25,6 +25,14 @@ def find_reporter(task_id: str) -> Reporter | None:
     return get_flusher().find(task_id)
 
 
+def call_before_end(function: Callable[[float], object]) -> None:
+    """Call a function with the seconds that it may take, before tasks that still run in this process end as lost."""
+    _before_end.append(function)
+
+
+_before_end: list[Callable[[float], object]] = []
+
+
 def drain_process(timeout: float = EXIT_SECONDS) -> None:
     """Wait until all is stored and listed and wake-ups and signals are sent, before the process ends.
 
@@ -37,8 +45,10 @@ def drain_process(timeout: float = EXIT_SECONDS) -> None:
     flusher = get_flusher()
     began = flusher.clock.monotonic()
     end = began + (timeout if began > flusher.skip_drain_until else 0.0)
+    for function in _before_end:
+        function(end - began)
     flusher.end_all()
-    if flusher.drain(end - began):
+    if flusher.drain(end - flusher.clock.monotonic()):
         wakeups.drain(end - flusher.clock.monotonic())
         flusher.signals.drain(end - flusher.clock.monotonic())
     else:

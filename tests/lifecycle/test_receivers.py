@@ -20,6 +20,7 @@ from tasks_app.lifecycle import compat, receivers
 from tasks_app.reporting.context import get_bound
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.doubles import controlled_cache
 from tests.support.jobs import task
@@ -206,8 +207,17 @@ def test_receiver_logs_what_it_did_not_foresee(receiver, caplog, monkeypatch):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_end_of_a_task_of_another_process_is_ignored():
-    receivers.on_finished(task_result=SimpleNamespace(id="elsewhere", errors=[]))
+def test_end_of_a_task_that_is_not_known_is_ignored():
+    receivers.on_finished(task_result=make_result("elsewhere", return_value=1))
+    assert find_reporter("elsewhere") is None
+
+
+def test_end_of_a_task_whose_own_process_died_is_told_by_another():
+    now = get_flusher().clock.now()
+    get_store().add(Snapshot.queued("t1", "demo", now=now, owner="7").begun(now=now))
+    receivers.on_finished(task_result=make_result(return_value=1))
+    ended = get_snapshot("t1")
+    assert (ended.state, ended.result, ended.owner) == ("succeeded", 1, "7")
 
 
 def test_receivers_listen_to_every_framework():
@@ -220,7 +230,9 @@ def test_receivers_listen_to_every_framework():
 
 
 def make_result(task_id: str = "t1", **values: object) -> SimpleNamespace:
-    return SimpleNamespace(id=task_id, task=SimpleNamespace(module_path="tests.work"), errors=[], **values)
+    backend = SimpleNamespace(supports_get_result=False)
+    task = SimpleNamespace(module_path="tests.work", get_backend=lambda: backend)
+    return SimpleNamespace(id=task_id, task=task, status="SUCCESSFUL", errors=[], **values)
 
 
 def test_signal_that_comes_twice_is_one_attempt():
@@ -269,7 +281,7 @@ def _job() -> None:
 
 def finish(path, traceback):
     error = compat.TaskError(exception_class_path=path, traceback=traceback)
-    receivers.on_finished(task_result=SimpleNamespace(id="t1", errors=[error]))
+    receivers.on_finished(task_result=SimpleNamespace(id="t1", status="FAILED", errors=[error]))
 
 
 @pytest.mark.usefixtures("_job")
