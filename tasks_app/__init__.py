@@ -6,17 +6,19 @@ from .exceptions import (
     StoreUnavailable,
     TaskAlreadyEnded,
     TaskCancelled,
+    TaskIdTaken,
     TaskNotFound,
     TaskQueueFull,
     UnknownTask,
 )
 from .http import start_response
 from .lifecycle import acancel, aget_snapshot, cancel, get_snapshot
+from .lifecycle.announce import aannounce, announce
 from .lifecycle.start import astart, start
+from .lifecycle.task_run import task_run
 from .permissions import make_token
 from .reporting import LogHandler, Progress, task_changed, task_ended
 from .reporting.context import progress
-from .reporting.task_run import task_run
 from .snapshot import Snapshot, Stage, State
 
 __version__ = "0.1.0"
@@ -32,11 +34,14 @@ __all__ = [
     "StoreUnavailable",
     "TaskAlreadyEnded",
     "TaskCancelled",
+    "TaskIdTaken",
     "TaskNotFound",
     "TaskQueueFull",
     "UnknownTask",
+    "aannounce",
     "acancel",
     "aget_snapshot",
+    "announce",
     "astart",
     "cancel",
     "get_snapshot",

@@ -43,6 +43,10 @@ class TaskCancelled(Exception):
     """
 
 
+class TaskIdTaken(Exception):
+    """The id chosen for a task is that of another one, which has not ended or has another owner."""
+
+
 class TaskQueueFull(Exception):
     """The in-process queue already holds `max_queue` tasks; nothing was enqueued."""
 

@@ -8,6 +8,7 @@ from ..reporting import find_reporter, get_flusher
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import observe
+from .announce import ANNOUNCED, withdraw
 from .frameworks import find_framework
 
 
@@ -57,6 +58,8 @@ def cancel(task_id: str) -> None:
     get_store().request_cancel(task_id, delay=snapshot.waits_for)
     if (reporter := find_reporter(task_id)) is not None:
         reporter.request_cancel()
+    if snapshot.runner == ANNOUNCED:
+        withdraw(task_id)
     if (framework := find_framework(snapshot.runner)) is not None:
         framework.withdraw(task_id)
 

@@ -3,11 +3,11 @@
 from .context import bind, get_bound
 from .flusher import MAX_BACKOFF, MIN_BACKOFF
 from .log_handler import LogHandler
+from .owner import identify_owner
 from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher
 from .progress import Progress
 from .reporter import Reporter
 from .signals import task_changed, task_ended
-from .task_run import identify_owner
 
 __all__ = [
     "EXIT_SECONDS",

@@ -30,7 +30,7 @@ class Snapshot:
 
     - `owner`: the primary key of the owning user, as text; None: every caller that knows the id may see the task.
     - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
-    - `runner`: the name of the framework that can take back a waiting task; None: the reporting process takes it back.
+    - `runner`: the name of what can take back a waiting task, a framework or `task_run`; None: the reporting process.
     - `logged`: the offset after the last line of its log.
     - `not_before`: the time until which a queued task waits on purpose; None: it may begin at once.
     - `expires_at`: the time after which no executor begins a queued task; None: it waits for ever.

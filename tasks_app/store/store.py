@@ -144,6 +144,10 @@ class Store:
         """
         self.cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL + delay))
 
+    def withdraw_cancel(self, task_id: str) -> None:
+        """Delete the request to cancel a task, which runs once more."""
+        self.cache.delete(make_cancel_key(task_id))
+
     def claim_attempt(self, task_id: str, attempt: int) -> None:
         """Store the number of a task's latest attempt, so that a process with an earlier one stops reporting it."""
         self.cache.set(make_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))

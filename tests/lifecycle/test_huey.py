@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("huey") is None, reason
 CONSUMER = """
 import django; django.setup()
 from django.core.management import call_command
-from tests.support import queue_jobs
+from tests.support import huey_jobs
 call_command("run_huey", delay=0.05, periodic=False)
 """
 
@@ -30,7 +30,7 @@ def ended(tmp_path_factory) -> Iterator[Mapping[str, Snapshot]]:
     with ValkeyServer() as server:
         url = f"{server.connection_url}/1"
         env = make_env("tests.support.huey_settings", str(queue), url)
-        task_ids = start_elsewhere(env)
+        task_ids = start_elsewhere(env, module="tests.support.huey_jobs")
         with run_command([sys.executable, "-c", CONSUMER], env=env), shared_cache(url):
             for task_id in task_ids.values():
                 wait_until(lambda task_id=task_id: get_snapshot(task_id).is_terminal, f"{task_ids} ended")
@@ -64,3 +64,8 @@ def test_task_that_was_cancelled_while_it_waited_is_cancelled(ended):
 
 def test_each_task_keeps_its_owner(ended):
     assert {snapshot.owner for snapshot in ended.values()} == {"7"}
+
+
+def test_job_of_hueys_own_runs_as_the_task_that_was_announced(ended):
+    announced = ended["announced"]
+    assert (announced.task, announced.state, announced.status) == ("nightly-import", "succeeded", "Imported")

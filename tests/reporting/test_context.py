@@ -13,9 +13,9 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from tasks_app import TaskCancelled, get_snapshot, progress, task_run
 from tasks_app.reporting.context import bind, get_bound
+from tasks_app.reporting.owner import identify_owner
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.reporting.progress import Progress
-from tasks_app.reporting.task_run import identify_owner
 from tests.support.doubles import agenerate
 
 

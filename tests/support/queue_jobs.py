@@ -45,8 +45,8 @@ def stop() -> None:
     raise TaskCancelled("enough")
 
 
-def start_all() -> None:
-    """Start the jobs, and print their ids by name."""
+def start_all() -> dict[str, str]:
+    """Start the jobs, and return their ids by name."""
     started = {
         "add": start(add, 1, owner=7),
         "count": start(count, n=4, owner=7),
@@ -56,12 +56,12 @@ def start_all() -> None:
         "cancelled": start(count, n=4, owner=7),
     }
     cancel(started["cancelled"])
-    print(json.dumps(started))  # noqa: T201
+    return started
 
 
-def start_elsewhere(env: Mapping[str, str]) -> dict[str, str]:
-    """Do what `start_all` does, in a process of its own, and return the ids by name."""
-    code = "import django; django.setup()\nfrom tests.support.queue_jobs import start_all; start_all()"
+def start_elsewhere(env: Mapping[str, str], *, module: str = __name__) -> dict[str, str]:
+    """Do what `start_all` of a module does, in a process of its own, and return the ids by name."""
+    code = f"import django, json; django.setup()\nfrom {module} import start_all; print(json.dumps(start_all()))"
     return dict(json.loads(run_python("-c", code, env=env)))
 
 

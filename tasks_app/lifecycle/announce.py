@@ -1,0 +1,153 @@
+"""Tasks that `task_run` runs under an id that is known before: shown as queued from their announcement on."""
+
+from dataclasses import replace
+from functools import partial
+from typing import NoReturn
+
+from django.utils.crypto import get_random_string
+
+from .. import wakeups
+from ..exceptions import StoreUnavailable, TaskCancelled, TaskIdTaken
+from ..reporting import Reporter, find_reporter, get_flusher, identify_owner
+from ..snapshot import Snapshot, State
+from ..store import get_store, is_task_id
+from ..streaming import observe
+from .attempts import adopt, begin, use_store, write
+
+#: The `runner` of tasks that were announced, or that `task_run` runs under a chosen id.
+ANNOUNCED = "task_run"
+
+
+def announce(name: str, *, owner: object = None, task_id: str | None = None) -> str:
+    """Show a task as queued before `task_run` runs it, in this process or another, and return its id.
+
+    Args:
+        name: the name of the task, shown to viewers.
+        owner: the user that owns the task (a saved user or a primary key); None: every caller that knows the id may
+            see it.
+        task_id: an id to give it; None for a random one. That of a task which has ended is used once more.
+
+    Raises:
+        ValueError: `owner` or `task_id` can't be one.
+        TaskIdTaken: a task with this id has not ended, or has another owner.
+        StoreUnavailable: the cache can't be reached.
+    """
+    known = make_known(name, identify_owner(owner), check_task_id(task_id) or get_random_string(32))
+    try:
+        _store(known)
+    except TaskIdTaken:
+        raise
+    except Exception as error:  # whatever a cache backend raises
+        raise StoreUnavailable("the state of the new task could not be stored") from error
+    get_flusher().enlist(known)
+    return known.task_id
+
+
+async def aannounce(name: str, *, owner: object = None, task_id: str | None = None) -> str:
+    """Do what `announce` does, from async code."""
+    return await get_store().arun(partial(announce, name, owner=owner, task_id=task_id))
+
+
+def check_task_id(task_id: str | None) -> str | None:
+    """Return an id that a caller has chosen, or None if there is none.
+
+    Raises:
+        ValueError: it can't be an id.
+    """
+    if task_id is not None and not (isinstance(task_id, str) and is_task_id(task_id) and task_id not in _RESERVED):
+        allowed = f"1 to 128 printable ASCII characters without spaces and '/', and none of {sorted(_RESERVED)!r}"
+        raise ValueError(f"task_id must be {allowed}, not {task_id!r}")
+    return task_id
+
+
+#: Ids that are something else at the end of a URL.
+_RESERVED = frozenset({".", "..", "monitor"})
+
+
+def make_known(name: str, owner: str | None, task_id: str) -> Snapshot:
+    """Return the first snapshot of a task under a chosen id."""
+    return Snapshot.queued(task_id, str(name), now=get_flusher().clock.now(), owner=owner, runner=ANNOUNCED)
+
+
+def begin_announced(known: Snapshot) -> Reporter:
+    """Begin a task that may have been announced, or that runs once more, and return its reporter.
+
+    If the cache does not answer, nobody can know what it holds: the task begins.
+
+    Raises:
+        TaskIdTaken: a task with this id runs, waits for another executor, or has another owner.
+        TaskCancelled: the task was announced, and cancelled before it began.
+    """
+    (found,) = use_store(known.task_id, "what is known of it could not be read", _find, known.task_id) or (None,)
+    if found is not None:
+        _check_may_begin(found, known.owner)
+        _check_not_cancelled(found)
+    reporter = begin(known)
+    if write(reporter):
+        _heed_cancel(reporter)
+    return reporter
+
+
+def withdraw(task_id: str) -> None:
+    """End an announced task as cancelled, unless it has begun."""
+    snapshot = get_store().get(task_id)
+    if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
+        adopt(snapshot).end_cancelled()
+        get_flusher().flush()
+
+
+def _store(known: Snapshot) -> None:
+    if get_store().add(known):
+        return
+    (found,) = _find(known.task_id)
+    if found is None:
+        raise StoreUnavailable(f"the cache did not store task {known.task_id!r}")
+    if not found.is_terminal or found.owner != known.owner:
+        _refuse(found)
+    _store_once_more(replace(known, attempt=found.attempt, seq=found.seq + 1))
+
+
+def _store_once_more(known: Snapshot) -> None:
+    get_store().withdraw_cancel(known.task_id)
+    versions, refused = get_store().save([known])
+    if refused:
+        raise StoreUnavailable(f"the cache did not store task {known.task_id!r}")
+    wakeups.publish(versions)
+
+
+def _find(task_id: str) -> tuple[Snapshot | None]:
+    """Return what is known of a task; a tuple, so that None means something else to `use_store`."""
+    reporter = find_reporter(task_id)
+    return (observe(task_id) if reporter is None else reporter.snapshot,)
+
+
+def _check_may_begin(found: Snapshot, owner: str | None) -> None:
+    """Check that a task is at rest, and not someone else's: what was announced need not be told its owner again."""
+    is_own = found.owner == owner or (owner is None and found.runner == ANNOUNCED)
+    waits = found.state is State.QUEUED and found.runner == ANNOUNCED
+    if not is_own or not (waits or found.is_terminal or found.stalled):
+        _refuse(found)
+
+
+def _check_not_cancelled(found: Snapshot) -> None:
+    if found.state is State.CANCELLED and not found.attempt:
+        raise TaskCancelled(f"task {found.task_id} was cancelled before it began")
+    if found.is_terminal:
+        use_store(found.task_id, "it may be asked to stop", get_store().withdraw_cancel, found.task_id)
+
+
+def _heed_cancel(reporter: Reporter) -> None:
+    """End a task that was cancelled while it was about to begin.
+
+    It is written before its request is read here, and `cancel` stores the request before it reads the task: one of
+    the two sees the other.
+    """
+    what = "its cancel request could not be read; retrying"
+    if use_store(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
+        reporter.end_cancelled()
+        raise TaskCancelled(f"task {reporter.task_id} was cancelled before it began")
+
+
+def _refuse(found: Snapshot) -> NoReturn:
+    what = "has ended, and is not of this owner" if found.is_terminal else f"exists already, and is {found.state}"
+    raise TaskIdTaken(f"task {found.task_id!r} {what}; use another id, or none for a random one")

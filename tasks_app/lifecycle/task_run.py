@@ -1,0 +1,85 @@
+"""`task_run`, the context manager that tracks any code as a task."""
+
+from types import TracebackType
+
+from asgiref.sync import sync_to_async
+from django.utils.crypto import get_random_string
+
+from ..reporting import Progress, Reporter, bind, get_flusher, identify_owner
+from ..snapshot import Snapshot
+from .announce import begin_announced, check_task_id, make_known
+
+
+class task_run:  # noqa: N801 - used like a function
+    """A context manager that tracks any code as a task: `with task_run("nightly-import") as progress:`.
+
+    `async with` works as well. The task ends as `succeeded` (also after `sys.exit(0)`), as `cancelled` if the block
+    raises `TaskCancelled` or is interrupted, else as `failed`. Exceptions of the block reach the caller.
+
+    Args:
+        name: the name of the task, shown to viewers.
+        owner: the user that owns the task (a saved user or a primary key); None: every caller that knows the id may
+            see it, unless the task was announced with an owner.
+        task_id: the id that `announce` returned, or another; None for a random one. A task that has ended is run once
+            more, as its next attempt.
+
+    Raises:
+        ValueError: `owner` or `task_id` can't be one.
+        RuntimeError: the same object is entered again before it is left.
+        TaskIdTaken: when it is entered, a task with this id runs, waits for another executor, or has another owner.
+        TaskCancelled: when it is entered, the announced task was cancelled.
+    """
+
+    def __init__(self, name: str, owner: object = None, *, task_id: str | None = None) -> None:
+        self._name = str(name)
+        self._owner = identify_owner(owner)
+        self._task_id = check_task_id(task_id)
+        self._reporter: Reporter | None = None
+
+    def __enter__(self) -> Progress:
+        self._check_is_free()
+        return self._enter(self._begin())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        reporter, self._reporter = self._reporter, None
+        assert reporter is not None
+        bind(reporter.outer)
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            reporter.succeed()
+        elif isinstance(error, KeyboardInterrupt):
+            reporter.end_cancelled()
+        else:
+            reporter.fail(error)
+
+    async def __aenter__(self) -> Progress:
+        self._check_is_free()
+        if self._task_id is None:
+            return self._enter(self._begin())
+        return self._enter(await sync_to_async(self._begin, thread_sensitive=False)())  # it reads the cache
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def _check_is_free(self) -> None:
+        if self._reporter is not None:
+            raise RuntimeError(f"{self._name!r} runs already; use another task_run for the inner block")
+
+    def _begin(self) -> Reporter:
+        if self._task_id is not None:
+            return begin_announced(make_known(self._name, self._owner, self._task_id))
+        flusher = get_flusher()
+        snapshot = Snapshot.queued(get_random_string(32), self._name, now=flusher.clock.now(), owner=self._owner)
+        reporter = flusher.make_reporter(snapshot)
+        reporter.begin()
+        flusher.enlist(snapshot)
+        flusher.add(reporter)
+        return reporter
+
+    def _enter(self, reporter: Reporter) -> Progress:
+        self._reporter = reporter
+        reporter.outer = bind(reporter)
+        return reporter.progress
