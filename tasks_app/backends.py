@@ -7,7 +7,7 @@ from django.core import checks
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from .lifecycle import Executor, compat
+from .lifecycle import Executor, compat, get_promised_id
 from .utils.lazy import per_process
 
 DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
@@ -29,6 +29,8 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
     supports_async_task = True
     supports_get_result = True
     supports_priority = True
+    #: Whether a task has the id that `start()` gave away in a transaction.
+    takes_promised_id = True
 
     def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
         """Enqueue a task, which runs as soon as a thread is free, but not before its `run_after`.
@@ -47,7 +49,7 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
         self.validate_task(task)
         task_result = compat.TaskResult(
             task=task,
-            id=get_random_string(32),
+            id=get_promised_id() or get_random_string(32),
             status=compat.TaskResultStatus.READY,
             enqueued_at=timezone.now(),
             started_at=None,

@@ -3,7 +3,8 @@
 An integration has four parts:
 
 - `register` a `Framework`, so that `start()` and `cancel()` accept its tasks.
-- When a task is enqueued, call `queue` to store its first snapshot.
+- When a task is enqueued, call `queue` to store its first snapshot. To let `start()` wait for the commit of a
+  transaction, a framework also has `promise`, and `enqueue` uses the id of `get_promised_id`, unless that is None.
 - When a job begins, call `begin`, which returns the `Reporter` of this attempt, and `enter`, which binds `progress` to
   it. When the job ends, call the reporter's `succeed`, `fail`, `end_cancelled` or `hand_back`, then `leave`.
 - When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
@@ -18,11 +19,13 @@ from .exceptions import BrokerUnavailable, TaskCancelled
 from .lifecycle import (
     Flaw,
     Framework,
+    Promise,
     adopt,
     adopt_promised,
     begin,
     enter,
     find_queued,
+    get_promised_id,
     leave,
     never_raise,
     pass_on,
@@ -56,6 +59,7 @@ __all__ = [
     "DaemonExecutor",
     "Flaw",
     "Framework",
+    "Promise",
     "Reporter",
     "Snapshot",
     "State",
@@ -69,6 +73,7 @@ __all__ = [
     "find_reporter",
     "get_bound",
     "get_flusher",
+    "get_promised_id",
     "get_store",
     "get_valid_settings",
     "is_task_id",

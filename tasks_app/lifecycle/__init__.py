@@ -3,9 +3,9 @@
 from . import compat
 from .attempts import adopt, adopt_promised, begin, enter, leave, pass_on, use_store, write
 from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
-from .enqueue import find_queued, queue
+from .enqueue import find_queued, get_promised_id, queue
 from .executor import Executor
-from .frameworks import Flaw, Framework, get_framework, register, unregister
+from .frameworks import Flaw, Framework, Promise, get_framework, register, unregister
 from .receivers import connect, never_raise
 from .start import astart_named, resolve
 
@@ -13,6 +13,7 @@ __all__ = [
     "Executor",
     "Flaw",
     "Framework",
+    "Promise",
     "acancel",
     "adopt",
     "adopt_promised",
@@ -25,6 +26,7 @@ __all__ = [
     "enter",
     "find_queued",
     "get_framework",
+    "get_promised_id",
     "get_snapshot",
     "leave",
     "look_up",

@@ -1,6 +1,7 @@
 """The first snapshot of an enqueued task, with the name and the owner that `start()` gives it."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,29 +24,36 @@ Keep = Callable[[str, str | None], None]
 
 @dataclass(slots=True)
 class Start:
-    """The name and the owner of the task that `start()` enqueues, and the outcome."""
+    """The name and the owner of the task that `start()` enqueues, its id if that was promised, and the outcome."""
 
     name: str | None
     owner: str | None
+    promised_id: str | None = None
     snapshot: Snapshot | None = None
     error: Exception | None = None
 
 
+#: The most started tasks kept of which their backends have not told yet.
+MAX_UNTOLD = 10_000
+
+_untold: OrderedDict[str, Start] = OrderedDict()
 _start: ContextVar[Start | None] = ContextVar("tasks_app_start", default=None)
 
 
 @contextmanager
-def starting(name: str | None, owner: str | None) -> Iterator[None]:
+def starting(name: str | None, owner: str | None, *, promised_id: str | None = None) -> Iterator[None]:
     """Give the task that is enqueued in this block a name and an owner.
 
     Args:
         name: None for the name that the framework gives it.
         owner: None for a task without owner.
+        promised_id: the id that was given away before. The task is then enqueued also if its first snapshot can't be
+            stored.
 
     Raises:
         StoreUnavailable: its first snapshot could not be stored.
     """
-    start = Start(name, owner)
+    start = Start(name, owner, promised_id)
     token = _start.set(start)
     try:
         yield
@@ -88,10 +96,11 @@ def queue(
     Raises:
         StoreUnavailable: the cache failed in a `starting` block; elsewhere the snapshot is stored later.
     """
-    start = _start.get()
+    start = _untold.pop(task_id, None) or _start.get()
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
         start = Start(None, owner)
-    is_awaited = start is _start.get()  # only `start()` may wait for a cache that hangs
+    # Only `start()` may wait for a cache that hangs.
+    is_awaited = start is _start.get() and start.promised_id is None
     snapshot = Snapshot.queued(
         task_id,
         start.name or task,
@@ -108,12 +117,34 @@ def queue(
             return _add(snapshot, is_awaited), True
         _add_at_commit(snapshot, database, keep if is_awaited else None)
     except Exception as error:
-        start.error = error
         if is_awaited:
+            start.error = error
             raise StoreUnavailable("the state of the new task could not be stored") from error
         _keep_unstored(snapshot)
         return snapshot, False
     return snapshot, True
+
+
+def get_promised_id() -> str | None:
+    """Return the id that the task which is now enqueued must have; None if its framework chooses one."""
+    start = _start.get()
+    return None if start is None or start.snapshot is not None else start.promised_id
+
+
+def keep_for(task_id: str) -> bool:
+    """Keep the name and the owner of the started task for a later call of `queue`; return False if that was called."""
+    start = _start.get()
+    if start is None or start.snapshot is not None:
+        return False
+    _untold[task_id] = Start(start.name, start.owner)
+    if len(_untold) > MAX_UNTOLD:  # a transaction that is rolled back tells nobody
+        _untold.popitem(last=False)
+    return True
+
+
+def is_untold(task_id: str) -> bool:
+    """Whether `queue` was not called for a task since `keep_for`."""
+    return task_id in _untold
 
 
 def find_queued(task_id: str) -> Snapshot | None:

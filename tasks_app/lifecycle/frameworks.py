@@ -1,17 +1,21 @@
 """The frameworks whose tasks this app starts and withdraws: `django.tasks`, and others that are registered."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from django.db import DatabaseError, transaction
+from asgiref.sync import sync_to_async
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
+from django.utils.crypto import get_random_string
 
 from ..snapshot import Snapshot
 from ..store import get_store
 from . import compat, django_tasks_db
 from .attempts import adopt
+from .commits import call_at_commit, find_transactions
+from .enqueue import is_untold, keep_for, queue
 
 logger = logging.getLogger("tasks_app")
 
@@ -28,6 +32,20 @@ class Flaw(NamedTuple):
     id: str
     what: str
     cure: str
+
+
+class Promise(NamedTuple):
+    """A task that is enqueued later under an id that is known now.
+
+    Attributes:
+        name: the name that the framework gives it.
+        args, kwargs: its arguments as they are now; its caller may change them.
+    """
+
+    task_id: str
+    name: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
 
 
 class Framework(Protocol):
@@ -65,6 +83,18 @@ class Framework(Protocol):
     async def aenqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """Do what `enqueue` does, without blocking the event loop."""
 
+    def promise(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise | None:
+        """Return what `enqueue` needs to enqueue a task at a commit, under the id of `get_promised_id`.
+
+        None if the framework itself chooses the id when it enqueues. It may also lack this method.
+
+        Raises:
+            Exception: the task can't be enqueued.
+        """
+
+    def commits_with(self, task: Any, databases: Collection[str]) -> bool:
+        """Whether no worker sees a task, enqueued now, before these databases commit; it may lack this method."""
+
     def withdraw(self, task_id: str) -> None:
         """Withdraw a task that is to be cancelled, if it has not begun; this may block."""
 
@@ -89,10 +119,26 @@ class DjangoTasks:
         return nullcontext()
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        return str(task.enqueue(*args, **kwargs).id)
+        task_id = str(task.enqueue(*args, **kwargs).id)
+        if keep_for(task_id):
+            _queue_untold(task, task_id)
+        return task_id
 
     async def aenqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        return str((await task.aenqueue(*args, **kwargs)).id)
+        task_id = str((await task.aenqueue(*args, **kwargs)).id)
+        if keep_for(task_id):
+            await sync_to_async(_queue_untold)(task, task_id)
+        return task_id
+
+    def promise(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise | None:
+        if not getattr(task.get_backend(), "takes_promised_id", False):
+            return None
+        args, kwargs = compat.normalize_json([list(args), dict(kwargs)])
+        return Promise(get_random_string(32), task.module_path, args, kwargs)
+
+    def commits_with(self, task: Any, databases: Collection[str]) -> bool:
+        waits = getattr(task.get_backend(), "enqueue_on_commit", False)  # Huey's backend has a setting for it
+        return bool(waits) and {DEFAULT_DB_ALIAS}.issuperset(databases)
 
     def withdraw(self, task_id: str) -> None:
         pass
@@ -119,6 +165,9 @@ class DatabaseTasks(DjangoTasks):
 
     def hold_back(self) -> AbstractContextManager[Any]:
         return transaction.atomic(using=django_tasks_db.get_alias())
+
+    def commits_with(self, task: Any, databases: Collection[str]) -> bool:
+        return {django_tasks_db.get_alias()}.issuperset(databases)  # it is a row of that database
 
     def withdraw(self, task_id: str) -> None:
         try:
@@ -152,9 +201,31 @@ def get_framework(task: object) -> Framework:
     raise TypeError(f"{' or '.join(wanted)} is needed, not {task!r}")
 
 
+def make_promise(framework: Framework, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise | None:
+    """Do what `Framework.promise` does, which a framework may lack."""
+    promise = getattr(framework, "promise", None)
+    return None if promise is None else promise(task, args, kwargs)
+
+
+def commits_with(framework: Framework, task: Any, databases: Collection[str]) -> bool:
+    """Do what `Framework.commits_with` does, which a framework may lack."""
+    ask = getattr(framework, "commits_with", None)
+    return ask is not None and bool(ask(task, databases))
+
+
 def find_framework(name: str | None) -> Framework | None:
     """Return the registered framework with this name, or None."""
     return None if name is None else _frameworks.get(name)
+
+
+def _queue_untold(task: Any, task_id: str) -> None:
+    """See to the first snapshot of a task of which its backend tells at the commit, or never."""
+
+    def queue_now() -> None:
+        if is_untold(task_id):
+            queue(task_id, task.module_path, runner=DjangoTasks.name, not_before=task.run_after)
+
+    call_at_commit(queue_now, find_transactions())
 
 
 def _end_withdrawn(snapshot: Snapshot) -> None:

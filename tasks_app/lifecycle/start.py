@@ -13,23 +13,29 @@ from ..conf import get_settings
 from ..exceptions import InvalidArguments, UnknownTask, describe
 from ..reporting import identify_owner
 from ..utils.lazy import per_process
+from .commits import find_transactions
 from .enqueue import starting
-from .frameworks import get_framework
+from .frameworks import Framework, commits_with, get_framework, make_promise
+from .promises import enqueue_at_commit
 from .startable import Startable
 
 P = ParamSpec("P")
 
 
 # No parameter may stand between the two of a ParamSpec, so type checkers compare arguments with the task only in calls
-# without an owner.
+# without an option.
 @overload
 def start(task: Startable[P], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
 @overload
-def start(task: Startable[...], /, *args: Any, owner: object, **kwargs: Any) -> str: ...
-def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
+def start(task: Startable[...], /, *args: Any, owner: object, on_commit: bool | None = None, **kwargs: Any) -> str: ...
+@overload
+def start(task: Startable[...], /, *args: Any, on_commit: bool | None, **kwargs: Any) -> str: ...
+def start(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None, **kwargs: Any) -> str:
     """Enqueue a task with an owner, and return its id once its first snapshot is stored.
 
-    On the database backend, a task started in a transaction is known after the commit; a rollback undoes it.
+    In a transaction, the task is enqueued and shown at the commit, and never after a rollback; its id is returned at
+    once. A task that can't be enqueued then ends as failed. Tests in a transaction, such as those of `TestCase`, never
+    commit: have them capture the hooks of the commit.
 
     Args:
         task: a task made by `@task`. With `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
@@ -37,28 +43,47 @@ def start(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
         args, kwargs: the arguments of the task.
         owner: the user that may see and cancel the task, or the primary key of that user. With None and the default
             policy, every caller that knows the id may do so.
+        on_commit: False enqueues the task at once. With None, tasks of `InProcessBackend` and of Celery wait for the
+            commit of every transaction that is open in this thread. Other backends choose the id when they enqueue, so
+            these enqueue at once; the row of the database backend commits with its transaction, and a backend that
+            waits by itself (`ENQUEUE_ON_COMMIT` of Huey's) goes on to do so. True is an error where none of this
+            keeps the task until the commit.
 
     Returns:
         The id of the task.
 
     Raises:
         TypeError: `task` is not a task.
-        ValueError: `owner` is neither a saved user, nor a primary key, nor None.
+        ValueError: `owner` is neither a saved user, nor a primary key, nor None; or `on_commit` is none of these, or
+            True for a backend that can't wait.
         StoreUnavailable: the cache can't be reached. The in-process backend, the database backend and Celery then do
             not run the task; another backend may have taken it already.
         TaskQueueFull: the in-process queue is full.
         BrokerUnavailable: Celery's broker can't be reached.
     """
-    return _enqueue(task, args, kwargs, owner=identify_owner(owner))
+    owner_key = identify_owner(owner)
+    promised_id = _promise(task, args, kwargs, owner=owner_key, on_commit=on_commit)
+    return promised_id or _enqueue(task, args, kwargs, owner=owner_key)
 
 
 @overload
 async def astart(task: Startable[P], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
 @overload
-async def astart(task: Startable[...], /, *args: Any, owner: object, **kwargs: Any) -> str: ...
-async def astart(task: Any, /, *args: Any, owner: object = None, **kwargs: Any) -> str:
-    """Do what `start` does, from async code."""
-    return await _aenqueue(task, args, kwargs, owner=identify_owner(owner))
+async def astart(
+    task: Startable[...], /, *args: Any, owner: object, on_commit: bool | None = None, **kwargs: Any
+) -> str: ...
+@overload
+async def astart(task: Startable[...], /, *args: Any, on_commit: bool | None, **kwargs: Any) -> str: ...
+async def astart(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None, **kwargs: Any) -> str:
+    """Do what `start` does, from async code.
+
+    A transaction may be open in the thread that runs the sync code of this context, if that has called async code.
+    """
+    owner_key = identify_owner(owner)
+    promised_id = None
+    if on_commit is not False:
+        promised_id = await sync_to_async(_promise)(task, args, kwargs, owner=owner_key, on_commit=on_commit)
+    return promised_id or await _aenqueue(task, args, kwargs, owner=owner_key)
 
 
 async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | None) -> str:
@@ -115,6 +140,39 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
     for name, item in parameters.items():
         if item.default is item.empty and item.kind not in variadic and name not in kwargs:
             raise InvalidArguments(f"missing argument {name!r}")
+
+
+def _promise(
+    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, owner: str | None, on_commit: bool | None
+) -> str | None:
+    """Return the id of a task that is enqueued at the commit, or None if it is to be enqueued now.
+
+    Raises:
+        ValueError: `on_commit` can't be that, or is True for a task that can't wait.
+        Exception: the task can't be enqueued.
+    """
+    if on_commit is not None and not isinstance(on_commit, bool):
+        raise ValueError(f"on_commit must be True, False or None, not {on_commit!r}")
+    databases = [] if on_commit is False else find_transactions()
+    if not databases and not on_commit:
+        return None
+    framework = get_framework(task)
+    promise = make_promise(framework, task, args, kwargs)
+    if promise is None:
+        if on_commit and not commits_with(framework, task, databases):
+            raise ValueError(f"on_commit=True: {_describe_executor(framework, task)} can't wait for a commit; {_CURE}")
+        return None
+    return enqueue_at_commit(framework, task, promise, databases, owner=owner) if databases else None
+
+
+_CURE = "pass False or None, and call start() in a hook of transaction.on_commit()"
+
+
+def _describe_executor(framework: Framework, task: Any) -> str:
+    if not hasattr(task, "get_backend"):
+        return f"the framework {framework.name!r}"
+    backend = type(task.get_backend())
+    return f"the backend {f'{backend.__module__}.{backend.__qualname__}'!r}"
 
 
 def _enqueue(

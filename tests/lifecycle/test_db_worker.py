@@ -204,8 +204,9 @@ def test_cancel_that_finds_the_task_claimed_stops_it_long_before_the_next_sweep(
 # --- transactions ---
 
 
-def test_task_of_a_transaction_that_is_rolled_back_never_was(site, queue, orders):
-    task_id = enqueue_puppet(site, queue, orders, rollback=True)
+@pytest.mark.parametrize("order", [{}, {"owner": 7}, {"owner": 7, "on_commit": True}], ids=str)
+def test_task_of_a_transaction_that_is_rolled_back_never_was(site, queue, orders, order):
+    task_id = enqueue_puppet(site, queue, orders, rollback=True, **order)
     assert site.query(task_id) == {}
     assert site.get(task_id).status == 404
 

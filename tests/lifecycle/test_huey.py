@@ -69,3 +69,7 @@ def test_each_task_keeps_its_owner(ended):
 def test_job_of_hueys_own_runs_as_the_task_that_was_announced(ended):
     announced = ended["announced"]
     assert (announced.task, announced.state, announced.status) == ("nightly-import", "succeeded", "Imported")
+
+
+def test_task_that_huey_holds_until_the_commit_runs(ended):
+    assert (ended["on commit"].state, ended["on commit"].result) == ("succeeded", 2)

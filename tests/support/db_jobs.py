@@ -60,7 +60,7 @@ def enqueue(request: HttpRequest) -> JsonResponse:
         job = job.using(run_after=timezone.now() + timedelta(seconds=delay))
     with transaction.atomic():
         if "owner" in order:
-            task_id = start(job, owner=order["owner"], **order["kwargs"])
+            task_id = start(job, owner=order["owner"], on_commit=order.get("on_commit"), **order["kwargs"])
         else:
             task_id = job.enqueue(**order["kwargs"]).id
         transaction.set_rollback(order.get("rollback", False))

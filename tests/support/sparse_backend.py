@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -12,6 +13,9 @@ from tasks_app.lifecycle import compat
 class Talk:
     """What the backend says; a test sets it."""
 
+    #: Whether it tells that a task is enqueued, and runs it then; and whether it waits for the commit with both.
+    enqueues = True
+    waits_for_commit = False
     #: Whether it tells that a task begins.
     starts = True
     #: The status of a task that has ended; None: the right one.
@@ -55,6 +59,16 @@ class SparseBackend(compat.BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
+        if self.talk.waits_for_commit:
+            transaction.on_commit(lambda: self._go_on(result))
+        elif self.talk.enqueues:
+            self._go_on(result)
+        return result
+
+    def get_result(self, result_id: str) -> Any:
+        return self.stored[result_id]
+
+    def _go_on(self, result: Any) -> None:
         self.signals.task_enqueued.send(type(self), task_result=result)
         running = self.stored[result.id] = replace(result, status=compat.TaskResultStatus.RUNNING)
         if self.talk.starts:
@@ -64,10 +78,6 @@ class SparseBackend(compat.BaseTaskBackend):
             self.store(result.id)
         status = self.talk.status or self.complete[result.id].status
         self.signals.task_finished.send(type(self), task_result=replace(running, status=status))
-        return result
-
-    def get_result(self, result_id: str) -> Any:
-        return self.stored[result_id]
 
     def _run(self, running: Any) -> Any:
         try:

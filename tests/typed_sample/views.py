@@ -21,6 +21,8 @@ def start_well() -> list[str]:
         start(import_rows, "rows.csv", 5),
         start(import_rows, path="rows.csv", limit=5),
         start(import_rows, "rows.csv", owner=7),
+        start(import_rows, "rows.csv", owner=7, on_commit=True),
+        start(import_rows, "rows.csv", on_commit=False),
         start(import_rows.using(priority=5), "rows.csv"),
         start(download, ["https://example.com"], retries=5),
         start(report, 2026),
@@ -31,7 +33,7 @@ def start_well() -> list[str]:
 
 
 async def start_well_in_a_loop() -> list[str]:
-    return [await astart(import_rows, "rows.csv", limit=5), await astart(report, 2026, owner=None)]
+    return [await astart(import_rows, "rows.csv", limit=5), await astart(report, 2026, on_commit=None)]
 
 
 def start_badly() -> None:
@@ -42,6 +44,7 @@ def start_badly() -> None:
     start(report)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     start(resize, 5, wrong=True)  # type: ignore[arg-type, call-arg]  # pyright: ignore[reportCallIssue]
     start(print, "rows.csv")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    start(import_rows, "rows.csv", owner=7, on_commit="default")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     start(print, "rows.csv", owner=7)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 

@@ -1,7 +1,7 @@
 """The start of Celery tasks, and the withdrawal of those that have not begun."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from functools import partial
@@ -16,10 +16,12 @@ from ...integration import (
     BrokerUnavailable,
     DaemonExecutor,
     Flaw,
+    Promise,
     State,
     adopt,
     find_reporter,
     get_flusher,
+    get_promised_id,
     get_store,
     per_process,
     queue,
@@ -46,8 +48,8 @@ class CeleryTasks:
         return nullcontext()
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        task_id: str = (task.id if _is_signature(task) else None) or uuid()
-        queue(task_id, task.task if _is_signature(task) else task.name, runner=self.name)
+        task_id = get_promised_id() or _make_id(task)
+        queue(task_id, _get_name(task), runner=self.name)
         try:
             task.apply_async(tuple(args), dict(kwargs), task_id=task_id)
         except OperationalError as error:
@@ -62,6 +64,12 @@ class CeleryTasks:
         # Separate threads, because a broker that hangs must not block the threads of others.
         call = partial(copy_context().run, self.enqueue, task, args, kwargs)
         return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
+
+    def promise(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise:
+        return Promise(_make_id(task), _get_name(task), tuple(args), dict(kwargs))
+
+    def commits_with(self, task: Any, databases: Collection[str]) -> bool:
+        return False
 
     def withdraw(self, task_id: str) -> None:
         """End a task that waits as cancelled, and tell the workers to drop it when they receive it.
@@ -94,6 +102,14 @@ def _get_executor() -> DaemonExecutor:
 
 def _is_signature(task: object) -> bool:
     return type(task) is Signature  # chains, groups and chords are more than one task
+
+
+def _make_id(task: Any) -> str:
+    return str((task.id if _is_signature(task) else None) or uuid())
+
+
+def _get_name(task: Any) -> str:
+    return str(task.task if _is_signature(task) else task.name)
 
 
 def _fail_unsent(task_id: str, error: Exception) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from celery import chain
+from django.db import transaction
 from django.test import AsyncClient, override_settings
 from redis import Redis
 
@@ -107,6 +108,35 @@ async def test_message_carries_name_and_owner_as_started(site: CelerySite):
     (message,) = await asyncio.to_thread(read_messages, site)
     assert message["headers"]["tasks_app"] == {"task": "add", "owner": "7"}
     assert (await asyncio.to_thread(get_snapshot, task_id)).task == "add"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_task_that_is_started_in_a_transaction_is_sent_under_its_id_at_the_commit(site: CelerySite):
+    with transaction.atomic():
+        task_id = start(jobs.add, 1, owner=7)
+        assert site.count_messages() == 0
+        with pytest.raises(TaskNotFound):
+            get_snapshot(task_id)
+    assert [message["headers"]["id"] for message in read_messages(site)] == [task_id]
+    assert (get_snapshot(task_id).state, get_snapshot(task_id).owner) == ("queued", "7")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_task_that_is_started_in_a_transaction_is_not_sent_after_a_rollback(site: CelerySite):
+    with transaction.atomic():
+        start(jobs.add, 1)
+        transaction.set_rollback(True)
+    assert site.count_messages() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_broker")
+def test_task_that_can_not_be_sent_at_the_commit_has_failed(caplog):
+    with transaction.atomic():
+        task_id = start(jobs.add, 1)
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "it ended")
+    assert get_snapshot(task_id).state == "failed"
+    assert f"task {task_id}: it could not be enqueued after the commit" in caplog.text
 
 
 def test_signature_is_started_with_its_options_and_arguments(site: CelerySite):

@@ -1,0 +1,45 @@
+"""Tasks that are started in a transaction: their ids are given away at once, and they are enqueued at the commit."""
+
+import logging
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+from ..exceptions import StoreUnavailable
+from ..reporting import get_flusher
+from ..snapshot import Snapshot
+from ..store import get_store
+from .attempts import adopt_promised
+from .commits import call_at_commit
+from .enqueue import starting
+from .frameworks import Framework, Promise
+
+logger = logging.getLogger("tasks_app")
+
+
+def enqueue_at_commit(
+    framework: Framework, task: Any, promise: Promise, databases: Collection[str], *, owner: str | None
+) -> str:
+    """Enqueue a task once these databases have committed, and return its id now.
+
+    Raises:
+        StoreUnavailable: the cache can't be reached; nothing will be enqueued.
+    """
+    try:
+        get_store().get(promise.task_id)  # at the commit it is too late to refuse
+    except Exception as error:  # whatever a cache backend raises
+        raise StoreUnavailable("the state of the new task could not be stored") from error
+    call_at_commit(partial(_keep, framework, task, promise, owner), databases)
+    return promise.task_id
+
+
+def _keep(framework: Framework, task: Any, promise: Promise, owner: str | None) -> None:
+    """Enqueue a task; if that fails, end it: its caller has its id, and other hooks of the commit must go on."""
+    try:
+        with starting(None, owner, promised_id=promise.task_id):
+            framework.enqueue(task, promise.args, promise.kwargs)
+    except Exception as error:
+        logger.exception("task %s: it could not be enqueued after the commit", promise.task_id)
+        now = get_flusher().clock.now()
+        known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=owner)
+        adopt_promised(known).fail(error)
