@@ -22,7 +22,7 @@ STYLE = b"""
 :root { color-scheme: light dark; }
 body { margin: 0; padding: 16px; background: light-dark(#fbfbf9, #111114); font-family: Inter, system-ui, sans-serif; }
 main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; max-width: 34.25rem; }
-task-progress { margin: 0; }
+task-progress { --task-progress-margin: 0; }
 h1 { margin: 0; color: light-dark(#1d1c1a, #ececf0); font-size: 1rem; }
 """
 

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app b399bfa6a7dc")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 978b7bb002e4")] ??= {});
 
 modules["task-progress-dom.js"] ??= (() => {
 // Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
@@ -460,7 +460,6 @@ style.replaceSync(`
 :host {
   display: block;
   min-inline-size: 0;
-  margin-block: 12px;
   --background: var(--task-progress-background, light-dark(#ffffff, #1b1b1f));
   --border: var(--task-progress-border, light-dark(#e6e5e1, #2d2d33));
   --text: var(--task-progress-text, light-dark(#1d1c1a, #ececf0));
@@ -481,16 +480,26 @@ style.replaceSync(`
 
 * { box-sizing: border-box; }
 
+/* Of the page, only these are inherited: a heading's capitals, spaced letters and shadows are not for the component. */
+.card, .spoken {
+  all: initial;
+  color-scheme: inherit;
+  cursor: inherit;
+  font-family: var(--task-progress-font, inherit);
+  pointer-events: inherit;
+  visibility: inherit;
+}
 .card {
+  display: block;
   container-type: inline-size;
-  contain-intrinsic-inline-size: 20rem;
+  contain-intrinsic-inline-size: 320px;
+  margin-block: var(--task-progress-margin, 12px);
   overflow: clip;
   border: 1px solid var(--border);
   border-radius: 10px;
   background: var(--background);
   color: var(--text);
-  font-family: var(--task-progress-font, inherit);
-  font-size: 0.9375rem;
+  font-size: 15px;
   line-height: 1.4;
   font-variant-numeric: tabular-nums;
   text-align: start;
@@ -506,7 +515,7 @@ style.replaceSync(`
 .name { font-weight: 600; }
 .percent { flex: none; color: var(--muted); font-weight: 400; }
 :host(:is(:state(running), :state(stalled))) .percent { color: var(--text); font-weight: 600; }
-.actions { display: flex; flex: none; align-items: center; gap: 6px; font-size: 0.8125rem; }
+.actions { display: flex; flex: none; align-items: center; gap: 6px; font-size: 13px; }
 
 button {
   min-block-size: 26px;
@@ -533,27 +542,27 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 :host(:is(:state(succeeded), :state(failed), :state(lost))) circle { fill: var(--color); }
 :host(:is(:state(succeeded), :state(failed), :state(lost))) path { stroke: var(--background); }
 
-.bar { display: flex; gap: 3px; margin-block: 8px; }
+.bar { display: flex; gap: min(3px, 30% / var(--count, 1)); margin-block: 8px; print-color-adjust: exact; }
 .segment { position: relative; flex: 1 1 0; block-size: 8px; overflow: hidden; border-radius: 4px; background: var(--track); }
 .fill { block-size: 100%; inline-size: 0; border-radius: 4px; background: var(--color); transition: inline-size 200ms ease-out; }
 .bar:not([aria-valuenow]) .fill { position: absolute; inline-size: 35%; animation: sweep 1.6s ease-in-out infinite; }
 
-.foot { min-block-size: 20px; font-size: 0.8125rem; }
+.foot { min-block-size: 20px; font-size: 13px; }
 .meta { color: var(--muted); }
 .meta, .link { flex: none; max-inline-size: 65%; }
 .link { color: var(--accent); }
 :host(:state(stalled)) .status { color: var(--warning); }
 :host(:is(:state(failed), :state(lost))) .status, .problem { color: var(--danger); }
-.problem { margin-block-start: 2px; font-size: 0.8125rem; overflow-wrap: anywhere; }
+.problem { margin-block-start: 2px; font-size: 13px; overflow-wrap: anywhere; }
 :host(:is(:state(queued), :state(cancelled), :state(missing))) .status { color: var(--muted); }
 
 .log {
-  max-block-size: 12.5rem;
+  max-block-size: 200px;
   padding: 10px 16px;
   overflow: auto;
   border-block-start: 1px solid var(--border);
   background: color-mix(in srgb, var(--background), var(--text) 4%);
-  font: 0.75rem/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  font: 12px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
   overflow-wrap: anywhere;
 }
 .log:empty::before { color: var(--muted); content: attr(data-empty); }
@@ -583,7 +592,7 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
   :host(:not([compact])) :is(.head, .foot) { display: contents; }
   :host(:not([compact])) :is(.bar, .status, .problem) { flex: 1 0 100%; }
   .name { line-height: 26px; }
-  .status, .meta, .link { font-size: 0.8125rem; }
+  .status, .meta, .link { font-size: 13px; }
   .meta { flex: 1 1 0; min-block-size: 20px; line-height: 20px; max-inline-size: none; }
   :host([cancel]) .meta { min-block-size: 28px; line-height: 28px; }
   .meta, .link { order: 1; }
@@ -642,6 +651,7 @@ function makeParts(root) {
 /** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
 function setSegments(bar, segments) {
   setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
+  bar.style.setProperty("--count", segments.length);
   segments.forEach(({ weight, progress, name = "" }, index) => {
     const segment = bar.children[index];
     segment.style.flexGrow = weight;

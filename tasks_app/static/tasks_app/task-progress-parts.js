@@ -34,6 +34,7 @@ export function makeParts(root) {
 /** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
 export function setSegments(bar, segments) {
   setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
+  bar.style.setProperty("--count", segments.length);
   segments.forEach(({ weight, progress, name = "" }, index) => {
     const segment = bar.children[index];
     segment.style.flexGrow = weight;
