@@ -37,6 +37,8 @@ class Settings:
     STALLED_AFTER: float = 15
     #: Time without report or heartbeat after which a task is declared lost.
     LOST_AFTER: float = 60
+    #: Time after which a task is declared lost that waited for an executor elsewhere and that the cache has lost.
+    QUEUED_LOST_AFTER: float = 3600
     #: Whether a job whose task was declared lost while its process was cut off, or begun again elsewhere, runs on
     #: ("continue") or is asked to stop ("cancel"). A task that was not begun again is taken back from lost either way.
     ON_LOST: str = "continue"
@@ -118,6 +120,7 @@ _SHORTER_FIRST = (
     ("HEARTBEAT", "STALLED_AFTER"),
     ("FLUSH_INTERVAL", "STALLED_AFTER"),
     ("STALLED_AFTER", "LOST_AFTER"),
+    ("STALLED_AFTER", "QUEUED_LOST_AFTER"),
     ("HEARTBEAT", "ACTIVE_TTL"),
 )
 
@@ -197,6 +200,7 @@ _RULES: Mapping[str, _Rule] = {
     "HEARTBEAT": _number(at_least=0.01),
     "STALLED_AFTER": _number(at_least=0.01),
     "LOST_AFTER": _number(at_least=0.01),
+    "QUEUED_LOST_AFTER": _number(at_least=0.01),
     "ON_LOST": _choice("continue", "cancel"),
     "KEEPALIVE": _number(at_least=0.01),
     "RETRY_MS": _whole(at_least=1),

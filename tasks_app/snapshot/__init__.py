@@ -2,7 +2,7 @@
 
 from .eta import Pace
 from .follower import end_like
-from .liveness import Silence, Spell, judge
+from .liveness import Silence, Spell, as_silent, judge, waits_elsewhere
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
 from .snapshot import Snapshot
 from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, percent_of
@@ -24,6 +24,7 @@ __all__ = [
     "Stage",
     "State",
     "Version",
+    "as_silent",
     "count_pages",
     "end_like",
     "get_slot",
@@ -33,4 +34,5 @@ __all__ = [
     "percent_of",
     "rebase",
     "take_back",
+    "waits_elsewhere",
 ]

@@ -11,13 +11,20 @@ the time by its own clock, less the time of the last write by the clock of the w
 - A version that came since the last look is no older than that look.
 - If the clock of the writer is ahead, the age is too small or negative. Then only the watch counts, as also where the
   age is greater than the store keeps a task without any write.
+
+Nobody gives signs of life of a task that waits for an executor elsewhere. It is silent once the store has lost it, as
+a cache does that is restarted empty. An executor may begin it for `queued_lost_after` yet, but neither before its time
+nor after it has expired.
 """
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from .snapshot import Snapshot
+from .state import UNKNOWN, State
 
 K = TypeVar("K")
 
@@ -28,10 +35,12 @@ class Spell(NamedTuple):
     Attributes:
         length: since its last sign of life.
         counted: the part of it in which the store is known to have taken writes, so that the task could be heard.
+        may_begin: whether the store has lost the task while it waited for an executor, which may begin it yet.
     """
 
     length: float
     counted: float
+    may_begin: bool = False
 
 
 class Silence:
@@ -53,18 +62,20 @@ class Silence:
         self._counted_since = 0.0
 
     def hear(self, text: str | None, *, monotonic: float, snapshot: Snapshot | None = None) -> bool:
-        """Record the text now in the store, and return whether it is a new version.
+        """Record the text now in the store, and return whether it is a new version, or one without beats is back.
 
         Args:
             text: the stored text; None if there is none, perhaps only for a while.
             monotonic: the time, in seconds.
             snapshot: the snapshot in `text`, if it is decoded already.
         """
-        if text is None and not self._is_gone and not (self.snapshot is not None and self.snapshot.has_heartbeats):
+        has_heartbeats = self.snapshot is not None and self.snapshot.has_heartbeats
+        if text is None and not self._is_gone and not has_heartbeats:
             self.forget(monotonic=monotonic)  # until now silence meant nothing: count from here
+        is_back = self._is_gone and text is not None and not has_heartbeats
         self._is_gone = text is None
         if text is None or text == self._text:
-            return False
+            return is_back
         self._text = text
         self.forget(monotonic=monotonic)
         found = snapshot or self._decode(text)
@@ -72,11 +83,18 @@ class Silence:
         self.snapshot = found or self.snapshot
         return not self.is_garbled
 
-    def measure(self, *, monotonic: float) -> Spell:
-        """Return how long the task has been silent."""
-        if self.snapshot is None or self.snapshot.is_terminal or not (self._is_gone or self.snapshot.has_heartbeats):
+    def measure(self, *, monotonic: float, now: datetime) -> Spell:
+        """Return how long the task has been silent, at the time `monotonic` in seconds, and `now` of the clock."""
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.is_terminal or not (self._is_gone or snapshot.has_heartbeats):
             return Spell(0.0, 0.0)
-        return Spell(monotonic - self._since, monotonic - self._counted_since)
+        length, counted = monotonic - self._since, monotonic - self._counted_since
+        if not waits_elsewhere(snapshot):
+            return Spell(length, counted)
+        has_expired = snapshot.has_expired(now)
+        turn = snapshot.expires_at if has_expired else snapshot.not_before
+        overdue = math.inf if turn is None else max((now - turn).total_seconds(), 0.0)
+        return Spell(length, min(counted, overdue), may_begin=not has_expired)
 
     def get_age(self, *, now: datetime) -> float:
         """Return the seconds since the last write by the clocks of writer and observer; 0 where that is unknown."""
@@ -103,14 +121,32 @@ class Silence:
         self._counted_since = monotonic
 
 
-def judge(spells: Mapping[K, Spell], *, stalled_after: float, lost_after: float) -> tuple[list[K], list[K]]:
+def waits_elsewhere(snapshot: Snapshot) -> bool:
+    """Return whether a task waits for an executor that gives no sign of life of it."""
+    return snapshot.state is State.QUEUED and not snapshot.has_heartbeats
+
+
+def as_silent(snapshot: Snapshot) -> Snapshot:
+    """Return a task as viewers see it after STALLED_AFTER seconds of silence.
+
+    One that waits elsewhere is silent only if the store has lost it, so what has become of it is unknown.
+    """
+    stalled = snapshot.as_stalled()
+    return replace(stalled, status=UNKNOWN) if waits_elsewhere(snapshot) else stalled
+
+
+def judge(
+    spells: Mapping[K, Spell], *, stalled_after: float, lost_after: float, queued_lost_after: float
+) -> tuple[list[K], list[K]]:
     """Return the stalled tasks and the lost tasks.
 
     Args:
         spells: the silence of each task.
         stalled_after: the seconds of silence after which a task is stalled.
         lost_after: the seconds of counted silence after which it is lost.
+        queued_lost_after: the same for a task that an executor may begin yet.
     """
-    lost = [key for key, spell in spells.items() if spell.counted > lost_after]
-    stalled = [key for key, spell in spells.items() if spell.length > stalled_after and spell.counted <= lost_after]
+    limits = {key: queued_lost_after if spell.may_begin else lost_after for key, spell in spells.items()}
+    lost = [key for key, spell in spells.items() if spell.counted > limits[key]]
+    stalled = [key for key, spell in spells.items() if spell.length > stalled_after and spell.counted <= limits[key]]
     return stalled, lost

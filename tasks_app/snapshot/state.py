@@ -56,6 +56,9 @@ GENERIC_MESSAGE = "The task failed."
 #: The status of a task that no executor began in time.
 EXPIRED = "Expired before it began"
 
+#: The status of a task that waited for an executor elsewhere when the cache lost it.
+UNKNOWN = "Unknown: the cache has lost it, but it may still begin"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:

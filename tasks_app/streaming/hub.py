@@ -10,13 +10,14 @@ from weakref import WeakSet
 
 from .. import wakeups
 from ..conf import get_settings
-from ..snapshot import Version, judge
+from ..snapshot import Version
 from ..store import get_store
 from ..utils.backoff import Failures
 from ..utils.lazy import call_after_fork
 from ..utils.server import is_server_stopping
 from ..wakeups import LayerListener
 from .expired import declare_expired, find_expired
+from .judgement import judge_by_settings
 from .log_reader import LogReader
 from .lost import declare_lost
 from .probe import Probe
@@ -234,14 +235,13 @@ class Hub:
                 watch.notify()
 
     async def _judge_silence(self) -> None:
-        settings, monotonic = self._settings, time.monotonic()
+        monotonic, max_age = time.monotonic(), self._settings.SWEEP_INTERVAL + self._settings.HEARTBEAT
         # If nothing could be read for a while (the cache failed, the loop was blocked), silence means nothing.
-        if monotonic - self._judged_at > (max_age := settings.SWEEP_INTERVAL + settings.HEARTBEAT):
+        if monotonic - self._judged_at > max_age:
             for watch in self._watches.values():
                 watch.silence.forget(monotonic=monotonic)
         self._judged_at = monotonic
-        spells = {watch: watch.silence.measure(monotonic=monotonic) for watch in self._watches.values()}
-        stalled, lost = judge(spells, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
+        stalled, lost = judge_by_settings({item: item.measure(monotonic=monotonic) for item in self._watches.values()})
         stall_each(stalled)
         if (stalled or lost) and not self._probe.is_sound(monotonic=monotonic, interval=0, max_age=max_age):
             excuse_each(self._watches.values(), monotonic=monotonic)

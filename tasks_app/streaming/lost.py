@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .. import wakeups
 from ..conf import get_settings
-from ..snapshot import Snapshot
+from ..snapshot import EXPIRED, Snapshot, State
 from ..store import decode, get_store
 from .probe import Probe
 
@@ -18,7 +18,7 @@ class Verdict(NamedTuple):
     """The tasks that are stored as lost, and whether the cache took every declaration.
 
     Attributes:
-        lost: the stored snapshots.
+        lost: the stored snapshots; a task that expired before it began is cancelled in these.
         refused: ids of the tasks of which the cache refused it; silence is to be counted from now for these.
         has_failed: whether the cache does not work, so that silence is to be counted from now for every task.
     """
@@ -44,14 +44,20 @@ def declare_lost(snapshots: Sequence[Snapshot], probe: Probe, monotonic: float) 
 
 def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
     now = datetime.now(UTC)
-    lost = [snapshot.lost(now=now) for snapshot in snapshots]
-    versions, refused = get_store().save(lost)
-    if versions:
-        logger.warning("no sign of life from tasks %s; declaring them lost", list(versions))
+    ended = [_end(snapshot, now) for snapshot in snapshots]
+    versions, refused = get_store().save(ended)
+    if lost := [item.task_id for item in ended if item.task_id in versions and item.state is State.LOST]:
+        logger.warning("no sign of life from tasks %s; declaring them lost", lost)
     if refused:
         logger.error("the cache refused to store that tasks %s are lost", sorted(refused))
     wakeups.publish(versions)
-    return Verdict([snapshot for snapshot in lost if snapshot.task_id in versions], refused)
+    return Verdict([snapshot for snapshot in ended if snapshot.task_id in versions], refused)
+
+
+def _end(snapshot: Snapshot, now: datetime) -> Snapshot:
+    if snapshot.has_expired(now):
+        return snapshot.cancelled(now=now, status=EXPIRED)
+    return snapshot.lost(now=now)
 
 
 def _drop_changed(snapshots: Sequence[Snapshot]) -> Sequence[Snapshot]:

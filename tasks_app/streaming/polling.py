@@ -9,11 +9,12 @@ from functools import partial
 from typing import NamedTuple
 
 from ..conf import get_settings
-from ..snapshot import Silence, Snapshot, Spell, judge
+from ..snapshot import Silence, Snapshot, Spell, as_silent, waits_elsewhere
 from ..store import decode, get_store
 from ..utils.lazy import per_process
 from .age import count_age
 from .expired import declare_expired, find_expired
+from .judgement import judge_by_settings, measure
 from .lost import declare_lost
 from .probe import Probe
 
@@ -64,11 +65,11 @@ def _look(task_id: str, text: str | None) -> "Sight | None":
 
 
 def _judge(sights: Sequence["Sight"]) -> list[Snapshot]:
-    settings, shown = get_settings(), {sight.snapshot.task_id: sight.snapshot for sight in sights}
+    shown = {sight.snapshot.task_id: sight.snapshot for sight in sights}
     spells = {sight.snapshot.task_id: sight.spell for sight in sights}
-    stalled, lost = judge(spells, stalled_after=settings.STALLED_AFTER, lost_after=settings.LOST_AFTER)
+    stalled, lost = judge_by_settings(spells)
     declared = _declare_lost([shown[task_id] for task_id in lost], can_tell=_can_tell(stalled or lost))
-    shown |= {task_id: shown[task_id].as_stalled() for task_id in (*stalled, *lost)}
+    shown |= {task_id: as_silent(shown[task_id]) for task_id in (*stalled, *lost)}
     shown |= {snapshot.task_id: snapshot for snapshot in declared}
     if expired := find_expired(shown.values()):
         shown |= {snapshot.task_id: snapshot for snapshot in declare_expired(expired)}
@@ -117,6 +118,8 @@ class Observer:
     def look(self, task_id: str, text: str | None, *, max_gap: float, monotonic: float) -> Sight | None:
         """Take in the stored text of a task, and return the task; None if there is no snapshot in it.
 
+        A task that waited for an executor elsewhere at the last look may have been lost by the store alone.
+
         Args:
             max_gap: the most seconds between two polls that count as silence. Of a longer gap only the age of what is
                 stored tells something: the cache may have been unreachable to the task's process.
@@ -124,9 +127,9 @@ class Observer:
         """
         with self._lock:
             silence, looked_at = self._seen.pop(task_id, (Silence(partial(decode, task_id)), -math.inf))
-            if text is None:
-                return None
             gap = monotonic - looked_at
+            if text is None and not (gap <= min(max_gap, get_settings().RETENTION) and _waits_elsewhere(silence)):
+                return None
             if gap > max_gap and silence.snapshot is not None:
                 silence.forgive(gap - max_gap)
             is_new = silence.hear(text, monotonic=monotonic)
@@ -139,7 +142,7 @@ class Observer:
                 self._seen[task_id] = silence, monotonic
                 if len(self._seen) > self._limit:
                     self._seen.popitem(last=False)
-            return Sight(snapshot, silence.measure(monotonic=monotonic))
+            return Sight(snapshot, measure(silence, monotonic=monotonic))
 
     def excuse(self, task_ids: Collection[str], *, monotonic: float) -> None:
         """Count the silence of these tasks only from `monotonic`."""
@@ -150,6 +153,10 @@ class Observer:
     def excuse_all(self, *, monotonic: float) -> None:
         """Count the silence of every task only from `monotonic`."""
         self.excuse(self._seen.keys(), monotonic=monotonic)
+
+
+def _waits_elsewhere(silence: Silence) -> bool:
+    return silence.snapshot is not None and waits_elsewhere(silence.snapshot)
 
 
 @per_process()

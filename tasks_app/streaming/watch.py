@@ -7,11 +7,12 @@ from typing import Protocol
 from weakref import WeakSet, ref
 
 from ..conf import get_settings
-from ..snapshot import Silence, Snapshot, State, Version
+from ..snapshot import Silence, Snapshot, Spell, State, Version, as_silent
 from ..store import decode
 from ..utils.clock import format_time
 from .age import count_age
 from .frames import View
+from .judgement import measure
 from .log import Log
 from .outlet import Outlet
 
@@ -75,8 +76,8 @@ class Watch:
         assert snapshot is not None
         if is_first:
             count_age(self.silence, monotonic=monotonic)
-            if self.silence.measure(monotonic=monotonic).length > get_settings().STALLED_AFTER:
-                return self._show(snapshot.as_stalled())
+            if self.measure(monotonic=monotonic).length > get_settings().STALLED_AFTER:
+                return self._show(as_silent(snapshot))
         return not self._has_shown_later(snapshot) and self._show(snapshot)
 
     def is_behind(self, version: Version) -> bool:
@@ -89,9 +90,13 @@ class Watch:
         self.silence.hear(version.text, monotonic=monotonic, snapshot=version.snapshot)
         return self._show(version.snapshot, version.wire)
 
+    def measure(self, *, monotonic: float) -> Spell:
+        """Return how long the task has been silent."""
+        return measure(self.silence, monotonic=monotonic)
+
     def stall(self) -> bool:
         """Show the task as stalled, and return whether that is new."""
-        return self.view is not None and self._show(self.view.snapshot.as_stalled())
+        return self.view is not None and self._show(as_silent(self.view.snapshot))
 
     def _has_shown_later(self, snapshot: Snapshot) -> bool:
         """Return whether a newer version of the same attempt is shown; a lagging cache replica returns older ones."""

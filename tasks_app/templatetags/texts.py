@@ -12,6 +12,7 @@ TEXTS: Mapping[str, str] = {
     "failed": _("Failed"),
     "cancelled": _("Cancelled"),
     "lost": _("Lost: the worker stopped responding"),
+    "unknown": _("Unknown: the cache has lost it, but it may still begin"),
     "missing": _("Not found, or not for you to see"),
     "connecting": _("Connecting…"),
     "reconnecting": _("Reconnecting…"),

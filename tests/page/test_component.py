@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tasks_app.snapshot.state import UNKNOWN
 from tasks_app.templatetags.texts import TEXTS
 from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
 from tests.support.bundles import find_modules
@@ -99,6 +100,14 @@ def get_events(page: Page) -> list[list[Any]]:
             id="queued",
         ),
         pytest.param({"stalled": True}, "stalled", "42%", "No sign of life for 15 s", "Importing rows", id="stalled"),
+        pytest.param(
+            {"state": "queued", "stalled": True, "status": UNKNOWN, "percent": None},
+            "stalled",
+            "",
+            "Unknown: the cache has lost it, but it may still begin",
+            "",
+            id="unknown",
+        ),
         pytest.param(
             {**ENDED, "state": "succeeded", "progress": 100, "status": "99 imported"},
             "succeeded",

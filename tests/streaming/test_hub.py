@@ -854,15 +854,61 @@ async def test_worker_that_wakes_after_it_was_declared_lost_is_shown_to_new_view
     assert (await watch("t1")).view.snapshot.progress == 50
 
 
-async def test_queued_task_whose_entry_vanishes_is_lost_in_the_end(clock):
+async def test_queued_task_that_the_cache_has_lost_is_shown_as_unknown(clock):
+    put(queued := Snapshot.queued("t1", "demo", now=NOW))
+    watching = await watch("t1")
+    get_store().cache.clear()
+    await clock.pass_by(200)
+    assert watching.seen == [("t1", "1-stalled")]
+    status = "Unknown: the cache has lost it, but it may still begin"
+    assert watching.view.snapshot == replace(queued, stalled=True, status=status)
+
+
+async def test_viewers_see_an_unknown_task_begin_and_end(clock):
+    put(queued := Snapshot.queued("t1", "demo", now=NOW))
+    watching = await watch("t1")
+    get_store().cache.clear()
+    await clock.pass_by(200)
+    put_elsewhere(running := queued.renumbered(now=NOW).begun(now=NOW))
+    await until(lambda: watching.view.snapshot == running, "it was shown running")
+    put_elsewhere(running.succeeded(42, now=NOW))
+    await until(lambda: watching.view.snapshot.result == 42, "its end was shown")
+
+
+async def test_unknown_task_that_is_stored_again_is_shown_as_before(clock):
+    put(queued := Snapshot.queued("t1", "demo", now=NOW))
+    watching = await watch("t1")
+    get_store().cache.clear()
+    await clock.pass_by(25)
+    put_elsewhere(queued)
+    await until(lambda: watching.view.snapshot == queued, "it was shown as queued")
+    assert watching.seen == [("t1", "1-stalled"), ("t1", "1")]
+
+
+@pytest.fixture
+def short_wait(settings) -> None:
+    settings.TASKS_APP = {**settings.TASKS_APP, "QUEUED_LOST_AFTER": 100}
+
+
+@pytest.mark.usefixtures("short_wait")
+async def test_unknown_task_is_lost_after_queued_lost_after(clock):
     put(Snapshot.queued("t1", "demo", now=NOW))
     watching = await watch("t1")
     await clock.pass_by(200)
-    caches["default"].clear()
-    await clock.pass_by(55)
+    get_store().cache.clear()
+    await clock.pass_by(95)
     assert watching.view.snapshot.state is State.QUEUED
     await clock.pass_by(15)
     assert watching.view.snapshot.state is State.LOST
+
+
+@pytest.mark.usefixtures("short_wait")
+async def test_unknown_task_that_waits_on_purpose_is_not_lost_before_its_time(clock):
+    put(Snapshot.queued("t1", "demo", now=NOW, not_before=datetime.now(UTC) + timedelta(hours=1)))
+    watching = await watch("t1")
+    get_store().cache.clear()
+    await clock.pass_by(200)
+    assert (watching.view.snapshot.state, watching.view.snapshot.stalled) == (State.QUEUED, True)
 
 
 async def test_entry_that_comes_back_in_time_is_not_lost(clock):

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
 from tasks_app.streaming import polling
-from tasks_app.streaming.polling import Observer, aobserve, observe
+from tasks_app.streaming.polling import Observer, aobserve, get_observer, observe
 from tests.support.caches import CONTROLLED_CACHES, CacheDown, controls
 from tests.support.viewers import NOW, make_running, put, report, save_text
 
@@ -195,6 +196,39 @@ def test_silence_that_is_read_from_a_replica_that_has_stopped_means_nothing(cloc
 def test_queued_task_that_nobody_beats_for_is_never_stalled(clock):
     put(Snapshot.queued("t1", "demo", now=NOW))
     assert look_every(clock, 5, times=50) == Snapshot.queued("t1", "demo", now=NOW)
+
+
+def test_queued_task_that_the_cache_has_lost_is_unknown_then_lost(clock, settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "QUEUED_LOST_AFTER": 100}
+    put(queued := Snapshot.queued("t1", "demo", now=NOW))
+    observe("t1")
+    get_store().cache.clear()
+    status = "Unknown: the cache has lost it, but it may still begin"
+    assert look_every(clock, 5, times=20) == replace(queued, stalled=True, status=status)
+    assert look_every(clock, 5, times=2).state is State.LOST
+
+
+def test_queued_task_that_the_cache_has_lost_is_not_known_to_who_did_not_watch_it(clock):
+    put(Snapshot.queued("t1", "demo", now=NOW))
+    look_every(clock, 16, times=1)
+    get_store().cache.clear()
+    assert observe("t1") is None
+
+
+def test_task_that_ended_and_was_kept_for_retention_is_not_taken_for_queued(clock, settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 4}
+    put(Snapshot.queued("t1", "demo", now=NOW))
+    look_every(clock, 5, times=1)
+    get_store().cache.clear()
+    assert observe("t1") is None
+
+
+def test_queued_task_that_the_cache_has_lost_and_that_has_expired_is_cancelled(clock):
+    text = Snapshot.queued("t1", "demo", now=NOW, expires_at=NOW).to_json()
+    get_observer().look("t1", text, max_gap=15, monotonic=clock.now)
+    assert look_every(clock, 5, times=12).state is State.QUEUED
+    look_every(clock, 5, times=1)
+    assert (observe("t1").state, observe("t1").status) == (State.CANCELLED, "Expired before it began")
 
 
 def test_task_that_vanished_is_not_known(clock):

@@ -30,7 +30,9 @@ export function describe(snapshot, state, circumstances, format) {
     case "cancelled":
       return { percent, status: circumstances.isMine ? texts.cancelledByYou : texts.cancelled, facts: {} };
     case "stalled":
-      return { percent, status: describeSilence(snapshot, circumstances, format), facts: { said } };
+      return snapshot.status === SERVER_TEXTS.unknown
+        ? { percent, status: texts.unknown, facts: {} }
+        : { percent, status: describeSilence(snapshot, circumstances, format), facts: { said } };
     default:
       return { percent, ...describeWork(snapshot, state, said, circumstances, format) };
   }

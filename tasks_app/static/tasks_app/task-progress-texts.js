@@ -8,6 +8,7 @@ export const texts = {
   failed: "Failed",
   cancelled: "Cancelled",
   lost: "Lost: the worker stopped responding",
+  unknown: "Unknown: the cache has lost it, but it may still begin",
   missing: "Not found, or not for you to see",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",

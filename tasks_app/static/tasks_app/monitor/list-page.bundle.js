@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 978b7bb002e4")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app b0ceea239be4")] ??= {});
 
 modules["task-progress-dom.js"] ??= (() => {
 // Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
@@ -63,6 +63,7 @@ const texts = {
   failed: "Failed",
   cancelled: "Cancelled",
   lost: "Lost: the worker stopped responding",
+  unknown: "Unknown: the cache has lost it, but it may still begin",
   missing: "Not found, or not for you to see",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
@@ -361,7 +362,9 @@ function describe(snapshot, state, circumstances, format) {
     case "cancelled":
       return { percent, status: circumstances.isMine ? texts.cancelledByYou : texts.cancelled, facts: {} };
     case "stalled":
-      return { percent, status: describeSilence(snapshot, circumstances, format), facts: { said } };
+      return snapshot.status === SERVER_TEXTS.unknown
+        ? { percent, status: texts.unknown, facts: {} }
+        : { percent, status: describeSilence(snapshot, circumstances, format), facts: { said } };
     default:
       return { percent, ...describeWork(snapshot, state, said, circumstances, format) };
   }
