@@ -13,10 +13,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from playwright.sync_api import Browser
 
 from tasks_app.monitor.recent_tasks import get_recent_reader
-from tasks_app.reporting.backlog import NewTasks, TerminalSnapshots
+from tasks_app.reporting.backlog import Backlog
 from tasks_app.reporting.process import get_flusher
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import MAX_THREADS, Store, get_store
+from tasks_app.streaming.polling import get_observer
 from tests.support import jobs
 from tests.support.backends import BACKENDS, make_params, run_memcached
 from tests.support.browser import open_browser
@@ -49,9 +50,9 @@ def _clean_slate() -> Iterator[None]:
 
 
 def _forget_the_past() -> None:
-    """What the flusher of this process would yet list, or look for once more, of earlier tests' tasks."""
-    flusher = get_flusher()
-    flusher.new_tasks, flusher.terminal_snapshots = NewTasks(), TerminalSnapshots()
+    """What this process remembers of earlier tests' tasks: what it would yet write, and what it saw."""
+    get_flusher().backlog = Backlog()
+    get_observer.cache_clear()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from .context import bind, get_bound
 from .flusher import MAX_BACKOFF, MIN_BACKOFF
 from .log_handler import LogHandler
 from .owner import identify_owner
-from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher
+from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher, recall
 from .progress import Progress
 from .reporter import Reporter
 from .signals import task_changed, task_ended
@@ -23,6 +23,7 @@ __all__ = [
     "get_bound",
     "get_flusher",
     "identify_owner",
+    "recall",
     "task_changed",
     "task_ended",
 ]

@@ -1,20 +1,73 @@
-"""Writes still owed to the cache: first snapshots, the recent list, terminal snapshots that it may have lost."""
+"""Writes still owed to the cache: first snapshots, the recent list, and what the cache may lose."""
 
 import threading
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import NamedTuple
 
 from .. import wakeups
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot, Version, is_wrongly_lost, take_back
+from ..snapshot import Snapshot, Version, is_wrongly_lost, take_back, waits_elsewhere
 from ..store import RECENT_TASKS, decode, get_store
+from ..utils.clock import Clock
+from .mark import Mark
+from .waiting_tasks import WaitingTasks
 
 #: Terminal snapshots read in one round trip, since each may be large; first snapshots stored in one turn.
 BATCH = 100
 
 #: The most tasks kept of which no first snapshot could be stored.
 MAX_UNSTORED = 10_000
+
+
+class Backlog:
+    """What this process owes to the cache of tasks that no reporter of its writes."""
+
+    def __init__(self) -> None:
+        self.new_tasks, self.terminal_snapshots, self.waiting_tasks = NewTasks(), TerminalSnapshots(), WaitingTasks()
+        self._mark = Mark()
+
+    def __bool__(self) -> bool:
+        return bool(self.new_tasks or self.terminal_snapshots or self.waiting_tasks)
+
+    def add(self, snapshot: Snapshot, *, is_stored: bool, monotonic: float) -> None:
+        """Add a new task, to be listed; see `NewTasks.add`. One that waits elsewhere is kept while it does."""
+        self.new_tasks.add(snapshot, is_stored=is_stored)
+        self._keep_waiting(snapshot, monotonic)
+
+    def keep(self, snapshot: Snapshot, *, monotonic: float) -> None:
+        """Keep the last snapshot that this process has stored of a task, which the cache may lose."""
+        if snapshot.is_terminal:
+            self.terminal_snapshots.keep(snapshot, monotonic=monotonic)
+        self._keep_waiting(snapshot, monotonic)
+
+    def forget(self, task_id: str) -> None:
+        """Drop what is kept of a task, which has a new reporter."""
+        self.terminal_snapshots.forget(task_id)
+        self.waiting_tasks.forget(task_id)
+
+    def sweep(self, reported: Iterable[Snapshot], *, clock: Clock) -> None:
+        """List new tasks; store and list again what the cache has lost.
+
+        Args:
+            reported: the tasks that reporters of this process write, and so store again by themselves.
+
+        Raises:
+            Exception: any error of the cache; what is owed is kept for the next call.
+        """
+        monotonic = clock.monotonic()
+        self.new_tasks.list_all()
+        self.terminal_snapshots.restore(monotonic=monotonic, on_missing=self.new_tasks.add)
+        for snapshot in self.waiting_tasks.restore(monotonic=monotonic, now=clock.now()):
+            self.new_tasks.add(snapshot)
+        if (snapshots := list(reported)) and self._mark.was_lost(monotonic=monotonic):
+            for snapshot in snapshots:
+                self.new_tasks.add(snapshot)
+
+    def _keep_waiting(self, snapshot: Snapshot, monotonic: float) -> None:
+        if waits_elsewhere(snapshot):
+            self.waiting_tasks.keep(snapshot, monotonic=monotonic)
 
 
 class NewTasks:
@@ -132,10 +185,14 @@ class TerminalSnapshots:
         with self._lock:
             self._due.pop(task_id, None)
 
-    def restore(self, *, monotonic: float) -> None:
+    def restore(self, *, monotonic: float, on_missing: Callable[[Snapshot], object] = lambda snapshot: None) -> None:
         """Store the due snapshots again that the cache has not; later entries are left alone.
 
         What was stored again is looked for once more, after pauses that double, until half of RETENTION.
+
+        Args:
+            monotonic: the time, in seconds.
+            on_missing: called with each snapshot that was stored again since the cache held nothing of the task.
 
         Raises:
             StoreUnavailable: the cache refused some snapshots; these are kept.
@@ -144,9 +201,12 @@ class TerminalSnapshots:
         with self._lock:
             due = [item.snapshot for item in self._due.values() if item.at <= monotonic]
         for start in range(0, len(due), BATCH):
-            self._restore({snapshot.task_id: snapshot for snapshot in due[start : start + BATCH]}, monotonic)
+            batch = {snapshot.task_id: snapshot for snapshot in due[start : start + BATCH]}
+            self._restore(batch, monotonic, on_missing)
 
-    def _restore(self, snapshots: dict[str, Snapshot], monotonic: float) -> None:
+    def _restore(
+        self, snapshots: dict[str, Snapshot], monotonic: float, on_missing: Callable[[Snapshot], object]
+    ) -> None:
         store = get_store()
         texts = store.read(snapshots)
         missing = [
@@ -159,6 +219,8 @@ class TerminalSnapshots:
             self._replace(snapshots[task_id], None, monotonic)
         for task_id, version in versions.items():
             self._replace(snapshots[task_id], version.snapshot, monotonic)
+            if task_id not in texts:
+                on_missing(version.snapshot)
         wakeups.publish(versions)
         if refused:
             raise StoreUnavailable(f"the cache refused the terminal snapshots of {sorted(refused)!r}")

@@ -17,7 +17,7 @@ from ..store import decode, get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
-from .backlog import NewTasks, TerminalSnapshots
+from .backlog import Backlog
 from .fate import REPLACED, take, tell_fate
 from .reporter import Reporter
 from .signals import SignalSender
@@ -44,7 +44,7 @@ class Flusher:
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
         #: What must still be written of tasks without a reporter.
-        self.new_tasks, self.terminal_snapshots = NewTasks(), TerminalSnapshots()
+        self.backlog = Backlog()
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flushed = threading.Condition()
@@ -72,13 +72,15 @@ class Flusher:
         """Write the snapshots of a task from now on, until its last one is stored."""
         with self._lock:
             self._reporters[reporter.task_id] = reporter
-            self.terminal_snapshots.forget(reporter.task_id)
+            self.backlog.forget(reporter.task_id)
             self.start_thread()
 
     def enlist(self, snapshot: Snapshot, *, is_stored: bool = True) -> None:
         """Put a new task on the recent list, at the next sweep; store it first if that could not be done before."""
         with self._lock:
-            self.new_tasks.add(snapshot, is_stored=is_stored)
+            self.backlog.add(snapshot, is_stored=is_stored, monotonic=self.clock.monotonic())
+            if snapshot.task_id in self._reporters:  # it has begun before it could be listed
+                self.backlog.forget(snapshot.task_id)
             self.start_thread()
 
     def remove(self, reporter: Reporter) -> bool:
@@ -123,7 +125,7 @@ class Flusher:
 
     def _store_new(self) -> bool:
         try:
-            if not self.new_tasks.store_some():
+            if not self.backlog.new_tasks.store_some():
                 self.wake()
         except Exception:
             self._note_failure(["(new ones)"])
@@ -140,7 +142,7 @@ class Flusher:
         self._next_sweep = 0.0  # it lists the new tasks
         self.wake(urgently=True)
         with self._flushed:
-            return self._flushed.wait_for(lambda: not (self._owes_ends() or self.new_tasks), timeout)
+            return self._flushed.wait_for(lambda: not (self._owes_ends() or self.backlog.new_tasks), timeout)
 
     def _owes_ends(self) -> bool:
         return any(reporter.has_ended for reporter in self.reporters)
@@ -210,10 +212,9 @@ class Flusher:
             self.signals.send(snapshot)
         for reporter, snapshot in written:
             if reporter.is_settled:  # last: a process may exit as soon as its tasks are removed
-                if snapshot.is_terminal:
-                    self.terminal_snapshots.keep(snapshot, monotonic=self.clock.monotonic())
+                self.backlog.keep(snapshot, monotonic=self.clock.monotonic())
                 if not self.remove(reporter):  # the next attempt has begun meanwhile
-                    self.terminal_snapshots.forget(reporter.task_id)
+                    self.backlog.forget(reporter.task_id)
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():
@@ -257,10 +258,10 @@ class Flusher:
         get_store().close_old_connections()
 
     def _has_work(self) -> bool:
-        if not (self._reporters or self.new_tasks or self.terminal_snapshots):
+        if not (self._reporters or self.backlog):
             self._changed.wait(IDLE_SECONDS)
         with self._lock:
-            if not (self._reporters or self.new_tasks or self.terminal_snapshots):
+            if not (self._reporters or self.backlog):
                 self._thread = None
             return self._thread is not None
 
@@ -270,8 +271,7 @@ class Flusher:
             _run_chore(chore)
         waiting = {item.task_id: item for item in self.reporters if item.awaits_cancel}
         try:
-            self.new_tasks.list_all()
-            self.terminal_snapshots.restore(monotonic=self.clock.monotonic())
+            self.backlog.sweep([reporter.snapshot for reporter in self.reporters], clock=self.clock)
             cancelled, attempts = get_store().find_words(waiting)
         except Exception:
             self._note_failure(sorted(waiting))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from .. import wakeups
+from ..snapshot import Snapshot
 from ..utils.lazy import call_after_fork, per_process
 from .flusher import Flusher
 from .reporter import Reporter
@@ -31,6 +32,15 @@ def call_before_end(function: Callable[[float], object]) -> None:
 
 
 _before_end: list[Callable[[float], object]] = []
+
+
+def recall(task_id: str) -> Snapshot | None:
+    """Return a task that this process has sent and that waited elsewhere a moment ago, or None.
+
+    If the cache holds nothing of it, this process is about to store it again.
+    """
+    flusher = get_flusher.peek()
+    return None if flusher is None else flusher.backlog.waiting_tasks.find(task_id)
 
 
 def drain_process(timeout: float = EXIT_SECONDS) -> None:

@@ -1,7 +1,7 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
 from .key_function import keeps_key
-from .keys import is_task_id, make_claim_key, make_probe_key
+from .keys import is_task_id, make_claim_key, make_mark_key, make_probe_key
 from .received import find_received, forget_received, note_received
 from .store import RECENT_TASKS, decode, get_store
 
@@ -14,6 +14,7 @@ __all__ = [
     "is_task_id",
     "keeps_key",
     "make_claim_key",
+    "make_mark_key",
     "make_probe_key",
     "note_received",
 ]

@@ -29,6 +29,11 @@ def make_recent_key(place: int) -> str:
     return f"tasks_app:recent:{place}"
 
 
+def make_mark_key() -> str:
+    """Return the key of a value that stays as it is until the cache is emptied."""
+    return "tasks_app:mark"
+
+
 def make_cancel_key(task_id: str) -> str:
     """Return the key of the request to cancel a task."""
     return f"tasks_app:cancel:{task_id}"

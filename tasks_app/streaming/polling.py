@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..conf import get_settings
+from ..reporting import recall
 from ..snapshot import Silence, Snapshot, Spell, as_silent, waits_elsewhere
 from ..store import decode, get_store
 from ..utils.lazy import per_process
@@ -33,7 +34,7 @@ def observe(task_id: str) -> Snapshot | None:
         Exception: raised by the cache.
     """
     sight = _look(task_id, get_store().read([task_id]).get(task_id))
-    return None if sight is None else _judge([sight])[0]
+    return recall(task_id) if sight is None else _judge([sight])[0]
 
 
 def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:

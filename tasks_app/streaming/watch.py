@@ -7,6 +7,7 @@ from typing import Protocol
 from weakref import WeakSet, ref
 
 from ..conf import get_settings
+from ..reporting import recall
 from ..snapshot import Silence, Snapshot, Spell, State, Version, as_silent
 from ..store import decode
 from ..utils.clock import format_time
@@ -70,6 +71,8 @@ class Watch:
     def apply(self, text: str | None, *, monotonic: float) -> bool:
         """Take in the stored text, and return whether there is anything new to show."""
         is_first = self.silence.snapshot is None
+        if is_first and text is None and (sent := recall(self.task_id)) is not None:
+            text = sent.to_json()
         if not self.silence.hear(text, monotonic=monotonic):
             return False
         snapshot = self.silence.snapshot

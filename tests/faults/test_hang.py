@@ -19,7 +19,7 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.lifecycle import attempts, compat
 from tasks_app.lifecycle.attempts import begin
 from tasks_app.lifecycle.receivers import on_row_saved
-from tasks_app.reporting.backlog import TerminalSnapshots
+from tasks_app.reporting.backlog import Backlog
 from tasks_app.reporting.process import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.latency import LATE_AFTER, _is_late
@@ -62,8 +62,8 @@ def settle() -> None:
     """Leave nothing to the flusher that it would write into the cache of the next test."""
     flusher = get_flusher()
     assert flusher.drain(DEADLINE)
-    wait_until(lambda: not flusher.new_tasks, "new tasks were listed")
-    flusher.terminal_snapshots = TerminalSnapshots()
+    wait_until(lambda: not flusher.backlog.new_tasks, "new tasks were listed")
+    flusher.backlog = Backlog()
 
 
 def make_anew(task_id: str = "t1") -> Snapshot:

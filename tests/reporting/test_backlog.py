@@ -2,13 +2,14 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.test import override_settings
 
 from tasks_app import start, task_run, wakeups
 from tasks_app.exceptions import StoreUnavailable
-from tasks_app.reporting.backlog import BATCH, NewTasks, TerminalSnapshots
+from tasks_app.reporting.backlog import BATCH, Backlog, NewTasks, TerminalSnapshots
 from tasks_app.reporting.flusher import Flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import RECENT_TASKS, get_store
@@ -85,6 +86,7 @@ def test_flusher_goes_on_until_all_tasks_of_a_long_outage_are_stored():
         flusher.enlist(make(number), is_stored=False)
     assert flusher.drain(DEADLINE)
     assert len(get_store().find_recent()) == 2 * BATCH + 1
+    flusher.backlog = Backlog()  # so that its thread ends
 
 
 def test_task_that_still_can_not_be_stored_waits():
@@ -142,6 +144,28 @@ def test_flusher_lists_new_tasks_when_the_cache_is_back(flusher, caplog):
     assert "the cache failed" in caplog.text
     flusher.sweep()
     assert get_store().find_recent() == ["t1"]
+
+
+def test_running_tasks_are_listed_again_once_the_cache_was_emptied(flusher, time):
+    for number in range(3):
+        flusher.enlist(replace(make(number), created_at=NOW + timedelta(seconds=number)))
+        begin(flusher, f"t{number}")
+    flusher.sweep()
+    get_store().cache.clear()
+    time.move(5)
+    flusher.sweep()
+    flusher.sweep()
+    assert set(get_store().find_recent()) == {"t0", "t1", "t2"}
+
+
+def test_running_tasks_are_listed_once_while_the_cache_is_not_emptied(flusher, time, monkeypatch):
+    begin(flusher)
+    listed = []
+    monkeypatch.setattr(get_store(), "list_as_recent", listed.extend)
+    for _ in range(3):
+        time.move(5)
+        flusher.sweep()
+    assert listed == []
 
 
 # --- ends ---
@@ -235,6 +259,15 @@ def test_end_is_stored_again_where_the_cache_holds_garbage(flusher, time, shared
     assert "task t1" in caplog.text
 
 
+def test_end_that_is_stored_again_is_listed_again(flusher, time, shared_cache):
+    end(flusher)
+    shared_cache.clear()
+    time.move(5)
+    flusher.sweep()
+    flusher.sweep()
+    assert get_store().find_recent() == ["t1"]
+
+
 def test_end_that_is_stored_again_is_published(flusher, time, shared_cache):
     end(flusher)
     shared_cache.clear()
@@ -323,13 +356,14 @@ def test_many_ends_are_looked_for_a_hundred_at_a_time(flusher, time, shared_cach
     assert sizes == [100, 100, 50]
 
 
-def test_job_that_was_handed_back_is_no_end(flusher, time, shared_cache):
+def test_job_that_was_handed_back_waits_again(flusher, time, shared_cache):
     begin(flusher).hand_back()
     flusher.flush()
+    handed_back = read()
     shared_cache.clear()
     time.move(5)
     flusher.sweep()
-    assert read() is None
+    assert (read(), read().state) == (handed_back, "queued")
 
 
 def test_ends_in_a_cache_of_this_process_are_not_kept(flusher, time):

@@ -16,6 +16,7 @@ from django.core.cache import caches
 
 from tasks_app import wakeups
 from tasks_app.http.idempotency import claim_key
+from tasks_app.lifecycle.enqueue import queue
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
@@ -909,6 +910,12 @@ async def test_unknown_task_that_waits_on_purpose_is_not_lost_before_its_time(cl
     get_store().cache.clear()
     await clock.pass_by(200)
     assert (watching.view.snapshot.state, watching.view.snapshot.stalled) == (State.QUEUED, True)
+
+
+async def test_waiting_task_that_this_process_has_sent_is_known_right_after_the_cache_was_emptied():
+    queue("t1", "demo", runner="elsewhere")
+    get_store().cache.clear()
+    assert (await watch("t1")).view.snapshot.state is State.QUEUED
 
 
 async def test_entry_that_comes_back_in_time_is_not_lost(clock):

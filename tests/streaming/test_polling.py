@@ -9,6 +9,7 @@ import pytest
 from django.test import AsyncClient
 
 from tasks_app import TaskAlreadyEnded, cancel, get_snapshot, wakeups
+from tasks_app.lifecycle.enqueue import queue
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
@@ -229,6 +230,12 @@ def test_queued_task_that_the_cache_has_lost_and_that_has_expired_is_cancelled(c
     assert look_every(clock, 5, times=12).state is State.QUEUED
     look_every(clock, 5, times=1)
     assert (observe("t1").state, observe("t1").status) == (State.CANCELLED, "Expired before it began")
+
+
+def test_waiting_task_that_this_process_has_sent_is_known_right_after_the_cache_was_emptied(clock):
+    sent, _ = queue("t1", "demo", runner="elsewhere")
+    get_store().cache.clear()
+    assert observe("t1") == sent
 
 
 def test_task_that_vanished_is_not_known(clock):

@@ -9,23 +9,25 @@ from django.test import override_settings
 
 from tasks_app import cancel, get_snapshot, start
 from tasks_app.store.keys import make_cancel_key, make_recent_key, make_task_key
+from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, run_celery_site, wait_for
 from tests.support.settings import TASKS_APP
 from tests.support.waiting import wait_until
 
 DAY = 86400
+TIMES = {"ACTIVE_TTL": 60, "HEARTBEAT": 0.3}
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[CelerySite]:
-    with run_celery_site() as site, override_settings(TASKS_APP={**TASKS_APP, "ACTIVE_TTL": 60}):
+    with run_celery_site() as site, override_settings(TASKS_APP={**TASKS_APP, **TIMES}):
         yield site
 
 
 @pytest.fixture(scope="module")
 def worker(site: CelerySite) -> Iterator[None]:
-    with site.run_worker("--pool=solo", ACTIVE_TTL=60):
+    with site.run_worker("--pool=solo", **TIMES):
         yield
 
 
@@ -55,6 +57,29 @@ def test_retry_is_kept_until_it_may_begin(site):
     task_id = start(jobs.retry, 1, countdown=DAY)
     wait_for(task_id, lambda snapshot: (snapshot.state, snapshot.attempt) == ("queued", 1))
     assert read_ttl(make_task_key(task_id)) == pytest.approx(DAY + 60, abs=15)
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda: jobs.add.apply_async((1,), queue="without-worker").id,
+        lambda: start(jobs.add.s(1).set(queue="without-worker")),
+        lambda: start(jobs.add.s(1).set(countdown=DAY)),
+    ],
+    ids=["apply_async", "start", "countdown"],
+)
+def test_waiting_task_is_stored_again_by_its_sender_once_the_cache_was_emptied(site, send):
+    sent = get_snapshot(send())
+    caches["default"].clear()
+    wait_until(lambda: get_store().get(sent.task_id) == sent, "it is stored again as it was")
+
+
+@pytest.mark.usefixtures("worker")
+def test_waiting_retry_is_stored_again_by_its_worker_once_the_cache_was_emptied(site):
+    task_id = start(jobs.retry, 1, countdown=DAY)
+    waiting = wait_for(task_id, lambda snapshot: (snapshot.state, snapshot.attempt) == ("queued", 1))
+    caches["default"].clear()
+    wait_until(lambda: get_store().get(task_id) == waiting, "it is stored again as it was")
 
 
 def test_list_keeps_a_task_until_it_may_begin(site):
