@@ -70,7 +70,7 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
         Raises:
             TaskResultDoesNotExist: this process has no result with this id.
         """
-        return self._get_executor().get_result(result_id)
+        return self._get_executor().results.get(result_id)
 
     def check(self, **kwargs: Any) -> Iterator[checks.CheckMessage]:
         """Yield an error for each option that is unknown or not a whole number of at least 1."""

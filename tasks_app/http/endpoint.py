@@ -1,9 +1,11 @@
 """The decorator of all endpoints, and the answers that several of them give."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
+from weakref import WeakSet
 
 from django.apps import apps
 from django.contrib.auth.decorators import login_not_required
@@ -13,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ..exceptions import describe
 from ..permissions import get_user_key, load_user
+from ..utils.exhaustion import exhaustion_log
 from ..utils.json import encode_json
 from .problems import Endpoint, Problem, Responder, answers_problems, respond_with_json
 
@@ -31,6 +34,7 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
     def decorate(view: Endpoint) -> Callable[..., Any]:
         @wraps(view)
         async def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            _have_log_thread()
             if request.method not in methods:
                 allowed = ", ".join(methods)
                 raise Problem(
@@ -46,6 +50,26 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
         return _without_transactions(csrf_exempt(login_not_required(answers_problems(checked, respond))))
 
     return decorate
+
+
+def _have_log_thread() -> None:
+    """Have a thread in which Django can log the refusals of this event loop; later the process may start none.
+
+    Django logs each answer from 400 on in the loop's own executor. Where that fails, the answer becomes a 500.
+    """
+    loop = asyncio.get_running_loop()
+    if loop in _loops:
+        return
+    try:
+        loop.run_in_executor(None, int)
+    except Exception as error:
+        exhaustion_log.note(error, "refusals become 500, since Django can't log them")
+    else:
+        _loops.add(loop)
+
+
+#: The event loops that have such a thread.
+_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 def exempt_from_transactions() -> None:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.http.multipartparser import MultiPartParserError
 
 from ..exceptions import TaskAlreadyEnded, TaskNotFound
+from ..utils.exhaustion import exhaustion_log, is_exhaustion
 
 logger = logging.getLogger("tasks_app")
 
@@ -36,6 +37,8 @@ class Problem(Exception):
         self.status = status
         self.detail = detail
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        #: Whether the log says already why; Django then does not log the answer.
+        self.is_logged = False
 
     def to_response(self) -> HttpResponse:
         response = JsonResponse(
@@ -45,8 +48,10 @@ class Problem(Exception):
             headers={"Cache-Control": "no-store", **self.headers},
         )
         if self.status is HTTPStatus.NOT_IMPLEMENTED:
-            _keep_out_of_log(response)
             _warn_once(self.detail)
+            self.is_logged = True
+        if self.is_logged:
+            _keep_out_of_log(response)
         return response
 
 
@@ -83,6 +88,10 @@ def answers_problems(view: Endpoint, respond: Responder = respond_with_json) -> 
             return await respond(request, problem)
         except (SuspiciousOperation, MultiPartParserError) as error:  # raised at the first use of the query or form
             return await respond(request, bad_request(str(error)))
+        except Exception as error:
+            if not is_exhaustion(error):
+                raise
+            return await respond(request, _note_exhaustion(error))
 
     return wrapped
 
@@ -97,6 +106,13 @@ def unavailable(detail: str) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))
 
 
+def _note_exhaustion(error: Exception) -> Problem:
+    exhaustion_log.note(error, "requests are answered with 503")
+    problem = unavailable("The server has no memory or threads to spare at the moment.")
+    problem.is_logged = True
+    return problem
+
+
 @contextmanager
 def store_access() -> Iterator[None]:
     """Turn an exception of a cache backend into a problem with status 503."""
@@ -105,5 +121,7 @@ def store_access() -> Iterator[None]:
     except (Problem, TaskNotFound, TaskAlreadyEnded):
         raise
     except Exception as error:
+        if is_exhaustion(error):
+            raise
         logger.exception("the cache with the state of tasks failed")
         raise unavailable("The state of tasks can't be reached at the moment.") from error

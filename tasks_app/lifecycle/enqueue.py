@@ -52,13 +52,15 @@ def starting(name: str | None, owner: str | None, *, promised_id: str | None = N
 
     Raises:
         StoreUnavailable: its first snapshot could not be stored.
+        Exception: the process can't start the thread that is to report the task; the block is not entered.
     """
     start = Start(name, owner, promised_id)
-    token = _start.set(start)
-    try:
-        yield
-    finally:
-        _start.reset(token)
+    with get_flusher().hold():
+        token = _start.set(start)
+        try:
+            yield
+        finally:
+            _start.reset(token)
     if start.error is not None:
         raise StoreUnavailable("the state of the new task could not be stored") from start.error
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction
@@ -12,22 +11,23 @@ from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from ..conf import get_settings
 from ..exceptions import TaskCancelled, TaskQueueFull, format_traceback, is_cancel
 from ..reporting import Reporter, bind, get_flusher
+from ..utils.exhaustion import exhaustion_log
 from ..utils.server import release_request_thread
 from ..utils.threads import LoopThread, ThreadPool
 from . import compat
 from .enqueue import queue
 from .framework_logs import announcing
+from .results import Results
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult
 
 logger = logging.getLogger("tasks_app")
 
-#: How many results are kept, the latest ones; each holds the arguments of its task.
-MAX_RESULTS = 1000
+#: The seconds until a task whose time has come is launched again, if no thread could be started for it.
+RETRY_SECONDS = 1.0
 
 
 class Executor:
@@ -43,46 +43,31 @@ class Executor:
         self._lock = threading.Lock()
         #: Runs that wait for a thread or for their `run_after`, and async runs until they end.
         self._admitted: dict[str, Run] = {}
-        self._unfinished: dict[str, TaskResult[Any, Any]] = {}
-        self._finished: OrderedDict[str, TaskResult[Any, Any]] = OrderedDict()
+        self.results = Results()
 
     @property
     def is_idle(self) -> bool:
         """Whether no task waits or runs."""
-        return not (self._admitted or self._unfinished or self._pool.count_waiting())
+        return not (self._admitted or self.results.unfinished or self._pool.count_waiting())
 
     def enqueue(self, task_result: "TaskResult[Any, Any]", backend: type) -> None:
         """Accept a task and launch it, not before its `run_after`.
 
         Raises:
             TaskQueueFull: `max_queue` tasks wait already.
-            Exception: any error of the store or of a receiver of `task_enqueued`; the task will not run.
+            Exception: any error of the store or of a receiver of `task_enqueued`, or the process can't start the
+                threads for it; the task will not run.
         """
         run = Run(self, task_result, backend)
         self._admit(run)
         try:
-            run.queue()
+            with get_flusher().hold():
+                self._prepare(run)  # before anybody can see the task
+                run.queue()
         except BaseException:
             self._forget(run)
             raise
-        delay = run.get_delay()
-        if delay > 0:
-            self.loop.call_later(delay, lambda: self._launch(run))
-        else:
-            self._launch(run)
-
-    def get_result(self, result_id: str) -> "TaskResult[Any, Any]":
-        """Return the result with this id.
-
-        Raises:
-            TaskResultDoesNotExist: no such result is kept.
-        """
-        with self._lock:
-            self._drop_old_results()
-            result = self._unfinished.get(result_id) or self._finished.get(result_id)
-        if result is None:
-            raise compat.TaskResultDoesNotExist(result_id)
-        return result
+        self._launch_in_time(run)
 
     def withdraw(self, run: "Run") -> bool:
         """Withdraw a run unless it has begun, and return whether it was withdrawn."""
@@ -105,13 +90,6 @@ class Executor:
         with self._lock:
             self._admitted.pop(run.task_id, None)
 
-    def keep(self, task_result: "TaskResult[Any, Any]") -> None:
-        """Keep the result of an ended task, for RETENTION seconds or until there are MAX_RESULTS newer ones."""
-        with self._lock:
-            self._unfinished.pop(task_result.id, None)
-            self._finished[task_result.id] = task_result
-            self._drop_old_results()
-
     def renumber(self) -> None:
         """Report to each task that waits for a thread its position in the queue."""
         for position, task_id in enumerate(self._pool.get_line(), start=1):
@@ -126,13 +104,38 @@ class Executor:
             if (waiting := len(self._admitted)) >= self._max_queue:
                 raise TaskQueueFull(f"{waiting!r} tasks wait already; max_queue allows {self._max_queue!r}")
             self._admitted[run.task_id] = run
-            self._unfinished[run.task_id] = run.task_result
+            self.results.unfinished[run.task_id] = run.task_result
             get_flusher().chores.add(self.renumber)
 
     def _forget(self, run: "Run") -> None:
         with self._lock:
             self._admitted.pop(run.task_id, None)
-            self._unfinished.pop(run.task_id, None)
+            self.results.unfinished.pop(run.task_id, None)
+
+    def _prepare(self, run: "Run") -> None:
+        if run.is_async or run.get_delay() > 0:
+            self.loop.start()
+        else:
+            self._pool.prepare()
+
+    def _launch_in_time(self, run: "Run") -> None:
+        """Launch a run when its time has come; one that no thread can be started for ends as failed."""
+        try:
+            if (delay := run.get_delay()) > 0:
+                self.loop.call_later(delay, lambda: self._launch_late(run))
+            else:
+                self._launch(run)
+        except Exception as error:
+            if self.withdraw(run):
+                run.fail_unstarted(error)
+            raise
+
+    def _launch_late(self, run: "Run") -> None:
+        try:
+            self._launch(run)
+        except Exception as error:  # it was accepted long ago, so it waits on
+            exhaustion_log.note(error, f"task {run.task_id} begins later")
+            self.loop.call_later(RETRY_SECONDS, lambda: self._launch_late(run))
 
     def _launch(self, run: "Run") -> None:
         if run.is_async:
@@ -141,15 +144,6 @@ class Executor:
             self._pool.submit(run.task_id, run.run, priority=run.task_result.task.priority)
             if position := self._pool.count_waiting():  # the next sweep updates all positions, by priority
                 run.reporter.wait_in_line(position)
-
-    def _drop_old_results(self) -> None:
-        oldest = timezone.now().timestamp() - get_settings().RETENTION
-        while self._finished:
-            result = next(iter(self._finished.values()))
-            is_kept = result.finished_at is None or result.finished_at.timestamp() > oldest
-            if is_kept and len(self._finished) <= MAX_RESULTS:
-                return
-            del self._finished[result.id]
 
 
 class Run:
@@ -183,6 +177,10 @@ class Run:
         """Return the seconds until the task may run; 0 or less if it may run now."""
         run_after = self.task_result.task.run_after
         return 0.0 if run_after is None else float((run_after - timezone.now()).total_seconds())
+
+    def fail_unstarted(self, error: BaseException) -> None:
+        """Report that a withdrawn run could not be launched."""
+        self._fail(error)
 
     def run(self) -> None:
         """Run a sync task in the calling thread."""
@@ -279,7 +277,7 @@ class Run:
 
     def _finish(self, status: Any, **values: Any) -> None:
         self._set(status=status, finished_at=timezone.now(), **values)
-        self._executor.keep(self.task_result)
+        self._executor.results.keep(self.task_result)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

@@ -19,6 +19,7 @@ from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
 from .backlog import Backlog
 from .fate import REPLACED, take, tell_fate
+from .own_thread import OwnThread
 from .reporter import Reporter
 from .signals import SignalSender
 
@@ -34,10 +35,11 @@ MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
 Taken = tuple[Reporter, Snapshot]
 
 
-class Flusher:
+class Flusher(OwnThread):
     """The writer of one process: it stores snapshots in batches, sends heartbeats and polls for cancel requests."""
 
     def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__()
         self.clock = clock or Clock()
         self.signals = SignalSender()
         #: Functions called every SWEEP_INTERVAL while the thread has work; they must not block.
@@ -45,11 +47,9 @@ class Flusher:
         self._reporters: dict[str, Reporter] = {}
         #: What must still be written of tasks without a reporter.
         self.backlog = Backlog()
-        self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
         self._flushed = threading.Condition()
-        self._changed, self._urgent = ReentrantEvent(), ReentrantEvent()
-        self._thread: threading.Thread | None = None
+        self._urgent = ReentrantEvent()
         self._failures = Failures()
         self._next_flush = self._next_sweep = 0.0
         #: Until this time `drain_process` does not wait, since it has just timed out.
@@ -73,7 +73,7 @@ class Flusher:
         with self._lock:
             self._reporters[reporter.task_id] = reporter
             self.backlog.forget(reporter.task_id)
-            self.start_thread()
+            self._try_to_start()
 
     def enlist(self, snapshot: Snapshot, *, is_stored: bool = True) -> None:
         """Put a new task on the recent list, at the next sweep; store it first if that could not be done before."""
@@ -81,7 +81,7 @@ class Flusher:
             self.backlog.add(snapshot, is_stored=is_stored, monotonic=self.clock.monotonic())
             if snapshot.task_id in self._reporters:  # it has begun before it could be listed
                 self.backlog.forget(snapshot.task_id)
-            self.start_thread()
+            self._try_to_start()
 
     def remove(self, reporter: Reporter) -> bool:
         """Stop writing a task; return False if `reporter` was removed already or replaced by another."""
@@ -102,6 +102,8 @@ class Flusher:
 
     def wake(self, *, urgently: bool = False) -> None:
         """Wake the thread to write changes; with `urgently`, it does not wait for FLUSH_INTERVAL."""
+        if self._thread is None and self._reporters:
+            self._try_again()
         self._changed.set()
         if urgently:
             self._urgent.set()
@@ -147,16 +149,7 @@ class Flusher:
     def _owes_ends(self) -> bool:
         return any(reporter.has_ended for reporter in self.reporters)
 
-    def start_thread(self) -> None:
-        """Start the thread unless it runs; the caller holds the lock. A flusher without a thread overrides this."""
-        self._changed.set()
-        if self._thread is None:
-            self._prepare_for_exit()
-            thread = threading.Thread(target=self._run, name="tasks_app-flusher", daemon=True)
-            thread.start()
-            self._thread = thread
-
-    def _prepare_for_exit(self) -> None:
+    def _prepare(self) -> None:
         """Start the threads for signals and wake-ups now: while a process ends, Python 3.12 starts none."""
         self.signals.start()
         wakeups.start()
@@ -258,12 +251,13 @@ class Flusher:
         get_store().close_old_connections()
 
     def _has_work(self) -> bool:
-        if not (self._reporters or self.backlog):
+        if not self._is_busy:
             self._changed.wait(IDLE_SECONDS)
-        with self._lock:
-            if not (self._reporters or self.backlog):
-                self._thread = None
-            return self._thread is not None
+        return self._goes_on()
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._reporters or self.backlog)
 
     def sweep(self) -> None:
         """Do now what is due every SWEEP_INTERVAL: chores, the backlog, requests to cancel, newer attempts."""

@@ -11,6 +11,7 @@ from django.db import close_old_connections, connections
 from django.dispatch import Signal
 
 from ..snapshot import Snapshot
+from ..utils.exhaustion import exhaustion_log
 
 logger = logging.getLogger("tasks_app")
 
@@ -37,7 +38,11 @@ class SignalSender:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread, if any receiver is connected."""
+        """Start the thread, if any receiver is connected.
+
+        Raises:
+            Exception: the process can't start it.
+        """
         if _have_receivers():
             with self._condition:
                 self._start()
@@ -47,13 +52,19 @@ class SignalSender:
         if _have_receivers():
             with self._condition:
                 self._pending[snapshot.task_id] = snapshot
-                self._start()
                 self._condition.notify_all()
+                self._try_to_start()
 
     def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until all snapshots are sent, and return whether they are."""
         with self._condition:
             return self._condition.wait_for(lambda: not (self._pending or self._is_busy), timeout)
+
+    def _try_to_start(self) -> None:
+        try:
+            self._start()
+        except Exception as error:  # the next snapshot tries again
+            exhaustion_log.note(error, "signals are sent later")
 
     def _start(self) -> None:
         if self._thread is None:

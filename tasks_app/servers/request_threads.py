@@ -15,6 +15,7 @@ from typing import Any
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections
 
+from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import call_after_fork
 
 #: Seconds without sync code after which a request shares its thread with a waiting one: the first may stay open for
@@ -45,8 +46,9 @@ class RequestThreads:
     def submit(self, lent: "LentThread", call: "Call") -> None:
         """Run a call in the thread that the request has, or lend it one first."""
         with self._lock:
+            worker = lent.worker or self._find_unused()
             lent.calls.append(call)
-            if (worker := lent.worker or self._find_unused()) is not None:
+            if worker is not None:
                 _hand_over(lent, worker)
             elif lent not in self._waiting:
                 self._waiting[lent] = None
@@ -72,10 +74,19 @@ class RequestThreads:
         for worker in self._workers:
             if worker.is_idle and not worker.requests:
                 return worker
-        if len(self._workers) < self._limit:
-            self._workers.append(Worker(self._finish))
-            return self._workers[-1]
-        return None
+        return self._make_worker() if len(self._workers) < self._limit else None
+
+    def _make_worker(self) -> "Worker | None":
+        """Return a new thread; None if the process can start no more than it has, and requests must share these."""
+        try:
+            worker = Worker(self._finish)
+        except Exception as error:
+            if not self._workers:
+                raise
+            exhaustion_log.note(error, "requests wait for the threads that it has")
+            return None
+        self._workers.append(worker)
+        return worker
 
     def _finish(self, worker: "Worker") -> None:
         with self._lock:

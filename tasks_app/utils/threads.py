@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
+from .exhaustion import exhaustion_log
+
 logger = logging.getLogger("tasks_app")
 
 T = TypeVar("T")
@@ -54,15 +56,24 @@ class ThreadPool:
         Args:
             task_id: the id of the call for `withdraw`, `get_line` and the log.
             priority: calls with a higher one run first.
+
+        Raises:
+            Exception: there is no thread, and none can be started; nothing is queued.
         """
         with self._condition:
+            self._add_thread()
             heapq.heappush(self._waiting, PendingCall((-priority, next(self._numbers)), task_id, run))
-            if self._idle >= len(self._waiting):
-                self._condition.notify()
-            elif self._threads < self._max_workers:
-                name = f"{self.name}-{next(self._numbers)}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
-                self._threads += 1
+            self._condition.notify()
+
+    def prepare(self) -> None:
+        """Have at least one thread, which stays for IDLE_SECONDS.
+
+        Raises:
+            Exception: there is no thread, and none can be started.
+        """
+        with self._condition:
+            if not self._threads:
+                self._add_thread()
 
     def withdraw(self, task_id: str) -> bool:
         """Remove the calls of a task that have not begun, and return whether there were any."""
@@ -82,6 +93,20 @@ class ThreadPool:
         """Return the task ids of the waiting calls, the next one first."""
         with self._condition:
             return [call.task_id for call in sorted(self._waiting)]
+
+    def _add_thread(self) -> None:
+        """Start a thread for one more call, if it would have to wait; where there are some, it may wait for these."""
+        if self._idle > len(self._waiting) or self._threads >= self._max_workers:
+            return
+        name = f"{self.name}-{next(self._numbers)}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except Exception as error:
+            if not self._threads:
+                raise
+            exhaustion_log.note(error, f"the calls of {self.name!r} wait for the threads that it has")
+        else:
+            self._threads += 1
 
     def _work(self) -> None:
         while (call := self._take()) is not None:
@@ -139,11 +164,19 @@ class LoopThread:
         return self._loop
 
     def start(self) -> None:
-        """Start the loop, unless it is running."""
+        """Start the loop, unless it is running.
+
+        Raises:
+            Exception: the process can't start it.
+        """
         with self._lock:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
-                threading.Thread(target=_run_forever, args=(loop,), name=self._name, daemon=True).start()
+                try:
+                    threading.Thread(target=_run_forever, args=(loop,), name=self._name, daemon=True).start()
+                except BaseException:
+                    loop.close()
+                    raise
                 self._loop = loop
 
     def call_later(self, delay: float, function: Callable[[], None]) -> None:

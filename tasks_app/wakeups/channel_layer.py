@@ -18,6 +18,7 @@ from django.utils.crypto import get_random_string
 
 from ..conf import get_settings
 from ..utils.backoff import Failures
+from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import per_process
 from ..utils.threads import LoopThread
 
@@ -78,9 +79,17 @@ class LayerSender:
         if has_layer():
             with self._lock:
                 self._pending.update(task_ids)
-                if self._is_idle.is_set():
+                if self._is_idle.is_set() and self._try_to_start():
                     self._is_idle.clear()
                     self._loop.run(self._send_pending())
+
+    def _try_to_start(self) -> bool:
+        try:
+            self._loop.start()
+        except Exception as error:  # the next wake-up tries again
+            exhaustion_log.note(error, "other processes see changes later")
+            return False
+        return True
 
     def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until everything is sent, and return whether it is."""

@@ -1,12 +1,15 @@
 """What the tests of `tasks_app.asgi` have a server do: block threads, use the database, and flood viewers."""
 
 import asyncio
+import resource
 import threading
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from asgiref.sync import SyncToAsync, sync_to_async
+from django.core.cache import caches
 from django.db import connection
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -121,6 +124,21 @@ async def show_what_outlived(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"threads": _outlived})
 
 
+def limit(request: HttpRequest) -> JsonResponse:
+    """Have this process be at its limit of memory, so that it can start no thread; what it has goes on."""
+    threading.stack_size(256 << 20)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (128 << 20), resource.RLIM_INFINITY))
+    return JsonResponse({})
+
+
+def lift_limit(request: HttpRequest) -> JsonResponse:
+    """Undo `limit`, and answer what is stored of tasks."""
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    threading.stack_size(0)
+    return JsonResponse({"stored": [key for key in caches["default"]._cache if "tasks_app:" in key]})
+
+
 urlpatterns = [
     path("", include("tests.support.wire_urls")),
     path("thread", show_thread),
@@ -132,4 +150,6 @@ urlpatterns = [
     path("query", query),
     path("outlive", start_what_outlives),
     path("outlived", show_what_outlived),
+    path("limit", limit),
+    path("lift-limit", lift_limit),
 ]
