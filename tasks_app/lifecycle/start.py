@@ -60,6 +60,7 @@ def start(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None,
             not run the task; another backend may have taken it already.
         TaskQueueFull: the in-process queue is full.
         BrokerUnavailable: Celery's broker can't be reached.
+        MemoryError, RuntimeError: the process has no memory, or can start no thread; the task will not run.
     """
     owner_key = identify_owner(owner)
     promised_id = _promise(task, args, kwargs, owner=owner_key, on_commit=on_commit)
