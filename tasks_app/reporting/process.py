@@ -1,6 +1,7 @@
 """The flusher of this process, and its last writes before the process ends."""
 
 import atexit
+import multiprocessing
 import os
 from collections.abc import Callable
 from typing import NoReturn
@@ -79,6 +80,8 @@ def _drain_at_exit_of_child() -> None:
 
 
 atexit.register(drain_process)
-# A child that is forked for one job, such as RQ's, leaves by `os._exit`, which skips `atexit` and has no hook of its
-# own. In other processes that function stays as it is.
+# A child that is forked, for one job as RQ's or by `multiprocessing`, leaves by `os._exit`, which skips `atexit` and
+# has no hook of its own; it may be forked before it loads this module. In other processes that function stays.
 call_after_fork(_drain_at_exit_of_child)
+if multiprocessing.parent_process() is not None:
+    _drain_at_exit_of_child()

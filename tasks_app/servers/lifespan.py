@@ -1,4 +1,4 @@
-"""The last writes of a process whose server announces its end by ASGI's lifespan.
+"""The end of streams and the last writes of a process whose server announces its end by ASGI's lifespan.
 
 On SIGTERM, uvicorn then kills itself with the signal, so `atexit` does not run.
 """
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ..reporting import drain_process
-from ..streaming import Message, Send
+from ..streaming import Message, Send, end_all_streams
 
 logger = logging.getLogger("tasks_app")
 
@@ -44,10 +44,11 @@ class Lifespan:
             await self._serve_alone()
 
     async def receive(self) -> Message:
-        """Return the next message of the server; return a shutdown only when all is written."""
+        """Return the next message of the server; return a shutdown only when streams end and all is written."""
         self._has_received = True
         message = await self._receive()
         if message["type"] == "lifespan.shutdown":
+            end_all_streams()
             await asyncio.to_thread(drain_process)
         return message
 

@@ -5,6 +5,7 @@ from .hub import count_streams
 from .outlet import Framed, Message, Outlet, Send
 from .polling import aobserve, aobserve_many, observe, observe_texts
 from .response import STREAM_HEADERS, EventStreamResponse
+from .shutdown import end_all_streams
 from .stream import Stream
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "aobserve",
     "aobserve_many",
     "count_streams",
+    "end_all_streams",
     "observe",
     "observe_texts",
 ]

@@ -14,14 +14,14 @@ from ..snapshot import Version
 from ..store import get_store
 from ..utils.backoff import Failures
 from ..utils.lazy import call_after_fork
-from ..utils.server import is_server_stopping
+from ..utils.server import Server
 from ..wakeups import LayerListener
 from .expired import declare_expired, find_expired
 from .judgement import judge_by_settings
 from .log_reader import LogReader
 from .lost import declare_lost
 from .probe import Probe
-from .watch import Viewer, Watch, excuse_each, stall_each
+from .watch import Viewer, Watch, excuse_each, expire_each, stall_each
 
 logger = logging.getLogger("tasks_app")
 
@@ -51,6 +51,7 @@ class Hub:
         self._logs = LogReader()
         self._failures = Failures()
         self._probe = Probe()
+        self._server = Server()
         self._judged_at = time.monotonic()
         self._reader: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -181,7 +182,8 @@ class Hub:
                 await self._wait_until(next_sweep)
                 if is_sweep := self.loop.time() >= next_sweep:
                     next_sweep = self.loop.time() + self._settings.SWEEP_INTERVAL
-                    self._end_if_stopping()
+                    if self._server.is_stopping():
+                        expire_each(self.viewers)
                 await self._read(is_sweep=is_sweep)
                 await asyncio.sleep(get_pause(self._failures))
         finally:
@@ -251,12 +253,6 @@ class Hub:
             excuse_each([self._watches[task_id] for task_id in excused], monotonic=time.monotonic())
         if expired := find_expired(watch.silence.snapshot for watch in self._watches.values()):
             await get_store().arun(declare_expired, expired)
-
-    def _end_if_stopping(self) -> None:
-        """End all streams if the server is stopping: it waits for them, and clients reconnect to its successor."""
-        if is_server_stopping():
-            for viewer in list(self.viewers):
-                viewer.expire()
 
     def _tick(self) -> None:
         """Have each stream that sent nothing since the last tick send a keep-alive; one timer serves all streams."""

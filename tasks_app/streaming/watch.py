@@ -46,6 +46,12 @@ def notify_each(viewers: Sequence[Viewer], watch: "Watch") -> None:
             logger.exception("task %s: a viewer could not be notified", watch.task_id)
 
 
+def expire_each(viewers: Iterable[Viewer]) -> None:
+    """End the streams of these viewers, for which a server that stops waits; their clients reconnect elsewhere."""
+    for viewer in list(viewers):
+        viewer.expire()
+
+
 class Watch:
     """A task watched in this process; `view` is None until a snapshot of it is known."""
 

@@ -5,16 +5,21 @@ import signal
 from asgiref.sync import SyncToAsync
 from django.db import close_old_connections, connections
 
+from .listening import ListeningSockets
 
-def is_server_stopping() -> bool:
-    """Return whether uvicorn was told to stop; it then refuses new requests and waits for open ones without limit.
 
-    Other servers close their connections themselves, so the answer is False for them. Uvicorn's handler of SIGTERM,
-    which it uses for every signal that stops it, is a method of its server object, whose `should_exit` is read:
-    https://www.uvicorn.org/server-behavior/
+class Server:
+    """The ASGI server of this process, as far as it lets an application know that it stops.
+
+    Most servers then wait until open connections have ended, some of them without limit.
     """
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return getattr(server, "should_exit", False) is True
+
+    def __init__(self) -> None:
+        self._sockets = ListeningSockets()
+
+    def is_stopping(self) -> bool:
+        """Return whether it was told to stop since the last call; Daphne, which waits for nobody, does not matter."""
+        return self._sockets.has_lost_one() or _is_uvicorn_stopping()
 
 
 def release_request_thread() -> None:
@@ -35,3 +40,13 @@ def release_request_thread() -> None:
         executor.submit(connections.close_all)
         del SyncToAsync.context_to_thread_executor[context]
         executor.shutdown(wait=False)
+
+
+def _is_uvicorn_stopping() -> bool:
+    """Return whether uvicorn was told to stop, also where the system does not list the sockets of a process.
+
+    Its handler of SIGTERM, which it uses for every signal that stops it, is a method of its server object, whose
+    `should_exit` is read: https://www.uvicorn.org/server-behavior/
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(server, "should_exit", False) is True

@@ -7,6 +7,8 @@ import pytest
 
 from tasks_app.asgi import wrap
 from tasks_app.servers import lifespan
+from tasks_app.streaming import Stream
+from tests.support.waiting import DEADLINE
 
 SCOPE = {"type": "lifespan", "asgi": {"version": "3.0"}}
 COMPLETE = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
@@ -34,6 +36,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
     monkeypatch.setattr(lifespan, "drain_process", lambda: server.story.append("written"))
     return server
+
+
+async def read(stream: Stream) -> list[bytes]:
+    """Return what a stream sends until its end, but for its first chunk."""
+    return [chunk async for chunk in stream][1:]
 
 
 async def refuse(scope: Any, receive: Any, send: Any) -> None:
@@ -74,3 +81,9 @@ async def test_application_that_has_no_use_for_it_is_told_at_debug_level(server,
 async def test_wrapped_twice_is_as_good_as_once(server):
     await server.run(wrap(refuse))
     assert server.story == [COMPLETE[0], "written", "written", COMPLETE[1]]
+
+
+async def test_server_that_says_so_ends_its_streams(server):
+    opened = await Stream.open(["t1"])
+    await server.run(refuse)
+    assert await asyncio.wait_for(read(opened), DEADLINE) == []

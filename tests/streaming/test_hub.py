@@ -600,7 +600,7 @@ class HubTime:
         return self.now
 
     def begin_sweep(self) -> bool:
-        """Stand for `is_server_stopping`, which a hub asks at the beginning of each sweep."""
+        """Stand for `Server.is_stopping`, which a hub asks at the beginning of each sweep."""
         self._sweeps += 1
         return False
 
@@ -618,7 +618,7 @@ def clock(monkeypatch, settings) -> HubTime:
     settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.01}
     clock = HubTime()
     monkeypatch.setattr("tasks_app.streaming.hub.time", clock)
-    monkeypatch.setattr("tasks_app.streaming.hub.is_server_stopping", clock.begin_sweep)
+    monkeypatch.setattr("tasks_app.streaming.hub.Server.is_stopping", lambda server: clock.begin_sweep())
     return clock
 
 

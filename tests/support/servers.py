@@ -65,6 +65,27 @@ def run_uvicorn(
         yield server
 
 
+#: Other servers, and how each is told where to listen.
+SERVERS = {
+    "granian": ["granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"],
+    "gunicorn": ["gunicorn", "--worker-class", "asgi", "--bind", "127.0.0.1:{port}"],
+    "hypercorn": ["hypercorn", "--bind", "127.0.0.1:{port}"],
+}
+
+
+@contextmanager
+def run_other(
+    name: str, application: str = "tests.support.asgi:application", *, env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run one of SERVERS."""
+    port = find_free_port()
+    options = [item.format(port=port) for item in SERVERS[name]]
+    with _run([sys.executable, "-m", *options, application], env, ROOT) as server:
+        server.url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: is_answering(server.url), f"{name} answers; it printed {server.output}")
+        yield server
+
+
 @contextmanager
 def run_runserver(
     *, env: Mapping[str, str] | None = None, cwd: Path = ROOT, reloads: bool = False
