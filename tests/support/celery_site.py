@@ -44,6 +44,11 @@ class CelerySite:
             text = client.get(f"celery-task-meta-{task_id}")
         return None if text is None else json.loads(text)
 
+    def is_acknowledged(self, task_id: str) -> bool:
+        """Return whether no worker would give the message of a task back to the broker."""
+        with Redis.from_url(self.broker_url) as client:
+            return not any(task_id.encode() in message for message in client.hvals("unacked"))
+
     def count_messages(self, queue: str = "celery") -> int:
         """Return how many tasks wait in a queue."""
         with Redis.from_url(self.broker_url) as client:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from celery import Signature, chain, chord, group
+from celery import VERSION, Signature, chain, chord, group
 
 from tasks_app import cancel, start
 from tests.support import celery_app as jobs
@@ -68,7 +68,9 @@ def test_later_steps_of_a_chain_fail_with_an_earlier_one():
 )
 def test_what_follows_a_member_that_fails_fails_with_it(canvas: Callable[[], Signature]):
     task_id = wait_for_end(start(jobs.send, canvas())).result
-    assert wait_for_promised_end(task_id) == ("failed", "RuntimeError")
+    state, error = wait_for_promised_end(task_id)
+    # Celery 5.5 itself fails the member that succeeds if what follows the group is a chain.
+    assert (state, error) in [("failed", "RuntimeError"), *([("failed", "ValueError")] if VERSION < (5, 6) else [])]
 
 
 def test_later_steps_are_cancelled_with_one_that_is_cancelled_while_it_runs():

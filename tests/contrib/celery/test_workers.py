@@ -159,4 +159,5 @@ def test_cancel_of_what_waits_is_shown_at_once_and_never_runs(site: CelerySite, 
         lambda: any(task_id in line and ("revoked" in line or "ignored" in line) for line in worker.output),
         "the worker has dropped the task",
     )
+    wait_until(lambda: site.is_acknowledged(task_id), "no later worker gets the task")
     assert (get_snapshot(task_id).state, get_snapshot(task_id).attempt) == ("cancelled", 0)
