@@ -190,7 +190,7 @@ def end(thread: LoopThread) -> None:
 
 def test_tracked_code_runs_where_no_thread_can_be_started(refused, monkeypatch):
     flusher = Flusher()
-    monkeypatch.setattr("tasks_app.reporting.task_run.get_flusher", lambda: flusher)
+    monkeypatch.setattr("tasks_app.lifecycle.task_run.get_flusher", lambda: flusher)
     refused.add("tasks_app-flusher")
     with task_run("nightly") as progress:
         progress.update(current=1, total=2)
