@@ -1,6 +1,7 @@
 """Attempts of tasks in this process: how one begins, is stored and is handed back."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
@@ -12,18 +13,23 @@ from ..store import forget_received, get_store
 
 logger = logging.getLogger("tasks_app")
 
+#: Seconds for which a job waits for the first snapshot of its task, and between two looks.
+PATIENCE, PAUSE = 0.2, 0.005
+
 T = TypeVar("T")
 
 
-def begin(known: Snapshot, before: Reporter | None = None) -> Reporter:
+def begin(known: Snapshot, before: Reporter | None = None, *, is_awaited: bool = False) -> Reporter:
     """Begin an attempt of a task in this process and return its reporter.
 
     Args:
         known: the task as the caller knows it. The stored snapshot, or that of `before`, replaces it unless its `seq`
             is lower.
         before: the reporter of the previous attempt, if this process still has it.
+        is_awaited: whether the process that enqueued the task may be about to store its name and owner, for which
+            this call then waits at most PATIENCE seconds.
     """
-    reporter = _make_reporter(known) if before is None else _follow(before, known)
+    reporter = _make_reporter(known, is_awaited=is_awaited) if before is None else _follow(before, known)
     reporter.begin()
     get_flusher().add(reporter)
     if reporter.attempt > 1 and reporter.is_read:
@@ -199,9 +205,9 @@ def _follow(before: Reporter, known: Snapshot) -> Reporter:
     return reporter
 
 
-def _make_reporter(known: Snapshot) -> Reporter:
-    what = "its snapshot could not be read; retrying"
-    loaded = None if get_flusher().is_failing else use_store(known.task_id, what, get_store().load, known.task_id)
+def _make_reporter(known: Snapshot, *, is_awaited: bool = False) -> Reporter:
+    what, load = "its snapshot could not be read; retrying", _await if is_awaited else get_store().load
+    loaded = None if get_flusher().is_failing else use_store(known.task_id, what, load, known.task_id)
     if loaded is None:
         reporter = get_flusher().make_reporter(known)
         reporter.catch_up = CatchUp(reporter, known)
@@ -213,6 +219,14 @@ def _make_reporter(known: Snapshot) -> Reporter:
     if is_cancelled:
         reporter.request_cancel()
     return reporter
+
+
+def _await(task_id: str) -> tuple[Snapshot | None, bool]:
+    """Do what `Store.load` does, once the first snapshot is stored or PATIENCE is over."""
+    end = time.monotonic() + PATIENCE
+    while (loaded := get_store().load(task_id))[0] is None and time.monotonic() < end:
+        time.sleep(PAUSE)
+    return loaded
 
 
 def _choose(stored: Snapshot | None, known: Snapshot) -> Snapshot:

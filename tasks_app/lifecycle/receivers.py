@@ -90,7 +90,8 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
         return  # `InProcessBackend` has begun it, or the signal came twice
     name, owner = django_tasks_db.read_label(task_result)
     known = Snapshot.queued(task_id, name or task_result.task.module_path, now=get_flusher().clock.now(), owner=owner)
-    attempts.enter(attempts.begin(known, find_reporter(task_id)))
+    # Some backends tell of a task only when a worker may have begun it.
+    attempts.enter(attempts.begin(known, find_reporter(task_id), is_awaited=owner is None))
 
 
 @never_raise

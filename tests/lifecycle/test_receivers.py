@@ -16,7 +16,7 @@ from tasks_app import (
     start,
     task_run,
 )
-from tasks_app.lifecycle import compat, receivers
+from tasks_app.lifecycle import attempts, compat, receivers
 from tasks_app.reporting.context import get_bound
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
@@ -224,6 +224,28 @@ def test_receivers_listen_to_every_framework():
     for signals in compat.signal_modules():
         for signal in (signals.task_enqueued, signals.task_started, signals.task_finished):
             assert signal.has_listeners()
+
+
+# --- a worker that is faster than the process that enqueues ---
+
+
+def test_worker_waits_for_the_owner_of_a_task_that_it_begins_before_it_is_told_of(monkeypatch):
+    monkeypatch.setattr(attempts, "PATIENCE", 60)
+    began = Thread(target=receivers.on_started, kwargs={"task_result": make_result()})
+    began.start()
+    began.join(0.05)
+    assert began.is_alive()
+    get_store().add(Snapshot.queued("t1", "import", now=get_flusher().clock.now(), owner="7"))
+    began.join()
+    receivers.on_finished(task_result=make_result(return_value=1))
+    ended = get_snapshot("t1")
+    assert (ended.task, ended.owner, ended.state) == ("import", "7", "succeeded")
+
+
+def test_worker_begins_a_task_of_which_nobody_tells():
+    receivers.on_started(task_result=make_result())
+    receivers.on_finished(task_result=make_result(return_value=1))
+    assert get_snapshot("t1").state == "succeeded"
 
 
 # --- signals that come more than once ---
