@@ -23,6 +23,9 @@ Snapshot = dict[str, Any]
 #: The number of reconnects without an event, after which the client gives up.
 MAX_ATTEMPTS = 5
 
+#: Seconds between two attempts, until the server says another number.
+RETRY = 2.0
+
 #: Seconds to connect, and of silence; the server sends a comment at least every 15 seconds.
 TIMEOUT = (10, 45)
 
@@ -45,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def run_task(url: str, request: dict[str, Any], retry: float) -> None:
+def run_task(url: str, request: dict[str, Any], retry: float | None = None) -> None:
     """Start a task and print each of its snapshots until it has succeeded.
 
     Raises:
@@ -79,14 +82,18 @@ def start_task(url: str, request: dict[str, Any]) -> str:
     return urljoin(start_url, answer["progress_url"])
 
 
-def follow(url: str, retry: float) -> Iterator[Snapshot]:
+def follow(url: str, retry: float | None = None) -> Iterator[Snapshot]:
     """Yield the snapshots of a task up to its last one, with reconnects as needed.
+
+    Args:
+        url: the address of its progress.
+        retry: seconds between two attempts; None for what the server says.
 
     Raises:
         TaskError: the task can't be followed.
     """
     headers = {"Accept": "text/event-stream"}
-    attempts = 0
+    attempts, pause = 0, RETRY if retry is None else retry
     while True:
         reason = "the stream ended before the task did"
         try:
@@ -99,6 +106,8 @@ def follow(url: str, retry: float) -> Iterator[Snapshot]:
                     attempts = 0
                     if event.id:
                         headers["Last-Event-ID"] = event.id
+                    if event.retry and retry is None:
+                        pause = int(event.retry) / 1000
                     if event.event != "message":  # such as `end`, which repeats the last snapshot
                         continue
                     yield snapshot
@@ -111,7 +120,7 @@ def follow(url: str, retry: float) -> Iterator[Snapshot]:
         if attempts == MAX_ATTEMPTS:
             raise TaskError(f"Lost {url} and gave up after {attempts} attempts to reconnect: {reason}")
         attempts += 1
-        time.sleep(retry)
+        time.sleep(pause)
 
 
 def check_stream(response: requests.Response) -> None:
@@ -156,8 +165,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", default="http://localhost:8000", help="the site (default: %(default)s)")
     parser.add_argument("--task", metavar="NAME", help="what to start (default: the site's default task)")
     parser.add_argument("--kwargs", metavar="JSON", type=json.loads, help="its arguments, as a JSON object")
-    # The server suggests this number, but sseclient-py hides it if it comes without data.
-    parser.add_argument("--retry", type=float, default=2, help="seconds between two attempts (default: %(default)s)")
+    parser.add_argument("--retry", type=float, help="seconds between two attempts (default: what the server says)")
     return parser
 
 

@@ -15,8 +15,9 @@ CONTENT_TYPE = "text/event-stream"
 #: The `id` of the last event of a stream of many tasks.
 END_ID = "end"
 
-#: A comment that keeps proxies from closing an idle connection; no client shows it.
-KEEP_ALIVE = b": keep-alive\n\n"
+#: A comment that keeps proxies from closing an idle connection; no client shows it. No empty line follows it: common
+#: clients take each empty line for the end of a message, and hand on an empty one.
+KEEP_ALIVE = b": keep-alive\n"
 
 #: The same as an event, for clients that must detect a dead connection: an EventSource can't see comments.
 HEARTBEAT_EVENT = b"event: heartbeat\ndata: {}\n\n"
@@ -69,8 +70,8 @@ def encode_event(data: Mapping[str, Any], *, event: str | None = None, event_id:
 
 
 def encode_retry(milliseconds: int) -> bytes:
-    """Return the field that sets how long an EventSource waits before it reconnects."""
-    return b"retry: %d\n\n" % milliseconds
+    """Return the line, a part of the event that follows, that sets how long an EventSource waits to reconnect."""
+    return b"retry: %d\n" % milliseconds
 
 
 def encode_snapshot(snapshot: Snapshot, wire: str | None = None) -> bytes:

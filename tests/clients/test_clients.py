@@ -240,9 +240,9 @@ GONE = (
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 SEEN = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
 
-SOON = b"retry: 1\n\n"
+SOON = b"retry: 1\n"
 QUEUED = b'id: 1\ndata: {"progress":0,"status":"Queued","state":"queued"}\n\n'
-RUNNING = b': keep-alive\n\nid: 18-x\ndata: {"progress":42,"status":"Working","state":"running"}\n\n'
+RUNNING = b': keep-alive\nid: 18-x\ndata: {"progress":42,"status":"Working","state":"running"}\n\n'
 SUCCEEDED = (
     b'id: 31\ndata: {"progress":100,"status":"Done","state":"succeeded"}\n\n'
     b'id: 31\nevent: end\ndata: {"progress":100,"status":"Done","state":"succeeded"}\n\n'
@@ -406,6 +406,9 @@ def test_silent_connection_is_given_up(follow: Callable[[str], Any], monkeypatch
         assert [snapshot["progress"] for snapshot in follow(server.url)] == [100]
 
 
+WITH_RETRY = (stream(b"retry: 1234\n", RUNNING), BUSY, stream(b"retry: 50\n", HEARTBEAT), stream(SUCCEEDED))
+
+
 def test_client_waits_as_long_as_the_server_wants(monkeypatch: pytest.MonkeyPatch):
     waits = []
 
@@ -413,11 +416,20 @@ def test_client_waits_as_long_as_the_server_wants(monkeypatch: pytest.MonkeyPatc
         waits.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", note)
-    with serve(
-        in_turn(stream(b"retry: 1234\n\n", RUNNING), BUSY, stream(b"retry: 50\n\n"), stream(SUCCEEDED))
-    ) as server:
+    with serve(in_turn(*WITH_RETRY)) as server:
         follow_with_aiohttp(server.url)
     assert waits == [1.234, 1.234, 0.05]
+
+
+@pytest.mark.parametrize(("retry", "expected"), [(None, [1.234, 1.234, 0.05]), (0.5, [0.5] * 3)])
+def test_script_waits_as_long_as_the_server_wants_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, retry: float | None, expected: list[float]
+):
+    waits: list[float] = []
+    monkeypatch.setattr(sse_client.time, "sleep", waits.append)
+    with serve(in_turn(*WITH_RETRY)) as server:
+        list(sse_client.follow(f"{server.url}/task-progress/abc", retry))
+    assert waits == expected
 
 
 def test_stream_has_no_time_limit_but_silence_has():

@@ -173,7 +173,7 @@ async def test_stream_that_was_written_a_frame_needs_no_sign_of_life(open_reader
         tick(hub)
     assert not reader.waiting.done()
     tick(hub)
-    assert await reader.waiting == b": keep-alive\n\n"
+    assert await reader.waiting == b": keep-alive\n"
 
 
 def tick(hub: Hub) -> None:

@@ -127,7 +127,7 @@ def test_stalled_snapshot_has_an_id_of_its_own():
 
 
 def test_retry_frame_is_these_bytes():
-    assert frames.encode_retry(2417) == b"retry: 2417\n\n"
+    assert frames.encode_retry(2417) == b"retry: 2417\n"
 
 
 def test_retry_is_read_back():
@@ -135,7 +135,7 @@ def test_retry_is_read_back():
 
 
 def test_keep_alive_is_a_comment_and_no_event():
-    assert frames.KEEP_ALIVE == b": keep-alive\n\n"
+    assert frames.KEEP_ALIVE == b": keep-alive\n"
     decoder = Decoder().decode(frames.KEEP_ALIVE)
     assert (decoder.events, decoder.comments) == ([], [" keep-alive"])
 

@@ -204,7 +204,7 @@ async def test_idle_stream_sends_a_comment_every_second_tick():
         stream.tick()
         chunks.append(await reading)
     stream.close()
-    assert chunks == [b": keep-alive\n\n"] * 3
+    assert chunks == [b": keep-alive\n"] * 3
 
 
 async def test_stream_that_was_just_read_needs_no_sign_of_life():
@@ -262,7 +262,7 @@ async def test_hub_ticks_often_enough_for_keepalive(settings):
     put(make_running())
     stream = await open_one()
     await read_next(stream)
-    assert [await read_next(stream) for _ in range(3)] == [b": keep-alive\n\n"] * 3
+    assert [await read_next(stream) for _ in range(3)] == [b": keep-alive\n"] * 3
     stream.close()
 
 

@@ -201,7 +201,7 @@ def test_viewers_see_the_same_bytes(site):
         site.order_return("same")
         for stream in streams:
             stream.read_all()
-        assert len({stream.body.partition(b"\n\n")[2] for stream in streams}) == 1
+        assert len({stream.body.partition(b"\n")[2] for stream in streams}) == 1
 
 
 def test_viewer_that_comes_after_the_end_gets_the_snapshot_and_the_end(site, recording):

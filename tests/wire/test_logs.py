@@ -64,7 +64,7 @@ def find_terminal(events: Iterable[wire.Event]) -> list[wire.Event]:
 
 def test_whole_stream_is_retry_lines_snapshots_and_end_and_nothing_else(recording):
     _, body = recording
-    head, _, rest = body.partition(b"\n\n")
+    head, _, rest = body.partition(b"\n")
     assert re.fullmatch(rb"retry: [0-9]+", head)
     frames = list(FRAME.finditer(rest))
     assert b"".join(frame[0] for frame in frames) == rest

@@ -26,7 +26,7 @@ def read_raw(site: Site, target: str, headers: wire.Headers | None = None) -> wi
 
 def split_frames(body: bytes) -> tuple[int, list[re.Match[bytes]]]:
     """Return `retry` and the frames of a stream that has nothing else, to the last byte."""
-    head = re.match(rb"retry: ([0-9]+)\n\n", body)
+    head = re.match(rb"retry: ([0-9]+)\n", body)
     assert head, body
     frames = list(FRAME.finditer(body))
     assert head[0] + b"".join(frame[0] for frame in frames) == body
@@ -296,7 +296,7 @@ def test_idle_stream_shows_that_it_lives(heartbeat):
         task_id = site.start_puppet("quiet")
         with site.open(task_id, query=f"?heartbeat={heartbeat}") as stream:
             stream.read_until(lambda event: event.json().get("state") == "running")
-            sign = {"comment": b": keep-alive\n\n", "event": b"event: heartbeat\ndata: {}\n\n"}[heartbeat]
+            sign = {"comment": b": keep-alive\n", "event": b"event: heartbeat\ndata: {}\n\n"}[heartbeat]
             while stream.body.count(sign) < 3:
                 stream.body += stream.read_some()
             snapshots, _, signs = stream.body.partition(sign)
