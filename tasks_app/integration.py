@@ -1,12 +1,14 @@
 """The API for integrating a task framework; `tasks_app.contrib.celery` uses nothing else of this app.
 
-An integration has four parts:
+An integration has these parts:
 
 - `register` a `Framework`, so that `start()` and `cancel()` accept its tasks.
 - When a task is enqueued, call `queue` to store its first snapshot. To let `start()` wait for the commit of a
   transaction, a framework also has `promise`, and `enqueue` uses the id of `get_promised_id`, unless that is None.
 - When a job begins, call `begin`, which returns the `Reporter` of this attempt, and `enter`, which binds `progress` to
   it. When the job ends, call the reporter's `succeed`, `fail`, `end_cancelled` or `hand_back`, then `leave`.
+- When a task is sent that is to send others later, whose ids are known, call `get_followers().announce` with what
+  `make_follower` returns of them. While it runs, `get_followers().keep` has the cache keep them.
 - When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
   call `adopt_promised` if its id was given away, but it will never be enqueued.
 
@@ -25,6 +27,7 @@ from .lifecycle import (
     begin,
     enter,
     find_queued,
+    get_followers,
     get_promised_id,
     leave,
     never_raise,
@@ -45,7 +48,7 @@ from .reporting import (
     get_bound,
     get_flusher,
 )
-from .snapshot import EXPIRED, Snapshot, State
+from .snapshot import EXPIRED, Snapshot, State, make_follower
 from .store import get_store, is_task_id, note_received
 from .utils.lazy import per_process
 from .utils.threads import DaemonExecutor
@@ -73,11 +76,13 @@ __all__ = [
     "find_reporter",
     "get_bound",
     "get_flusher",
+    "get_followers",
     "get_promised_id",
     "get_store",
     "get_valid_settings",
     "is_task_id",
     "leave",
+    "make_follower",
     "never_raise",
     "note_received",
     "pass_on",

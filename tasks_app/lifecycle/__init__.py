@@ -5,6 +5,7 @@ from .attempts import adopt, adopt_promised, begin, enter, leave, pass_on, use_s
 from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
 from .enqueue import find_queued, get_promised_id, queue
 from .executor import Executor
+from .followers import get_followers
 from .frameworks import Flaw, Framework, Promise, get_framework, register, unregister
 from .receivers import connect, never_raise
 from .start import astart_named, resolve
@@ -25,6 +26,7 @@ __all__ = [
     "connect",
     "enter",
     "find_queued",
+    "get_followers",
     "get_framework",
     "get_promised_id",
     "get_snapshot",

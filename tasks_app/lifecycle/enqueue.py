@@ -13,7 +13,7 @@ from django.db import transaction
 
 from ..exceptions import StoreUnavailable
 from ..reporting import get_flusher
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, as_sent, is_unsent
 from ..store import get_store
 
 logger = logging.getLogger("tasks_app")
@@ -93,7 +93,7 @@ def queue(
 
     Returns:
         The snapshot, and whether it is stored or will be at the commit. If the task is known already, because a
-        worker was faster or it was enqueued before, this is the stored snapshot.
+        worker was faster or it was enqueued or announced before, this is the stored snapshot.
 
     Raises:
         StoreUnavailable: the cache failed in a `starting` block; elsewhere the snapshot is stored later.
@@ -169,7 +169,16 @@ def _add_now(snapshot: Snapshot) -> Snapshot:
     known = store.get(snapshot.task_id)
     if known is None:
         raise StoreUnavailable(f"the cache did not store task {snapshot.task_id!r}")
-    return known
+    return _send(as_sent(known, snapshot)) if is_unsent(known) else known
+
+
+def _send(snapshot: Snapshot) -> Snapshot:
+    """Store that a follower is sent; no executor has it yet, so nobody else writes it."""
+    if snapshot.waits_for:
+        get_flusher().enlist(snapshot)  # for as long on the list
+    if get_store().save([snapshot]).refused:
+        raise StoreUnavailable(f"the cache did not store task {snapshot.task_id!r}")
+    return snapshot
 
 
 def _add_at_commit(snapshot: Snapshot, database: str, keep: Keep | None) -> None:

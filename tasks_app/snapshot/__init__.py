@@ -1,7 +1,7 @@
 """Snapshots of tasks, their states, and what follows from them; pure, without Django or I/O."""
 
 from .eta import Pace
-from .follower import end_like
+from .follower import as_sent, end_like, is_unsent, make_follower
 from .liveness import Silence, Spell, as_silent, judge, waits_elsewhere
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
 from .snapshot import Snapshot
@@ -24,12 +24,15 @@ __all__ = [
     "Stage",
     "State",
     "Version",
+    "as_sent",
     "as_silent",
     "count_pages",
     "end_like",
     "get_slot",
+    "is_unsent",
     "is_wrongly_lost",
     "judge",
+    "make_follower",
     "parse_page",
     "percent_of",
     "rebase",

@@ -1,9 +1,43 @@
-"""The end of a task that will not be sent, since the one that it was to follow ended. Pure: the time is passed in."""
+"""A task that is to be sent after another has ended, with an id that is known before. Pure: the time is passed in."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from .snapshot import Snapshot
 from .state import GENERIC_MESSAGE, State
+
+#: The `seq` of a follower that is not sent; by it, its first message differs from one that is sent once more.
+UNSENT = 0
+
+
+def make_follower(task_id: str, task: str, *, after: Snapshot, now: datetime, runner: str | None = None) -> Snapshot:
+    """Return the snapshot of a task that waits until another has sent it.
+
+    Args:
+        task_id: the id of the task.
+        task: its name.
+        after: what will send it, and gives it its owner.
+        now: the time.
+        runner: the name of the framework that can withdraw the task.
+    """
+    private = {"owner": after.owner, "runner": runner, "not_before": after.not_before}
+    return Snapshot.queued(task_id, task, now=now, seq=UNSENT, **private)
+
+
+def is_unsent(snapshot: Snapshot) -> bool:
+    """Return whether a task waits until another has sent it."""
+    return snapshot.state is State.QUEUED and snapshot.seq == UNSENT
+
+
+def as_sent(follower: Snapshot, sent: Snapshot) -> Snapshot:
+    """Return the snapshot of a follower that waits from now on as `sent`, its first snapshot without a past, does."""
+    return replace(
+        follower,
+        seq=sent.seq,
+        updated_at=sent.updated_at,
+        not_before=sent.not_before,
+        expires_at=sent.expires_at,
+    )
 
 
 def end_like(snapshot: Snapshot, other: Snapshot, *, now: datetime) -> Snapshot:

@@ -31,6 +31,7 @@ class Client:
         #: thread sees what its transaction has stored.
         self.is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
         self._has_incr = type(cache).incr is not BaseCache.incr
+        self._has_touch = type(cache).touch is not BaseCache.touch
         self._latency = latency
 
     def get(self, key: str) -> Any:
@@ -52,6 +53,10 @@ class Client:
     def add(self, key: str, value: Any, ttl: int | None) -> bool:
         """Store a value unless the key exists, and return whether it was stored."""
         return bool(self._call("add", key, value, ttl))
+
+    def touch(self, key: str, ttl: int | None) -> bool:
+        """Keep a value for `ttl` seconds from now on, if the backend can, and return whether the key exists."""
+        return bool(self._call("touch", key, ttl)) if self._has_touch else self.get(key) is not None
 
     def delete(self, key: str) -> None:
         """Delete a key, if it exists."""

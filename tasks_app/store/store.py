@@ -69,6 +69,10 @@ class Store:
         """Store the first snapshot of a task, unless its id is taken; return whether it was stored."""
         return self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), _time_to_live(snapshot))
 
+    def touch(self, snapshot: Snapshot) -> bool:
+        """Keep what is stored of a task as if it were written now; return whether the cache has anything of it."""
+        return self.cache.touch(make_task_key(snapshot.task_id), _time_to_live(snapshot))
+
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
         """Return the snapshot of a task, or None, and whether its cancel was requested."""
         task, cancel = make_task_key(task_id), make_cancel_key(task_id)

@@ -106,6 +106,12 @@ def test_looking_for_cancels_of_no_task_finds_none(store):
     assert store.find_cancelled([]) == set()
 
 
+def test_touch_tells_whether_a_task_is_stored_and_changes_nothing(store):
+    store.add(make_snapshot())
+    assert (store.touch(make_snapshot()), store.touch(replace(make_snapshot(), task_id="t2"))) == (True, False)
+    assert store.get("t1") == make_snapshot()
+
+
 @pytest.mark.parametrize("suffix", [":cancel", ":start"])
 def test_cancel_is_no_snapshot_of_another_task(store, suffix):
     store.request_cancel("t1")

@@ -28,7 +28,8 @@ DEADLINE = 300
 
 def hear(task_id: str, timeout: float = DEADLINE) -> str | None:
     """Wait for the next word of the test."""
-    with Redis.from_url(os.environ["BROKER_URL"]) as client:
+    # redis-py 8 gives up any answer after 5 s by default.
+    with Redis.from_url(os.environ["BROKER_URL"], socket_timeout=None) as client:
         heard = client.blpop([f"word:{task_id}"], timeout=timeout)
     return None if heard is None else heard[1].decode()
 
@@ -158,6 +159,25 @@ def start_another() -> list[str]:
 def send(canvas: dict[str, Any]) -> str:
     """Send a canvas from where Celery has a result backend, and return the id of its result."""
     return str(signature(canvas, app=app).apply_async().id)
+
+
+@app.task
+def send_and_name(canvas: dict[str, Any]) -> list[str]:
+    """Send a canvas, and return the ids of all its results, the last one first."""
+    return find_ids(signature(canvas, app=app).apply_async())
+
+
+def find_ids(result: Any) -> list[str]:
+    """Return the ids of a result and of those before it, with the members of groups."""
+    if result is None:
+        return []
+    return [item.id for item in getattr(result, "results", None) or [result]] + find_ids(result.parent)
+
+
+@app.task(bind=True)
+def stop_chain(self: Any) -> None:
+    """Leave out the later steps of its chain."""
+    self.request.chain = None
 
 
 @app.task

@@ -1,52 +1,95 @@
-"""The tasks that Celery promised to send after another, in a chain or a chord, and does not send if that fails.
+"""The tasks that Celery promised to send after another: the later steps of a chain, the body of a chord, a callback.
 
-Celery marks them in its result backend, without a signal; they may be the rest of a task that has replaced itself.
+Their ids are known from the first message on. If a task does not succeed, Celery does not send what follows it, and
+marks that in its result backend, without a signal; it may be the rest of a task that has replaced itself.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...integration import Snapshot, State, adopt_promised
+from ...integration import (
+    Reporter,
+    Snapshot,
+    State,
+    adopt_promised,
+    get_flusher,
+    get_followers,
+    make_follower,
+)
 from .common import RUNNER, is_tracked
 
 #: The kinds of signatures that consist of others, which they hold in their arguments.
 _COMPOUNDS = {"chain": ("tasks",), "group": ("tasks",), "chord": ("header", "body")}
 
+#: The status of a follower that was not sent, although the task before it succeeded.
+DROPPED = "Left out by an earlier step"
 
-def end_followers(request: Any, ended: Snapshot) -> None:
+
+def announce_followers(embedded: Any, sent: Snapshot) -> None:
+    """Show the tasks as queued that are to follow one that is being sent.
+
+    Args:
+        embedded: the part of its message that has the signatures which follow it.
+        sent: its snapshot.
+    """
+    get_followers().announce(_make_each(embedded, sent))
+
+
+def keep_followers(request: Any, reporter: Reporter) -> None:
+    """Keep showing the tasks that are to follow one that runs in this process."""
+    get_followers().keep(reporter, _make_each(request, reporter.snapshot))
+
+
+def settle_followers(request: Any, reporter: Reporter) -> None:
+    """End what is not sent after a task that ran in this process and is over."""
+    unsent, ended = get_followers().take(reporter), reporter.snapshot
+    if ended.state is not State.SUCCEEDED:
+        end_followers(request, ended, unsent)
+        return
+    for task_id in unsent.keys() - dict(find_followers(request)).keys():  # the job itself has changed its request
+        adopt_promised(unsent[task_id]).end_cancelled(DROPPED)
+
+
+def end_followers(request: Any, ended: Snapshot, unsent: Mapping[str, Snapshot] | None = None) -> None:
     """End the tasks that were to follow this one as it ended, unless it succeeded.
 
     Args:
         request: the request of the task, with the signatures that follow it.
         ended: its snapshot; of a task that goes on, nothing follows from it.
+        unsent: the followers that it has not sent, if that is known.
     """
     if not ended.is_terminal or ended.state is State.SUCCEEDED:
         return
-    for task_id, name in dict(find_followers(request)).items():
-        known = Snapshot.queued(task_id, name, now=ended.updated_at, owner=ended.owner, runner=RUNNER)
-        adopt_promised(known).end_like(ended)
+    followers = {snapshot.task_id: snapshot for snapshot in _make_each(request, ended)}
+    for snapshot in (followers | dict(unsent or {})).values():
+        adopt_promised(snapshot).end_like(ended)
 
 
 def find_followers(request: Any) -> Iterator[tuple[str, str]]:
     """Yield the id and the name of each task that is to follow this one."""
-    for signature in [*(request.chain or []), request.chord]:
-        yield from _walk(signature)
+    yield from _walk_each([request.get("chain"), request.get("chord"), request.get("callbacks")])
 
 
-def _walk(signature: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    if not signature:
-        return
+def _make_each(request: Any, before: Snapshot) -> Iterator[Snapshot]:
+    now = get_flusher().clock.now()
+    for task_id, name in dict(find_followers(request)).items():
+        if task_id != before.task_id:
+            yield make_follower(task_id, name, after=before, now=now, runner=RUNNER)
+
+
+def _walk_each(items: Any) -> Iterator[tuple[str, str]]:
+    for item in items:
+        if isinstance(item, list | tuple):
+            yield from _walk_each(item)
+        elif item:
+            yield from _walk(item)
+
+
+def _walk(signature: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     options, kind = signature.get("options") or {}, signature.get("subtask_type")
     if kind in _COMPOUNDS:
-        yield from _walk_parts(signature.get("kwargs") or {}, _COMPOUNDS[kind])
+        parts = signature.get("kwargs") or {}
+        yield from _walk_each(parts.get(name) for name in _COMPOUNDS[kind])
     elif (task_id := options.get("task_id")) and is_tracked(signature["task"], task_id):
         yield task_id, signature["task"]
-    for item in [*(options.get("chain") or []), options.get("chord")]:
-        yield from _walk(item)
-
-
-def _walk_parts(kwargs: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for name in names:
-        part = kwargs.get(name)
-        for item in part if isinstance(part, list | tuple) else [part]:
-            yield from _walk(item)
+    yield from _walk_each(options.get(name) for name in ("chain", "chord", "link"))

@@ -16,6 +16,7 @@ from ...integration import (
     find_reporter,
     get_bound,
     get_flusher,
+    get_followers,
     get_store,
     never_raise,
     pass_on,
@@ -23,11 +24,18 @@ from ...integration import (
     use_store,
 )
 from .common import HEADER, RUNNER, is_tracked, make_header
+from .followers import announce_followers
+
+#: The parts of a body: the arguments, the keyword arguments, and what is to be done after the task.
+BODY_PARTS = 3
 
 
 @never_raise
-def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
-    """Store the first snapshot, unless the task is known, and put the header for the worker into the message."""
+def on_publish(*, headers: dict[str, Any], body: Any = None, **kwargs: Any) -> None:
+    """Store the first snapshot, unless the task is known, and put the header for the worker into the message.
+
+    What is to be sent after it is announced.
+    """
     # Messages of Celery's protocol 1 have no such headers.
     if "id" not in headers or not is_tracked(headers["task"], headers["id"]):
         return
@@ -36,6 +44,10 @@ def on_publish(*, headers: dict[str, Any], **kwargs: Any) -> None:
     is_stored = bound is None or not _continues(bound, headers) or pass_on(bound, **times)
     snapshot = _find_or_queue(bound, headers, times)
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
+    if bound is not None:
+        get_followers().note_sent(bound, headers["id"])
+    if isinstance(body, tuple | list) and len(body) == BODY_PARTS:
+        announce_followers(body[-1], snapshot)
 
 
 def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:

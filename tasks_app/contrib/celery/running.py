@@ -30,7 +30,7 @@ from ...integration import (
 )
 from . import dead_workers
 from .common import fail, find_own, is_tracked, read_header
-from .followers import end_followers
+from .followers import keep_followers, settle_followers
 
 
 class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
@@ -48,6 +48,7 @@ def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
     reporter = begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
     enter(reporter)
     reporter.stop_by(JobCancelled)
+    keep_followers(task.request, reporter)
     _heed_cancel(reporter)
 
 
@@ -97,7 +98,7 @@ def on_postrun(*, task_id: str, task: Any, retval: Any, state: str | None, **kwa
         reporter = _end_rejected(reporter, retval)
     elif not reporter.has_ended and (error := sys.exc_info()[1]) is not None:
         reporter = _end_by(reporter, error)
-    end_followers(task.request, reporter.snapshot)
+    settle_followers(task.request, reporter)
 
 
 @never_raise

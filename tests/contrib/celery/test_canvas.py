@@ -1,12 +1,14 @@
-"""Chains, chords and tasks that replace themselves, of which a member fails: Celery sends no signal of the rest."""
+"""Chains, chords and callbacks, whose ids are known before they are sent, and what Celery never sends of them."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery import VERSION, Signature, chain, chord, group
+from celery.utils import uuid
 
-from tasks_app import cancel, start
+from tasks_app import cancel, get_snapshot, start
+from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
 from tests.support.servers import Server
@@ -111,3 +113,77 @@ def test_later_steps_are_lost_with_one_whose_process_dies(site: CelerySite):
 def test_steps_of_a_chain_that_succeeds_are_left_alone():
     last = chain(jobs.retry.si(1), jobs.add.si(2)).apply_async()
     assert [wait_for_promised_end(item.id) for item in (last.parent, last)] == [("succeeded", None)] * 2
+
+
+# --- what is known before it is sent ---
+
+#: A queue that no worker looks at.
+UNREAD = {"queue": "unread"}
+
+
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        chain(jobs.add.si(1).set(**UNREAD), jobs.add.si(2), jobs.add.si(3)),
+        chain(jobs.add.si(1).set(**UNREAD), group(jobs.add.si(2), jobs.add.si(3)), jobs.add_all.s(), jobs.add.si(4)),
+        chord([jobs.add.si(1).set(**UNREAD), chain(jobs.add.si(2).set(**UNREAD), jobs.add.si(3))], jobs.add_all.s()),
+    ],
+    ids=["chain", "chord-after-step", "chord"],
+)
+def test_each_step_is_queued_as_soon_as_a_canvas_is_sent(canvas: Signature):
+    task_ids = wait_for_end(start(jobs.send_and_name, canvas)).result
+    assert len(task_ids) >= 3
+    assert [get_snapshot(task_id).state for task_id in task_ids] == ["queued"] * len(task_ids)
+
+
+def test_callback_whose_id_is_known_is_queued_for_the_owner_of_what_calls_it():
+    task_id = uuid()
+    start(jobs.add.si(1).set(link=jobs.add.si(2).set(task_id=task_id), **UNREAD), owner=7)
+    snapshot = get_snapshot(task_id)
+    assert (snapshot.state, snapshot.owner, snapshot.attempt) == ("queued", "7", 0)
+
+
+def test_callback_of_a_task_that_fails_fails_with_it():
+    task_id = uuid()
+    jobs.fail.apply_async(link=jobs.add.si(2).set(task_id=task_id))
+    assert wait_for_promised_end(task_id) == ("failed", "RuntimeError")
+
+
+def test_promised_steps_are_listed_once():
+    task_ids = jobs.find_ids(chain(jobs.add.si(1).set(**UNREAD), jobs.add.si(2)).apply_async())
+    wait_until(lambda: set(task_ids) <= set(get_store().find_recent()), "they are listed")
+    assert sorted(item for item in get_store().find_recent() if item in task_ids) == sorted(task_ids)
+
+
+def test_promised_step_goes_on_from_there_when_it_is_sent(site: CelerySite):
+    last = chain(jobs.count.si(1, wait=True), jobs.count.si(1, wait=True)).apply_async()
+    promised = get_snapshot(last.id)
+    wait_for_status(last.parent.id, "Waiting")
+    site.say(last.parent.id)
+    begun = wait_for_status(last.id, "Waiting")
+    assert (begun.attempt, begun.created_at, begun.seq > promised.seq) == (1, promised.created_at, True)
+    site.say(last.id)
+    assert wait_for_end(last.id).state == "succeeded"
+
+
+def test_nothing_is_left_waiting_of_a_canvas_that_succeeds():
+    canvas = chain(jobs.add.si(1), group(jobs.add.si(2), jobs.add.si(3)), jobs.add_all.s(), jobs.add.si(4))
+    task_ids = wait_for_end(start(jobs.send_and_name, canvas)).result
+    assert [wait_for_end(task_id).state for task_id in task_ids] == ["succeeded"] * 5
+
+
+def test_steps_that_an_earlier_one_leaves_out_are_cancelled():
+    last = chain(jobs.stop_chain.si(), jobs.add.si(2), jobs.add.si(3)).apply_async()
+    ends = [wait_for_end(task_id) for task_id in jobs.find_ids(last)]
+    left_out = ("cancelled", "Left out by an earlier step")
+    assert [(end.state, end.status) for end in ends] == [left_out, left_out, ("succeeded", "Completed")]
+
+
+def test_promised_step_that_is_cancelled_does_not_run(site: CelerySite):
+    last = chain(jobs.count.si(1, wait=True), jobs.add.si(2)).apply_async()
+    wait_for_status(last.parent.id, "Waiting")
+    cancel(last.id)
+    site.say(last.parent.id)
+    assert wait_for_end(last.parent.id).state == "succeeded"
+    ended = wait_for_end(last.id)
+    assert (ended.state, ended.attempt) == ("cancelled", 0)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery import chain
 from django.core.cache import caches
 from django.test import override_settings
 
@@ -11,7 +12,7 @@ from tasks_app import cancel, get_snapshot, start
 from tasks_app.store.keys import make_cancel_key, make_recent_key, make_task_key
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
-from tests.support.celery_site import CelerySite, run_celery_site, wait_for
+from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wait_for_status
 from tests.support.settings import TASKS_APP
 from tests.support.waiting import wait_until
 
@@ -100,3 +101,29 @@ def test_times_are_not_on_the_wire(site):
     snapshot = get_snapshot(start(jobs.add.s(1).set(countdown=DAY, expires=2 * DAY)))
     assert snapshot.expires_at is not None
     assert not {"not_before", "expires_at"} & set(snapshot.to_wire())
+
+
+def test_promised_step_is_kept_until_the_one_before_it_may_begin(site):
+    last = chain(jobs.add.si(1).set(countdown=DAY), jobs.add.si(2)).apply_async()
+    assert read_ttl(make_task_key(last.id)) == pytest.approx(DAY + 60, abs=5)
+
+
+@pytest.mark.usefixtures("worker")
+def test_promised_steps_are_kept_until_a_later_one_that_is_sent_may_begin(site):
+    last = chain(jobs.add.si(1), jobs.add.si(2).set(countdown=DAY), jobs.add.si(3)).apply_async()
+    keys = [make_task_key(last.parent.id), make_task_key(last.id)]
+    wait_until(lambda: min(map(read_ttl, keys)) > DAY, "both are kept for longer")
+    assert [get_snapshot(task_id).state for task_id in (last.parent.id, last.id)] == ["queued", "queued"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_promised_step_is_kept_while_the_one_before_it_runs(site):
+    last = chain(jobs.count.si(1, wait=True), jobs.add.si(2)).apply_async()
+    key = make_task_key(last.id)
+    caches["default"].touch(key, 5)
+    wait_for_status(last.parent.id, "Waiting")
+    wait_until(lambda: read_ttl(key) > 30, "it is kept for longer")
+    caches["default"].delete(key)
+    wait_until(lambda: caches["default"].get(key), "it is stored again")
+    site.say(last.parent.id)
+    wait_for(last.id, lambda snapshot: snapshot.state == "succeeded")
