@@ -113,6 +113,7 @@ def test_task_that_could_not_be_seen_is_asked_for_again_with_a_new_token(stub: S
     stub.show(page, '<task-progress task-id="t" token="old"></task-progress>')
     expect_percent(page, 42)
     stub.greeting = encode({"task_id": "t"}, event="missing")
+    del stub.snapshots["t"]
     stub.streams[0].close()
     expect_transport(page, "connecting")
     page.clock.run_for(1000)

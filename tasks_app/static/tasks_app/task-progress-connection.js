@@ -4,6 +4,7 @@
 // the new one has brought its first event.
 
 import { Poller } from "./task-progress-poller.js";
+import { Seeker } from "./task-progress-seeker.js";
 import { drawBackoff, Timers } from "./task-progress-timers.js";
 import { makeParameters, Watches } from "./task-progress-watches.js";
 
@@ -22,8 +23,9 @@ const POLL_HIDDEN_MS = 15_000;
 
 export class Connection {
   #page;
-  #watches = new Watches();
+  #watches;
   #poller;
+  #seeker;
   #timers = new Timers();
   #source = null; // the stream in use
   #candidate = null; // the stream without an event so far, which will replace it
@@ -42,7 +44,13 @@ export class Connection {
   constructor(base, page) {
     this.base = base;
     this.#page = page;
-    this.#poller = new Poller(base, this.#watches, { goOn: () => this.#tryStream(), finish: () => this.freeze() });
+    this.#watches = new Watches({
+      missing: () => this.#page.isHidden || this.#seeker.start(),
+      found: () => this.#updateSoon(), // it may need a stream
+      news: () => this.#seeker.hurry(),
+    });
+    this.#poller = new Poller(base, this.#watches, { goOn: () => this.#tryStream(), finish: () => this.#settle() });
+    this.#seeker = new Seeker(this.#watches, this.#poller);
   }
 
   /** Whether any of its tasks may still change. */
@@ -55,22 +63,23 @@ export class Connection {
   }
 
   hasRoom(taskId, options) {
-    const isFull = this.#watches.live.length >= MAX_TASKS;
+    const isFull = this.#watches.live.length + this.#watches.missing.length >= MAX_TASKS;
     return !isFull && this.#makeQuery().length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
   add(taskId, options, follower) {
     this.#watches.add(taskId, options, follower);
-    this.#timers.set("update", () => this.#update(), 0);
+    this.#updateSoon();
   }
 
   remove(taskId, follower) {
     this.#watches.remove(taskId, follower);
-    this.#timers.set("update", () => this.#update(), 0); // an element that only moves is added again before that
+    this.#updateSoon(); // an element that only moves is added again before that
   }
 
   /** Open a stream at once, unless there is a good one: the network or the user is back. */
   wake() {
+    this.#seeker.hurry();
     this.#failures = 0;
     const isGood = this.#source !== null && Date.now() - this.#lastEventAt < HEARTBEAT_MS + 1000;
     if (!this.#isOpening && !isGood) {
@@ -80,12 +89,14 @@ export class Connection {
 
   /** Open a stream in any case: the network may be another one. */
   renew() {
+    this.#seeker.hurry();
     this.#failures = 0;
     this.#open();
   }
 
   /** Close the streams, and poll slowly. */
   rest() {
+    this.#seeker.stop();
     this.#close();
     if (this.isLive) {
       this.#poll(POLL_HIDDEN_MS);
@@ -94,8 +105,8 @@ export class Connection {
 
   /** Close the streams, and do nothing until `wake()`. */
   freeze() {
-    this.#close();
-    this.#poller.stop();
+    this.#seeker.stop();
+    this.#settle();
   }
 
   get #isOpening() {
@@ -105,7 +116,7 @@ export class Connection {
   #update() {
     this.#watches.prune();
     if (!this.isLive) {
-      this.freeze();
+      this.#settle();
       if (this.#watches.isEmpty) {
         this.#page.remove(this);
       }
@@ -114,6 +125,15 @@ export class Connection {
     } else if (this.#makeUrl() !== this.#url || !(this.#source || this.#isOpening || this.#timers.has("retry"))) {
       this.#open();
     }
+  }
+
+  #settle() {
+    this.#close();
+    this.#poller.stop();
+  }
+
+  #updateSoon() {
+    this.#timers.set("update", () => this.#update(), 0);
   }
 
   #makeUrl() {

@@ -164,7 +164,7 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   #showSnapshot(snapshot) {
-    if (isSame(snapshot, this.#snapshot)) {
+    if (isSame(snapshot, this.#snapshot) && !this.#isMissing) {
       return;
     }
     this.#take(snapshot);

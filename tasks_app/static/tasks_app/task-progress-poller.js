@@ -46,9 +46,8 @@ export class Poller {
     this.#interval = this.#controller = null;
   }
 
-  /** Poll each live task once, and return whether the server answered for all of them. */
-  async poll(signal = new AbortController().signal) {
-    const queue = this.#watches.live;
+  /** Poll each of some tasks once, by default the live ones, and return whether the server answered for all of them. */
+  async poll(signal = new AbortController().signal, queue = this.#watches.live) {
     let isReached = true;
     const work = async () => {
       for (let watch = queue.shift(); watch && !signal.aborted; watch = queue.shift()) {

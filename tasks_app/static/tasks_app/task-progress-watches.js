@@ -12,11 +12,22 @@ export function makeParameters(taskId, { token }) {
 }
 
 export class Watches {
-  #watches = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isDone}
+  #watches = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isMissing}
   #transport = "connecting";
+  #on;
 
   /** The number of snapshots that were newer than the one before. */
   newCount = 0;
+
+  /**
+   * @param {object} on
+   * @param {() => void} on.missing - is called when the server has not found a task
+   * @param {() => void} on.found - is called when it has found one that was missing
+   * @param {() => void} on.news - is called when a task has got to another state
+   */
+  constructor(on) {
+    this.#on = on;
+  }
 
   get isEmpty() {
     return this.#watches.size === 0;
@@ -24,7 +35,12 @@ export class Watches {
 
   /** The watches of tasks that are neither terminal nor missing. */
   get live() {
-    return [...this.#watches.values()].filter((watch) => !watch.isDone);
+    return [...this.#watches.values()].filter((watch) => !watch.isMissing && !isTerminal(watch.snapshot));
+  }
+
+  /** The watches of tasks that the server has not found. */
+  get missing() {
+    return [...this.#watches.values()].filter((watch) => watch.isMissing);
   }
 
   has(taskId) {
@@ -33,13 +49,13 @@ export class Watches {
 
   /** Add a follower, and show it the last snapshot. A missing task becomes live: there may be a new token. */
   add(taskId, { token, logs }, follower) {
-    const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null, isDone: false };
+    const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null };
     this.#watches.set(taskId, watch);
     watch.followers.add(follower);
     watch.token = token ?? watch.token;
     watch.logs ||= logs;
     watch.parameters = makeParameters(taskId, watch);
-    watch.isDone &&= isTerminal(watch.snapshot);
+    watch.isMissing = false;
     follower.showTransport(this.#transport);
     if (watch.snapshot) {
       follower.showSnapshot(watch.snapshot);
@@ -58,20 +74,27 @@ export class Watches {
 
   showSnapshot(snapshot) {
     const watch = this.#watches.get(snapshot.task_id);
-    if (!watch || watch.isDone || !isNewer(snapshot, watch.snapshot)) {
+    if (!watch || !(watch.isMissing || isNewer(snapshot, watch.snapshot))) {
       return;
     }
+    const { isMissing: wasMissing, snapshot: before } = watch;
     this.newCount++;
     watch.snapshot = snapshot;
-    watch.isDone = isTerminal(snapshot);
+    watch.isMissing = false;
     watch.followers.forEach((follower) => follower.showSnapshot(snapshot));
+    if (wasMissing) {
+      this.#on.found();
+    } else if (before && before.state !== snapshot.state) {
+      this.#on.news();
+    }
   }
 
   showMissing(taskId) {
     const watch = this.#watches.get(taskId);
-    if (watch && !watch.isDone) {
-      watch.isDone = true;
+    if (watch && !watch.isMissing && !isTerminal(watch.snapshot)) {
+      watch.isMissing = true;
       watch.followers.forEach((follower) => follower.showMissing());
+      this.#on.missing();
     }
   }
 
@@ -87,6 +110,7 @@ export class Watches {
   }
 }
 
+// Nothing is newer than the end.
 function isNewer(snapshot, known) {
-  return !known || (snapshot.seq >= known.seq && !isSame(snapshot, known));
+  return !known || (!isTerminal(known) && snapshot.seq >= known.seq && !isSame(snapshot, known));
 }

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app b0ceea239be4")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 2efba4608dcd")] ??= {});
 
 modules["task-progress-dom.js"] ??= (() => {
 // Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
@@ -948,9 +948,8 @@ class Poller {
     this.#interval = this.#controller = null;
   }
 
-  /** Poll each live task once, and return whether the server answered for all of them. */
-  async poll(signal = new AbortController().signal) {
-    const queue = this.#watches.live;
+  /** Poll each of some tasks once, by default the live ones, and return whether the server answered for all of them. */
+  async poll(signal = new AbortController().signal, queue = this.#watches.live) {
     let isReached = true;
     const work = async () => {
       for (let watch = queue.shift(); watch && !signal.aborted; watch = queue.shift()) {
@@ -992,6 +991,64 @@ class Poller {
 return { Poller };
 })();
 
+modules["task-progress-seeker.js"] ??= (() => {
+// The search for tasks that the server has not found: it may have told their ids to a page before it sends them.
+
+const { drawBackoff, Timers } = modules["task-progress-timers.js"];
+
+const TASKS_AT_ONCE = 10; // a page where more are missing asks for each of them less often
+
+class Seeker {
+  #watches;
+  #poller;
+  #timers = new Timers();
+  #controller = new AbortController();
+  #failures = 0;
+
+  /**
+   * @param {Watches} watches - knows which tasks are missing
+   * @param {Poller} poller - asks for them
+   */
+  constructor(watches, poller) {
+    this.#watches = watches;
+    this.#poller = poller;
+  }
+
+  /** Ask for the missing tasks again and again, after pauses that grow. */
+  start() {
+    const count = this.#watches.missing.length;
+    if (count && !this.#timers.has("ask")) {
+      const pause = drawBackoff(this.#failures++) * Math.ceil(count / TASKS_AT_ONCE);
+      this.#timers.set("ask", () => this.#ask(), pause);
+    }
+  }
+
+  /** Ask at once: another task has got further and may have sent them, or the network or the user is back. */
+  hurry() {
+    this.#failures = 0;
+    this.#timers.clear("ask");
+    if (this.#watches.missing.length) {
+      this.#ask();
+    }
+  }
+
+  stop() {
+    this.#timers.clear("ask");
+    this.#controller.abort();
+    this.#controller = new AbortController();
+  }
+
+  async #ask() {
+    const { signal } = this.#controller;
+    await this.#poller.poll(signal, this.#watches.missing);
+    if (!signal.aborted) {
+      this.start();
+    }
+  }
+}
+return { Seeker };
+})();
+
 modules["task-progress-watches.js"] ??= (() => {
 // The tasks that a page follows on one connection, each with its followers and its last snapshot.
 
@@ -1007,11 +1064,22 @@ function makeParameters(taskId, { token }) {
 }
 
 class Watches {
-  #watches = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isDone}
+  #watches = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isMissing}
   #transport = "connecting";
+  #on;
 
   /** The number of snapshots that were newer than the one before. */
   newCount = 0;
+
+  /**
+   * @param {object} on
+   * @param {() => void} on.missing - is called when the server has not found a task
+   * @param {() => void} on.found - is called when it has found one that was missing
+   * @param {() => void} on.news - is called when a task has got to another state
+   */
+  constructor(on) {
+    this.#on = on;
+  }
 
   get isEmpty() {
     return this.#watches.size === 0;
@@ -1019,7 +1087,12 @@ class Watches {
 
   /** The watches of tasks that are neither terminal nor missing. */
   get live() {
-    return [...this.#watches.values()].filter((watch) => !watch.isDone);
+    return [...this.#watches.values()].filter((watch) => !watch.isMissing && !isTerminal(watch.snapshot));
+  }
+
+  /** The watches of tasks that the server has not found. */
+  get missing() {
+    return [...this.#watches.values()].filter((watch) => watch.isMissing);
   }
 
   has(taskId) {
@@ -1028,13 +1101,13 @@ class Watches {
 
   /** Add a follower, and show it the last snapshot. A missing task becomes live: there may be a new token. */
   add(taskId, { token, logs }, follower) {
-    const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null, isDone: false };
+    const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null };
     this.#watches.set(taskId, watch);
     watch.followers.add(follower);
     watch.token = token ?? watch.token;
     watch.logs ||= logs;
     watch.parameters = makeParameters(taskId, watch);
-    watch.isDone &&= isTerminal(watch.snapshot);
+    watch.isMissing = false;
     follower.showTransport(this.#transport);
     if (watch.snapshot) {
       follower.showSnapshot(watch.snapshot);
@@ -1053,20 +1126,27 @@ class Watches {
 
   showSnapshot(snapshot) {
     const watch = this.#watches.get(snapshot.task_id);
-    if (!watch || watch.isDone || !isNewer(snapshot, watch.snapshot)) {
+    if (!watch || !(watch.isMissing || isNewer(snapshot, watch.snapshot))) {
       return;
     }
+    const { isMissing: wasMissing, snapshot: before } = watch;
     this.newCount++;
     watch.snapshot = snapshot;
-    watch.isDone = isTerminal(snapshot);
+    watch.isMissing = false;
     watch.followers.forEach((follower) => follower.showSnapshot(snapshot));
+    if (wasMissing) {
+      this.#on.found();
+    } else if (before && before.state !== snapshot.state) {
+      this.#on.news();
+    }
   }
 
   showMissing(taskId) {
     const watch = this.#watches.get(taskId);
-    if (watch && !watch.isDone) {
-      watch.isDone = true;
+    if (watch && !watch.isMissing && !isTerminal(watch.snapshot)) {
+      watch.isMissing = true;
       watch.followers.forEach((follower) => follower.showMissing());
+      this.#on.missing();
     }
   }
 
@@ -1082,8 +1162,9 @@ class Watches {
   }
 }
 
+// Nothing is newer than the end.
 function isNewer(snapshot, known) {
-  return !known || (snapshot.seq >= known.seq && !isSame(snapshot, known));
+  return !known || (!isTerminal(known) && snapshot.seq >= known.seq && !isSame(snapshot, known));
 }
 return { makeParameters, Watches };
 })();
@@ -1095,6 +1176,7 @@ modules["task-progress-connection.js"] ??= (() => {
 // the new one has brought its first event.
 
 const { Poller } = modules["task-progress-poller.js"];
+const { Seeker } = modules["task-progress-seeker.js"];
 const { drawBackoff, Timers } = modules["task-progress-timers.js"];
 const { makeParameters, Watches } = modules["task-progress-watches.js"];
 
@@ -1113,8 +1195,9 @@ const POLL_HIDDEN_MS = 15_000;
 
 class Connection {
   #page;
-  #watches = new Watches();
+  #watches;
   #poller;
+  #seeker;
   #timers = new Timers();
   #source = null; // the stream in use
   #candidate = null; // the stream without an event so far, which will replace it
@@ -1133,7 +1216,13 @@ class Connection {
   constructor(base, page) {
     this.base = base;
     this.#page = page;
-    this.#poller = new Poller(base, this.#watches, { goOn: () => this.#tryStream(), finish: () => this.freeze() });
+    this.#watches = new Watches({
+      missing: () => this.#page.isHidden || this.#seeker.start(),
+      found: () => this.#updateSoon(), // it may need a stream
+      news: () => this.#seeker.hurry(),
+    });
+    this.#poller = new Poller(base, this.#watches, { goOn: () => this.#tryStream(), finish: () => this.#settle() });
+    this.#seeker = new Seeker(this.#watches, this.#poller);
   }
 
   /** Whether any of its tasks may still change. */
@@ -1146,22 +1235,23 @@ class Connection {
   }
 
   hasRoom(taskId, options) {
-    const isFull = this.#watches.live.length >= MAX_TASKS;
+    const isFull = this.#watches.live.length + this.#watches.missing.length >= MAX_TASKS;
     return !isFull && this.#makeQuery().length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
   add(taskId, options, follower) {
     this.#watches.add(taskId, options, follower);
-    this.#timers.set("update", () => this.#update(), 0);
+    this.#updateSoon();
   }
 
   remove(taskId, follower) {
     this.#watches.remove(taskId, follower);
-    this.#timers.set("update", () => this.#update(), 0); // an element that only moves is added again before that
+    this.#updateSoon(); // an element that only moves is added again before that
   }
 
   /** Open a stream at once, unless there is a good one: the network or the user is back. */
   wake() {
+    this.#seeker.hurry();
     this.#failures = 0;
     const isGood = this.#source !== null && Date.now() - this.#lastEventAt < HEARTBEAT_MS + 1000;
     if (!this.#isOpening && !isGood) {
@@ -1171,12 +1261,14 @@ class Connection {
 
   /** Open a stream in any case: the network may be another one. */
   renew() {
+    this.#seeker.hurry();
     this.#failures = 0;
     this.#open();
   }
 
   /** Close the streams, and poll slowly. */
   rest() {
+    this.#seeker.stop();
     this.#close();
     if (this.isLive) {
       this.#poll(POLL_HIDDEN_MS);
@@ -1185,8 +1277,8 @@ class Connection {
 
   /** Close the streams, and do nothing until `wake()`. */
   freeze() {
-    this.#close();
-    this.#poller.stop();
+    this.#seeker.stop();
+    this.#settle();
   }
 
   get #isOpening() {
@@ -1196,7 +1288,7 @@ class Connection {
   #update() {
     this.#watches.prune();
     if (!this.isLive) {
-      this.freeze();
+      this.#settle();
       if (this.#watches.isEmpty) {
         this.#page.remove(this);
       }
@@ -1205,6 +1297,15 @@ class Connection {
     } else if (this.#makeUrl() !== this.#url || !(this.#source || this.#isOpening || this.#timers.has("retry"))) {
       this.#open();
     }
+  }
+
+  #settle() {
+    this.#close();
+    this.#poller.stop();
+  }
+
+  #updateSoon() {
+    this.#timers.set("update", () => this.#update(), 0);
   }
 
   #makeUrl() {
@@ -1600,7 +1701,7 @@ class TaskProgressElement extends HTMLElement {
   }
 
   #showSnapshot(snapshot) {
-    if (isSame(snapshot, this.#snapshot)) {
+    if (isSame(snapshot, this.#snapshot) && !this.#isMissing) {
       return;
     }
     this.#take(snapshot);
