@@ -8,11 +8,15 @@ import subprocess
 import sys
 import types
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.handlers.base import BaseHandler
+from django.db import connections, transaction
+from django.http import HttpRequest
 from django.test import AsyncRequestFactory
 
 from tasks_app import get_snapshot, task_run
@@ -107,22 +111,43 @@ def test_site_with_celery_made_as_readme_says_runs_its_example_task_to_the_end(s
     assert (last["state"], last["result"], last["unit"]) == ("succeeded", 250, "rows")
 
 
-async def test_view_that_starts_a_task_for_its_user(monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def upload(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The view that starts a task for its user."""
     shop_tasks: Any = types.ModuleType("shop.tasks")
     exec(find_block("python", "def import_rows") + "\nread = list\ndef save(row): pass", shop_tasks.__dict__)
     monkeypatch.setitem(sys.modules, "shop", types.ModuleType("shop"))
     monkeypatch.setitem(sys.modules, "shop.tasks", shop_tasks)
     namespace: dict[str, Any] = {"save_upload": lambda file: "path"}
     exec(find_block("python", "async def upload"), namespace)
-    request = AsyncRequestFactory().post("/upload", {"file": SimpleUploadedFile("rows.csv", b"1")})
+    return namespace["upload"]
+
+
+def make_upload() -> HttpRequest:
+    """Return the request of a user who uploads a file."""
 
     async def get_user() -> object:
         return types.SimpleNamespace(pk=7, is_authenticated=True)
 
+    request = AsyncRequestFactory().post("/upload", {"file": SimpleUploadedFile("rows.csv", b"1")})
     request.auser = get_user
-    answer = json.loads((await namespace["upload"](request)).content)
+    return request
+
+
+async def test_view_that_starts_a_task_for_its_user(upload: Callable[..., Any]):
+    answer = json.loads((await upload(make_upload())).content)
     task_id = answer["progress_url"].rpartition("/")[2]
     assert get_snapshot(task_id).owner == "7"
+
+
+@pytest.mark.parametrize("alias", ["default", "reports"])
+async def test_view_that_starts_a_task_works_where_requests_are_atomic(upload, alias: str, monkeypatch):
+    monkeypatch.setitem(connections.settings, "reports", connections.settings["default"].copy())
+    monkeypatch.setitem(connections.settings[alias], "ATOMIC_REQUESTS", True)
+    if alias != "default":
+        upload = transaction.non_atomic_requests(using=alias)(upload)
+    view = BaseHandler().make_view_atomic(upload)
+    assert (await view(make_upload())).status_code == 200
 
 
 def test_code_that_is_no_task_is_tracked():
