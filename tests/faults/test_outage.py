@@ -25,7 +25,14 @@ from tests.support.wire_site import Site
 LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
 
 #: So short that a test need not wait, and in the proportions of the defaults.
-QUICK = {"SWEEP_INTERVAL": 0.2, "HEARTBEAT": 0.5, "STALLED_AFTER": 1.5, "LOST_AFTER": 4, "KEEPALIVE": 1}
+QUICK = {
+    "SWEEP_INTERVAL": 0.2,
+    "HEARTBEAT": 0.5,
+    "STALLED_AFTER": 1.5,
+    "LOST_AFTER": 4,
+    "QUEUED_LOST_AFTER": 6,
+    "KEEPALIVE": 1,
+}
 
 
 class Valkey:
@@ -325,7 +332,7 @@ def test_tasks_of_a_web_process_that_is_killed_are_lost_for_those_of_another(val
 
 
 def test_tasks_of_a_web_process_that_is_stopped_are_lost_at_once(valkey: Valkey):
-    with run_sites(valkey, 1, STALLED_AFTER=100, LOST_AFTER=200) as (site,):
+    with run_sites(valkey, 1, STALLED_AFTER=100, LOST_AFTER=200, QUEUED_LOST_AFTER=300) as (site,):
         with run_daphne(env=make_env(valkey)) as server:
             task_id = Site(server).start_puppet("p")
             stream = site.open(task_id)
