@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import close_old_connections
 
 from ..reporting import Reporter, call_before_end
+from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import per_process
 from ..utils.threads import DaemonExecutor
 from .outcome import Outcome, ask
@@ -43,7 +44,14 @@ class LateOutcomes:
             is_first = not self._owed
             self._owed[reporter] = Owed(task_result, known, time.monotonic() + PATIENCE)
         if is_first:
+            self._begin(reporter, known)
+
+    def _begin(self, reporter: Reporter, known: Outcome) -> None:
+        try:
             self._threads.submit(self._run)
+        except Exception as error:  # the process can start no thread to ask in
+            exhaustion_log.note(error, f"task {reporter.task_id} ends as it is known now")
+            self._report(reporter, known)
 
     def finish(self, timeout: float) -> None:
         """Report all ends now, because the process ends; wait at most `timeout` seconds for the backends."""

@@ -13,6 +13,8 @@ from tasks_app import get_snapshot, start, task_changed, task_run
 from tasks_app.backends import get_executor
 from tasks_app.lifecycle import executor as executor_module
 from tasks_app.lifecycle.executor import Executor
+from tasks_app.lifecycle.late_outcomes import LateOutcomes
+from tasks_app.lifecycle.outcome import SUCCESSFUL, Outcome
 from tasks_app.reporting import flusher as flusher_module
 from tasks_app.reporting.flusher import Flusher
 from tasks_app.reporting.signals import SignalSender
@@ -186,6 +188,13 @@ def end(thread: LoopThread) -> None:
     thread.loop.call_soon_threadsafe(thread.loop.stop)
     wait_until(lambda: not thread.loop.is_running(), "it stopped")
     thread.loop.close()
+
+
+def test_end_whose_outcome_can_not_be_asked_for_is_reported_as_known(flusher, refused):
+    reporter, late = begin(flusher), LateOutcomes()
+    refused.add("tasks_app-outcomes")
+    late.add(reporter, None, Outcome(SUCCESSFUL, 42))
+    assert reporter.snapshot.result == 42
 
 
 def test_tracked_code_runs_where_no_thread_can_be_started(refused, monkeypatch):
