@@ -49,7 +49,7 @@ from .reporting import (
     get_flusher,
 )
 from .snapshot import EXPIRED, Snapshot, State, make_follower
-from .store import get_store, is_task_id, note_received
+from .store import Notes, get_store, is_task_id
 from .utils.lazy import per_process
 from .utils.threads import DaemonExecutor
 
@@ -62,6 +62,7 @@ __all__ = [
     "DaemonExecutor",
     "Flaw",
     "Framework",
+    "Notes",
     "Promise",
     "Reporter",
     "Snapshot",
@@ -84,7 +85,6 @@ __all__ = [
     "leave",
     "make_follower",
     "never_raise",
-    "note_received",
     "pass_on",
     "per_process",
     "queue",

@@ -2,11 +2,12 @@
 
 from .key_function import keeps_key
 from .keys import is_task_id, make_claim_key, make_mark_key, make_probe_key
-from .received import find_received, forget_received, note_received
+from .received import Notes, find_received, forget_received
 from .store import RECENT_TASKS, decode, get_store
 
 __all__ = [
     "RECENT_TASKS",
+    "Notes",
     "decode",
     "find_received",
     "forget_received",
@@ -16,5 +17,4 @@ __all__ = [
     "make_claim_key",
     "make_mark_key",
     "make_probe_key",
-    "note_received",
 ]

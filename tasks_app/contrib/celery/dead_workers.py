@@ -19,6 +19,7 @@ from ...integration import (
     MAX_BACKOFF,
     MIN_BACKOFF,
     DaemonExecutor,
+    Notes,
     Reporter,
     Snapshot,
     State,
@@ -26,9 +27,7 @@ from ...integration import (
     get_flusher,
     get_store,
     never_raise,
-    note_received,
     per_process,
-    use_store,
 )
 from . import common
 from .common import is_tracked, logger, read_header
@@ -48,6 +47,7 @@ class Held:
         self.unacknowledged: dict[str, Any] = {}
         #: Ends that are being reported.
         self.unfinished: set[futures.Future[None]] = set()
+        self.notes = Notes(self.requests.__contains__)
         self.executor = DaemonExecutor(max_workers=4, name="tasks_app-celery")
 
 
@@ -64,8 +64,7 @@ def on_received(*, request: Any, **kwargs: Any) -> None:
         get_held().requests[request.id] = request
         _hold(request)
         if request.expires is not None:  # it may wait here for longer, and begin
-            what = "viewers may be told that it expired"
-            get_held().executor.submit(use_store, request.id, what, note_received, request.id)
+            get_held().notes.add(request.id)
 
 
 @never_raise

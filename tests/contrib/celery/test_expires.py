@@ -86,6 +86,28 @@ def test_task_that_waits_in_a_worker_is_not_taken_for_dropped(site):
         assert wait_for_end(second).state == "succeeded"
 
 
+def test_task_that_waited_in_a_worker_which_was_killed_has_expired(site):
+    with site.run_worker("--pool=threads", "--concurrency=1", "--prefetch-multiplier=2", **TIMES) as worker:
+        first = jobs.count.delay(1, wait=True).id
+        wait_for_status(first, "Waiting")
+        second = jobs.add.apply_async((1,), expires=1).id
+        wait_until(lambda: find_received([second]), "the worker has received it")
+        worker.process.kill()
+    wait_for_expiry(second)
+
+
+def test_note_outlives_a_cache_that_was_emptied(site):
+    with site.run_worker("--pool=threads", "--concurrency=1", "--prefetch-multiplier=2", **TIMES):
+        first = jobs.count.delay(1, wait=True).id
+        wait_for_status(first, "Waiting")
+        second = jobs.add.apply_async((1,), expires=600).id
+        wait_until(lambda: find_received([second]), "the worker has received it")
+        get_store().cache.clear()
+        wait_until(lambda: find_received([second]), "the worker says so again")
+        site.say(first)
+        assert wait_for_end(second).state == "succeeded"
+
+
 def test_retry_keeps_the_time_at_which_it_expires(site):
     with site.run_worker("--pool=solo", **TIMES):
         task_id = jobs.retry.apply_async((1,), {"countdown": 60}, expires=3600).id
@@ -97,6 +119,6 @@ def test_retry_keeps_the_time_at_which_it_expires(site):
 def test_note_of_an_earlier_message_does_not_keep_a_retry_waiting(site):
     expired = datetime.now(UTC) - timedelta(minutes=1)
     reporter = begin(Snapshot.queued("again", "demo", now=expired))
-    note_received("again")
+    note_received(["again"])
     pass_on(reporter, expires_at=expired)
     assert get_snapshot("again").status == "Expired before it began"
