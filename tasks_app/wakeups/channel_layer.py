@@ -26,6 +26,10 @@ try:
     from channels.layers import channel_layers
 except ImportError:  # other processes then see changes at their next sweep
     channel_layers = None
+try:
+    from redis.exceptions import TimeoutError as RedisTimeoutError
+except ImportError:  # the layer is none of channels_redis
+    RedisTimeoutError = TimeoutError  # type: ignore[assignment,misc]
 
 logger = logging.getLogger("tasks_app")
 
@@ -36,6 +40,9 @@ RENEW_AFTER = 3600.0
 
 #: The longest pause in seconds before listening is tried again; a try that lasted longer resets the pause.
 MAX_LISTEN_PAUSE = 30.0
+
+#: The least seconds that a read without a message takes if it is ended by a time limit of its connection.
+MIN_READ_LIMIT = 1.0
 
 #: The most seconds that sending one batch of wake-ups may take; newer ones wait for it.
 SEND_TIMEOUT = 5.0
@@ -179,8 +186,8 @@ class LayerListener:
 
     async def _receive(self, layer: Any, channel: str) -> None:
         while True:
-            message = await layer.receive(channel)
-            if message["origin"] != get_sender().origin:
+            message = await _receive_one(layer, channel)
+            if message is not None and message["origin"] != get_sender().origin:
                 self._on_change(message["task_ids"])
 
     async def _keep_joined(self, layer: Any, channel: str) -> None:
@@ -207,6 +214,23 @@ class LayerListener:
             joined.add(group)
             # Wake-ups sent before the group was joined did not arrive.
             self._on_change(list(self._watched.get(group, ())))
+
+
+async def _receive_one(layer: Any, channel: str) -> Any:
+    """Return the next message, or None if there was none for as long as a connection to Redis lets a read last.
+
+    redis-py 8 lets it last 5 s unless the host in CHANNEL_LAYERS has a `socket_timeout`; `RedisChannelLayer` reads for
+    as long, and does not expect that.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        return await layer.receive(channel)
+    except RedisTimeoutError as error:
+        if loop.time() - began < MIN_READ_LIMIT:  # the server can't be reached
+            raise
+        logger.debug("no wake-up for %.1f s: %r", loop.time() - began, error)
+        return None
 
 
 def name_group(task_id: str) -> str:

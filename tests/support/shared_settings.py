@@ -18,8 +18,9 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": os.environ.get("LAYER", "channels_redis.pubsub.RedisPubSubChannelLayer"),
-        # redis-py 8 gives up on a blocking read after 5 s unless it is told not to.
-        "CONFIG": {"hosts": [{"address": _URL, "socket_timeout": None}]},
+        "CONFIG": {
+            "hosts": [{"address": _URL, "socket_timeout": json.loads(os.environ.get("LAYER_TIMEOUT", "null"))}]
+        },
     }
 }
 TASKS_APP = {

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,3 +105,14 @@ def test_layer_that_fails_delays_nothing_but_the_wake_up(valkey: str):
     with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
         end(worker)
         assert [item["state"] for item in snapshots][-1] == "succeeded"
+
+
+def test_read_that_ends_by_the_time_limit_of_its_connection_is_silence_and_no_failure(valkey: str):
+    """As each is with redis-py 8 and a host as the guide of channels_redis gives it."""
+    env = {"DJANGO_SETTINGS_MODULE": "tests.support.shared_settings", "VALKEY_URL": valkey, "LAYER": LAYERS[1]}
+    env |= {"LAYER_TIMEOUT": "5"}
+    with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
+        threading.Event().wait(6)  # one read ends, another begins
+        report(worker, current=2, status="two")
+        assert wait_for_status(snapshots, "two")["progress"] == 50
+    assert "listening for wake-ups failed" not in "".join(server.output)
