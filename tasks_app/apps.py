@@ -10,10 +10,11 @@ class TasksAppConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        from . import checks
+        from . import checks, deploy_checks
         from .http import exempt_from_transactions
         from .lifecycle import connect
 
         checks.register()
+        deploy_checks.register()
         connect()
         exempt_from_transactions()

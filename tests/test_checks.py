@@ -18,6 +18,7 @@ from tasks_app.checks import (
     check_tasks,
     check_templates,
 )
+from tasks_app.deploy_checks import check_web_processes
 from tasks_app.lifecycle import compat
 from tasks_app.permissions import Policy
 from tests.support import jobs
@@ -354,3 +355,25 @@ def test_script_that_nothing_serves_is_warned_of(settings, apps, changes, ids):
     for name, value in given.items():
         setattr(settings, name, value)
     assert run().keys() == ids
+
+
+# Deployment
+
+
+def test_cache_of_one_process_is_told_of_at_deployment():
+    (warning,) = check_web_processes(None)
+    assert (warning.id, "CACHES['default'] is a LocMemCache" in warning.msg) == ("tasks_app.W012", True)
+
+
+def test_cache_of_one_process_is_fine_while_a_site_is_made(settings):
+    settings.DEBUG = True
+    assert check_web_processes(None) == []
+
+
+def test_cache_that_processes_share_is_fine_at_deployment(settings, tmp_path):
+    settings.CACHES = {"default": {"BACKEND": FILE, "LOCATION": str(tmp_path)}}
+    assert check_web_processes(None) == []
+
+
+def test_check_of_the_cache_belongs_to_deployment():
+    assert check_web_processes in checks.registry.registry.deployment_checks

@@ -33,6 +33,7 @@ ROOMS = [
     "backends",
     "admin",
     "checks",
+    "deploy_checks",
     "urls",
     "asgi",
     "integration",
