@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from ..conf import get_settings
 from ..reporting import Reporter, get_flusher
@@ -35,7 +36,8 @@ class Followers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._announced: OrderedDict[str, None] = OrderedDict()
-        self._steps: dict[Reporter, Step] = {}
+        #: Weak, because nothing takes the step of a task that its executor drops without a word.
+        self._steps: WeakKeyDictionary[Reporter, Step] = WeakKeyDictionary()
 
     def announce(self, followers: Iterable[Snapshot]) -> None:
         """Show followers as queued, unless more is known of them; what can't be stored now is stored later."""
@@ -51,11 +53,12 @@ class Followers:
                 self._steps[reporter] = Step(by_id, get_flusher().clock.monotonic())
                 get_flusher().chores.add(self.renew)
 
-    def note_sent(self, reporter: Reporter, task_id: str) -> None:
-        """Note that a task which runs here has sent another, which may be a follower."""
+    def note_sent(self, reporter: Reporter, task_ids: Iterable[str]) -> None:
+        """Note that a task which runs here has sent others, or what will send them; some may be its followers."""
         with self._lock:
             if (step := self._steps.get(reporter)) is not None:
-                step.followers.pop(task_id, None)
+                for task_id in task_ids:
+                    step.followers.pop(task_id, None)
 
     def take(self, reporter: Reporter) -> dict[str, Snapshot]:
         """Return the followers that a task has not sent, and keep them no longer."""
@@ -78,7 +81,7 @@ class Followers:
 
     def _take_due(self, monotonic: float) -> list[Snapshot]:
         with self._lock:
-            due = [step for step in self._steps.values() if step.due_at <= monotonic]
+            due = [step for step in list(self._steps.values()) if step.due_at <= monotonic]
             for step in due:
                 step.due_at = monotonic + get_settings().ACTIVE_TTL / 4
             if not self._steps:

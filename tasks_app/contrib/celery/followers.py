@@ -25,14 +25,18 @@ _COMPOUNDS = {"chain": ("tasks",), "group": ("tasks",), "chord": ("header", "bod
 DROPPED = "Left out by an earlier step"
 
 
-def announce_followers(embedded: Any, sent: Snapshot) -> None:
+def announce_followers(embedded: Any, sent: Snapshot, by: Reporter | None) -> None:
     """Show the tasks as queued that are to follow one that is being sent.
 
     Args:
         embedded: the part of its message that has the signatures which follow it.
         sent: its snapshot.
+        by: the reporter of the task that sends it.
     """
-    get_followers().announce(_make_each(embedded, sent))
+    followers = list(_make_each(embedded, sent))
+    if by is not None:
+        get_followers().note_sent(by, [sent.task_id, *(snapshot.task_id for snapshot in followers)])
+    get_followers().announce(followers)
 
 
 def keep_followers(request: Any, reporter: Reporter) -> None:

@@ -16,7 +16,6 @@ from ...integration import (
     find_reporter,
     get_bound,
     get_flusher,
-    get_followers,
     get_store,
     never_raise,
     pass_on,
@@ -44,10 +43,8 @@ def on_publish(*, headers: dict[str, Any], body: Any = None, **kwargs: Any) -> N
     is_stored = bound is None or not _continues(bound, headers) or pass_on(bound, **times)
     snapshot = _find_or_queue(bound, headers, times)
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
-    if bound is not None:
-        get_followers().note_sent(bound, headers["id"])
     if isinstance(body, tuple | list) and len(body) == BODY_PARTS:
-        announce_followers(body[-1], snapshot)
+        announce_followers(body[-1], snapshot, bound)
 
 
 def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:
