@@ -34,7 +34,8 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
     def decorate(view: Endpoint) -> Callable[..., Any]:
         @wraps(view)
         async def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            _have_log_thread()
+            if hasattr(request, "scope"):  # under WSGI, a request has a loop of its own, and logs without a thread
+                _have_log_thread()
             if request.method not in methods:
                 allowed = ", ".join(methods)
                 raise Problem(

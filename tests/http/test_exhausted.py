@@ -1,7 +1,10 @@
 """Each endpoint refuses with a 503 what the process has no memory or threads for, as a problem that may be retried."""
 
+import asyncio
+import threading
+
 import pytest
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 
 from tasks_app.store.store import Store
 from tasks_app.utils.exhaustion import exhaustion_log
@@ -38,6 +41,21 @@ async def test_request_that_the_process_has_nothing_for_is_refused(method, path,
         f"this process has no memory, threads or open files to spare ({type(error).__name__}: {error}); "
         "requests are answered with 503"
     ]
+
+
+@pytest.mark.parametrize(("client", "expected"), [(Client, []), (AsyncClient, ["asyncio_0"])], ids=["WSGI", "ASGI"])
+def test_thread_for_the_log_is_started_under_asgi_alone(client, expected, monkeypatch):
+    started, original = [], threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        started.append(self.name)
+        original(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    answer = client().get("/task-progress?task=none" if client is AsyncClient else "/tasks/none")
+    if client is AsyncClient:
+        asyncio.run(answer)
+    assert [name for name in started if name.startswith("asyncio")] == expected
 
 
 async def test_refused_start_may_be_repeated_with_its_key(monkeypatch):
