@@ -38,14 +38,25 @@ def shop(tmp_path: Path) -> Path:
         subprocess.run([sys.executable, "-m", "django", *arguments], cwd=tmp_path, check=True)
     stubs = "\n\ndef read(path):\n    return list(range(int(path)))\n\n\ndef save(row):\n    pass\n"
     (tmp_path / "shop" / "tasks.py").write_text(find_block("python", "def import_rows") + stubs)
-    settings, urls = find_block("python", "urls.py").split("# urls.py\n")
-    append(tmp_path / "mysite" / "settings.py", settings + '\nTASKS_APP["ALLOW_ANONYMOUS_START"] = True\n')
-    append(tmp_path / "mysite" / "urls.py", urls)
+    paste(tmp_path, find_block("python", "mysite/urls.py"))
+    allow_anonymous_start(tmp_path)
     return tmp_path
 
 
+def paste(project: Path, block: str) -> None:
+    """Append a code block to the files of a project that its comments name."""
+    _, *parts = re.split(r"^# (\w+/\w+\.py)\n", block, flags=re.MULTILINE)
+    for name, text in zip(parts[::2], parts[1::2], strict=True):
+        append(project / name, text)
+
+
 def append(path: Path, text: str) -> None:
-    path.write_text(path.read_text() + "\n" + text)
+    path.write_text((path.read_text() if path.exists() else "") + "\n" + text)
+
+
+def allow_anonymous_start(project: Path) -> None:
+    """Let the test start tasks without logging in."""
+    append(project / "mysite" / "settings.py", 'TASKS_APP["ALLOW_ANONYMOUS_START"] = True\n')
 
 
 @pytest.fixture
@@ -65,13 +76,18 @@ def test_site_made_as_readme_says_runs_its_example_task_to_the_end(project: str,
 
 def test_site_made_as_readme_says_serves_its_script_with_runserver_and_hears_no_warning(shop: Path):
     env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
-    check = [sys.executable, "manage.py", "check"]
-    found = subprocess.run(check, cwd=shop, env={**os.environ, **env}, check=True, capture_output=True, text=True)
-    assert re.findall("tasks_app.[EW][0-9]+", found.stderr) == ["tasks_app.W001"]  # of which README speaks
+    assert find_warnings(shop, env) == ["tasks_app.W001"]  # of which README speaks
     with run_runserver(env=env, cwd=shop) as server:
         script = urllib.request.urlopen(f"{server.url}/static/tasks_app/task-progress-define.js", timeout=DEADLINE)
         with script:
             assert script.status == 200
+
+
+def find_warnings(shop: Path, env: dict[str, str]) -> list[str]:
+    """Return the ids of all that `manage.py check` says."""
+    check = [sys.executable, "manage.py", "check"]
+    found = subprocess.run(check, cwd=shop, env={**os.environ, **env}, check=True, capture_output=True, text=True)
+    return re.findall(r"\(([\w.]+\.[EW][0-9]+)\)", found.stderr)
 
 
 def run_to_the_end(shop: Path, env: dict[str, str]) -> dict[str, Any]:
@@ -86,26 +102,14 @@ def run_to_the_end(shop: Path, env: dict[str, str]) -> dict[str, Any]:
     return dict(snapshots[-1])
 
 
-CELERY_APP = """
-import os
-from celery import Celery
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
-app = Celery("mysite")
-app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(related_name="jobs")
-"""
-
-
-def test_site_with_celery_made_as_readme_says_runs_its_example_task_to_the_end(shop: Path):
-    (shop / "mysite" / "celery.py").write_text(CELERY_APP)
-    append(shop / "mysite" / "__init__.py", "from .celery import app as celery_app\n")
-    (shop / "shop" / "jobs.py").write_text(find_block("python", "@shared_task"))
+def test_site_with_celery_made_as_readme_says_hears_no_warning_and_runs_its_example_task_to_the_end(shop: Path):
+    env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
     with ValkeyServer() as valkey:
-        settings = find_block("python", "tasks_app.contrib.celery")
-        settings = settings.replace("redis://localhost:6379", valkey.connection_url)
-        settings += f'TASKS_APP["ALLOW_ANONYMOUS_START"] = True\nCELERY_BROKER_URL = "{valkey.connection_url}"\n'
-        append(shop / "mysite" / "settings.py", settings)
-        env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
+        block = find_block("python", "tasks_app.contrib.celery")
+        paste(shop, block.replace("redis://localhost:6379", valkey.connection_url))
+        paste(shop, find_block("python", "@shared_task"))
+        allow_anonymous_start(shop)
+        assert find_warnings(shop, env) == []
         with run_celery("--concurrency=1", env=env, app="mysite", cwd=shop):
             last = run_to_the_end(shop, env)
     assert (last["state"], last["result"], last["unit"]) == ("succeeded", 250, "rows")
