@@ -341,6 +341,7 @@ def test_snapshot_and_state_are_properties(stub: Stub, page: Page):
 
 
 def test_task_that_is_not_known_says_so_and_fires_an_error(stub: Stub, page: Page):
+    page.add_init_script("Math.random = () => 1000;")  # it asks again in minutes
     stub.greeting = encode({"task_id": "t"}, event="missing")
     stub.show(page, '<task-progress task-id="t"></task-progress>')
     expect(page.locator(".status")).to_have_text("Not found, or not for you to see")
