@@ -3,14 +3,14 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from ..conf import get_settings
 from ..reporting import Reporter, get_flusher
 from ..snapshot import Snapshot
-from ..store import get_store
+from ..store import get_store, note_followers
 from ..utils.lazy import per_process
 
 logger = logging.getLogger("tasks_app")
@@ -39,10 +39,16 @@ class Followers:
         #: Weak, because nothing takes the step of a task that its executor drops without a word.
         self._steps: WeakKeyDictionary[Reporter, Step] = WeakKeyDictionary()
 
-    def announce(self, followers: Iterable[Snapshot]) -> None:
-        """Show followers as queued, unless more is known of them; what can't be stored now is stored later."""
+    def announce(self, followers: Sequence[Snapshot], *, after: Snapshot) -> None:
+        """Show the followers of a task as queued, unless more is known of them.
+
+        What can't be stored now is stored later.
+        """
+        if not followers:
+            return
         fresh = self._note_announced(followers)
-        if fresh and (len(fresh) > MAX_AT_ONCE or not _add_at_once(fresh)):
+        at_once = fresh if len(fresh) <= MAX_AT_ONCE else []
+        if not _store_at_once(at_once, after, [snapshot.task_id for snapshot in followers]) or not at_once:
             for snapshot in fresh:
                 get_flusher().enlist(snapshot, is_stored=False)
 
@@ -69,7 +75,7 @@ class Followers:
     def renew(self) -> None:
         """Have the cache keep what is due; the flusher calls this every SWEEP_INTERVAL."""
         if due := self._take_due(get_flusher().clock.monotonic()):
-            get_store().submit(_keep_each, due)
+            get_store().submit(_keep_all, due)
 
     def _note_announced(self, followers: Iterable[Snapshot]) -> list[Snapshot]:
         with self._lock:
@@ -79,14 +85,15 @@ class Followers:
                 self._announced.popitem(last=False)
             return fresh
 
-    def _take_due(self, monotonic: float) -> list[Snapshot]:
+    def _take_due(self, monotonic: float) -> dict[str, list[Snapshot]]:
+        """Return the followers that are due by the id of the task that is to send them."""
         with self._lock:
-            due = [step for step in list(self._steps.values()) if step.due_at <= monotonic]
-            for step in due:
+            due = {reporter: step for reporter, step in list(self._steps.items()) if step.due_at <= monotonic}
+            for step in due.values():
                 step.due_at = monotonic + get_settings().ACTIVE_TTL / 4
             if not self._steps:
                 get_flusher().chores.discard(self.renew)
-            return [snapshot for step in due for snapshot in step.followers.values()]
+            return {reporter.task_id: list(step.followers.values()) for reporter, step in due.items()}
 
 
 @per_process()
@@ -95,13 +102,18 @@ def get_followers() -> Followers:
     return Followers()
 
 
-def _add_at_once(followers: Sequence[Snapshot]) -> bool:
+def _store_at_once(fresh: Sequence[Snapshot], after: Snapshot, task_ids: Sequence[str]) -> bool:
     try:
-        get_store().call_briefly(_add_each, followers)
+        get_store().call_briefly(_store_all, fresh, after, task_ids)
     except Exception:
-        logger.exception("tasks %s: they could not be announced at once", [item.task_id for item in followers])
+        logger.exception("tasks %s: they could not be announced at once", task_ids)
         return False
     return True
+
+
+def _store_all(fresh: Sequence[Snapshot], after: Snapshot, task_ids: Sequence[str]) -> None:
+    _add_each(fresh)
+    note_followers(after.task_id, task_ids, delay=after.waits_for)
 
 
 def _add_each(followers: Sequence[Snapshot]) -> None:
@@ -113,13 +125,19 @@ def _add_each(followers: Sequence[Snapshot]) -> None:
             get_store().touch(snapshot)
 
 
-def _keep_each(followers: Sequence[Snapshot]) -> None:
+def _keep_all(by_task: Mapping[str, Sequence[Snapshot]]) -> None:
     try:
-        for snapshot in followers:
-            if not get_store().touch(snapshot):
-                _add(snapshot)
+        for task_id, followers in by_task.items():
+            _keep_each(task_id, followers)
     except Exception:
-        logger.exception("tasks %s: the cache may not keep them", [item.task_id for item in followers])
+        logger.exception("the cache may not keep what is to be sent after tasks %s", sorted(by_task))
+
+
+def _keep_each(task_id: str, followers: Sequence[Snapshot]) -> None:
+    note_followers(task_id, [snapshot.task_id for snapshot in followers])
+    for snapshot in followers:
+        if not get_store().touch(snapshot):
+            _add(snapshot)
 
 
 def _add(snapshot: Snapshot) -> None:

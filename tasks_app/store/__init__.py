@@ -1,5 +1,6 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
+from .following import find_followers, note_followers
 from .key_function import keeps_key
 from .keys import is_task_id, make_claim_key, make_mark_key, make_probe_key
 from .received import Notes, find_received, forget_received
@@ -9,6 +10,7 @@ __all__ = [
     "RECENT_TASKS",
     "Notes",
     "decode",
+    "find_followers",
     "find_received",
     "forget_received",
     "get_store",
@@ -17,4 +19,5 @@ __all__ = [
     "make_claim_key",
     "make_mark_key",
     "make_probe_key",
+    "note_followers",
 ]

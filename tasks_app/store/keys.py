@@ -44,6 +44,11 @@ def make_received_key(task_id: str) -> str:
     return f"tasks_app:received:{task_id}"
 
 
+def make_followers_key(task_id: str) -> str:
+    """Return the key of the ids of the tasks that are to be sent after a task."""
+    return f"tasks_app:followers:{task_id}"
+
+
 def make_attempt_key(task_id: str) -> str:
     """Return the key of the number of a task's latest attempt."""
     return f"tasks_app:attempt:{task_id}"

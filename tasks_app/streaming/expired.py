@@ -8,6 +8,7 @@ from .. import wakeups
 from ..conf import get_settings
 from ..snapshot import EXPIRED, Snapshot
 from ..store import decode, find_received, get_store
+from .relatives import end_followers
 
 logger = logging.getLogger("tasks_app")
 
@@ -44,4 +45,6 @@ def _declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     wakeups.publish(versions)
     if refused:
         logger.error("the cache refused to store that tasks %s expired", sorted(refused))
-    return [item for item in cancelled if item.task_id in versions]
+    stored = [item for item in cancelled if item.task_id in versions]
+    end_followers(stored)
+    return stored

@@ -10,6 +10,7 @@ from ..conf import get_settings
 from ..snapshot import EXPIRED, Snapshot, State
 from ..store import decode, get_store
 from .probe import Probe
+from .relatives import end_followers
 
 logger = logging.getLogger("tasks_app")
 
@@ -51,7 +52,9 @@ def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
     if refused:
         logger.error("the cache refused to store that tasks %s are lost", sorted(refused))
     wakeups.publish(versions)
-    return Verdict([snapshot for snapshot in ended if snapshot.task_id in versions], refused)
+    stored = [snapshot for snapshot in ended if snapshot.task_id in versions]
+    end_followers(stored)
+    return Verdict(stored, refused)
 
 
 def _end(snapshot: Snapshot, now: datetime) -> Snapshot:

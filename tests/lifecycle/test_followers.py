@@ -22,7 +22,7 @@ def make_followers(count: int = 1) -> list[Snapshot]:
 
 def announce_one() -> str:
     (snapshot,) = followers = make_followers()
-    get_followers().announce(followers)
+    get_followers().announce(followers, after=FIRST)
     return snapshot.task_id
 
 
@@ -39,7 +39,7 @@ def test_follower_is_queued_for_the_owner_of_what_sends_it():
 def test_task_of_which_more_is_known_is_left_alone():
     (snapshot,) = followers = make_followers()
     put(known := report(make_running(snapshot.task_id), 42))
-    get_followers().announce(followers)
+    get_followers().announce(followers, after=FIRST)
     assert get_store().get(snapshot.task_id) == known
 
 
@@ -47,14 +47,14 @@ def test_task_of_which_more_is_known_is_left_alone():
 def test_follower_that_could_not_be_stored_is_stored_once_the_cache_works(broken, caplog):
     followers = make_followers(3)
     with controlled_cache(broken) as controls:
-        get_followers().announce(followers)
+        get_followers().announce(followers, after=FIRST)
         controls.repair()
         wait_until(lambda: are_known(followers), "they are stored after all")
     assert "could not be announced at once" in caplog.text
 
 
 def test_many_followers_are_stored_without_waiting_for_all():
-    get_followers().announce(followers := make_followers(300))
+    get_followers().announce(followers := make_followers(300), after=FIRST)
     assert not are_known(followers)
     wait_until(lambda: are_known(followers), "they are stored")
 
@@ -88,7 +88,7 @@ def test_cache_that_refuses_to_keep_a_follower_is_logged_and_asked_again(setting
         reporter = begin(Snapshot.queued("first", "demo", now=datetime.now(UTC)))
         controls.break_down("add")
         get_followers().keep(reporter, followers)
-        wait_until(lambda: "the cache may not keep them" in caplog.text, "it has failed")
+        wait_until(lambda: "the cache may not keep what is to be sent after" in caplog.text, "it has failed")
         controls.repair()
         wait_until(lambda: are_known(followers), "it is stored")
         reporter.succeed()

@@ -36,7 +36,7 @@ def announce_followers(embedded: Any, sent: Snapshot, by: Reporter | None) -> No
     followers = list(_make_each(embedded, sent))
     if by is not None:
         get_followers().note_sent(by, [sent.task_id, *(snapshot.task_id for snapshot in followers)])
-    get_followers().announce(followers)
+    get_followers().announce(followers, after=sent)
 
 
 def keep_followers(request: Any, reporter: Reporter) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import chain
 
 from tasks_app import get_snapshot, start
 from tests.support import celery_app as jobs
@@ -119,6 +120,18 @@ def test_worker_that_is_killed_leaves_a_task_that_stalls_and_is_lost(site: Celer
         ("lost", False),
         ("lost", False),
     ]
+
+
+def test_later_step_of_a_chain_is_lost_with_the_one_whose_worker_is_killed(site: CelerySite, settings: Any):
+    times = {"HEARTBEAT": 0.2, "STALLED_AFTER": 1, "LOST_AFTER": 2}
+    settings.TASKS_APP = {**settings.TASKS_APP, **times}
+    with site.run_worker("--pool=solo", "--concurrency=1", OWN, **times) as worker:
+        last = chain(jobs.ignore_cancel.si().set(queue="own"), jobs.add.si(1, 2).set(queue="own")).apply_async()
+        wait_for_status(last.parent.id, "Deaf")
+        os.killpg(worker.process.pid, signal.SIGKILL)
+        worker.process.wait(DEADLINE)
+    assert wait_for_end(last.parent.id).state == "lost"
+    assert wait_for_end(last.id).state == "lost"
 
 
 def read_snapshots(stream: Any) -> Iterator[dict[str, Any]]:
