@@ -156,7 +156,7 @@ def test_cancel_of_what_waits_is_shown_at_once_and_never_runs(site: CelerySite, 
         site.say(blocker)
         wait_for_end(blocker)
     wait_until(
-        lambda: any(task_id in line and ("revoked" in line or "ignored" in line) for line in worker.output),
+        lambda: any(task_id in line and ("Discarding" in line or "ignored" in line) for line in worker.output),
         "the worker has dropped the task",
     )
     wait_until(lambda: site.is_acknowledged(task_id), "no later worker gets the task")
