@@ -192,24 +192,27 @@ class LayerListener:
 
     async def _keep_joined(self, layer: Any, channel: str) -> None:
         joined: set[str] = set()
+        renews = False
         try:
             while True:
                 self._has_new_group.clear()
-                await self._join(layer, channel, joined)
+                await self._join(layer, channel, joined, renews=renews)
                 try:
                     async with asyncio.timeout(RENEW_AFTER):
                         await self._has_new_group.wait()
+                    renews = False
                 except TimeoutError:
-                    joined.clear()
+                    renews = True
         finally:
             for group in joined:
                 await layer.group_discard(group, channel)
 
-    async def _join(self, layer: Any, channel: str, joined: set[str]) -> None:
+    async def _join(self, layer: Any, channel: str, joined: set[str], *, renews: bool) -> None:
+        """Leave the groups that are watched no more, and join the new ones; if it `renews`, all of them."""
         for group in joined - self._watched.keys():
             await layer.group_discard(group, channel)
             joined.discard(group)
-        for group in self._watched.keys() - joined:
+        for group in self._watched.keys() - (set() if renews else joined):
             await layer.group_add(group, channel)
             joined.add(group)
             # Wake-ups sent before the group was joined did not arrive.

@@ -79,15 +79,33 @@ def test_publishing_without_listeners_is_harmless():
 
 
 class RecordingLayer(InMemoryChannelLayer):
-    """A layer that keeps the names of the groups that are joined."""
+    """A layer that keeps the names of the groups that are joined, and of those that are left."""
 
     def __init__(self) -> None:
         super().__init__()
         self.joined: list[str] = []
+        self.left: list[str] = []
 
     async def group_add(self, group: str, channel: str) -> None:
         self.joined.append(group)
         await super().group_add(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        self.left.append(group)
+        await super().group_discard(group, channel)
+
+
+async def test_group_that_is_watched_no_more_is_left_also_after_it_was_joined_again(monkeypatch):
+    layer = RecordingLayer()
+    monkeypatch.setattr(channel_layer, "has_layer", lambda: True)
+    monkeypatch.setattr(channel_layer, "get_layer", lambda: layer)
+    monkeypatch.setattr(channel_layer, "RENEW_AFTER", 0.2)
+    listener = channel_layer.LayerListener(list)
+    listener.add("t1")
+    await until(lambda: layer.joined, "the group was joined")
+    listener.discard("t1")
+    await until(lambda: layer.left == [channel_layer.name_group("t1")], "the group was left")
+    listener.stop()
 
 
 async def test_groups_are_joined_anew_since_membership_ends_by_itself(monkeypatch):
