@@ -204,6 +204,19 @@ def test_name_is_the_label_or_made_of_the_function(stub: Stub, page: Page, attri
     expect(show_one(stub, page, attributes).locator(".name")).to_have_text(name)
 
 
+def test_component_without_a_task_says_so(stub: Stub, page: Page):
+    stub.show(page, "<task-progress></task-progress>")
+    expect(page.locator("task-progress .status")).to_have_text("No task")
+    assert stub.streams == []
+
+
+@pytest.mark.parametrize("known", ["{", "[]", '{"task_id": "t"}', '{"task_id": "t", "state": "other"}'])
+def test_snapshot_in_the_page_that_is_none_is_left_to_the_stream(stub: Stub, page: Page, known):
+    stub.greeting = encode()
+    stub.show(page, f'<task-progress task-id="t"><script type="application/json">{known}</script></task-progress>')
+    expect(page.locator("task-progress .status")).to_have_text("Importing rows")
+
+
 def test_markup_in_a_status_stays_text(stub: Stub, page: Page):
     text = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     component = show_one(stub, page, "logs", status=text, task=text, unit=text, current=1)

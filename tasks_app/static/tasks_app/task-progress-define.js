@@ -1,9 +1,47 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 2efba4608dcd")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 5a89388dd9ea")] ??= {});
+
+modules["task-progress-states.js"] ??= (() => {
+// The states of a task. They are those of `State` in Python; a test compares the two.
+
+/** The states of a task that waits or runs. */
+const LIVE = new Set(["queued", "running"]);
+
+/** The states of a task that has ended. */
+const TERMINAL = new Set(["succeeded", "failed", "cancelled", "lost"]);
+
+/** Whether the task of a snapshot has ended. */
+function isTerminal(snapshot) {
+  return TERMINAL.has(snapshot?.state);
+}
+
+/** Whether a task may still change: it waits or runs, and the server finds it. */
+function isLive(snapshot, isMissing) {
+  return LIVE.has(snapshot?.state) && !isMissing;
+}
+
+/** Return the state that a page shows: that of the snapshot, or "connecting", "stalled" or "missing". */
+function findState(snapshot, isMissing) {
+  if (isMissing) {
+    return "missing";
+  }
+  return snapshot?.stalled ? "stalled" : (snapshot?.state ?? "connecting");
+}
+
+/** Whether two snapshots of a task say the same. A change of `stalled` does not change `seq`. */
+function isSame(snapshot, other) {
+  return ["seq", "state", "stalled"].every((name) => snapshot?.[name] === other?.[name]);
+}
+return { LIVE, TERMINAL, isTerminal, isLive, findState, isSame };
+})();
 
 modules["task-progress-dom.js"] ??= (() => {
 // Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
 // Trusted Types, allows them, and a text from the server stays text.
+
+const { LIVE, TERMINAL } = modules["task-progress-states.js"];
+
+const STATES = new Set([...LIVE, ...TERMINAL]);
 
 /** Make an HTML element. */
 function make(tag, attributes = {}, ...children) {
@@ -49,7 +87,19 @@ function takeOverProperty(element, name) {
     element[name] = value;
   }
 }
-return { make, draw, setText, setChildCount, takeOverProperty };
+
+/** Return the snapshot that a page put into an element as JSON, or null without one that is whole. */
+function readSnapshot(element) {
+  const text = element.querySelector(":scope > script[type='application/json']")?.textContent;
+  try {
+    const snapshot = text ? JSON.parse(text) : null;
+    return STATES.has(snapshot?.state) ? snapshot : null;
+  } catch (error) {
+    console.warn("<task-progress>: the snapshot in the page can't be read", error);
+    return null;
+  }
+}
+return { make, draw, setText, setChildCount, takeOverProperty, readSnapshot };
 })();
 
 modules["task-progress-texts.js"] ??= (() => {
@@ -65,6 +115,7 @@ const texts = {
   lost: "Lost: the worker stopped responding",
   unknown: "Unknown: the cache has lost it, but it may still begin",
   missing: "Not found, or not for you to see",
+  noTask: "No task",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
   stalled: "Stalled",
@@ -79,10 +130,14 @@ const texts = {
   startsIn: "starts in about {time}",
   step: "step {n} of {total}",
   rate: "{rate}/s",
+  ratePerMinute: "{rate}/min",
+  ratePerHour: "{rate}/h",
   left: "{time} left",
   seconds: "{n} s",
   minutes: "{n} min",
   hours: "{hours} h {minutes} min",
+  days: "{days} d {hours} h",
+  moment: "< 1 s",
   cancel: "Cancel",
   cancelling: "Cancelling…",
   confirm: "Cancel it?",
@@ -135,10 +190,13 @@ class Formatter {
     return this.number(value / 100, { style: "percent" });
   }
 
-  /** Format seconds as m:ss up to an hour, then as hours and minutes. */
+  /** Format seconds as m:ss up to an hour, then as hours and minutes, after two days as days and hours. */
   duration(seconds) {
     const whole = Math.ceil(seconds);
     const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+    if (hours >= 48) {
+      return say("days", { days: this.number(Math.floor(hours / 24)), hours: this.number(hours % 24) });
+    }
     if (hours) {
       return say("hours", { hours: this.number(hours), minutes: this.number(minutes) });
     }
@@ -168,36 +226,48 @@ class Formatter {
   /** Format a queue position as "3rd in line", by English rules unless that text is translated. */
   position(n) {
     const isTranslated = texts.positionOther !== SERVER_TEXTS.positionOther;
-    const rules = (isTranslated ? this : getFormatter("en")).#get(Intl.PluralRules, { type: "ordinal" });
-    const category = rules.select(n);
+    const format = isTranslated ? this : getFormatter("en");
+    const category = format.#get(Intl.PluralRules, { type: "ordinal" }).select(n);
     const name = `position${category[0].toUpperCase()}${category.slice(1)}`;
-    return say(name in texts ? name : "positionOther", { n: this.number(n) });
+    return say(name in texts ? name : "positionOther", { n: format.number(n) });
   }
 
-  /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it with its unit. */
+  /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it. */
   count({ current, total, unit }) {
-    if (current === null || unit === null) {
+    if (current === null) {
       return null;
     }
+    const counts = [current, total].filter((value) => value !== null);
     if (isBytes(unit)) {
-      return [current, total].filter((value) => value !== null).map((value) => this.#bytes(value)).join(" / ");
+      return counts.map((value) => this.#bytes(value)).join(" / ");
     }
-    const counted = total === null ? this.number(current) : `${this.number(current)} / ${this.number(total)}`;
-    return `${counted} ${unit}`;
+    const counted = counts.map((value) => this.number(value)).join(" / ");
+    return unit === null ? counted : `${counted} ${this.#unit(unit, counts.at(-1))}`;
   }
 
-  /** Format a rate as "13,600 rows/s"; null while it is unknown. */
+  /** Format a rate as "13,600 rows/s", a slow one by the minute or the hour; null while it is unknown. */
   rate({ rate, unit }) {
     if (rate === null || unit === null) {
       return null;
     }
-    const digits = { maximumFractionDigits: rate < 10 ? 1 : 0 };
-    return say("rate", { rate: isBytes(unit) ? this.#bytes(rate) : `${this.number(rate, digits)} ${unit}` });
+    if (isBytes(unit)) {
+      return say("rate", { rate: this.#bytes(rate) });
+    }
+    const [name, seconds] = RATES.find(([, seconds]) => rate * seconds >= 0.1) ?? RATES[0];
+    const value = rate * seconds;
+    const number = this.number(value, { maximumFractionDigits: value < 10 ? 1 : 0 });
+    return say(name, { rate: `${number} ${this.#unit(unit, value)}` });
+  }
+
+  // Units are what the job calls them. Of plurals only plain English ones are known: "rows" and "files", not "boxes".
+  #unit(unit, count) {
+    const isPlain = this.language?.startsWith("en") && /([^aeiosuxz]|[^aeioshxz]e)s$/.test(unit);
+    return isPlain && count === 1 ? unit.slice(0, -1) : unit;
   }
 
   #bytes(value) {
-    const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), 4);
-    return `${this.number(value / 1000 ** power)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+    const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), BYTES.length - 1);
+    return `${this.number(value / 1000 ** power)} ${BYTES[power]}`;
   }
 
   #get(Format, options) {
@@ -208,6 +278,11 @@ class Formatter {
     return this.#formats.get(key);
   }
 }
+
+const BYTES = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+
+/** The texts of rates, and the seconds that each counts. */
+const RATES = [["rate", 1], ["ratePerMinute", 60], ["ratePerHour", 3600]];
 
 function isBytes(unit) {
   return ["bytes", "byte", "B"].includes(unit);
@@ -387,8 +462,11 @@ function describeReason({ status, error }) {
 
 /** Return how long a task ran, or "" if it has not started; one without an end runs until `now`, in milliseconds. */
 function describeDuration({ started_at: start, finished_at: end }, now, format) {
-  const milliseconds = (end ? Date.parse(end) : now) - Date.parse(start);
-  return start ? format.duration(Math.max(milliseconds, 0) / 1000) : "";
+  const seconds = ((end ? Date.parse(end) : now) - Date.parse(start)) / 1000;
+  if (!start) {
+    return "";
+  }
+  return seconds < 1 ? texts.moment : format.duration(seconds);
 }
 
 function describeFigure(snapshot, state, format) {
@@ -796,40 +874,6 @@ function readCsrfTokens() {
   return tokens.length ? tokens : [""];
 }
 return { findBase, makeTaskUrl, findWebUrl, fetchJson, postCancel };
-})();
-
-modules["task-progress-states.js"] ??= (() => {
-// The states of a task. They are those of `State` in Python; a test compares the two.
-
-/** The states of a task that waits or runs. */
-const LIVE = new Set(["queued", "running"]);
-
-/** The states of a task that has ended. */
-const TERMINAL = new Set(["succeeded", "failed", "cancelled", "lost"]);
-
-/** Whether the task of a snapshot has ended. */
-function isTerminal(snapshot) {
-  return TERMINAL.has(snapshot?.state);
-}
-
-/** Whether a task may still change: it waits or runs, and the server finds it. */
-function isLive(snapshot, isMissing) {
-  return LIVE.has(snapshot?.state) && !isMissing;
-}
-
-/** Return the state that a page shows: that of the snapshot, or "connecting", "stalled" or "missing". */
-function findState(snapshot, isMissing) {
-  if (isMissing) {
-    return "missing";
-  }
-  return snapshot?.stalled ? "stalled" : (snapshot?.state ?? "connecting");
-}
-
-/** Whether two snapshots of a task say the same. A change of `stalled` does not change `seq`. */
-function isSame(snapshot, other) {
-  return ["seq", "state", "stalled"].every((name) => snapshot?.[name] === other?.[name]);
-}
-return { LIVE, TERMINAL, isTerminal, isLive, findState, isSame };
 })();
 
 modules["task-progress-timers.js"] ??= (() => {
@@ -1542,7 +1586,7 @@ modules["task-progress-element.js"] ??= (() => {
 
 const { CancelButton } = modules["task-progress-cancel-button.js"];
 const { describe, describeName } = modules["task-progress-description.js"];
-const { setText, takeOverProperty } = modules["task-progress-dom.js"];
+const { readSnapshot, setText, takeOverProperty } = modules["task-progress-dom.js"];
 const { makeLine, makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
 const { findBase, findWebUrl, postCancel } = modules["task-progress-requests.js"];
 const { findState, isLive, isSame, isTerminal } = modules["task-progress-states.js"];
@@ -1577,7 +1621,7 @@ class TaskProgressElement extends HTMLElement {
 
   /** The state of the task, or "connecting", "stalled" or "missing". */
   get state() {
-    return findState(this.#snapshot, this.#isMissing);
+    return findState(this.#snapshot, this.#isMissing || !this.getAttribute("task-id"));
   }
 
   /** Whether a button to cancel the task is shown; frameworks set the attribute by this property. */
@@ -1687,8 +1731,7 @@ class TaskProgressElement extends HTMLElement {
 
   // A snapshot that came with the page fires no event: a page that reloads itself at the end of its task would not stop.
   #takeFromPage(taskId) {
-    const text = this.querySelector(":scope > script[type='application/json']")?.textContent;
-    const snapshot = this.#snapshot || !text ? null : JSON.parse(text);
+    const snapshot = this.#snapshot ? null : readSnapshot(this);
     if (snapshot?.task_id === taskId) {
       this.#take(snapshot);
     }
@@ -1755,7 +1798,7 @@ class TaskProgressElement extends HTMLElement {
 
   #describe() {
     if (!this.#snapshot) {
-      return { percent: "", status: texts[this.state], facts: {} };
+      return { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
     }
     const now = Date.now();
     const elapsed = (now - this.#receivedAt) / 1000;

@@ -55,8 +55,11 @@ export function describeReason({ status, error }) {
 
 /** Return how long a task ran, or "" if it has not started; one without an end runs until `now`, in milliseconds. */
 export function describeDuration({ started_at: start, finished_at: end }, now, format) {
-  const milliseconds = (end ? Date.parse(end) : now) - Date.parse(start);
-  return start ? format.duration(Math.max(milliseconds, 0) / 1000) : "";
+  const seconds = ((end ? Date.parse(end) : now) - Date.parse(start)) / 1000;
+  if (!start) {
+    return "";
+  }
+  return seconds < 1 ? texts.moment : format.duration(seconds);
 }
 
 function describeFigure(snapshot, state, format) {

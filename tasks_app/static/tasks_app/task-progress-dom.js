@@ -1,6 +1,10 @@
 // Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
 // Trusted Types, allows them, and a text from the server stays text.
 
+import { LIVE, TERMINAL } from "./task-progress-states.js";
+
+const STATES = new Set([...LIVE, ...TERMINAL]);
+
 /** Make an HTML element. */
 export function make(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
@@ -43,5 +47,17 @@ export function takeOverProperty(element, name) {
     const value = element[name];
     delete element[name];
     element[name] = value;
+  }
+}
+
+/** Return the snapshot that a page put into an element as JSON, or null without one that is whole. */
+export function readSnapshot(element) {
+  const text = element.querySelector(":scope > script[type='application/json']")?.textContent;
+  try {
+    const snapshot = text ? JSON.parse(text) : null;
+    return STATES.has(snapshot?.state) ? snapshot : null;
+  } catch (error) {
+    console.warn("<task-progress>: the snapshot in the page can't be read", error);
+    return null;
   }
 }

@@ -5,7 +5,7 @@
 
 import { CancelButton } from "./task-progress-cancel-button.js";
 import { describe, describeName } from "./task-progress-description.js";
-import { setText, takeOverProperty } from "./task-progress-dom.js";
+import { readSnapshot, setText, takeOverProperty } from "./task-progress-dom.js";
 import { makeLine, makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
 import { findBase, findWebUrl, postCancel } from "./task-progress-requests.js";
 import { findState, isLive, isSame, isTerminal } from "./task-progress-states.js";
@@ -40,7 +40,7 @@ export class TaskProgressElement extends HTMLElement {
 
   /** The state of the task, or "connecting", "stalled" or "missing". */
   get state() {
-    return findState(this.#snapshot, this.#isMissing);
+    return findState(this.#snapshot, this.#isMissing || !this.getAttribute("task-id"));
   }
 
   /** Whether a button to cancel the task is shown; frameworks set the attribute by this property. */
@@ -150,8 +150,7 @@ export class TaskProgressElement extends HTMLElement {
 
   // A snapshot that came with the page fires no event: a page that reloads itself at the end of its task would not stop.
   #takeFromPage(taskId) {
-    const text = this.querySelector(":scope > script[type='application/json']")?.textContent;
-    const snapshot = this.#snapshot || !text ? null : JSON.parse(text);
+    const snapshot = this.#snapshot ? null : readSnapshot(this);
     if (snapshot?.task_id === taskId) {
       this.#take(snapshot);
     }
@@ -218,7 +217,7 @@ export class TaskProgressElement extends HTMLElement {
 
   #describe() {
     if (!this.#snapshot) {
-      return { percent: "", status: texts[this.state], facts: {} };
+      return { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
     }
     const now = Date.now();
     const elapsed = (now - this.#receivedAt) / 1000;

@@ -10,6 +10,7 @@ export const texts = {
   lost: "Lost: the worker stopped responding",
   unknown: "Unknown: the cache has lost it, but it may still begin",
   missing: "Not found, or not for you to see",
+  noTask: "No task",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
   stalled: "Stalled",
@@ -24,10 +25,14 @@ export const texts = {
   startsIn: "starts in about {time}",
   step: "step {n} of {total}",
   rate: "{rate}/s",
+  ratePerMinute: "{rate}/min",
+  ratePerHour: "{rate}/h",
   left: "{time} left",
   seconds: "{n} s",
   minutes: "{n} min",
   hours: "{hours} h {minutes} min",
+  days: "{days} d {hours} h",
+  moment: "< 1 s",
   cancel: "Cancel",
   cancelling: "Cancelling…",
   confirm: "Cancel it?",
@@ -80,10 +85,13 @@ export class Formatter {
     return this.number(value / 100, { style: "percent" });
   }
 
-  /** Format seconds as m:ss up to an hour, then as hours and minutes. */
+  /** Format seconds as m:ss up to an hour, then as hours and minutes, after two days as days and hours. */
   duration(seconds) {
     const whole = Math.ceil(seconds);
     const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+    if (hours >= 48) {
+      return say("days", { days: this.number(Math.floor(hours / 24)), hours: this.number(hours % 24) });
+    }
     if (hours) {
       return say("hours", { hours: this.number(hours), minutes: this.number(minutes) });
     }
@@ -113,36 +121,48 @@ export class Formatter {
   /** Format a queue position as "3rd in line", by English rules unless that text is translated. */
   position(n) {
     const isTranslated = texts.positionOther !== SERVER_TEXTS.positionOther;
-    const rules = (isTranslated ? this : getFormatter("en")).#get(Intl.PluralRules, { type: "ordinal" });
-    const category = rules.select(n);
+    const format = isTranslated ? this : getFormatter("en");
+    const category = format.#get(Intl.PluralRules, { type: "ordinal" }).select(n);
     const name = `position${category[0].toUpperCase()}${category.slice(1)}`;
-    return say(name in texts ? name : "positionOther", { n: this.number(n) });
+    return say(name in texts ? name : "positionOther", { n: format.number(n) });
   }
 
-  /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it with its unit. */
+  /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it. */
   count({ current, total, unit }) {
-    if (current === null || unit === null) {
+    if (current === null) {
       return null;
     }
+    const counts = [current, total].filter((value) => value !== null);
     if (isBytes(unit)) {
-      return [current, total].filter((value) => value !== null).map((value) => this.#bytes(value)).join(" / ");
+      return counts.map((value) => this.#bytes(value)).join(" / ");
     }
-    const counted = total === null ? this.number(current) : `${this.number(current)} / ${this.number(total)}`;
-    return `${counted} ${unit}`;
+    const counted = counts.map((value) => this.number(value)).join(" / ");
+    return unit === null ? counted : `${counted} ${this.#unit(unit, counts.at(-1))}`;
   }
 
-  /** Format a rate as "13,600 rows/s"; null while it is unknown. */
+  /** Format a rate as "13,600 rows/s", a slow one by the minute or the hour; null while it is unknown. */
   rate({ rate, unit }) {
     if (rate === null || unit === null) {
       return null;
     }
-    const digits = { maximumFractionDigits: rate < 10 ? 1 : 0 };
-    return say("rate", { rate: isBytes(unit) ? this.#bytes(rate) : `${this.number(rate, digits)} ${unit}` });
+    if (isBytes(unit)) {
+      return say("rate", { rate: this.#bytes(rate) });
+    }
+    const [name, seconds] = RATES.find(([, seconds]) => rate * seconds >= 0.1) ?? RATES[0];
+    const value = rate * seconds;
+    const number = this.number(value, { maximumFractionDigits: value < 10 ? 1 : 0 });
+    return say(name, { rate: `${number} ${this.#unit(unit, value)}` });
+  }
+
+  // Units are what the job calls them. Of plurals only plain English ones are known: "rows" and "files", not "boxes".
+  #unit(unit, count) {
+    const isPlain = this.language?.startsWith("en") && /([^aeiosuxz]|[^aeioshxz]e)s$/.test(unit);
+    return isPlain && count === 1 ? unit.slice(0, -1) : unit;
   }
 
   #bytes(value) {
-    const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), 4);
-    return `${this.number(value / 1000 ** power)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+    const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), BYTES.length - 1);
+    return `${this.number(value / 1000 ** power)} ${BYTES[power]}`;
   }
 
   #get(Format, options) {
@@ -153,6 +173,11 @@ export class Formatter {
     return this.#formats.get(key);
   }
 }
+
+const BYTES = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+
+/** The texts of rates, and the seconds that each counts. */
+const RATES = [["rate", 1], ["ratePerMinute", 60], ["ratePerHour", 3600]];
 
 function isBytes(unit) {
   return ["bytes", "byte", "B"].includes(unit);
