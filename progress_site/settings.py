@@ -58,6 +58,8 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SECURE_HSTS_SECONDS = 30 * 24 * 3600 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # these concern a whole domain, not one site
+if not PROFILE.is_shared:
+    SILENCED_SYSTEM_CHECKS.append("tasks_app.W012")  # this profile is one process
 
 INSTALLED_APPS = [
     "daphne",  # first: it gives runserver its ASGI server

@@ -103,7 +103,7 @@ def test_fifty_tasks_share_one_connection(site: Site, page: Page):
     page.on("framenavigated", lambda frame: streams.clear())  # the page before may open its last stream until then
     page.reload()
     expect(page.locator("[data-transport=stream]")).to_have_count(50, timeout=SLOW)
-    page.evaluate("Promise.all([...document.querySelectorAll('task-progress')].map((each) => each.cancel()))")
+    page.evaluate("Promise.all([...document.querySelectorAll('task-progress')].map((each) => each.requestCancel()))")
     expect_states(components, 50, "cancelled")
     assert [url.count("task=") for url in streams] == [50]
 
@@ -130,7 +130,7 @@ def test_total_that_nobody_knows_is_shown_as_such_until_the_end(site: Site, page
     component = start(site, page, "indeterminate", duration="600")
     expect(component.locator(".meta")).to_contain_text("files", timeout=SLOW)
     expect(component.get_by_role("progressbar")).not_to_have_attribute("aria-valuenow", "0")
-    component.evaluate("element => element.cancel()")
+    component.evaluate("element => element.requestCancel()")
     expect_states(component, 1, "cancelled")
 
 
