@@ -124,8 +124,10 @@ def check_templates(app_configs: object, **kwargs: object) -> list[checks.CheckM
 
 def check_static_files(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Check that something serves the scripts; a site without template engines needs none."""
+    # runserver serves them, but only with DEBUG; an app that it needs says nothing of where the site is deployed.
     has_runserver = {"daphne", "django.contrib.staticfiles"} <= set(django_settings.INSTALLED_APPS)
-    if not django_settings.TEMPLATES or has_runserver or static_files.is_serving_configured():
+    is_served = (has_runserver and django_settings.DEBUG) or static_files.is_serving_configured()
+    if not django_settings.TEMPLATES or is_served:
         return []
     return [
         checks.Warning(

@@ -1,6 +1,5 @@
 """The system checks of `manage.py check --deploy`."""
 
-from django.conf import settings as django_settings
 from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
@@ -16,7 +15,7 @@ def register() -> None:
 def check_web_processes(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
     """Check that several web processes would share the cache."""
     settings = get_valid_settings()
-    if django_settings.DEBUG or settings is None or settings.CACHE not in caches.settings:
+    if settings is None or settings.CACHE not in caches.settings:
         return []
     if not isinstance(caches[alias := settings.CACHE], LocMemCache):
         return []

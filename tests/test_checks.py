@@ -340,7 +340,8 @@ def test_templates_that_no_engine_finds_are_missed(settings, engines, ids):
         ([], {}, {"W010"}),
         (["django.contrib.staticfiles"], {}, {"W010"}),
         (["daphne"], {}, {"W010"}),
-        (["daphne", "django.contrib.staticfiles"], {}, set()),
+        (["daphne", "django.contrib.staticfiles"], {"DEBUG": True}, set()),
+        (["daphne", "django.contrib.staticfiles"], {}, {"W010"}),  # runserver serves none either
         ([], {"STATIC_URL": "https://static.example/"}, set()),
         ([], {"STATIC_ROOT": "/static"}, set()),
         ([], {"MIDDLEWARE": ["whitenoise.middleware.WhiteNoiseMiddleware"]}, set()),
@@ -360,14 +361,11 @@ def test_script_that_nothing_serves_is_warned_of(settings, apps, changes, ids):
 # Deployment
 
 
-def test_cache_of_one_process_is_told_of_at_deployment():
+@pytest.mark.parametrize("debug", [True, False], ids=["DEBUG", "no DEBUG"])
+def test_cache_of_one_process_is_told_of_at_deployment(settings, debug: bool):
+    settings.DEBUG = debug  # whoever asks for --deploy asks what deployment will bring
     (warning,) = check_web_processes(None)
     assert (warning.id, "CACHES['default'] is a LocMemCache" in warning.msg) == ("tasks_app.W012", True)
-
-
-def test_cache_of_one_process_is_fine_while_a_site_is_made(settings):
-    settings.DEBUG = True
-    assert check_web_processes(None) == []
 
 
 def test_cache_that_processes_share_is_fine_at_deployment(settings, tmp_path):
