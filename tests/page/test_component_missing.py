@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.page.test_component_stream import HIDDEN, let_requests_arrive, make, run_by_seconds, set_hidden
 from tests.support.browser import needs_chromium, open_tab
@@ -118,6 +118,25 @@ def test_missing_task_is_asked_for_at_once_when_another_gets_to_another_state(st
     expect_state(page, "running")
     page.clock.run_for(1)
     assert stub.wait_for_stream(1).query["task"] == ["t"]
+
+
+def test_missing_task_is_asked_for_once_more_however_many_others_have_ended_meanwhile(stub: Stub, page: Page):
+    ask_late(page)
+    held: list[Route] = []
+    page.route("**/tasks/t", lambda route: held.append(route))
+    others = [f"u{number}" for number in range(6)]
+    stub.greeting = WITHOUT_T + b"".join(encode(task_id=other) for other in others)
+    stub.show(page, *make("t", *others))
+    expect(page.locator(".percent").last).to_have_text("42%")
+    stub.streams[0].send(b"".join(encode(DONE, task_id=other) for other in others))
+    expect(page.locator("task-progress[data-state=succeeded]")).to_have_count(6)
+    let_requests_arrive(page)
+    assert len(held) == 1
+    held[0].continue_()
+    wait_until(lambda: page.evaluate("1") and len(held) == 2, "it is asked for once more, after all have ended")
+    held[1].continue_()
+    let_requests_arrive(page)
+    assert (len(held), count_asks(stub)) == (2, 2)
 
 
 def test_task_that_was_shown_before_it_went_missing_is_shown_again_as_it_was(stub: Stub, page: Page):

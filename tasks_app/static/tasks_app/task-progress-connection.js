@@ -79,7 +79,7 @@ export class Connection {
 
   /** Open a stream at once, unless there is a good one: the network or the user is back. */
   wake() {
-    this.#seeker.hurry();
+    this.#seeker.renew();
     this.#failures = 0;
     const isGood = this.#source !== null && Date.now() - this.#lastEventAt < HEARTBEAT_MS + 1000;
     if (!this.#isOpening && !isGood) {
@@ -89,7 +89,7 @@ export class Connection {
 
   /** Open a stream in any case: the network may be another one. */
   renew() {
-    this.#seeker.hurry();
+    this.#seeker.renew();
     this.#failures = 0;
     this.#open();
   }

@@ -10,6 +10,8 @@ export class Seeker {
   #timers = new Timers();
   #controller = new AbortController();
   #failures = 0;
+  #isAsking = false;
+  #isHurried = false; // whether there was a reason to ask again since the round that runs has begun
 
   /**
    * @param {Watches} watches - knows which tasks are missing
@@ -23,31 +25,46 @@ export class Seeker {
   /** Ask for the missing tasks again and again, after pauses that grow. */
   start() {
     const count = this.#watches.missing.length;
-    if (count && !this.#timers.has("ask")) {
+    if (count && !this.#isAsking && !this.#timers.has("ask")) {
       const pause = drawBackoff(this.#failures++) * Math.ceil(count / TASKS_AT_ONCE);
       this.#timers.set("ask", () => this.#ask(), pause);
     }
   }
 
-  /** Ask at once: another task has got further and may have sent them, or the network or the user is back. */
+  /** Ask at once, or once more after the round that runs: another task has got further and may have sent them. */
   hurry() {
     this.#failures = 0;
     this.#timers.clear("ask");
-    if (this.#watches.missing.length) {
+    if (this.#isAsking) {
+      this.#isHurried = true;
+    } else if (this.#watches.missing.length) {
       this.#ask();
     }
+  }
+
+  /** Ask at once, without the answers of the round that runs: the network or the user is back. */
+  renew() {
+    this.stop();
+    this.hurry();
   }
 
   stop() {
     this.#timers.clear("ask");
     this.#controller.abort();
     this.#controller = new AbortController();
+    this.#isAsking = false;
   }
 
+  // One round at a time, however many tasks get further in the meantime: each asks for all that are missing.
   async #ask() {
     const { signal } = this.#controller;
-    await this.#poller.poll(signal, this.#watches.missing);
+    this.#isAsking = true;
+    do {
+      this.#isHurried = false;
+      await this.#poller.poll(signal, this.#watches.missing);
+    } while (this.#isHurried && !signal.aborted);
     if (!signal.aborted) {
+      this.#isAsking = false;
       this.start();
     }
   }

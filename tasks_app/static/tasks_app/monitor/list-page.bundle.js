@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 5a89388dd9ea")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 3faa0fb962ec")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -1048,6 +1048,8 @@ class Seeker {
   #timers = new Timers();
   #controller = new AbortController();
   #failures = 0;
+  #isAsking = false;
+  #isHurried = false; // whether there was a reason to ask again since the round that runs has begun
 
   /**
    * @param {Watches} watches - knows which tasks are missing
@@ -1061,31 +1063,46 @@ class Seeker {
   /** Ask for the missing tasks again and again, after pauses that grow. */
   start() {
     const count = this.#watches.missing.length;
-    if (count && !this.#timers.has("ask")) {
+    if (count && !this.#isAsking && !this.#timers.has("ask")) {
       const pause = drawBackoff(this.#failures++) * Math.ceil(count / TASKS_AT_ONCE);
       this.#timers.set("ask", () => this.#ask(), pause);
     }
   }
 
-  /** Ask at once: another task has got further and may have sent them, or the network or the user is back. */
+  /** Ask at once, or once more after the round that runs: another task has got further and may have sent them. */
   hurry() {
     this.#failures = 0;
     this.#timers.clear("ask");
-    if (this.#watches.missing.length) {
+    if (this.#isAsking) {
+      this.#isHurried = true;
+    } else if (this.#watches.missing.length) {
       this.#ask();
     }
+  }
+
+  /** Ask at once, without the answers of the round that runs: the network or the user is back. */
+  renew() {
+    this.stop();
+    this.hurry();
   }
 
   stop() {
     this.#timers.clear("ask");
     this.#controller.abort();
     this.#controller = new AbortController();
+    this.#isAsking = false;
   }
 
+  // One round at a time, however many tasks get further in the meantime: each asks for all that are missing.
   async #ask() {
     const { signal } = this.#controller;
-    await this.#poller.poll(signal, this.#watches.missing);
+    this.#isAsking = true;
+    do {
+      this.#isHurried = false;
+      await this.#poller.poll(signal, this.#watches.missing);
+    } while (this.#isHurried && !signal.aborted);
     if (!signal.aborted) {
+      this.#isAsking = false;
       this.start();
     }
   }
@@ -1295,7 +1312,7 @@ class Connection {
 
   /** Open a stream at once, unless there is a good one: the network or the user is back. */
   wake() {
-    this.#seeker.hurry();
+    this.#seeker.renew();
     this.#failures = 0;
     const isGood = this.#source !== null && Date.now() - this.#lastEventAt < HEARTBEAT_MS + 1000;
     if (!this.#isOpening && !isGood) {
@@ -1305,7 +1322,7 @@ class Connection {
 
   /** Open a stream in any case: the network may be another one. */
   renew() {
-    this.#seeker.hurry();
+    this.#seeker.renew();
     this.#failures = 0;
     this.#open();
   }
