@@ -1,6 +1,7 @@
 """The loop behind `progress.track()`."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sized
+from contextlib import AsyncExitStack, ExitStack
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -70,6 +71,27 @@ class Tracked(Generic[T]):
 
     def __getitem__(self, index: Any) -> Any:
         return self._iterable[index]
+
+    def __reversed__(self) -> Any:
+        return reversed(self._iterable)
+
+    # An open file and a cursor of a database are iterable, and often given to `with`.
+    def __enter__(self) -> Any:
+        self._exits = ExitStack()
+        return self._stand_for(self._exits.enter_context(self._iterable))
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._exits.__exit__(*error)
+
+    async def __aenter__(self) -> Any:
+        self._async_exits = AsyncExitStack()
+        return self._stand_for(await self._async_exits.enter_async_context(self._iterable))
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._async_exits.__aexit__(*error)
+
+    def _stand_for(self, entered: Any) -> Any:
+        return self if entered is self._iterable else entered
 
     if not TYPE_CHECKING:  # type checkers know only what every iterable has
 

@@ -98,6 +98,58 @@ def test_track_refuses_what_its_items_refuse(job, ask, items):
     assert str(found.value) == str(expected.value)
 
 
+def test_reversed_track_of_a_dict_is_that_of_the_dict(job):
+    assert list(reversed(job.progress.track({"a": 1, "b": 2}))) == ["b", "a"]
+
+
+def test_track_of_an_open_file_closes_it_after_with_and_counts_its_lines(job, tmp_path):
+    path = tmp_path / "rows"
+    path.write_text("a\nb\n")
+    with job.progress.track(path.open()) as lines:
+        assert [(line, take(job).current) for line in lines] == [("a\n", 0), ("b\n", 1)]
+    assert lines.closed
+
+
+class Context(list):
+    """Gives something else than itself to `with`, as the results of some databases do."""
+
+    def __enter__(self):
+        return "given"
+
+    def __exit__(self, *error):
+        pass
+
+
+class AsyncContext:
+    has_exited = False
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *error):
+        self.has_exited = True
+
+    def __aiter__(self):
+        return agenerate(2)
+
+
+def test_with_gives_what_the_items_give_in_it(job):
+    with job.progress.track(Context()) as entered:
+        assert entered == "given"
+
+
+async def test_async_with_gives_a_track_of_what_gives_itself(job):
+    items = AsyncContext()
+    async with job.progress.track(items) as tracked:
+        assert [(item, take(job).current) async for item in tracked] == [(0, 0), (1, 1)]
+    assert items.has_exited
+
+
+def test_with_takes_no_track_of_items_that_it_does_not_take(job):
+    with pytest.raises(TypeError, match="list' object does not support the context manager protocol"):
+        job.progress.track(["a"]).__enter__()
+
+
 def test_next_of_a_track_counts_and_a_loop_goes_on_from_there(job):
     tracked = job.progress.track(iter("abc"), total=3)
     assert next(tracked) == "a"
