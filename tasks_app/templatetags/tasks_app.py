@@ -20,6 +20,7 @@ from ..permissions import is_allowed_now, opens
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..utils import static_files
+from ..utils.json import mend_text
 from ..utils.lazy import per_process
 from .texts import get_translations
 
@@ -106,6 +107,7 @@ def task_progress(
         raise ValueError(f"task_id must be the id of a task, not {describe(task_id)}")
     request = context.get("request")
     snapshot = _find_visible(request, str(task_id), token)
+    label = _mend_label(label)
     return task_progress_head(context) | {
         "task_id": task_id,
         "src": _find_base(request),
@@ -120,6 +122,12 @@ def task_progress(
         "is_determinate": snapshot and (snapshot.percent is not None or snapshot.is_terminal),
         "page": request.get_full_path() if request is not None else "",
     }
+
+
+def _mend_label(label: str) -> str:
+    """Return a label that a page can carry: it may well be the name of a file. One that is marked as safe stays so."""
+    mended = mend_text(text := str(label))
+    return label if mended == text else mended
 
 
 @per_process("STATIC_URL", "STATIC_ROOT", "MIDDLEWARE", "ROOT_URLCONF")

@@ -1,6 +1,7 @@
 """`{% task_progress %}`: its markup, who may read a state from it, and what a page loads once."""
 
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from django.utils import translation
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
+from django.utils.safestring import mark_safe
 
 from tasks_app import make_token
 from tasks_app.permissions import Policy
@@ -83,6 +85,21 @@ def test_options_become_attributes():
     assert find_all(html, "task-progress") == [
         {"task-id": "t1", "label": "A <b>", "token": "x&y", "cancel": None, "logs": None, "compact": None}
     ]
+
+
+def test_label_that_is_the_name_of_a_file_breaks_no_page():
+    html = render("{% task_progress task_id label=label %}", label=os.fsdecode(b"r\xe9sum\xe9.csv"))
+    (component,) = find_all(HttpResponse(html).content.decode(), "task-progress")
+    assert component["label"] == "r\ufffdsum\ufffd.csv"
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [(None, {}), ("", {}), (mark_safe("Gr&ouml;ße"), {"label": "Größe"}), ("Größe", {"label": "Größe"})],
+)
+def test_other_labels_stay_as_they_are(label, shown):
+    html = render("{% task_progress task_id label=label %}", label=label)
+    assert find_all(html, "task-progress") == [{"task-id": "t1", **shown}]
 
 
 @pytest.mark.parametrize("task_id", ["", None])
