@@ -1,5 +1,6 @@
 """`task_run`, the context manager that tracks any code as a task."""
 
+import asyncio
 from types import TracebackType
 
 from asgiref.sync import sync_to_async
@@ -57,7 +58,12 @@ class task_run:  # noqa: N801 - used like a function
         self._check_is_free()
         if self._task_id is None:
             return self._enter(self._begin())
-        return self._enter(await sync_to_async(self._begin, thread_sensitive=False)())  # it reads the cache
+        begun = asyncio.ensure_future(sync_to_async(self._begin, thread_sensitive=False)())  # it reads the cache
+        try:
+            return self._enter(await asyncio.shield(begun))
+        except asyncio.CancelledError:
+            begun.add_done_callback(_end_unentered)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -83,3 +89,9 @@ class task_run:  # noqa: N801 - used like a function
         self._reporter = reporter
         reporter.outer = bind(reporter)
         return reporter.progress
+
+
+def _end_unentered(begun: "asyncio.Future[Reporter]") -> None:
+    """End a task whose block is not entered, since its caller was cancelled while a thread began it."""
+    if not begun.cancelled() and begun.exception() is None:
+        begun.result().end_cancelled()

@@ -1,5 +1,7 @@
 """Tasks that are shown before `task_run` runs them, and the ids that a caller may choose."""
 
+import asyncio
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -102,6 +104,17 @@ def test_task_that_is_cancelled_while_it_begins_does_not_run():
         run(task_id)
     assert get_snapshot(task_id).state == "cancelled"
     assert progress.task_id == ""
+
+
+async def test_task_that_begins_as_its_block_is_cancelled_ends():
+    announce("nightly", task_id="mine")
+    entry = asyncio.ensure_future(task_run("nightly", task_id="mine").__aenter__())
+    await asyncio.sleep(0)  # its thread begins the task
+    entry.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entry
+    ended = partial(wait_until, lambda: get_snapshot("mine").state == "cancelled", "it has ended")
+    await asyncio.to_thread(ended)
 
 
 # --- once more ---
