@@ -65,8 +65,8 @@ def read(task_result: "TaskResult[Any, Any]") -> Outcome:
     status = str(task_result.status)
     if status == SUCCESSFUL:
         return Outcome(status, value=_attempt(task_result.id, lambda: task_result.return_value))
-    errors = _attempt(task_result.id, lambda: list(task_result.errors)) if status == FAILED else None
-    return read_failure(errors[-1]) if errors else Outcome(status)
+    failure = _attempt(task_result.id, lambda: _read_last_error(task_result)) if status == FAILED else None
+    return failure or Outcome(status)
 
 
 def read_failure(error: Any) -> Outcome:
@@ -77,7 +77,16 @@ def read_failure(error: Any) -> Outcome:
 
 def ask(task_result: "TaskResult[Any, Any]") -> Outcome | None:
     """Return the outcome that the backend has stored by now; None if it does not keep or no longer has any."""
-    found = _attempt(task_result.id, lambda: _get_result(task_result))
+    return _attempt(task_result.id, lambda: _ask(task_result))
+
+
+def _read_last_error(task_result: "TaskResult[Any, Any]") -> Outcome | None:
+    errors = list(task_result.errors)
+    return read_failure(errors[-1]) if errors else None
+
+
+def _ask(task_result: "TaskResult[Any, Any]") -> Outcome | None:
+    found = _get_result(task_result)
     return None if found is None else read(found)
 
 

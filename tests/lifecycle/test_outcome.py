@@ -1,6 +1,7 @@
 """The ends of tasks whose backends tell little of them, late or nothing: only their status counts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -146,3 +147,16 @@ def test_error_with_nothing_in_it_is_a_failure():
     error = SimpleNamespace(exception_class_path=None, traceback=None)
     found = outcome.read(SimpleNamespace(id="t1", status=outcome.FAILED, errors=[error]))
     assert (found.status, found.kind) == (outcome.FAILED, "")
+
+
+def test_errors_that_are_none_of_its_framework_keep_no_task_from_its_end(talk, monkeypatch, caplog):
+    monkeypatch.setattr(late_outcomes, "PATIENCE", 60)
+    talk.is_late = True
+    odd, other = run(jobs.fail, "keeping").task_id, run(jobs.add, "keeping", a=1).task_id
+    SparseBackend.complete[odd] = replace(SparseBackend.complete[odd], errors=["no file"])
+    SparseBackend.store(odd)
+    wait_until(lambda: get_snapshot(odd).is_terminal, "its end was told")
+    SparseBackend.store(other)
+    wait_until(lambda: get_snapshot(other).is_terminal, "the end of the other was told")
+    assert [get_snapshot(task_id).state for task_id in (odd, other)] == ["failed", "succeeded"]
+    assert f"task {odd}: its backend could not tell its outcome" in caplog.text
