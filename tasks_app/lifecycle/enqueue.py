@@ -11,7 +11,7 @@ from functools import partial
 
 from django.db import transaction
 
-from ..exceptions import StoreUnavailable
+from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import get_flusher
 from ..snapshot import Snapshot, as_sent, is_unsent
 from ..store import get_store
@@ -97,6 +97,7 @@ def queue(
 
     Raises:
         StoreUnavailable: the cache failed in a `starting` block; elsewhere the snapshot is stored later.
+        TaskIdTaken: a `starting` block gives an owner to a task that has another one.
     """
     start = _untold.pop(task_id, None) or _start.get()
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
@@ -116,8 +117,13 @@ def queue(
     start.snapshot = snapshot
     try:
         if database is None:
-            return _add(snapshot, is_awaited), True
+            known = _add(snapshot, is_awaited)
+            if start is _start.get():
+                check_owner(known, start.owner)
+            return known, True
         _add_at_commit(snapshot, database, keep if is_awaited else None)
+    except TaskIdTaken:
+        raise
     except Exception as error:
         if is_awaited:
             start.error = error
@@ -125,6 +131,18 @@ def queue(
         _keep_unstored(snapshot)
         return snapshot, False
     return snapshot, True
+
+
+def check_owner(known: Snapshot, owner: str | None) -> None:
+    """Check that a task is not someone else's, who would see what it does for the one who starts it under its id.
+
+    An executor that was faster than this process may not know the owner.
+
+    Raises:
+        TaskIdTaken: it has another owner.
+    """
+    if None not in (owner, known.owner) and owner != known.owner:
+        raise TaskIdTaken(f"task {known.task_id!r} exists already, and has another owner; use another id")
 
 
 def get_promised_id() -> str | None:

@@ -5,13 +5,13 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from ..exceptions import StoreUnavailable
+from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import get_flusher
 from ..snapshot import Snapshot
 from ..store import get_store
 from .attempts import adopt_promised
 from .commits import call_at_commit
-from .enqueue import starting
+from .enqueue import check_owner, starting
 from .frameworks import Framework, Promise
 
 logger = logging.getLogger("tasks_app")
@@ -24,11 +24,14 @@ def enqueue_at_commit(
 
     Raises:
         StoreUnavailable: the cache can't be reached; nothing will be enqueued.
+        TaskIdTaken: a task with this id has another owner; nothing will be enqueued.
     """
     try:
-        get_store().get(promise.task_id)  # at the commit it is too late to refuse
+        known = get_store().get(promise.task_id)  # at the commit it is too late to refuse
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new task could not be stored") from error
+    if known is not None:
+        check_owner(known, owner)
     call_at_commit(partial(_keep, framework, task, promise, owner), databases)
     return promise.task_id
 
@@ -40,6 +43,8 @@ def _keep(framework: Framework, task: Any, promise: Promise, owner: str | None) 
             framework.enqueue(task, promise.args, promise.kwargs)
     except Exception as error:
         logger.exception("task %s: it could not be enqueued after the commit", promise.task_id)
+        if isinstance(error, TaskIdTaken):  # it stays as it is
+            return
         now = get_flusher().clock.now()
         known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=owner)
         adopt_promised(known).fail(error)

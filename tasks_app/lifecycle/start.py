@@ -58,6 +58,7 @@ def start(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None,
             True for a backend that can't wait.
         StoreUnavailable: the cache can't be reached. The in-process backend, the database backend and Celery then do
             not run the task; another backend may have taken it already.
+        TaskIdTaken: a signature carries the id of a task that has another owner.
         TaskQueueFull: the in-process queue is full.
         BrokerUnavailable: Celery's broker can't be reached.
         MemoryError, RuntimeError: the process has no memory, or can start no thread; the task will not run.

@@ -15,7 +15,9 @@ from tasks_app import (
     StoreUnavailable,
     TaskNotFound,
     TaskQueueFull,
+    announce,
     astart,
+    cancel,
     get_snapshot,
     start,
     start_response,
@@ -204,6 +206,15 @@ def test_task_that_can_not_be_enqueued_at_the_commit_fails_and_spares_other_hook
     assert (failed.state, failed.error["type"], failed.owner) == ("failed", TaskQueueFull.__name__, "7")
     assert hooks == ["called"]
     assert f"task {task_id}: it could not be enqueued after the commit" in caplog.text
+
+
+def test_task_whose_id_is_another_owners_at_the_commit_does_not_run(caplog):
+    with transaction.atomic():
+        task_id = start(jobs.add, 1, owner=7)
+        announce("report", owner=8, task_id=task_id)
+    assert f"task {task_id}: it could not be enqueued after the commit" in caplog.text
+    assert (get_snapshot(task_id).state, get_snapshot(task_id).owner) == ("queued", "8")
+    cancel(task_id)
 
 
 def test_start_fails_while_the_cache_is_away():

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,9 @@ from tasks_app import (
     BrokerUnavailable,
     InvalidArguments,
     StoreUnavailable,
+    TaskIdTaken,
     TaskNotFound,
+    announce,
     astart,
     cancel,
     get_snapshot,
@@ -151,6 +154,16 @@ def test_signature_keeps_the_id_that_it_has():
     signature = jobs.add.s(1).set(task_id="mine")
     assert start(signature) == "mine"
     assert get_snapshot("mine").state == "queued"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("opened", [nullcontext, transaction.atomic])
+def test_id_of_a_task_of_another_owner_is_refused(site: CelerySite, opened):
+    announce("report", owner=7, task_id="theirs")
+    with opened(), pytest.raises(TaskIdTaken, match="'theirs' exists already, and has another owner"):
+        start(jobs.add.s(1).set(task_id="theirs"), owner=8)
+    assert site.count_messages() == 0
+    assert get_snapshot("theirs").owner == "7"
 
 
 @pytest.mark.parametrize("what", [chain(jobs.add.s(1), jobs.add.s(2)), jobs.add.run, "tests.support.celery_app.add"])
