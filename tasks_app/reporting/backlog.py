@@ -42,6 +42,10 @@ class Backlog:
             self.terminal_snapshots.keep(snapshot, monotonic=monotonic)
         self._keep_waiting(snapshot, monotonic)
 
+    def find(self, task_id: str) -> Snapshot | None:
+        """Return what is kept of a task, or None."""
+        return self.waiting_tasks.find(task_id) or self.terminal_snapshots.find(task_id)
+
     def forget(self, task_id: str) -> None:
         """Drop what is kept of a task, which has a new reporter."""
         self.terminal_snapshots.forget(task_id)
@@ -179,6 +183,11 @@ class TerminalSnapshots:
             pause = min(settings.HEARTBEAT, settings.RETENTION / 2)
             with self._lock:
                 self._due[snapshot.task_id] = Due(monotonic + pause, pause, snapshot)
+
+    def find(self, task_id: str) -> Snapshot | None:
+        """Return the kept terminal snapshot of a task, or None."""
+        due = self._due.get(task_id)
+        return None if due is None else due.snapshot
 
     def forget(self, task_id: str) -> None:
         """Drop the terminal snapshot of a task, which has a new reporter."""

@@ -36,12 +36,16 @@ _before_end: list[Callable[[float], object]] = []
 
 
 def recall(task_id: str) -> Snapshot | None:
-    """Return a task that this process has sent and that waited elsewhere a moment ago, or None.
+    """Return a task that this process is about to store again if the cache holds nothing of it, or None.
 
-    If the cache holds nothing of it, this process is about to store it again.
+    It runs here, or waits, or has ended a moment ago; or it was sent here, and waited elsewhere at the last look.
     """
-    flusher = get_flusher.peek()
-    return None if flusher is None else flusher.backlog.waiting_tasks.find(task_id)
+    if (flusher := get_flusher.peek()) is None:
+        return None
+    reporter = flusher.find(task_id)
+    if reporter is not None and reporter.is_read:  # else its owner may be unknown
+        return reporter.snapshot
+    return flusher.backlog.find(task_id)
 
 
 def drain_process(timeout: float = EXIT_SECONDS) -> None:

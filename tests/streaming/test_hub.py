@@ -14,9 +14,10 @@ from weakref import ref
 import pytest
 from django.core.cache import caches
 
-from tasks_app import wakeups
+from tasks_app import task_run, wakeups
 from tasks_app.http.idempotency import claim_key
 from tasks_app.lifecycle.enqueue import queue
+from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
@@ -916,6 +917,13 @@ async def test_waiting_task_that_this_process_has_sent_is_known_right_after_the_
     queue("t1", "demo", runner="elsewhere")
     get_store().cache.clear()
     assert (await watch("t1")).view.snapshot.state is State.QUEUED
+
+
+async def test_task_that_runs_in_this_process_is_known_right_after_the_cache_was_emptied():
+    async with task_run("demo") as task:
+        get_flusher().flush()
+        get_store().cache.clear()
+        assert (await watch(task.task_id)).view.snapshot.state is State.RUNNING
 
 
 async def test_entry_that_comes_back_in_time_is_not_lost(clock):

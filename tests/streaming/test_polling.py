@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import AsyncClient
 
-from tasks_app import TaskAlreadyEnded, cancel, get_snapshot, wakeups
+from tasks_app import TaskAlreadyEnded, cancel, get_snapshot, task_run, wakeups
 from tasks_app.lifecycle.enqueue import queue
+from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
@@ -236,6 +237,25 @@ def test_waiting_task_that_this_process_has_sent_is_known_right_after_the_cache_
     sent, _ = queue("t1", "demo", runner="elsewhere")
     get_store().cache.clear()
     assert observe("t1") == sent
+
+
+def test_task_that_runs_in_this_process_is_known_right_after_the_cache_was_emptied(clock):
+    with task_run("demo", owner=7) as task:
+        get_flusher().flush()
+        get_store().cache.clear()
+        seen = observe(task.task_id)
+    assert (seen.state, seen.owner) == (State.RUNNING, "7")
+
+
+def test_task_that_ended_in_this_process_is_known_right_after_the_cache_was_emptied(clock, settings, tmp_path):
+    backend = "django.core.cache.backends.filebased.FileBasedCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path)}}
+    with task_run("demo", owner=7) as task:
+        pass
+    assert get_flusher().drain(10)
+    get_store().cache.clear()
+    seen = observe(task.task_id)
+    assert (seen.state, seen.owner) == (State.SUCCEEDED, "7")
 
 
 def test_task_that_vanished_is_not_known(clock):
