@@ -34,13 +34,13 @@ def announce(name: str, *, owner: object = None, task_id: str | None = None) -> 
     """
     known = make_known(name, identify_owner(owner), check_task_id(task_id) or get_random_string(32))
     try:
-        _store(known)
+        stored = _store(known)
     except TaskIdTaken:
         raise
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new task could not be stored") from error
-    get_flusher().enlist(known)
-    return known.task_id
+    get_flusher().enlist(stored)
+    return stored.task_id
 
 
 async def aannounce(name: str, *, owner: object = None, task_id: str | None = None) -> str:
@@ -96,23 +96,25 @@ def withdraw(task_id: str) -> None:
         get_flusher().flush()
 
 
-def _store(known: Snapshot) -> None:
+def _store(known: Snapshot) -> Snapshot:
+    """Store a task as announced, and return it as it is stored."""
     if get_store().add(known):
-        return
+        return known
     (found,) = _find(known.task_id)
     if found is None:
         raise StoreUnavailable(f"the cache did not store task {known.task_id!r}")
     if not found.is_terminal or found.owner != known.owner:
         _refuse(found)
-    _store_once_more(replace(known, attempt=found.attempt, seq=found.seq + 1))
+    return _store_once_more(replace(known, attempt=found.attempt, seq=found.seq + 1))
 
 
-def _store_once_more(known: Snapshot) -> None:
+def _store_once_more(known: Snapshot) -> Snapshot:
     get_store().withdraw_cancel(known.task_id)
     versions, refused = get_store().save([known])
     if refused:
         raise StoreUnavailable(f"the cache did not store task {known.task_id!r}")
     wakeups.publish(versions)
+    return known
 
 
 def _find(task_id: str) -> tuple[Snapshot | None]:

@@ -143,6 +143,14 @@ def test_task_that_has_ended_is_announced_once_more():
     assert run("mine").attempt == 2
 
 
+def test_task_that_is_announced_once_more_is_remembered_as_it_was_stored():
+    run("mine", owner=7)
+    announce("nightly", owner=7, task_id="mine")
+    stored = get_store().get("mine")
+    get_store().cache.clear()
+    assert (get_snapshot("mine").attempt, get_snapshot("mine").seq) == (stored.attempt, stored.seq)
+
+
 def test_task_whose_process_died_runs_once_more(settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 60}
     announce("nightly", task_id="mine")
