@@ -10,12 +10,15 @@ from .. import wakeups
 from ..exceptions import StoreUnavailable, TaskCancelled, TaskIdTaken
 from ..reporting import Reporter, find_reporter, get_flusher, identify_owner
 from ..snapshot import Snapshot, State
-from ..store import get_store, is_task_id
+from ..store import get_store, is_task_id, make_begin_key
 from ..streaming import observe
 from .attempts import adopt, begin, use_store, write
 
 #: The `runner` of tasks that were announced, or that `task_run` runs under a chosen id.
 ANNOUNCED = "task_run"
+
+#: Seconds within which the task is stored as running once it was read. No end is forgotten earlier.
+BEGIN_SECONDS = 1
 
 
 def announce(name: str, *, owner: object = None, task_id: str | None = None) -> str:
@@ -75,13 +78,15 @@ def begin_announced(known: Snapshot) -> Reporter:
     If the cache does not answer, nobody can know what it holds: the task begins.
 
     Raises:
-        TaskIdTaken: a task with this id runs, waits for another executor, or has another owner.
+        TaskIdTaken: a task with this id runs or begins, waits for another executor, or has another owner.
         TaskCancelled: the task was announced, and cancelled before it began.
     """
     (found,) = use_store(known.task_id, "what is known of it could not be read", _find, known.task_id) or (None,)
     if found is not None:
         _check_may_begin(found, known.owner)
         _check_not_cancelled(found)
+    if use_store(known.task_id, "it may begin twice", _is_first, found or known) is False:
+        raise TaskIdTaken(f"task {known.task_id!r} begins elsewhere at this moment; use another id")
     reporter = begin(known)
     if write(reporter):
         _heed_cancel(reporter)
@@ -121,6 +126,12 @@ def _find(task_id: str) -> tuple[Snapshot | None]:
     """Return what is known of a task; a tuple, so that None means something else to `use_store`."""
     reporter = find_reporter(task_id)
     return (observe(task_id) if reporter is None else reporter.snapshot,)
+
+
+def _is_first(found: Snapshot) -> bool:
+    """Note that a task begins here, and return whether nobody else has noted that of this attempt."""
+    cache, key = get_store().cache, make_begin_key(found.task_id, found.attempt + 1)
+    return cache.add(key, 1, BEGIN_SECONDS) or cache.get(key) is None  # a cache that drops writes knows of nobody
 
 
 def _check_may_begin(found: Snapshot, owner: str | None) -> None:

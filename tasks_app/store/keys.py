@@ -49,6 +49,11 @@ def make_followers_key(task_id: str) -> str:
     return f"tasks_app:followers:{task_id}"
 
 
+def make_begin_key(task_id: str, attempt: int) -> str:
+    """Return the key of the note that a process is about to begin this attempt of a task under a chosen id."""
+    return f"tasks_app:begin:{task_id}:{attempt}"
+
+
 def make_attempt_key(task_id: str) -> str:
     """Return the key of the number of a task's latest attempt."""
     return f"tasks_app:attempt:{task_id}"

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 
@@ -19,12 +19,13 @@ from tasks_app import (
     start,
     task_run,
 )
+from tasks_app.lifecycle import announce as announce_module
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.doubles import controlled_cache
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 BAD_IDS = ["", "a b", "a/b", "ü", "x" * 129, "a\n", ".", "..", "monitor", 5, b"a"]
 
@@ -238,6 +239,32 @@ def test_run_without_an_owner_does_not_take_what_an_executor_has_run_for_one():
     get_store().save([store("theirs", owner="7", runner="celery").begun(now=now).succeeded(now=now)])
     with pytest.raises(TaskIdTaken):
         run("theirs")
+
+
+def test_two_threads_that_begin_one_task_at_once_do_not_both_run_it(monkeypatch):
+    announce("nightly", task_id="mine")
+    meeting, entered, refused = Barrier(2), [], []
+    find = announce_module._find
+
+    def find_together(task_id: str):
+        found = find(task_id)
+        meeting.wait(DEADLINE)  # both have read that it waits
+        return found
+
+    def run_one() -> None:
+        try:
+            with task_run("nightly", task_id="mine"):
+                entered.append(1)
+        except TaskIdTaken as error:
+            refused.append(str(error))
+
+    monkeypatch.setattr(announce_module, "_find", find_together)
+    threads = [Thread(target=run_one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(entered), refused) == (1, ["task 'mine' begins elsewhere at this moment; use another id"])
 
 
 def test_two_threads_do_not_run_one_task():
