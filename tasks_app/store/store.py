@@ -87,7 +87,7 @@ class Store:
         """
         ids: dict[str, str] = {}
         versions: dict[str, Version] = {}
-        by_ttl: dict[int, dict[str, Any]] = {}
+        by_ttl: dict[int, dict[str, str]] = {}
         for task_id, texts in (pages or {}).items():
             for slot, text in texts.items():
                 key = make_page_key(task_id, slot)
@@ -97,9 +97,7 @@ class Store:
             key = make_task_key(snapshot.task_id)
             ids[key] = snapshot.task_id
             versions[snapshot.task_id] = version = Version.of(snapshot)
-            words = _make_last_words(snapshot) if snapshot.is_terminal else {}
-            ids |= dict.fromkeys(words, snapshot.task_id)
-            by_ttl.setdefault(_time_to_live(snapshot), {}).update({key: version.text, **words})
+            by_ttl.setdefault(_time_to_live(snapshot), {})[key] = version.text
         refused = {ids[key] for ttl, texts in by_ttl.items() for key in self.cache.set_many(texts, ttl)}
         return Saved({task_id: version for task_id, version in versions.items() if task_id not in refused}, refused)
 
@@ -271,12 +269,6 @@ def _without_connections(function: Callable[[], T]) -> T:
         return function()
     finally:
         close_old_connections()
-
-
-def _make_last_words(snapshot: Snapshot) -> dict[str, int]:
-    """Return what is stored for those who run a task, to last as long as its end: its id may be used again."""
-    cancel = {make_cancel_key(snapshot.task_id): 1} if snapshot.cancel_requested else {}
-    return cancel | ({make_attempt_key(snapshot.task_id): snapshot.attempt} if snapshot.attempt > 1 else {})
 
 
 def _time_to_live(snapshot: Snapshot) -> int:

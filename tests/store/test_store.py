@@ -248,7 +248,7 @@ def test_logs_are_saved_with_the_snapshots_and_before_them():
 
 
 def test_logs_are_saved_before_snapshots_that_are_kept_for_another_time():
-    ended = make_snapshot("t2").succeeded(now=NOW)
+    ended = make_snapshot("t2").cancelled(now=NOW)
     with recorded_cache() as calls:
         get_store().save([make_snapshot("t1"), ended], {"t2": {0: "page"}})
         assert [keys for _, keys, _ in calls] == [["tasks_app:log:t2:0", "tasks_app:task:t1"], ["tasks_app:task:t2"]]
