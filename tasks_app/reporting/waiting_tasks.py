@@ -90,6 +90,8 @@ class WaitingTasks:
                 return
             if text is None and _is_lost(before, monotonic=monotonic, now=now):
                 self._lost[before.snapshot.task_id] = before.snapshot
+            elif snapshot is not None and waits_elsewhere(snapshot) and _is_older(snapshot, before.snapshot):
+                self._lost[snapshot.task_id] = before.snapshot  # another process put back what it had sent
             elif text is not None and snapshot is not None and waits_elsewhere(snapshot):
                 self._waiting[snapshot.task_id] = Waiting(snapshot, monotonic, text)
             else:
@@ -97,12 +99,23 @@ class WaitingTasks:
 
     def _store(self, snapshot: Snapshot) -> bool:
         """Store a lost task again unless it is there, and return whether it was stored."""
-        is_stored = get_store().add(snapshot)
+        is_stored = get_store().add(snapshot) or _replace_older(snapshot)
         with self._lock:
             self._lost.pop(snapshot.task_id, None)
         if is_stored:
             wakeups.publish({snapshot.task_id: Version.of(snapshot)})
         return is_stored
+
+
+def _replace_older(snapshot: Snapshot) -> bool:
+    """Store a waiting task over an older version of it, and return whether there was one."""
+    stored = get_store().get(snapshot.task_id)
+    is_older = stored is not None and waits_elsewhere(stored) and _is_older(stored, snapshot)
+    return is_older and not get_store().save([snapshot]).refused
+
+
+def _is_older(snapshot: Snapshot, other: Snapshot) -> bool:
+    return (snapshot.attempt, snapshot.seq) < (other.attempt, other.seq)
 
 
 def _is_lost(waiting: Waiting, *, monotonic: float, now: datetime) -> bool:

@@ -38,6 +38,17 @@ def test_waiting_task_that_the_cache_has_lost_is_stored_and_listed_again(flusher
     assert (read(), get_store().find_recent()) == (snapshot, ["t1"])
 
 
+def test_older_version_that_another_process_put_back_is_replaced(flusher, time):
+    older = make(time)
+    retried = replace(older, attempt=1, seq=7)
+    get_store().add(retried)
+    flusher.enlist(retried)
+    pass_heartbeat(flusher, time)
+    get_store().save([older])
+    pass_heartbeat(flusher, time)
+    assert read() == retried
+
+
 def test_watch_is_told_of_a_task_that_is_stored_again(flusher, time):
     send(flusher, time)
     get_store().cache.clear()
