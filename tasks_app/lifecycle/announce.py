@@ -81,7 +81,10 @@ def begin_announced(known: Snapshot) -> Reporter:
         TaskIdTaken: a task with this id runs or begins, waits for another executor, or has another owner.
         TaskCancelled: the task was announced, and cancelled before it began.
     """
-    (found,) = use_store(known.task_id, "what is known of it could not be read", _find, known.task_id) or (None,)
+    loaded = use_store(known.task_id, "what is known of it could not be read", _find, known.task_id)
+    found = loaded[0] if loaded is not None else None
+    if loaded == (None,):
+        use_store(known.task_id, "it may be asked to stop", get_store().forget_words, known.task_id)
     if found is not None:
         _check_may_begin(found, known.owner)
         _check_not_cancelled(found)
@@ -104,6 +107,7 @@ def withdraw(task_id: str) -> None:
 def _store(known: Snapshot) -> Snapshot:
     """Store a task as announced, and return it as it is stored."""
     if get_store().add(known):
+        get_store().forget_words(known.task_id)  # of a run whose end is kept no longer
         return known
     (found,) = _find(known.task_id)
     if found is None:

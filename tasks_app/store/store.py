@@ -152,6 +152,11 @@ class Store:
         """Delete the request to cancel a task, which runs once more."""
         self.cache.delete(make_cancel_key(task_id))
 
+    def forget_words(self, task_id: str) -> None:
+        """Delete what is stored for the processes that ran a task of which nothing else is known any more."""
+        self.cache.delete(make_cancel_key(task_id))
+        self.cache.delete(make_attempt_key(task_id))
+
     def claim_attempt(self, task_id: str, attempt: int) -> None:
         """Store the number of a task's latest attempt, so that a process with an earlier one stops reporting it."""
         self.cache.set(make_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))

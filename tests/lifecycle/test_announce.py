@@ -160,6 +160,34 @@ def test_task_whose_process_died_runs_once_more(settings):
     assert run("mine").attempt == 2
 
 
+# --- once more, when nothing is known of it any more ---
+
+
+@pytest.fixture
+def short_retention(settings) -> None:
+    settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 1}
+
+
+def await_oblivion(task_id: str) -> None:
+    wait_until(lambda: get_store().get(task_id) is None, "its end is no longer kept")
+
+
+def test_cancel_of_a_forgotten_run_does_not_stop_the_next_one(short_retention):
+    with task_run("nightly", task_id="mine"):
+        cancel("mine")
+    await_oblivion("mine")
+    assert run("mine").state == "succeeded"
+
+
+def test_number_of_a_forgotten_attempt_does_not_hide_the_next_run(short_retention):
+    run("mine")
+    assert run("mine").attempt == 2
+    await_oblivion("mine")
+    with task_run("nightly", task_id="mine"):
+        get_flusher().sweep()
+        assert find_reporter("mine") is not None
+
+
 # --- ids that are taken ---
 
 
