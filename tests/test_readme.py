@@ -102,6 +102,7 @@ def run_to_the_end(shop: Path, env: dict[str, str]) -> dict[str, Any]:
     return dict(snapshots[-1])
 
 
+@pytest.mark.slow
 def test_site_with_celery_made_as_readme_says_hears_no_warning_and_runs_its_example_task_to_the_end(shop: Path):
     env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
     with ValkeyServer() as valkey:

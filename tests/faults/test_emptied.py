@@ -12,6 +12,8 @@ from tests.support.db_site import Orders, Site, run_python, run_site
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
+pytestmark = pytest.mark.slow
+
 TIMES = {"HEARTBEAT": 0.3, "STALLED_AFTER": 1, "LOST_AFTER": 2, "SWEEP_INTERVAL": 0.2}
 
 

@@ -10,7 +10,10 @@ from tests.support import wire
 from tests.support.wire_site import Site
 from tests.support.wrapped import WRAPPED, run_unjudged
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process like this")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process like this"),
+]
 
 SAID = "this process has no memory, threads or open files to spare"
 ARGUMENTS = {"add": {"a": 1}, "greet": {}}

@@ -8,6 +8,8 @@ from tests.support.db_site import run_site
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 #: Far from how long the cache lets whoever asks it wait.
 SOON = 2.0
 

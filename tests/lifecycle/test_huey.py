@@ -12,7 +12,10 @@ from tests.support.servers import run_command
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("huey") is None, reason="huey is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("huey") is None, reason="huey is not installed"),
+]
 
 #: The consumer, which loads the jobs; in a project it finds them in the `tasks` modules of the apps.
 CONSUMER = """

@@ -10,10 +10,10 @@ from tests.support.db_site import run_python
 from tests.support.queue_jobs import make_env, shared_cache, start_elsewhere
 from tests.support.valkey import ValkeyServer
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("django_tasks_rq") is None,
-    reason="django-tasks-rq is not installed",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("django_tasks_rq") is None, reason="django-tasks-rq is not installed"),
+]
 
 WORKER = ("-m", "django", "rqworker", "--burst", "--job-class", "django_tasks_rq.Job")
 

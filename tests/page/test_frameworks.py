@@ -15,6 +15,7 @@ from tests.support.stub import DONE, Stub, encode, make_component, run_stub
 from tests.support.waiting import DEADLINE, wait_until
 
 pytestmark = [
+    pytest.mark.slow,
     needs_chromium,
     pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm on PATH ('apt-get install npm')"),
 ]

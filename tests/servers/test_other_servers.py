@@ -12,6 +12,8 @@ from tests.support.servers import SERVERS, run_other
 from tests.support.waiting import DEADLINE
 from tests.support.wire_site import Site, find_errors
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_server_that_is_stopped_ends_its_streams_and_says_that_what_it_ran_is_lost(name: str, tmp_path: Path):

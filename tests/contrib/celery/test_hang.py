@@ -16,6 +16,8 @@ from tests.support.servers import Server
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 #: How long the cache lets whoever asks it wait (None: for ever), and far from that, what a task may take.
 TIMEOUTS = [5, None]
 SOON = 2.0
