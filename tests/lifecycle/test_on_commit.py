@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from django.urls import include, path
 
@@ -37,7 +38,10 @@ SPARSE = f"{SparseBackend.__module__}.{SparseBackend.__qualname__}"
 
 @task
 def find_user(name: str) -> bool:
-    return User.objects.filter(username=name).exists()
+    try:
+        return User.objects.filter(username=name).exists()
+    finally:
+        BaseDatabaseWrapper.close(connection)  # Django itself never closes one to an in-memory database
 
 
 def is_known(task_id: str) -> bool:
