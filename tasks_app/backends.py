@@ -1,13 +1,14 @@
 """`InProcessBackend`: a backend of `django.tasks` for tasks in the process that enqueues them."""
 
 from collections.abc import Iterator, Mapping
+from secrets import token_hex
 from typing import Any
 
 from django.core import checks
 from django.utils import timezone
-from django.utils.crypto import get_random_string
 
-from .lifecycle import Executor, compat, get_promised_id
+from .lifecycle import Executor, compat, get_promised_id, has_foreign_receivers
+from .store import get_store
 from .utils.lazy import per_process
 
 DEFAULT_OPTIONS: Mapping[str, int] = {"max_workers": 8, "max_queue": 1000}
@@ -49,7 +50,7 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
         self.validate_task(task)
         task_result = compat.TaskResult(
             task=task,
-            id=get_promised_id() or get_random_string(32),
+            id=get_promised_id() or token_hex(16),  # Django's get_random_string asks the system 32 times
             status=compat.TaskResultStatus.READY,
             enqueued_at=timezone.now(),
             started_at=None,
@@ -63,6 +64,14 @@ class InProcessBackend(compat.BaseTaskBackend):  # type: ignore[misc]  # Django'
         )
         self._get_executor().enqueue(task_result, type(self))
         return task_result
+
+    async def aenqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
+        """Do what `enqueue` does; in this thread where nothing can block: the cache, a receiver or a subclass."""
+        if type(self) is InProcessBackend and get_store().is_local:
+            signals = self._get_executor().signals
+            if not has_foreign_receivers(signals.task_enqueued, type(self)):
+                return self.enqueue(task, args, kwargs)
+        return await super().aenqueue(task, args, kwargs)
 
     def get_result(self, result_id: str) -> Any:
         """Return the result of a task that waits, runs or has ended in this process.

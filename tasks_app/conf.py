@@ -1,6 +1,7 @@
 """The settings of this app, from the dict `TASKS_APP` in the settings of the host project."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -56,6 +57,8 @@ class Settings:
     MAX_TASKS_PER_STREAM: int = 100
     #: Lifetime of a stream, drawn ± 20 %; None: as long as the task lives.
     MAX_STREAM_SECONDS: float | None = None
+    #: Time for which a token, or a yes of the policy, shows a task; then the stream ends, and its client comes back.
+    TOKEN_MAX_AGE: float = 900
     #: Unsent bytes above which a stream waits, on a server without backpressure; see `tasks_app.asgi`.
     MAX_WRITE_BUFFER: int = 1_048_576
     #: Bytes allowed in a request's body.
@@ -66,11 +69,31 @@ class Settings:
     LOG_LINES: int = 1000
     #: Whether viewers see the messages of exceptions; None: only if DEBUG is on.
     EXPOSE_ERRORS: bool | None = None
+    #: Whether the tracebacks of jobs are recorded, for staff in the monitor alone; None: only if DEBUG is on.
+    RECORD_TRACEBACKS: bool | None = None
+    #: Whether the arguments of jobs are recorded, for staff in the monitor alone; None: only if DEBUG is on.
+    RECORD_ARGUMENTS: bool | None = None
+    #: Regular expression, without regard to case, for the names of arguments and keys whose values are masked.
+    HIDDEN_ARGUMENTS: str = "api|auth|token|key|secret|pass|signature|cookie|credential|session"
 
     @property
     def exposes_errors(self) -> bool:
         """Whether viewers see the messages of exceptions: EXPOSE_ERRORS, or DEBUG where that is None."""
-        return django_settings.DEBUG if self.EXPOSE_ERRORS is None else self.EXPOSE_ERRORS
+        return _or_debug(self.EXPOSE_ERRORS)
+
+    @property
+    def records_tracebacks(self) -> bool:
+        """Whether tracebacks are recorded for staff: RECORD_TRACEBACKS, or DEBUG where that is None."""
+        return _or_debug(self.RECORD_TRACEBACKS)
+
+    @property
+    def records_arguments(self) -> bool:
+        """Whether arguments are recorded for staff: RECORD_ARGUMENTS, or DEBUG where that is None."""
+        return _or_debug(self.RECORD_ARGUMENTS)
+
+
+def _or_debug(value: bool | None) -> bool:
+    return django_settings.DEBUG if value is None else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +207,15 @@ def _is_str_mapping(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(item, str) for pair in value.items() for item in pair)
 
 
+def _is_pattern(value: object) -> bool:
+    try:
+        return isinstance(value, str) and value != "" and re.compile(value) is not None
+    except re.error:
+        return False
+
+
 _TEXT = _Rule(lambda value: isinstance(value, str) and value != "", "a string that is not empty")
+_PATTERN = _Rule(_is_pattern, "a regular expression that is not empty; '(?!)' matches nothing")
 _FLAG = _Rule(lambda value: isinstance(value, bool), "True or False")
 
 # Redis cuts a TTL to whole seconds, so RETENTION and ACTIVE_TTL must be at least 1.
@@ -209,9 +240,13 @@ _RULES: Mapping[str, _Rule] = {
     "MAX_STREAMS": _whole(at_least=1),
     "MAX_TASKS_PER_STREAM": _whole(at_least=1),
     "MAX_STREAM_SECONDS": _optional(_number(at_least=0.01)),
+    "TOKEN_MAX_AGE": _number(at_least=1),
     "MAX_WRITE_BUFFER": _whole(at_least=1),
     "MAX_BODY": _whole(at_least=1),
     "RESULT_MAX_BYTES": _whole(at_least=1),
     "LOG_LINES": _whole(at_least=1),
     "EXPOSE_ERRORS": _optional(_FLAG),
+    "RECORD_TRACEBACKS": _optional(_FLAG),
+    "RECORD_ARGUMENTS": _optional(_FLAG),
+    "HIDDEN_ARGUMENTS": _PATTERN,
 }

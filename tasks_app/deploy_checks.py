@@ -1,15 +1,31 @@
 """The system checks of `manage.py check --deploy`."""
 
+from django.conf import settings as django_settings
 from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
+from django.utils.module_loading import import_string
 
 from .checks import get_valid_settings
+
+#: Packages whose middleware decides who may have an answer, or for which site. Django's own LoginRequiredMiddleware is
+#: none of them: the endpoints ask for permission themselves, with the lane and without.
+GUARDS = {
+    "basicauth",
+    "django_hosts",
+    "django_tenants",
+    "iprestrict",
+    "lockdown",
+    "login_required",
+    "maintenance_mode",
+    "stronghold",
+}
 
 
 def register() -> None:
     """Register these checks with Django."""
     checks.register(check_web_processes, deploy=True)
+    checks.register(check_lane, deploy=True)
 
 
 def check_web_processes(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
@@ -28,3 +44,28 @@ def check_web_processes(app_configs: object, **kwargs: object) -> list[checks.Ch
             id="tasks_app.W012",
         )
     ]
+
+
+def check_lane(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
+    """Check that no middleware counts on seeing the streams that `tasks_app.asgi.wrap` answers below Django."""
+    passed_by = [path for path in django_settings.MIDDLEWARE if path.partition(".")[0] in GUARDS]
+    if not passed_by or not _has_lane():
+        return []
+    return [
+        checks.Warning(
+            f"MIDDLEWARE has {passed_by!r}, which a stream that bears a valid token passes by: "
+            "'tasks_app.asgi.wrap' answers it below Django.",
+            hint="If a token is permission enough, silence this warning; else use wrap(application, lane=False).",
+            id="tasks_app.W013",
+        )
+    ]
+
+
+def _has_lane() -> bool:
+    """Return whether the site's ASGI application is known to be wrapped with a lane."""
+    path = getattr(django_settings, "ASGI_APPLICATION", None)
+    try:
+        application = import_string(path) if path else None
+    except Exception:  # whatever its module raises, the server says when it starts
+        return False
+    return getattr(application, "has_tasks_app_lane", False) is True

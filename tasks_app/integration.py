@@ -6,7 +6,11 @@ An integration has these parts:
 - When a task is enqueued, call `queue` to store its first snapshot. To let `start()` wait for the commit of a
   transaction, a framework also has `promise`, and `enqueue` uses the id of `get_promised_id`, unless that is None.
 - When a job begins, call `begin`, which returns the `Reporter` of this attempt, and `enter`, which binds `progress` to
-  it. When the job ends, call the reporter's `succeed`, `fail`, `end_cancelled` or `hand_back`, then `leave`.
+  it. A `Call` tells staff the arguments. When the job ends, call the reporter's `succeed`, `fail`, `end_cancelled` or
+  `hand_back`, then `leave`. Call its `note_error` first if an exception is why it is handed back.
+- A task that is delivered for the first time begins faster by `begin(…, delivery=Delivery.FIRST)`. Who cancels a task
+  that waits must then call `claim_end`, and leave it to its worker if that returns False; a message that comes once
+  more is begun by `begin(…, delivery=Delivery.AGAIN)`.
 - When a task is sent that is to send others later, whose ids are known, call `get_followers().announce` with what
   `make_follower` returns of them. While it runs, `get_followers().keep` has the cache keep them.
 - When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
@@ -19,12 +23,14 @@ that every snapshot is stored.
 from .checks import get_valid_settings
 from .exceptions import BrokerUnavailable, TaskCancelled
 from .lifecycle import (
+    Delivery,
     Flaw,
     Framework,
     Promise,
     adopt,
     adopt_promised,
     begin,
+    claim_end,
     enter,
     find_queued,
     get_followers,
@@ -42,13 +48,14 @@ from .reporting import (
     EXIT_SECONDS,
     MAX_BACKOFF,
     MIN_BACKOFF,
+    Call,
     Reporter,
     drain_process,
     find_reporter,
     get_bound,
     get_flusher,
 )
-from .snapshot import EXPIRED, Snapshot, State, make_follower
+from .snapshot import EXPIRED, Snapshot, State, make_follower, make_label
 from .store import Notes, get_store, is_task_id
 from .utils.lazy import per_process
 from .utils.threads import DaemonExecutor
@@ -59,7 +66,9 @@ __all__ = [
     "MAX_BACKOFF",
     "MIN_BACKOFF",
     "BrokerUnavailable",
+    "Call",
     "DaemonExecutor",
+    "Delivery",
     "Flaw",
     "Framework",
     "Notes",
@@ -71,6 +80,7 @@ __all__ = [
     "adopt",
     "adopt_promised",
     "begin",
+    "claim_end",
     "drain_process",
     "enter",
     "find_queued",
@@ -84,6 +94,7 @@ __all__ = [
     "is_task_id",
     "leave",
     "make_follower",
+    "make_label",
     "never_raise",
     "pass_on",
     "per_process",

@@ -8,8 +8,10 @@ import hypothesis
 import pytest
 from django.core.cache import caches
 from django.core.management import call_command
+from django.core.signals import setting_changed
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.dispatch import receiver
 from playwright.sync_api import Browser
 
 from tasks_app.monitor.recent_tasks import get_recent_reader
@@ -35,6 +37,17 @@ def pytest_configure() -> None:
     """Let servers of the tests hear Ctrl-C, which what a shell starts in the background ignores."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@receiver(setting_changed)
+def forget_stores(*, setting: str, **kwargs: object) -> None:
+    """Forget the stores of the old CACHES once more: Django forgets its caches later than this app does.
+
+    In between, a thread of the test before may have made one.
+    """
+    if setting == "CACHES":
+        get_store.cache_clear()
+        get_recent_reader.cache_clear()
 
 
 @pytest.fixture(autouse=True)

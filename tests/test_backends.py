@@ -247,9 +247,9 @@ def test_unknown_result_does_not_exist(result_id):
 def test_result_is_dropped_after_retention(settings, monkeypatch):
     settings.TASKS_APP = {**settings.TASKS_APP, "RETENTION": 60}
     result, now = finish(jobs.add.enqueue(1)), timezone.now()
-    monkeypatch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=50))
+    monkeypatch.setattr("tasks_app.lifecycle.run.timezone.now", lambda: now + timedelta(seconds=50))
     assert jobs.add.get_result(result.id).return_value == 2
-    monkeypatch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=61))
+    monkeypatch.setattr("tasks_app.lifecycle.run.timezone.now", lambda: now + timedelta(seconds=61))
     with pytest.raises(TaskResultDoesNotExist):
         jobs.add.get_result(result.id)
 
@@ -260,7 +260,7 @@ def test_results_are_dropped_though_nobody_asks_for_them(backend, settings, monk
     old = [finish(jobs.add.enqueue(1)) for _ in range(3)]
     now = timezone.now()
     with monkeypatch.context() as patch:
-        patch.setattr("tasks_app.lifecycle.executor.timezone.now", lambda: now + timedelta(seconds=61))
+        patch.setattr("tasks_app.lifecycle.run.timezone.now", lambda: now + timedelta(seconds=61))
         new = jobs.add.enqueue(1)
         wait_until(lambda: get_snapshot(new.id).is_terminal, "a new one ended")
     for result in old:  # by the clock that is right they would yet be there
@@ -400,6 +400,17 @@ def test_waiting_tasks_show_their_place_in_the_line(backend, open_gate):
     for result in held + results:
         finish(result)
     assert find_positions(results) == [None, None, None]
+
+
+def test_task_is_stored_with_its_place_in_the_line(backend, monkeypatch):
+    backend()
+    occupy_all(1)
+    stored: list[int | None] = []
+    add = get_store().add
+    monkeypatch.setattr(get_store(), "add", lambda item: stored.append(item.queue_position) or add(item))
+    for name in "ab":
+        note.enqueue(name)
+    assert stored == [1, 2]
 
 
 def test_place_in_the_line_moves_up_when_another_leaves(backend):

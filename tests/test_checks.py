@@ -1,5 +1,6 @@
 """Each system check fires on what it is for, says what to do, and is silent on a good project."""
 
+from collections.abc import Callable
 from typing import Any
 
 import django
@@ -8,6 +9,7 @@ from django.core import checks
 from django.urls import path
 from django.views.static import serve
 
+from tasks_app.asgi import wrap
 from tasks_app.backends import InProcessBackend
 from tasks_app.checks import (
     check_cache,
@@ -18,7 +20,7 @@ from tasks_app.checks import (
     check_tasks,
     check_templates,
 )
-from tasks_app.deploy_checks import check_web_processes
+from tasks_app.deploy_checks import check_lane, check_web_processes
 from tasks_app.lifecycle import compat
 from tasks_app.permissions import Policy
 from tests.support import jobs
@@ -373,5 +375,46 @@ def test_cache_that_processes_share_is_fine_at_deployment(settings, tmp_path):
     assert check_web_processes(None) == []
 
 
-def test_check_of_the_cache_belongs_to_deployment():
-    assert check_web_processes in checks.registry.registry.deployment_checks
+@pytest.mark.parametrize("check", [check_web_processes, check_lane])
+def test_check_belongs_to_deployment(check):
+    assert check in checks.registry.registry.deployment_checks
+
+
+async def accept(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+with_lane, without_lane = wrap(accept), wrap(accept, lane=False)
+
+TENANTS = "django_tenants.middleware.main.TenantMainMiddleware"
+
+
+@pytest.fixture
+def name_application(settings) -> Callable[[str], None]:
+    """Name the ASGI application of a site whose middleware guards it."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, TENANTS]
+
+    def name(path: str) -> None:
+        settings.ASGI_APPLICATION = path
+
+    return name
+
+
+def test_middleware_that_the_lane_passes_by_is_told_of_at_deployment(name_application):
+    name_application(f"{__name__}.with_lane")
+    (warning,) = check_lane(None)
+    assert (warning.id, TENANTS in warning.msg, bool(warning.hint)) == ("tasks_app.W013", True, True)
+    assert "SecurityMiddleware" not in warning.msg
+
+
+@pytest.mark.parametrize(
+    "name", [f"{__name__}.{name}" for name in ("without_lane", "accept", "none")] + ["no.such", None]
+)
+def test_middleware_is_fine_where_no_lane_is_known(name_application, name):
+    name_application(name)
+    assert check_lane(None) == []
+
+
+def test_lane_is_fine_with_middleware_that_guards_nothing(settings):
+    settings.ASGI_APPLICATION = f"{__name__}.with_lane"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert check_lane(None) == []

@@ -30,11 +30,15 @@ DEFAULTS = {
     "MAX_STREAMS": 10000,
     "MAX_TASKS_PER_STREAM": 100,
     "MAX_STREAM_SECONDS": None,
+    "TOKEN_MAX_AGE": 900,
     "MAX_WRITE_BUFFER": 1_048_576,
     "MAX_BODY": 65536,
     "RESULT_MAX_BYTES": 65536,
     "LOG_LINES": 1000,
     "EXPOSE_ERRORS": None,
+    "RECORD_TRACEBACKS": None,
+    "RECORD_ARGUMENTS": None,
+    "HIDDEN_ARGUMENTS": "api|auth|token|key|secret|pass|signature|cookie|credential|session",
 }
 
 NUMBERS = [
@@ -48,6 +52,7 @@ NUMBERS = [
     "RETENTION",
     "ACTIVE_TTL",
     "MAX_STREAM_SECONDS",
+    "TOKEN_MAX_AGE",
 ]
 WHOLE_NUMBERS = [
     "RETRY_MS",
@@ -73,7 +78,8 @@ BAD_VALUES = [
     ("DEFAULT_TASK", ""),
     ("ALLOW_ANONYMOUS_START", 1),
     ("ALLOW_ANONYMOUS_START", None),
-    ("EXPOSE_ERRORS", "yes"),
+    *((key, "yes") for key in ("EXPOSE_ERRORS", "RECORD_TRACEBACKS", "RECORD_ARGUMENTS")),
+    *(("HIDDEN_ARGUMENTS", value) for value in ("", "(", None, ["password"])),
     ("STARTABLE", ["tests.support.jobs.add"]),
     ("STARTABLE", {"add": None}),
     ("STARTABLE", {1: "tests.support.jobs.add"}),
@@ -87,6 +93,7 @@ GOOD_VALUES = [
     {"EXPOSE_ERRORS": True},
     {"ON_LOST": "cancel"},
     {"EXPOSE_ERRORS": None},
+    {"RECORD_TRACEBACKS": True, "RECORD_ARGUMENTS": False, "HIDDEN_ARGUMENTS": "(?!)"},
     {"FLUSH_INTERVAL": 0.05, "HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 0.3},
     {"STARTABLE": MappingProxyType({"add": "tests.support.jobs.add"}), "DEFAULT_TASK": "add"},
 ]

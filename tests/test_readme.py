@@ -70,7 +70,7 @@ def wrapped_shop(shop: Path) -> Path:
 def test_site_made_as_readme_says_runs_its_example_task_to_the_end(project: str, request: pytest.FixtureRequest):
     shop = request.getfixturevalue(project)
     env = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
-    last = run_to_the_end(shop, env)
+    last = run_to_the_end(shop, env, with_token=project == "wrapped_shop")
     assert (last["state"], last["result"], last["unit"]) == ("succeeded", {"imported": 250}, "rows")
 
 
@@ -90,14 +90,15 @@ def find_warnings(shop: Path, env: dict[str, str]) -> list[str]:
     return re.findall(r"\(([\w.]+\.[EW][0-9]+)\)", found.stderr)
 
 
-def run_to_the_end(shop: Path, env: dict[str, str]) -> dict[str, Any]:
+def run_to_the_end(shop: Path, env: dict[str, str], *, with_token: bool = False) -> dict[str, Any]:
     """Start the example task over HTTP, follow it, and return its last snapshot."""
     body = json.dumps({"task": "import", "kwargs": {"path": "250"}}).encode()
     with run_daphne("mysite.asgi:application", env=env, cwd=shop) as server:
         start = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(start, timeout=DEADLINE) as response:
-            progress_url = json.load(response)["progress_url"]
-        with urllib.request.urlopen(server.url + progress_url, timeout=DEADLINE) as stream:
+            answer = json.load(response)
+        target = answer["progress_url"] + (f"?token={answer['token']}" if with_token else "")
+        with urllib.request.urlopen(server.url + target, timeout=DEADLINE) as stream:
             snapshots = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")]
     return dict(snapshots[-1])
 

@@ -1,20 +1,32 @@
 """The HTTP endpoints, and the parsing and errors that they share."""
 
 from . import views
-from .endpoint import endpoint, exempt_from_transactions, json_response, not_found, refusal
+from .endpoint import (
+    conditional_response,
+    endpoint,
+    exempt_from_transactions,
+    json_response,
+    not_found,
+    refusal,
+)
 from .links import make_url
-from .params import parse_whole
+from .params import needs_csrf, parse_whole
 from .problems import Problem, bad_request, store_access
 from .start_answer import start_response
+from .wanted_stream import WantedStream, parse_stream
 
 __all__ = [
     "Problem",
+    "WantedStream",
     "bad_request",
+    "conditional_response",
     "endpoint",
     "exempt_from_transactions",
     "json_response",
     "make_url",
+    "needs_csrf",
     "not_found",
+    "parse_stream",
     "parse_whole",
     "refusal",
     "start_response",

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import wraps
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 from weakref import WeakSet
@@ -11,10 +13,12 @@ from django.apps import apps
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
 
 from ..exceptions import describe
 from ..permissions import get_user_key, load_user
+from ..utils.clock import format_time
 from ..utils.exhaustion import exhaustion_log
 from ..utils.json import encode_json
 from .problems import Endpoint, Problem, Responder, answers_problems, respond_with_json
@@ -99,8 +103,25 @@ def _exempt(view: Endpoint) -> None:
 
 
 def json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
-    """Return a response with `data` as JSON."""
-    return HttpResponse(encode_json(data), content_type="application/json", **options)
+    """Return a response with `data` as JSON, and the server's time, since the clock of a client may be wrong."""
+    response = HttpResponse(encode_json(data), content_type="application/json", **options)
+    response["Server-Time"] = f"{format_time(datetime.now(UTC))}"
+    return response
+
+
+def conditional_response(
+    request: HttpRequest, data: Mapping[str, Any], *, version: str | None = None
+) -> HttpResponseBase:
+    """Return a response with `data` as JSON for this caller alone, or 304 if the client has it.
+
+    Args:
+        version: names what `data` says, by default its bytes do.
+    """
+    response = json_response(data, headers={"Cache-Control": "private, no-cache"})
+    response["ETag"] = etag = f'"{version or sha256(response.content).hexdigest()[:32]}"'
+    answer = get_conditional_response(request, etag=etag, response=response) or response
+    answer["Server-Time"] = response["Server-Time"]  # which a 304 leaves out
+    return answer
 
 
 def not_found(task_id: str) -> Problem:

@@ -13,6 +13,7 @@ from ..conf import get_settings
 from ..exceptions import describe
 from ..permissions import get_user_key
 from ..utils.json import MAX_DEPTH, is_too_deep
+from ..utils.query import Query
 from .problems import Problem, bad_request
 
 #: The most characters of an Idempotency-Key.
@@ -41,16 +42,7 @@ def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]
     Raises:
         Problem: the body is malformed, or names no task without a DEFAULT_TASK.
     """
-    data: dict[str, Any] = {}
-    if body:
-        if request.content_type != "application/json":
-            raise Problem(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"The body is {describe(request.content_type)}; it must be 'application/json', or empty.",
-            )
-        data = _parse_object(body)
-    if unknown := data.keys() - {"task", "kwargs"}:
-        raise bad_request(f"Unknown members {describe(sorted(unknown))}; allowed: ['kwargs', 'task'].")
+    data = _parse_object(request, body, ["kwargs", "task"]) if body else {}
     name, kwargs = data.get("task", get_settings().DEFAULT_TASK), data.get("kwargs", {})
     if name is None and "task" not in data:
         raise bad_request('Name a task, because DEFAULT_TASK is not set. Example: {"task": "report"}.')
@@ -66,7 +58,31 @@ def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]
     return name, kwargs
 
 
-def _parse_object(body: bytes) -> dict[str, Any]:
+def parse_token_tasks(request: HttpRequest, body: bytes) -> list[str]:
+    """Return the distinct ids of the tasks for which a token is asked.
+
+    Raises:
+        Problem: the body is malformed, or names no task, or more than MAX_TASKS_PER_STREAM.
+    """
+    task_ids = _parse_object(request, body, ["tasks"]).get("tasks") if body else None
+    if not isinstance(task_ids, list) or not all(isinstance(task_id, str) for task_id in task_ids):
+        raise bad_request(f"'tasks' must be an array of ids, not {describe(task_ids)}.")
+    return _check_number("The body", list(dict.fromkeys(task_ids)), '{"tasks": ["<id>", "<id>"]}')
+
+
+def _parse_object(request: HttpRequest, body: bytes, allowed: list[str]) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"The body is {describe(request.content_type)}; it must be 'application/json'.",
+        )
+    data = _read_object(body)
+    if unknown := data.keys() - set(allowed):
+        raise bad_request(f"Unknown members {describe(sorted(unknown))}; allowed: {allowed!r}.")
+    return data
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body, parse_constant=_refuse_constant, parse_float=_parse_float)
     except (ValueError, RecursionError) as error:
@@ -87,18 +103,21 @@ def _parse_float(text: str) -> float:
     return value
 
 
-def parse_task_ids(request: HttpRequest) -> list[str]:
+def parse_task_ids(query: Query) -> list[str]:
     """Return the distinct ids of the tasks to stream, in the order of the query.
 
     Raises:
         Problem: there is none, or more than MAX_TASKS_PER_STREAM.
     """
-    task_ids = list(dict.fromkeys(request.GET.getlist("task")))
+    return _check_number("The query", list(dict.fromkeys(query.getlist("task"))), "?task=<id>&task=<id>")
+
+
+def _check_number(place: str, task_ids: list[str], example: str) -> list[str]:
     limit = get_settings().MAX_TASKS_PER_STREAM
     if not task_ids:
-        raise bad_request("Name the tasks to follow: '?task=<id>&task=<id>'.")
+        raise bad_request(f"Name the tasks to follow: '{example}'.")
     if len(task_ids) > limit:
-        raise bad_request(f"The query names {len(task_ids)!r} tasks; at most {limit!r} are allowed on one stream.")
+        raise bad_request(f"{place} names {len(task_ids)!r} tasks; at most {limit!r} are allowed on one stream.")
     return task_ids
 
 
@@ -119,17 +138,17 @@ def parse_whole(request: HttpRequest, name: str, default: int, maximum: int) -> 
     return int(text)
 
 
-def parse_heartbeat(request: HttpRequest) -> bool:
+def parse_heartbeat(query: Query) -> bool:
     """Return whether keep-alives are sent as events, for clients that can't see comments."""
-    heartbeat = request.GET.get("heartbeat", "comment")
+    heartbeat = query.get("heartbeat", "comment")
     if heartbeat not in ("comment", "event"):
         raise bad_request(f"'heartbeat' is {describe(heartbeat)}; allowed: 'comment', 'event'.")
     return heartbeat == "event"
 
 
-def parse_logs(request: HttpRequest) -> bool:
+def parse_logs(query: Query) -> bool:
     """Return whether the stream carries log lines."""
-    logs = request.GET.get("logs", "0")
+    logs = query.get("logs", "0")
     if logs not in ("0", "1"):
         raise bad_request(f"'logs' is {describe(logs)}; allowed: '0', '1'.")
     return logs == "1"
@@ -141,7 +160,7 @@ def parse_idempotency_key(request: HttpRequest) -> str | None:
     Raises:
         Problem: it is empty or has more than MAX_KEY_LENGTH characters.
     """
-    key = request.headers.get("Idempotency-Key")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
         raise bad_request(f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH!r} characters, not {len(key)!r}.")
     return key
@@ -155,12 +174,17 @@ def check_csrf(request: HttpRequest) -> None:
     Raises:
         Problem: the token is missing or wrong.
     """
-    is_session = django_settings.SESSION_COOKIE_NAME in request.COOKIES
-    if is_session or (request.COOKIES and get_user_key(request) is not None):
+    if needs_csrf(request):
         check = _CsrfCheck(lambda request: HttpResponse())
         check.process_request(request)
         if reason := check.process_view(request, lambda request: HttpResponse(), (), {}):
             raise Problem(HTTPStatus.FORBIDDEN, f"CSRF check failed: {reason}")
+
+
+def needs_csrf(request: HttpRequest) -> bool:
+    """Return whether a request of this caller that changes something must bear a CSRF token."""
+    is_session = django_settings.SESSION_COOKIE_NAME in request.COOKIES
+    return is_session or (bool(request.COOKIES) and get_user_key(request) is not None)
 
 
 class _CsrfCheck(CsrfViewMiddleware):

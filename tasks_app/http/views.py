@@ -1,12 +1,12 @@
 """The endpoints: async views that hold no thread while they wait."""
 
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.cache import get_conditional_response
 
 from ..conf import get_settings
 from ..exceptions import (
@@ -19,34 +19,31 @@ from ..exceptions import (
     describe,
 )
 from ..lifecycle import acancel, astart_named
-from ..permissions import get_user_key, has_token, is_allowed, select
+from ..permissions import get_token_rights, get_user_key, has_token, is_allowed, make_joint_token, select
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import (
     CONTENT_TYPE,
-    END_ID,
     STREAM_HEADERS,
     EventStreamResponse,
     Stream,
     View,
     aobserve,
     aobserve_many,
-    count_streams,
 )
-from .endpoint import endpoint, json_response, not_found, refusal
+from .endpoint import conditional_response, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
 from .params import (
     MAX_LIMIT,
     check_csrf,
-    parse_heartbeat,
     parse_limit,
-    parse_logs,
     parse_start,
-    parse_task_ids,
+    parse_token_tasks,
     read_body,
 )
 from .problems import Problem, bad_request, store_access, unavailable
 from .start_answer import check_urls, describe_start, respond_with
+from .wanted_stream import WantedStream, parse_stream
 
 
 @endpoint("POST")
@@ -64,44 +61,20 @@ async def start_task(request: HttpRequest) -> HttpResponse:
 @endpoint("GET", "HEAD")
 async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     """Stream the snapshots of one task until it ends."""
-    with ExitStack() as unless_sent:
-        stream = await _open_stream(request, [task_id])
-        unless_sent.callback(stream.close)
-        (view,) = await _get_visible_views(request, stream)
-        if view is None:
-            raise not_found(task_id)
-        last_event_id = _get_last_event_id(request)
-        if stream.has_told_all(last_event_id):
-            return HttpResponse(status=HTTPStatus.NO_CONTENT)
-        unless_sent.pop_all()
-    stream.show_one(last_event_id)
-    return _stream_response(request, stream)
+    return await _stream(request, task_id)
 
 
 @endpoint("GET", "HEAD")
 async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
     """Stream the snapshots of many tasks on one connection until all end."""
-    task_ids, last_event_id = parse_task_ids(request), _get_last_event_id(request)
-    with ExitStack() as unless_sent:
-        stream = await _open_stream(request, task_ids)
-        unless_sent.callback(stream.close)
-        views = await _get_visible_views(request, stream)
-        has_ended = all(view is None or view.is_terminal for view in views)
-        if has_ended and last_event_id == END_ID:
-            return HttpResponse(status=HTTPStatus.NO_CONTENT)
-        unless_sent.pop_all()
-    hidden = [watch for watch, view in zip(stream.watches, views, strict=True) if view is None]
-    stream.show_many(hidden, last_event_id)
-    return _stream_response(request, stream)
+    return await _stream(request, None)
 
 
 @endpoint("GET", "HEAD")
 async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     """Answer the snapshot of a task as JSON."""
     snapshot = await _get_visible(request, task_id)
-    etag = f'"{snapshot.event_id}"'
-    response = json_response(snapshot.to_wire(), headers={"ETag": etag, "Cache-Control": "private, no-cache"})
-    return get_conditional_response(request, etag=etag, response=response) or response
+    return conditional_response(request, snapshot.to_wire(), version=snapshot.event_id)
 
 
 @endpoint("GET", "HEAD")
@@ -129,6 +102,19 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     except TaskAlreadyEnded as error:
         raise Problem(HTTPStatus.CONFLICT, "The task has already ended.") from error
     return json_response({"task_id": task_id, "cancel_requested": True}, status=HTTPStatus.ACCEPTED)
+
+
+@endpoint("POST")
+async def make_tokens(request: HttpRequest) -> HttpResponse:
+    """Answer a new token of those of some tasks that the policy shows to the caller: no token renews itself."""
+    task_ids = parse_token_tasks(request, read_body(request))
+    check_csrf(request)
+    with store_access():
+        snapshots = await aobserve_many(task_ids)
+    visible = [snapshot.task_id for snapshot in await select("can_view", request, snapshots)]
+    token = make_joint_token(visible) if visible else None
+    answer = {"token": token, "tasks": visible, "max_age": get_settings().TOKEN_MAX_AGE}
+    return json_response(answer, headers={"Cache-Control": "no-store"})
 
 
 async def _check_can_start(request: HttpRequest, name: str) -> None:
@@ -165,30 +151,53 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
     return describe_start(request, task_id, name)
 
 
-async def _open_stream(request: HttpRequest, task_ids: list[str]) -> Stream:
+async def _stream(request: HttpRequest, task_id: str | None) -> HttpResponseBase:
+    wanted = parse_stream(request.GET, task_id, last_event_id=request.headers.get("Last-Event-ID"))
+    with ExitStack() as unless_sent:
+        stream = await _open_stream(request, wanted)
+        unless_sent.callback(stream.close)
+        views = await _get_visible_views(request, stream)
+        if task_id is not None and views == [None]:
+            raise not_found(task_id)
+        if wanted.is_told(stream, views):
+            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        unless_sent.pop_all()
+    wanted.show(stream, views)
+    return _stream_response(request, stream)
+
+
+async def _open_stream(request: HttpRequest, wanted: WantedStream) -> Stream:
     if not hasattr(request, "scope"):
         raise Problem(
             HTTPStatus.NOT_IMPLEMENTED,
             "Streams need an ASGI server, but this is a WSGI server. Put 'daphne' first in INSTALLED_APPS, set "
             "ASGI_APPLICATION, and use runserver, or run 'daphne <project>.asgi:application'.",
         )
-    with_log, uses_heartbeat_events = parse_logs(request), parse_heartbeat(request)
-    if (open_streams := count_streams()) >= get_settings().MAX_STREAMS:
-        raise unavailable(f"{open_streams!r} streams are open; at most {get_settings().MAX_STREAMS!r} are allowed.")
     with store_access():
-        return await Stream.open(task_ids, with_log=with_log, uses_heartbeat_events=uses_heartbeat_events)
+        return await wanted.open()
 
 
 async def _get_visible_views(request: HttpRequest, stream: Stream) -> list[View | None]:
-    """Return the view of each watched task; None if it does not exist or the caller may not see it."""
-    return [
-        watch.view if watch.view is not None and await _can_view(request, watch.view.snapshot) else None
-        for watch in stream.watches
-    ]
+    """Return the view of each watched task; None if it does not exist or the caller may not see it.
+
+    The stream ends with the first right that does; a client that comes back is judged again.
+    """
+    views = [watch.view for watch in stream.watches]
+    lifetimes = [None if view is None else await _find_lifetime(request, view.snapshot) for view in views]
+    if any(lifetimes):
+        stream.end_in(min(filter(None, lifetimes)))
+    return [view if lifetime else None for view, lifetime in zip(views, lifetimes, strict=True)]
 
 
-def _get_last_event_id(request: HttpRequest) -> str | None:
-    return request.headers.get("Last-Event-ID") or request.GET.get("last_event_id")
+async def _find_lifetime(request: HttpRequest, snapshot: Snapshot) -> float | None:
+    """Return for how many seconds the caller may see a task; None if it may not.
+
+    What the policy allows holds as long as a new token would, or a little shorter: not all streams end at once.
+    """
+    if (lifetime := get_token_rights(request).get_lifetime(snapshot.task_id)) is not None:
+        return lifetime
+    is_visible = await is_allowed("can_view", request, snapshot)
+    return get_settings().TOKEN_MAX_AGE * random.uniform(0.8, 1) if is_visible else None
 
 
 def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:

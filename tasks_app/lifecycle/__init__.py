@@ -1,16 +1,19 @@
 """The start, the cancellation and the tracking of tasks, with every task framework."""
 
 from . import compat
-from .attempts import adopt, adopt_promised, begin, enter, leave, pass_on, use_store, write
+from .attempts import Delivery, adopt, adopt_promised, begin, enter, leave, pass_on, use_store, write
+from .claims import claim_end
 from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
 from .enqueue import find_queued, get_promised_id, queue
 from .executor import Executor
 from .followers import get_followers
 from .frameworks import Flaw, Framework, Promise, get_framework, register, unregister
 from .receivers import connect, never_raise
+from .sending import has_foreign_receivers
 from .start import astart_named, resolve
 
 __all__ = [
+    "Delivery",
     "Executor",
     "Flaw",
     "Framework",
@@ -22,6 +25,7 @@ __all__ = [
     "astart_named",
     "begin",
     "cancel",
+    "claim_end",
     "compat",
     "connect",
     "enter",
@@ -30,6 +34,7 @@ __all__ = [
     "get_framework",
     "get_promised_id",
     "get_snapshot",
+    "has_foreign_receivers",
     "leave",
     "look_up",
     "never_raise",

@@ -8,11 +8,13 @@ from django.utils.crypto import get_random_string
 
 from .. import wakeups
 from ..exceptions import StoreUnavailable, TaskCancelled, TaskIdTaken
-from ..reporting import Reporter, find_reporter, get_flusher, identify_owner
+from ..reporting import Reporter, find_reporter, get_flusher
 from ..snapshot import Snapshot, State
-from ..store import get_store, is_task_id, make_begin_key
+from ..store import get_store, is_task_id
 from ..streaming import observe
 from .attempts import adopt, begin, use_store, write
+from .claims import claim_beginning
+from .identity import Identity
 
 #: The `runner` of tasks that were announced, or that `task_run` runs under a chosen id.
 ANNOUNCED = "task_run"
@@ -21,13 +23,14 @@ ANNOUNCED = "task_run"
 BEGIN_SECONDS = 1
 
 
-def announce(name: str, *, owner: object = None, task_id: str | None = None) -> str:
+def announce(name: str, *, owner: object = None, label: object = None, task_id: str | None = None) -> str:
     """Show a task as queued before `task_run` runs it, in this process or another, and return its id.
 
     Args:
         name: the name of the task, shown to viewers.
         owner: the user that owns the task (a saved user or a primary key); None: every caller that knows the id may
             see it.
+        label: what people call this task, where its name is not enough; viewers see at most 200 characters.
         task_id: an id to give it; None for a random one. That of a task which has ended is used once more.
 
     Raises:
@@ -35,7 +38,7 @@ def announce(name: str, *, owner: object = None, task_id: str | None = None) -> 
         TaskIdTaken: a task with this id has not ended, or has another owner.
         StoreUnavailable: the cache can't be reached.
     """
-    known = make_known(name, identify_owner(owner), check_task_id(task_id) or get_random_string(32))
+    known = make_known(name, Identity.make(owner, label), check_task_id(task_id) or get_random_string(32))
     try:
         stored = _store(known)
     except TaskIdTaken:
@@ -46,9 +49,9 @@ def announce(name: str, *, owner: object = None, task_id: str | None = None) -> 
     return stored.task_id
 
 
-async def aannounce(name: str, *, owner: object = None, task_id: str | None = None) -> str:
+async def aannounce(name: str, *, owner: object = None, label: object = None, task_id: str | None = None) -> str:
     """Do what `announce` does, from async code."""
-    return await get_store().arun(partial(announce, name, owner=owner, task_id=task_id))
+    return await get_store().arun(partial(announce, name, owner=owner, label=label, task_id=task_id))
 
 
 def check_task_id(task_id: str | None) -> str | None:
@@ -64,12 +67,13 @@ def check_task_id(task_id: str | None) -> str | None:
 
 
 #: Ids that are something else at the end of a URL.
-_RESERVED = frozenset({".", "..", "monitor"})
+_RESERVED = frozenset({".", "..", "monitor", "tokens"})
 
 
-def make_known(name: str, owner: str | None, task_id: str) -> Snapshot:
+def make_known(name: str, identity: Identity, task_id: str) -> Snapshot:
     """Return the first snapshot of a task under a chosen id."""
-    return Snapshot.queued(task_id, str(name), now=get_flusher().clock.now(), owner=owner, runner=ANNOUNCED)
+    now, (_, owner, label) = get_flusher().clock.now(), identity
+    return Snapshot.queued(task_id, str(name), now=now, owner=owner, label=label, runner=ANNOUNCED)
 
 
 def begin_announced(known: Snapshot) -> Reporter:
@@ -88,7 +92,7 @@ def begin_announced(known: Snapshot) -> Reporter:
     if found is not None:
         _check_may_begin(found, known.owner)
         _check_not_cancelled(found)
-    if use_store(known.task_id, "it may begin twice", _is_first, found or known) is False:
+    if use_store(known.task_id, "it may begin twice", claim_beginning, found or known, BEGIN_SECONDS) is False:
         raise TaskIdTaken(f"task {known.task_id!r} begins elsewhere at this moment; use another id")
     reporter = begin(known)
     if write(reporter):
@@ -130,12 +134,6 @@ def _find(task_id: str) -> tuple[Snapshot | None]:
     """Return what is known of a task; a tuple, so that None means something else to `use_store`."""
     reporter = find_reporter(task_id)
     return (observe(task_id) if reporter is None else reporter.snapshot,)
-
-
-def _is_first(found: Snapshot) -> bool:
-    """Note that a task begins here, and return whether nobody else has noted that of this attempt."""
-    cache, key = get_store().cache, make_begin_key(found.task_id, found.attempt + 1)
-    return cache.add(key, 1, BEGIN_SECONDS) or cache.get(key) is None  # a cache that drops writes knows of nobody
 
 
 def _check_may_begin(found: Snapshot, owner: str | None) -> None:

@@ -3,34 +3,59 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from enum import Enum, auto
 from typing import TypeVar
 
 from ..exceptions import StoreUnavailable
-from ..reporting import Reporter, bind, get_bound, get_flusher
+from ..reporting import GetCall, Reporter, bind, get_bound, get_flusher
 from ..snapshot import Snapshot, State, rebase
-from ..store import forget_received, get_store
+from ..store import Loaded, forget_received, get_store
+from .claims import claim_beginning
 
 logger = logging.getLogger("tasks_app")
 
 #: Seconds for which a job waits for the first snapshot of its task, and between two looks.
 PATIENCE, PAUSE = 0.2, 0.005
 
+#: What it means that the cache failed, for the log.
+_UNREAD = "its snapshot could not be read; retrying"
+
 T = TypeVar("T")
 
 
-def begin(known: Snapshot, before: Reporter | None = None, *, is_awaited: bool = False) -> Reporter:
+class Delivery(Enum):
+    """How the message of a task came to the process that begins it."""
+
+    #: It was sent once, and comes for the first time.
+    FIRST = auto()
+    #: It came before, so that an attempt may have begun of which nothing is stored.
+    AGAIN = auto()
+
+
+def begin(
+    known: Snapshot,
+    before: Reporter | None = None,
+    *,
+    is_awaited: bool = False,
+    delivery: Delivery | None = None,
+    get_call: GetCall | None = None,
+) -> Reporter:
     """Begin an attempt of a task in this process and return its reporter.
 
     Args:
         known: the task as the caller knows it. The stored snapshot, or that of `before`, replaces it unless its `seq`
-            is lower.
+            is lower, and except for the label.
         before: the reporter of the previous attempt, if this process still has it.
-        is_awaited: whether the process that enqueued the task may be about to store its name and owner, for which
+        is_awaited: whether the process that enqueued the task may be about to store what it was given, for which
             this call then waits at most PATIENCE seconds.
+        delivery: how the message came that describes `known`; None if that is not known. At the first delivery, what
+            is stored is read with the next write, unless the task was withdrawn; who withdraws it must `claim_end`.
+        get_call: tells how the job is called, for staff; only asked where the settings have that recorded.
     """
-    reporter = _make_reporter(known, is_awaited=is_awaited) if before is None else _follow(before, known)
-    reporter.begin()
+    reporter = _make_reporter(known, is_awaited, delivery) if before is None else _follow(before, known)
+    reporter.begin(get_call)
     get_flusher().add(reporter)
     if reporter.attempt > 1 and reporter.is_read:
         use_store(known.task_id, "its new attempt could not be stored", _claim, reporter.snapshot)
@@ -128,7 +153,7 @@ def use_store(task_id: str, what: str, function: Callable[..., T], *args: object
 
 
 class CatchUp:
-    """The postponed read of a task that began while the store could not be read.
+    """The postponed read of a task that began without one, perhaps since the store could not be read.
 
     The reporter calls it from the flusher's thread until it succeeds, and writes nothing before.
 
@@ -141,15 +166,15 @@ class CatchUp:
         self.known = known
         self._reporter = reporter
 
-    def __call__(self) -> None:
-        """Read the stored snapshot and rebase the reporter onto it.
+    def __call__(self, loaded: Loaded | None = None) -> None:
+        """Read the stored snapshot, unless it is given, and rebase the reporter onto it.
 
         Raises:
             StoreUnavailable: the store still can't be read.
         """
         reporter = self._reporter
         try:
-            stored, is_cancelled = get_store().load(reporter.task_id)
+            stored, is_cancelled = loaded or get_store().load(reporter.task_id)
             if self.is_superseded(stored):
                 get_flusher().remove(reporter)
             else:
@@ -200,24 +225,44 @@ def _claim(snapshot: Snapshot) -> None:
 def _follow(before: Reporter, known: Snapshot) -> Reporter:
     latest = _choose(before.snapshot, known)
     reporter = get_flusher().make_reporter(latest)
-    if isinstance(before.catch_up, CatchUp) and latest is before.snapshot:
+    reporter.follow(before)
+    if isinstance(before.catch_up, CatchUp) and latest is not known:
         reporter.catch_up = CatchUp(reporter, before.catch_up.known)
     return reporter
 
 
-def _make_reporter(known: Snapshot, *, is_awaited: bool = False) -> Reporter:
-    what, load = "its snapshot could not be read; retrying", _await if is_awaited else get_store().load
-    loaded = None if get_flusher().is_failing else use_store(known.task_id, what, load, known.task_id)
-    if loaded is None:
-        reporter = get_flusher().make_reporter(known)
-        reporter.catch_up = CatchUp(reporter, known)
-        return reporter
+def _make_reporter(known: Snapshot, is_awaited: bool = False, delivery: Delivery | None = None) -> Reporter:
+    if get_flusher().is_failing:
+        return _make_unread(known)
+    is_claimed = _try_to_claim(known, delivery)
+    if is_claimed and delivery is Delivery.FIRST:
+        return _make_unread(known)
+    what, load = _UNREAD, _await if is_awaited else get_store().load
+    if (loaded := use_store(known.task_id, what, load, known.task_id)) is None:
+        return _make_unread(known)
     stored, is_cancelled = loaded
     if stored is None:
         get_flusher().enlist(known)
-    reporter = get_flusher().make_reporter(_choose(stored, known))
+    latest = _choose(stored, known)
+    if is_claimed is False and not is_cancelled and latest.attempt == known.attempt:
+        latest = replace(latest, attempt=latest.attempt + 1)  # its process died before it could write
+    reporter = get_flusher().make_reporter(latest)
     if is_cancelled:
         reporter.request_cancel()
+    return reporter
+
+
+def _try_to_claim(known: Snapshot, delivery: Delivery | None) -> bool | None:
+    """Claim the next attempt; return None if that can't be done, and False if another process has begun it."""
+    if delivery is None or not get_store().cache.has_atomic_add:
+        return None
+    return use_store(known.task_id, _UNREAD, claim_beginning, known)
+
+
+def _make_unread(known: Snapshot) -> Reporter:
+    """Return a reporter that reads what is stored before it writes anything."""
+    reporter = get_flusher().make_reporter(known)
+    reporter.catch_up = CatchUp(reporter, known)
     return reporter
 
 
@@ -232,4 +277,6 @@ def _await(task_id: str) -> tuple[Snapshot | None, bool]:
 def _choose(stored: Snapshot | None, known: Snapshot) -> Snapshot:
     if stored is None:
         return known.renumbered(now=get_flusher().clock.now())
-    return known if stored.seq < known.seq else stored
+    if stored.seq < known.seq:
+        return known
+    return stored if known.label in (None, stored.label) else replace(stored, label=known.label)

@@ -79,4 +79,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if not _installed:
         raise ImportError("tasks_app's backends need Django 6, or the django-tasks package on Django 5.2")
-    return getattr(importlib.import_module(f"{_installed[0]}.{homes[name]}"), name)
+    found = getattr(importlib.import_module(f"{_installed[0]}.{homes[name]}"), name)
+    return globals().setdefault(name, found)  # from now on it is found without a call

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from ..exceptions import TaskCancelled
 from . import compat
+from .identity import Identity
 
 if TYPE_CHECKING:
     from django.tasks import TaskResult
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _APP = "django_tasks_db"
 
 #: The key of this app in `args_kwargs`; the backend reads only "args" and "kwargs".
-_LABEL = "tasks_app"
+_KEY = "tasks_app"
 
 
 def get_model() -> Any:
@@ -42,18 +43,18 @@ def find_transaction(task_result: "TaskResult[Any, Any]") -> str | None:
     return alias if alias is not None and transaction.get_connection(alias).in_atomic_block else None
 
 
-def label(task_result: "TaskResult[Any, Any]", name: str, owner: str | None) -> None:
-    """Store a name and an owner with the arguments of a task; they last as long as its row."""
+def keep_identity(task_result: "TaskResult[Any, Any]", identity: Identity) -> None:
+    """Store what a task was given with its arguments; that lasts as long as its row."""
     row = task_result.db_result  # type: ignore[attr-defined]  # only results of this backend have it
-    row.args_kwargs = {**row.args_kwargs, _LABEL: {"name": name, "owner": owner}}
+    row.args_kwargs = {**row.args_kwargs, _KEY: identity._asdict()}
     row.save(update_fields=["args_kwargs"])
 
 
-def read_label(task_result: "TaskResult[Any, Any]") -> tuple[str | None, str | None]:
-    """Return the name and the owner stored by `label`, each None if missing."""
+def read_identity(task_result: "TaskResult[Any, Any]") -> Identity:
+    """Return what `keep_identity` stored; each part is None if missing."""
     row = getattr(task_result, "db_result", None)
-    kept = {} if row is None else row.args_kwargs.get(_LABEL, {})
-    return kept.get("name"), kept.get("owner")
+    kept = {} if row is None else row.args_kwargs.get(_KEY, {})
+    return Identity(**{name: kept.get(name) for name in Identity._fields})
 
 
 def withdraw(task_id: str) -> bool:

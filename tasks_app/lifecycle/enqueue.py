@@ -1,4 +1,4 @@
-"""The first snapshot of an enqueued task, with the name and the owner that `start()` gives it."""
+"""The first snapshot of an enqueued task, with the name, the owner and the label that `start()` gives it."""
 
 import logging
 from collections import OrderedDict
@@ -15,19 +15,19 @@ from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import get_flusher
 from ..snapshot import Snapshot, as_sent, is_unsent
 from ..store import get_store
+from .identity import Identity
 
 logger = logging.getLogger("tasks_app")
 
-#: Stores a name and an owner with the task itself.
-Keep = Callable[[str, str | None], None]
+#: Stores what a task keeps with the task itself.
+Keep = Callable[[Identity], None]
 
 
 @dataclass(slots=True)
 class Start:
-    """The name and the owner of the task that `start()` enqueues, its id if that was promised, and the outcome."""
+    """What `start()` gives the task that it enqueues, its id if that was promised, and the outcome."""
 
-    name: str | None
-    owner: str | None
+    identity: Identity
     promised_id: str | None = None
     snapshot: Snapshot | None = None
     error: Exception | None = None
@@ -41,12 +41,11 @@ _start: ContextVar[Start | None] = ContextVar("tasks_app_start", default=None)
 
 
 @contextmanager
-def starting(name: str | None, owner: str | None, *, promised_id: str | None = None) -> Iterator[None]:
-    """Give the task that is enqueued in this block a name and an owner.
+def starting(identity: Identity, *, promised_id: str | None = None) -> Iterator[None]:
+    """Give the task that is enqueued in this block a name, an owner and a label.
 
     Args:
-        name: None for the name that the framework gives it.
-        owner: None for a task without owner.
+        identity: what the task is given.
         promised_id: the id that was given away before. The task is then enqueued also if its first snapshot can't be
             stored.
 
@@ -54,7 +53,7 @@ def starting(name: str | None, owner: str | None, *, promised_id: str | None = N
         StoreUnavailable: its first snapshot could not be stored.
         Exception: the process can't start the thread that is to report the task; the block is not entered.
     """
-    start = Start(name, owner, promised_id)
+    start = Start(identity, promised_id)
     with get_flusher().hold():
         token = _start.set(start)
         try:
@@ -70,30 +69,37 @@ def queue(
     task: str,
     *,
     owner: str | None = None,
+    label: str | None = None,
     runner: str | None = None,
     beat: int | None = None,
     not_before: datetime | None = None,
     expires_at: datetime | None = None,
+    position: int | None = None,
     database: str | None = None,
     keep: Keep | None = None,
+    is_in_burst: bool = False,
 ) -> tuple[Snapshot, bool]:
     """Store the first snapshot of an enqueued task.
 
     Args:
         task_id: the id of the task.
-        task, owner: its name and owner, unless `starting` gives others.
+        task, owner, label: its name, owner and label, unless `starting` gives others.
         runner: the name of the framework that can withdraw the task.
         beat: 1 if this process gives signs of life while the task waits, else None.
         not_before: the time at which the task may begin; None: at once.
         expires_at: the time after which no executor begins it; None: it does not expire.
+        position: the position of the task in its queue, if that is known; 1 is next.
         database: the alias of a database whose open transaction holds the task. The snapshot is stored at the commit,
             because a rollback undoes the task.
-        keep: stores the name and the owner from `starting` with the task itself, in that transaction. A worker may
+        keep: stores what `starting` gives the task with the task itself, in that transaction. A worker may
             begin before the snapshot is stored, or after the cache was emptied, and needs them then.
+        is_in_burst: whether this process reports the task and enqueues many, whose first snapshots its flusher is to
+            write together; not what `start()` starts.
 
     Returns:
-        The snapshot, and whether it is stored or will be at the commit. If the task is known already, because a
-        worker was faster or it was enqueued or announced before, this is the stored snapshot.
+        The snapshot, and whether it is stored or will be at the commit; if not, the caller has it written. If the
+        task is known already, because a worker was faster or it was enqueued or announced before, this is the stored
+        snapshot.
 
     Raises:
         StoreUnavailable: the cache failed in a `starting` block; elsewhere the snapshot is stored later.
@@ -101,25 +107,29 @@ def queue(
     """
     start = _untold.pop(task_id, None) or _start.get()
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
-        start = Start(None, owner)
+        start = Start(Identity(None, owner, label))
     # Only `start()` may wait for a cache that hangs.
     is_awaited = start is _start.get() and start.promised_id is None
     snapshot = Snapshot.queued(
         task_id,
-        start.name or task,
+        start.identity.name or task,
         now=get_flusher().clock.now(),
-        owner=start.owner,
+        label=start.identity.label,
+        owner=start.identity.owner,
         runner=runner,
         beat=beat,
         not_before=not_before,
         expires_at=expires_at,
+        queue_position=position,
     )
     start.snapshot = snapshot
+    if is_in_burst and start is not _start.get():
+        return snapshot, False
     try:
         if database is None:
             known = _add(snapshot, is_awaited)
             if start is _start.get():
-                check_owner(known, start.owner)
+                check_owner(known, start.identity.owner)
             return known, True
         _add_at_commit(snapshot, database, keep if is_awaited else None)
     except TaskIdTaken:
@@ -152,11 +162,11 @@ def get_promised_id() -> str | None:
 
 
 def keep_for(task_id: str) -> bool:
-    """Keep the name and the owner of the started task for a later call of `queue`; return False if that was called."""
+    """Keep what the started task was given for a later call of `queue`; return False if that was called."""
     start = _start.get()
     if start is None or start.snapshot is not None:
         return False
-    _untold[task_id] = Start(start.name, start.owner)
+    _untold[task_id] = Start(start.identity)
     if len(_untold) > MAX_UNTOLD:  # a transaction that is rolled back tells nobody
         _untold.popitem(last=False)
     return True
@@ -202,7 +212,7 @@ def _send(snapshot: Snapshot) -> Snapshot:
 def _add_at_commit(snapshot: Snapshot, database: str, keep: Keep | None) -> None:
     if keep is not None:
         get_store().get(snapshot.task_id)  # an unreachable cache makes `start()` raise now, not at the commit
-        keep(snapshot.task, snapshot.owner)
+        keep(Identity(snapshot.task, snapshot.owner, snapshot.label))
     transaction.on_commit(partial(_add_late, snapshot, keep is not None), using=database)
 
 

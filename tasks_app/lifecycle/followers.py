@@ -56,7 +56,9 @@ class Followers:
         """Have the cache keep the followers of a task while it runs in this process, however long that takes."""
         if by_id := {snapshot.task_id: snapshot for snapshot in followers}:
             with self._lock:
-                self._steps[reporter] = Step(by_id, get_flusher().clock.monotonic())
+                # Not at once: most tasks have sent by then what follows, which may have to be kept for longer.
+                due_at = get_flusher().clock.monotonic() + get_settings().HEARTBEAT
+                self._steps[reporter] = Step(by_id, due_at)
                 get_flusher().chores.add(self.renew)
 
     def note_sent(self, reporter: Reporter, task_ids: Iterable[str]) -> None:
@@ -85,15 +87,15 @@ class Followers:
                 self._announced.popitem(last=False)
             return fresh
 
-    def _take_due(self, monotonic: float) -> dict[str, list[Snapshot]]:
-        """Return the followers that are due by the id of the task that is to send them."""
+    def _take_due(self, monotonic: float) -> dict[str, dict[str, Snapshot]]:
+        """Return the followers that are due by the id of the task that is to send them; those that it sends go."""
         with self._lock:
             due = {reporter: step for reporter, step in list(self._steps.items()) if step.due_at <= monotonic}
             for step in due.values():
                 step.due_at = monotonic + get_settings().ACTIVE_TTL / 4
             if not self._steps:
                 get_flusher().chores.discard(self.renew)
-            return {reporter.task_id: list(step.followers.values()) for reporter, step in due.items()}
+            return {reporter.task_id: step.followers for reporter, step in due.items()}
 
 
 @per_process()
@@ -125,7 +127,7 @@ def _add_each(followers: Sequence[Snapshot]) -> None:
             get_store().touch(snapshot)
 
 
-def _keep_all(by_task: Mapping[str, Sequence[Snapshot]]) -> None:
+def _keep_all(by_task: Mapping[str, Mapping[str, Snapshot]]) -> None:
     try:
         for task_id, followers in by_task.items():
             _keep_each(task_id, followers)
@@ -133,10 +135,11 @@ def _keep_all(by_task: Mapping[str, Sequence[Snapshot]]) -> None:
         logger.exception("the cache may not keep what is to be sent after tasks %s", sorted(by_task))
 
 
-def _keep_each(task_id: str, followers: Sequence[Snapshot]) -> None:
-    note_followers(task_id, [snapshot.task_id for snapshot in followers])
-    for snapshot in followers:
-        if not get_store().touch(snapshot):
+def _keep_each(task_id: str, followers: Mapping[str, Snapshot]) -> None:
+    unsent = list(followers.values())
+    note_followers(task_id, [snapshot.task_id for snapshot in unsent])
+    for snapshot in unsent:
+        if snapshot.task_id in followers and not get_store().touch(snapshot):
             _add(snapshot)
 
 

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from secrets import token_hex
 from typing import Any, NamedTuple, Protocol
 
 from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
-from django.utils.crypto import get_random_string
 
 from ..snapshot import Snapshot
 from ..store import get_store
@@ -77,7 +77,7 @@ class Framework(Protocol):
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """Enqueue a task and return its id.
 
-        It is called in a `starting` block, so that `queue` finds the name and the owner of the task.
+        It is called in a `starting` block, so that `queue` finds what the task is given.
         """
 
     async def aenqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -134,7 +134,7 @@ class DjangoTasks:
         if not getattr(task.get_backend(), "takes_promised_id", False):
             return None
         args, kwargs = compat.normalize_json([list(args), dict(kwargs)])
-        return Promise(get_random_string(32), task.module_path, args, kwargs)
+        return Promise(token_hex(16), task.module_path, args, kwargs)
 
     def commits_with(self, task: Any, databases: Collection[str]) -> bool:
         waits = getattr(task.get_backend(), "enqueue_on_commit", False)  # Huey's backend has a setting for it

@@ -57,7 +57,8 @@ class Outcome:
         elif self.kind in (TaskCancelled.__name__, CancelledError.__name__):
             reporter.end_cancelled()
         else:
-            reporter.fail_as(self.kind or UNKNOWN_ERROR, _find_message(self.kind, self.traceback))
+            message = _find_message(self.kind, self.traceback)
+            reporter.fail_as(self.kind or UNKNOWN_ERROR, message, traceback=self.traceback)
 
 
 def read(task_result: "TaskResult[Any, Any]") -> Outcome:

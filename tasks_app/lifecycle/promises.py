@@ -13,12 +13,13 @@ from .attempts import adopt_promised
 from .commits import call_at_commit
 from .enqueue import check_owner, starting
 from .frameworks import Framework, Promise
+from .identity import Identity
 
 logger = logging.getLogger("tasks_app")
 
 
 def enqueue_at_commit(
-    framework: Framework, task: Any, promise: Promise, databases: Collection[str], *, owner: str | None
+    framework: Framework, task: Any, promise: Promise, databases: Collection[str], identity: Identity
 ) -> str:
     """Enqueue a task once these databases have committed, and return its id now.
 
@@ -31,20 +32,20 @@ def enqueue_at_commit(
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new task could not be stored") from error
     if known is not None:
-        check_owner(known, owner)
-    call_at_commit(partial(_keep, framework, task, promise, owner), databases)
+        check_owner(known, identity.owner)
+    call_at_commit(partial(_keep, framework, task, promise, identity), databases)
     return promise.task_id
 
 
-def _keep(framework: Framework, task: Any, promise: Promise, owner: str | None) -> None:
+def _keep(framework: Framework, task: Any, promise: Promise, identity: Identity) -> None:
     """Enqueue a task; if that fails, end it: its caller has its id, and other hooks of the commit must go on."""
     try:
-        with starting(None, owner, promised_id=promise.task_id):
+        with starting(identity, promised_id=promise.task_id):
             framework.enqueue(task, promise.args, promise.kwargs)
     except Exception as error:
         logger.exception("task %s: it could not be enqueued after the commit", promise.task_id)
         if isinstance(error, TaskIdTaken):  # it stays as it is
             return
         now = get_flusher().clock.now()
-        known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=owner)
+        known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=identity.owner, label=identity.label)
         adopt_promised(known).fail(error)

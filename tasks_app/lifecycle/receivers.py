@@ -12,6 +12,7 @@ from ..reporting import Reporter, find_reporter, get_bound, get_flusher
 from ..snapshot import Snapshot
 from ..store import get_store
 from . import attempts, compat, django_tasks_db, outcome
+from .calls import make_call
 from .enqueue import queue
 from .framework_logs import lower_cancels
 from .frameworks import get_framework
@@ -78,7 +79,7 @@ def on_enqueued(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
             runner=get_framework(task_result.task).name,
             not_before=task_result.task.run_after,
             database=django_tasks_db.find_transaction(task_result),
-            keep=partial(django_tasks_db.label, task_result),
+            keep=partial(django_tasks_db.keep_identity, task_result),
         )
 
 
@@ -88,10 +89,12 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     task_id, bound = task_result.id, get_bound()
     if bound is not None and bound.task_id == task_id and not bound.has_ended:
         return  # `InProcessBackend` has begun it, or the signal came twice
-    name, owner = django_tasks_db.read_label(task_result)
-    known = Snapshot.queued(task_id, name or task_result.task.module_path, now=get_flusher().clock.now(), owner=owner)
+    name, owner, label = django_tasks_db.read_identity(task_result)
+    task, now = name or task_result.task.module_path, get_flusher().clock.now()
+    known = Snapshot.queued(task_id, task, now=now, owner=owner, label=label)
     # Some backends tell of a task only when a worker may have begun it.
-    attempts.enter(attempts.begin(known, find_reporter(task_id), is_awaited=owner is None))
+    get_call = partial(make_call, task_result)
+    attempts.enter(attempts.begin(known, find_reporter(task_id), is_awaited=owner is None, get_call=get_call))
 
 
 @never_raise
@@ -121,6 +124,7 @@ def _report_end(reporter: Reporter, task_result: "TaskResult[Any, Any]") -> None
     if known.status == outcome.FAILED and error is not None:
         reporter.fail(error)
     elif known.status == outcome.READY:  # its backend runs it again
+        reporter.note_error(error)
         reporter.hand_back()
     elif known.is_complete:
         known.report_to(reporter)

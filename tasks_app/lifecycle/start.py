@@ -4,6 +4,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ParamSpec, overload
 
 from asgiref.sync import sync_to_async
@@ -11,11 +12,11 @@ from django.utils.module_loading import import_string
 
 from ..conf import get_settings
 from ..exceptions import InvalidArguments, UnknownTask, describe
-from ..reporting import identify_owner
 from ..utils.lazy import per_process
 from .commits import find_transactions
 from .enqueue import starting
 from .frameworks import Framework, commits_with, get_framework, make_promise
+from .identity import Identity
 from .promises import enqueue_at_commit
 from .startable import Startable
 
@@ -27,11 +28,23 @@ P = ParamSpec("P")
 @overload
 def start(task: Startable[P], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
 @overload
-def start(task: Startable[...], /, *args: Any, owner: object, on_commit: bool | None = None, **kwargs: Any) -> str: ...
+def start(
+    task: Startable[...],
+    /,
+    *args: Any,
+    owner: object,
+    label: object = None,
+    on_commit: bool | None = None,
+    **kwargs: Any,
+) -> str: ...
+@overload
+def start(task: Startable[...], /, *args: Any, label: object, on_commit: bool | None = None, **kwargs: Any) -> str: ...
 @overload
 def start(task: Startable[...], /, *args: Any, on_commit: bool | None, **kwargs: Any) -> str: ...
-def start(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None, **kwargs: Any) -> str:
-    """Enqueue a task with an owner, and return its id once its first snapshot is stored.
+def start(
+    task: Any, /, *args: Any, owner: object = None, label: object = None, on_commit: Any = None, **kwargs: Any
+) -> str:
+    """Enqueue a task with an owner and a label, and return its id once its first snapshot is stored.
 
     In a transaction, the task is enqueued and shown at the commit, and never after a rollback; its id is returned at
     once. A task that can't be enqueued then ends as failed. Tests in a transaction, such as those of `TestCase`, never
@@ -40,9 +53,12 @@ def start(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None,
     Args:
         task: a task made by `@task`. With `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
             carries options such as `queue` or `countdown`.
-        args, kwargs: the arguments of the task.
+        args, kwargs: the arguments of the task. One of them that is called `owner`, `label` or `on_commit` can only
+            be passed by its position, or in a signature of Celery.
         owner: the user that may see and cancel the task, or the primary key of that user. With None and the default
             policy, every caller that knows the id may do so.
+        label: what people call this task, such as "Import orders.csv", which tells it from others of its name;
+            viewers see at most 200 characters. None for the name of the task.
         on_commit: False enqueues the task at once. With None, tasks of `InProcessBackend` and of Celery wait for the
             commit of every transaction that is open in this thread. Other backends choose the id when they enqueue, so
             these enqueue at once; the row of the database backend commits with its transaction, and a backend that
@@ -63,29 +79,41 @@ def start(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None,
         BrokerUnavailable: Celery's broker can't be reached.
         MemoryError, RuntimeError: the process has no memory, or can start no thread; the task will not run.
     """
-    owner_key = identify_owner(owner)
-    promised_id = _promise(task, args, kwargs, owner=owner_key, on_commit=on_commit)
-    return promised_id or _enqueue(task, args, kwargs, owner=owner_key)
+    identity = Identity.make(owner, label)
+    promised_id = _promise(task, args, kwargs, identity, on_commit=on_commit)
+    return promised_id or _enqueue(task, args, kwargs, identity)
 
 
 @overload
 async def astart(task: Startable[P], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
 @overload
 async def astart(
-    task: Startable[...], /, *args: Any, owner: object, on_commit: bool | None = None, **kwargs: Any
+    task: Startable[...],
+    /,
+    *args: Any,
+    owner: object,
+    label: object = None,
+    on_commit: bool | None = None,
+    **kwargs: Any,
+) -> str: ...
+@overload
+async def astart(
+    task: Startable[...], /, *args: Any, label: object, on_commit: bool | None = None, **kwargs: Any
 ) -> str: ...
 @overload
 async def astart(task: Startable[...], /, *args: Any, on_commit: bool | None, **kwargs: Any) -> str: ...
-async def astart(task: Any, /, *args: Any, owner: object = None, on_commit: Any = None, **kwargs: Any) -> str:
+async def astart(
+    task: Any, /, *args: Any, owner: object = None, label: object = None, on_commit: Any = None, **kwargs: Any
+) -> str:
     """Do what `start` does, from async code.
 
     A transaction may be open in the thread that runs the sync code of this context, if that has called async code.
     """
-    owner_key = identify_owner(owner)
+    identity = Identity.make(owner, label)
     promised_id = None
     if on_commit is not False:
-        promised_id = await sync_to_async(_promise)(task, args, kwargs, owner=owner_key, on_commit=on_commit)
-    return promised_id or await _aenqueue(task, args, kwargs, owner=owner_key)
+        promised_id = await sync_to_async(_promise)(task, args, kwargs, identity, on_commit=on_commit)
+    return promised_id or await _aenqueue(task, args, kwargs, identity)
 
 
 async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | None) -> str:
@@ -103,7 +131,7 @@ async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | Non
     """
     task = resolve(name)
     check_arguments(task, kwargs)
-    return await _aenqueue(task, (), kwargs, name=name, owner=owner)
+    return await _aenqueue(task, (), kwargs, Identity(name, owner))
 
 
 def resolve(name: str) -> Any:
@@ -145,7 +173,7 @@ def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
 
 
 def _promise(
-    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, owner: str | None, on_commit: bool | None
+    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity, *, on_commit: bool | None
 ) -> str | None:
     """Return the id of a task that is enqueued at the commit, or None if it is to be enqueued now.
 
@@ -164,7 +192,7 @@ def _promise(
         if on_commit and not commits_with(framework, task, databases):
             raise ValueError(f"on_commit=True: {_describe_executor(framework, task)} can't wait for a commit; {_CURE}")
         return None
-    return enqueue_at_commit(framework, task, promise, databases, owner=owner) if databases else None
+    return enqueue_at_commit(framework, task, promise, databases, identity) if databases else None
 
 
 _CURE = "pass False or None, and call start() in a hook of transaction.on_commit()"
@@ -177,22 +205,18 @@ def _describe_executor(framework: Framework, task: Any) -> str:
     return f"the backend {f'{backend.__module__}.{backend.__qualname__}'!r}"
 
 
-def _enqueue(
-    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
-) -> str:
+def _enqueue(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity) -> str:
     framework = get_framework(task)
     # No worker sees the task before its owner is stored; if that fails, the task is not enqueued.
-    with framework.hold_back(), starting(name, owner):
+    with framework.hold_back(), starting(identity):
         return framework.enqueue(task, args, kwargs)
 
 
-async def _aenqueue(
-    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str | None = None, owner: str | None
-) -> str:
+async def _aenqueue(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity) -> str:
     framework = get_framework(task)
     if framework.is_threaded:
-        return await sync_to_async(_enqueue)(task, args, kwargs, name=name, owner=owner)
-    with starting(name, owner):
+        return await sync_to_async(_enqueue)(task, args, kwargs, identity)
+    with starting(identity):
         return await framework.aenqueue(task, args, kwargs)
 
 
@@ -211,7 +235,11 @@ def _get_imported() -> dict[str, Any]:
 
 
 def _get_parameters(task: Any) -> tuple[dict[str, inspect.Parameter], bool]:
-    function, takes_context = get_framework(task).unwrap(task)
+    return _read_parameters(*get_framework(task).unwrap(task))
+
+
+@lru_cache(1000)
+def _read_parameters(function: Any, takes_context: bool) -> tuple[dict[str, inspect.Parameter], bool]:
     parameters = dict(inspect.signature(function).parameters)
     if takes_context:
         del parameters[next(iter(parameters))]

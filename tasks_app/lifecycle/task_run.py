@@ -6,9 +6,10 @@ from types import TracebackType
 from asgiref.sync import sync_to_async
 from django.utils.crypto import get_random_string
 
-from ..reporting import Progress, Reporter, bind, get_flusher, identify_owner
+from ..reporting import Progress, Reporter, bind, get_flusher
 from ..snapshot import Snapshot
 from .announce import begin_announced, check_task_id, make_known
+from .identity import Identity
 
 
 class task_run:  # noqa: N801 - used like a function
@@ -21,6 +22,8 @@ class task_run:  # noqa: N801 - used like a function
         name: the name of the task, shown to viewers.
         owner: the user that owns the task (a saved user or a primary key); None: every caller that knows the id may
             see it, unless the task was announced with an owner.
+        label: what people call this task, where its name is not enough; viewers see at most 200 characters. None
+            leaves one that was announced as it is.
         task_id: the id that `announce` returned, or another; None for a random one. A task that has ended is run once
             more, as its next attempt.
 
@@ -31,9 +34,9 @@ class task_run:  # noqa: N801 - used like a function
         TaskCancelled: when it is entered, the announced task was cancelled.
     """
 
-    def __init__(self, name: str, owner: object = None, *, task_id: str | None = None) -> None:
+    def __init__(self, name: str, owner: object = None, *, label: object = None, task_id: str | None = None) -> None:
         self._name = str(name)
-        self._owner = identify_owner(owner)
+        self._identity = Identity.make(owner, label)
         self._task_id = check_task_id(task_id)
         self._reporter: Reporter | None = None
 
@@ -76,9 +79,10 @@ class task_run:  # noqa: N801 - used like a function
 
     def _begin(self) -> Reporter:
         if self._task_id is not None:
-            return begin_announced(make_known(self._name, self._owner, self._task_id))
+            return begin_announced(make_known(self._name, self._identity, self._task_id))
         flusher = get_flusher()
-        snapshot = Snapshot.queued(get_random_string(32), self._name, now=flusher.clock.now(), owner=self._owner)
+        now, (_, owner, label) = flusher.clock.now(), self._identity
+        snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=owner, label=label)
         reporter = flusher.make_reporter(snapshot)
         reporter.begin()
         flusher.enlist(snapshot)

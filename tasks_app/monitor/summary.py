@@ -11,7 +11,7 @@ from typing import Any
 from ..snapshot import Snapshot, State
 from ..utils.clock import format_time
 
-#: The filters of a list of tasks: the states, and "stalled", which is not a state.
+#: What a list shows of a task, exactly one of these: its state, or "stalled".
 CONDITIONS = ("queued", "running", "stalled", *(state.value for state in State if state.is_terminal))
 
 PAGE_SIZE = 50
@@ -33,9 +33,9 @@ class Selection:
     """A filter for a list of tasks; an empty argument does not filter.
 
     Args:
-        conditions: some of CONDITIONS, at least one of which must hold.
+        conditions: some of CONDITIONS, one of which must hold.
         task: the exact name of the task.
-        text: a part of the task's name or id, or of its owner's name or id, in upper or lower case.
+        text: a part of the task's label, name or id, or of its owner's name or id, in upper or lower case.
     """
 
     conditions: frozenset[str] = frozenset()
@@ -48,7 +48,7 @@ class Selection:
         return [
             snapshot
             for snapshot in snapshots
-            if (not self.conditions or not self.conditions.isdisjoint(_find_conditions(snapshot)))
+            if (not self.conditions or find_condition(snapshot) in self.conditions)
             and (not self.task or self.task == snapshot.task)
             and (not text or any(text in item.casefold() for item in _find_texts(snapshot, owner_names)))
         ]
@@ -85,9 +85,14 @@ def summarize(snapshots: Sequence[Snapshot], *, now: datetime) -> dict[str, Any]
 
 
 def count_conditions(snapshots: Sequence[Snapshot]) -> dict[str, int]:
-    """Return the number of all tasks, and of those for which each of CONDITIONS holds."""
-    found = Counter(condition for snapshot in snapshots for condition in _find_conditions(snapshot))
+    """Return the number of all tasks, and of those for which each of CONDITIONS holds, which add up to it."""
+    found = Counter(map(find_condition, snapshots))
     return {"all": len(snapshots), **{condition: found[condition] for condition in CONDITIONS}}
+
+
+def find_condition(snapshot: Snapshot) -> str:
+    """Return the one of CONDITIONS that holds for a task."""
+    return "stalled" if snapshot.stalled else snapshot.state.value
 
 
 def count_failed(snapshots: Iterable[Snapshot], *, since: datetime) -> int:
@@ -140,11 +145,7 @@ class _Chart:
         return list(accumulate(self._changes[:-1]))
 
 
-def _find_conditions(snapshot: Snapshot) -> tuple[str, ...]:
-    return (snapshot.state, "stalled") if snapshot.stalled else (snapshot.state,)
-
-
 def _find_texts(snapshot: Snapshot, owner_names: Mapping[str, str]) -> tuple[str, ...]:
     owner = snapshot.owner or ""
     name = snapshot.task.replace("_", " ")  # as the monitor shows it
-    return snapshot.task, name, snapshot.task_id, owner, owner_names.get(owner, "")
+    return snapshot.label or "", snapshot.task, name, snapshot.task_id, owner, owner_names.get(owner, "")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -13,15 +12,15 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import NoReverseMatch, reverse
-from django.utils.cache import get_conditional_response
 from django.views.decorators.vary import vary_on_cookie
 
-from ..http import Problem, endpoint, json_response, make_url, not_found, refusal, store_access
+from ..http import Problem, conditional_response, endpoint, json_response, make_url, not_found, refusal, store_access
 from ..permissions import is_allowed, is_staff, select
 from ..snapshot import Snapshot
+from ..store import afind_details
 from ..streaming import aobserve
 from .owner_names import afind_owner_names
-from .params import parse_page, parse_selection
+from .params import parse_order, parse_page, parse_selection
 from .recent_tasks import Recent, get_recent_reader
 from .summary import PAGE_SIZE, ListPage, summarize
 
@@ -56,31 +55,65 @@ async def show_monitor(request: HttpRequest) -> HttpResponseBase:
 async def show_monitor_data(request: HttpRequest) -> HttpResponseBase:
     """Answer with the recent tasks that the caller may see: counts, a chart, and the requested page."""
     await _check_access(request)
-    selection, number = parse_selection(request), parse_page(request)
+    selection, order, number = parse_selection(request), parse_order(request), parse_page(request)
+    now = datetime.now(UTC)
     with store_access():
         recent = await get_recent_reader().aread()
     visible = await select("can_view", request, recent.snapshots)
-    if selection.text:
+    if selection.text or order.column == "owner":
         await _learn_owner_names(recent, visible)
-    selected = selection.apply(visible, recent.owner_names)
+    selected = order.apply(selection.apply(visible, recent.owner_names), recent.owner_names, now=now)
     page = ListPage.cut(selected, number)
     numbers = {"total": len(selected), "page": page.number, "pages": page.count, "page_size": PAGE_SIZE}
     rows = await _make_rows(request, recent, page.items)
-    return _conditional_response(request, summarize(visible, now=datetime.now(UTC)) | numbers | {"rows": rows})
+    return conditional_response(request, summarize(visible, now=now) | numbers | {"rows": rows})
 
 
 @vary_on_cookie
 @endpoint("GET", "HEAD", respond=respond_with_page)
 async def show_monitored_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     """Show the page of one task."""
+    snapshot = await _find_task(request, task_id)
+    (row,) = await _make_rows(request, Recent([snapshot]), [snapshot])
+    context = {
+        "owner": row["owner"],
+        "may_cancel": row["may_cancel"],
+        "snapshot": snapshot.to_wire(),
+        "details_url": make_url("monitor-task-details", task_id, request=request),
+        "list_url": _find_list_url(request),
+    }
+    return await _render(request, "tasks_app/monitor_task.html", context)
+
+
+@vary_on_cookie
+@endpoint("GET", "HEAD")
+async def show_task_details(request: HttpRequest, task_id: str) -> HttpResponseBase:
+    """Answer with what only staff may know of a task: its latest attempts, as far as the cache has them."""
+    snapshot = await _find_task(request, task_id)
+    with store_access():
+        attempts = await afind_details(snapshot)
+    return json_response({"attempts": attempts}, headers={"Cache-Control": "no-store"})
+
+
+async def _find_task(request: HttpRequest, task_id: str) -> Snapshot:
+    """Return a task.
+
+    Raises:
+        Problem: the caller may not see the monitor, or this task; or there is none with this id.
+    """
     await _check_access(request)
     with store_access():
         snapshot = await aobserve(task_id)
     if snapshot is None or not await is_allowed("can_view", request, snapshot):
         raise not_found(task_id)
-    (row,) = await _make_rows(request, Recent([snapshot]), [snapshot])
-    context = {"owner": row["owner"], "may_cancel": row["may_cancel"], "snapshot": snapshot.to_wire()}
-    return await _render(request, "tasks_app/monitor_task.html", context)
+    return snapshot
+
+
+def _find_list_url(request: HttpRequest) -> str:
+    """Return the URL of the monitor, as it was filtered and sorted where the request comes from there."""
+    url = make_url("monitor", request=request)
+    page, _, query = request.headers.get("Referer", "").partition("?")
+    return f"{url}?{query}" if query and page.endswith(url) else url
 
 
 async def _check_access(request: HttpRequest) -> None:
@@ -107,12 +140,6 @@ def _make_row(snapshot: Snapshot, owner_names: dict[str, str], *, may_cancel: bo
 async def _learn_owner_names(recent: Recent, snapshots: Iterable[Snapshot]) -> None:
     owners = {snapshot.owner for snapshot in snapshots if snapshot.owner is not None}
     recent.owner_names.update(await afind_owner_names(owners - recent.owner_names.keys()))
-
-
-def _conditional_response(request: HttpRequest, data: dict[str, Any]) -> HttpResponseBase:
-    response = json_response(data, headers=_HEADERS)
-    response["ETag"] = etag = f'"{sha256(response.content).hexdigest()[:32]}"'
-    return get_conditional_response(request, etag=etag, response=response) or response
 
 
 async def _render(

@@ -1,11 +1,13 @@
 """The job's side: the reporting API, the reporters that make snapshots of it, and the thread that stores them."""
 
+from .arguments import Call
 from .context import bind, get_bound
-from .flusher import MAX_BACKOFF, MIN_BACKOFF
 from .log_handler import LogHandler
 from .owner import identify_owner
+from .pauses import MAX_BACKOFF, MIN_BACKOFF
 from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher, recall
 from .progress import Progress
+from .record import GetCall
 from .reporter import Reporter
 from .signals import task_changed, task_ended
 
@@ -13,6 +15,8 @@ __all__ = [
     "EXIT_SECONDS",
     "MAX_BACKOFF",
     "MIN_BACKOFF",
+    "Call",
+    "GetCall",
     "LogHandler",
     "Progress",
     "Reporter",

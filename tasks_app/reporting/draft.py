@@ -44,12 +44,30 @@ class Draft:
         self.total: float | None = None
         self.unit: str | None = None
         self.status: str | None = None
+        self._said_at: object = None
+        self._is_said_with_step = False
         self.stages: tuple[Stage, ...] = ()
         self.meta: Mapping[str, Any] = dict(meta)
         self._active: str | None = None
         self._loop_total: float | None = None
         self._unit_pace = Pace()
         self._percent_pace = Pace()
+
+    def say(self, status: str, *, is_with_step: bool) -> None:
+        """Set the status, and remember the step with or after which it was set."""
+        self.status = status
+        self._said_at = self._find_place()
+        self._is_said_with_step = is_with_step
+
+    @property
+    def last_words(self) -> str | None:
+        """The status if it was set after the last step; one set with a step says what the job did in it."""
+        if self.stages:
+            is_done = all(stage.state is State.SUCCEEDED for stage in self.stages)
+        else:
+            is_done = self.current is not None and (self.total is None or self.current >= self.total)
+        is_after = not self._is_said_with_step and self._said_at == self._find_place()
+        return self.status if is_done and is_after else None
 
     def touch(self) -> None:
         """Mark a change, and wake the flusher if it is the first one."""
@@ -88,7 +106,7 @@ class Draft:
         self._active = None
         self._begin_count()
 
-    def enter(self, name: str) -> None:
+    def enter(self, name: str, *, now: datetime) -> None:
         """Begin a stage.
 
         Raises:
@@ -101,13 +119,13 @@ class Draft:
         if self._active is not None:
             raise ValueError(f"stage {name!r} can't begin inside stage {self._active!r}")
         self._active = name
-        self._change_stage(state=State.RUNNING)
+        self._change_stage(state=State.RUNNING, started_at=now, finished_at=None)
         self._begin_count()
 
-    def leave(self, state: State) -> None:
+    def leave(self, state: State, *, now: datetime) -> None:
         """End the current stage; if it succeeded, it counts as 100 %."""
         self._fill_stage()
-        self._change_stage(state=state, **({"percent": 100.0} if state is State.SUCCEEDED else {}))
+        self._change_stage(state=state, finished_at=now, **({"percent": 100.0} if state is State.SUCCEEDED else {}))
         self._active = None
         self._begin_count()
 
@@ -143,6 +161,9 @@ class Draft:
         self._percent_pace = self._percent_pace.observed(report.percent, time=monotonic)
         rate, eta = self._unit_pace.per_second, self._percent_pace.seconds_until(100.0)
         return snapshot.reported(report, now=now, rate=rate, eta=eta)
+
+    def _find_place(self) -> object:
+        return self.current, self.is_tracking, self._active, tuple(stage.state for stage in self.stages)
 
     def _begin_count(self) -> None:
         self.current = self.total = self.unit = None

@@ -4,7 +4,7 @@ import logging
 import math
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from django.db import connections
@@ -16,20 +16,19 @@ from ..snapshot import Snapshot, Version, is_wrongly_lost
 from ..store import decode, get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
-from ..utils.threads import ReentrantEvent
+from .asked import Asked
 from .backlog import Backlog
-from .fate import REPLACED, take, tell_fate
+from .fate import REPLACED, take, take_each, tell_fate
 from .own_thread import OwnThread
+from .pauses import Pauses
 from .reporter import Reporter
 from .signals import SignalSender
+from .stirred import Stirred
 
 logger = logging.getLogger("tasks_app")
 
 #: Seconds that the thread waits for the next task before it ends.
 IDLE_SECONDS = 1.0
-
-#: The shortest and the longest pause after a failure, in seconds.
-MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
 
 #: The reporter of a task, and the snapshot to write.
 Taken = tuple[Reporter, Snapshot]
@@ -45,13 +44,13 @@ class Flusher(OwnThread):
         #: Functions called every SWEEP_INTERVAL while the thread has work; they must not block.
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
+        self._stirred = Stirred(self._reporters)
         #: What must still be written of tasks without a reporter.
         self.backlog = Backlog()
-        self._flush_lock = threading.Lock()
-        self._flushed = threading.Condition()
-        self._urgent = ReentrantEvent()
-        self._failures = Failures()
-        self._next_flush = self._next_sweep = 0.0
+        self._flush_lock, self._flushed = threading.Lock(), threading.Condition()
+        self._failures, self._asked = Failures(), Asked()
+        self._pauses = Pauses(self.clock, self._failures)
+        self._next_sweep = 0.0
         #: Until this time `drain_process` does not wait, since it has just timed out.
         self.skip_drain_until = -math.inf
 
@@ -72,6 +71,7 @@ class Flusher(OwnThread):
         """Write the snapshots of a task from now on, until its last one is stored."""
         with self._lock:
             self._reporters[reporter.task_id] = reporter
+            self._stirred.add_new(reporter)
             self.backlog.forget(reporter.task_id)
             self._try_to_start()
 
@@ -100,13 +100,15 @@ class Flusher(OwnThread):
         """Return the reporter of a task that runs or waits in this process, or None."""
         return self._reporters.get(task_id)
 
-    def wake(self, *, urgently: bool = False) -> None:
-        """Wake the thread to write changes; with `urgently`, it does not wait for FLUSH_INTERVAL."""
+    def wake(self, task_id: str | None = None, *, urgently: bool = False) -> None:
+        """Wake the thread to write changes of a task; with `urgently`, it does not wait for FLUSH_INTERVAL."""
+        if task_id is not None:
+            self._stirred.add(task_id)
         if self._thread is None and self._reporters:
             self._try_again()
         self._changed.set()
         if urgently:
-            self._urgent.set()
+            self._pauses.shorten()
 
     def flush(self, *, waits: bool = True) -> bool:
         """Write all changes now, in this thread; return False if the cache failed, which is logged.
@@ -115,15 +117,24 @@ class Flusher(OwnThread):
         """
         if not self._flush_lock.acquire(blocking=waits):
             return False
+        try:  # a time limit of the job may raise anywhere in here
+            return self._flush_stirred()
+        finally:
+            self._flush_lock.release()
+
+    def _flush_stirred(self) -> bool:
+        stirred = self._stirred.take(monotonic=self.clock.monotonic())
         try:
-            taken = self._take_all()
+            taken = self._take_all(stirred)
             is_written = not taken or self._write(taken)
             return self._store_new() and is_written
         except StoreUnavailable:
             self._note_failure(list(self._reporters))
             return False
         finally:
-            self._flush_lock.release()
+            for reporter in stirred:
+                if reporter.has_news:
+                    self._stirred.add(reporter.task_id)
 
     def _store_new(self) -> bool:
         try:
@@ -154,8 +165,8 @@ class Flusher(OwnThread):
         self.signals.start()
         wakeups.start()
 
-    def _take_all(self) -> Sequence[Taken]:
-        taken = [(item, snapshot) for item in self.reporters if (snapshot := take(item)) is not None]
+    def _take_all(self, stirred: Iterable[Reporter]) -> Sequence[Taken]:
+        taken = take_each(stirred)
         # Taking may block. Meanwhile the next attempt may have begun, with a reporter that replaces this one.
         return [item for item in taken if self._reporters.get(item[0].task_id) is item[0]]
 
@@ -163,7 +174,8 @@ class Flusher(OwnThread):
         try:
             taken = self._settle_overdue(taken)
             pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
-            versions, refused = get_store().save([snapshot for _, snapshot in taken], pages)
+            details = {reporter.task_id: reporter.details for reporter, _ in taken}
+            versions, refused = get_store().save([snapshot for _, snapshot in taken], pages, details)
         except Exception:
             # A cache backend may raise anything. Nothing is lost: the reporters still hold the changes.
             self._note_failure([snapshot.task_id for _, snapshot in taken])
@@ -225,30 +237,32 @@ class Flusher(OwnThread):
                 with suppress(Exception):
                     logger.exception("the flusher failed; tasks %s", sorted(self._reporters))
                 self._failures.note()
-                self._urgent.wait(get_pause(self._failures, MIN_BACKOFF))
-                self._urgent.clear()
+                self._pauses.wait_after_error()
+                self._pauses.begin()
         connections.close_all()
 
     def _run_once(self, settings: Settings) -> None:
         """Wait for changes, at most until the next sweep; let more gather, write them, and sweep if due."""
-        has_news = any(reporter.is_sampled for reporter in self.reporters)
+        has_news = any(reporter.is_sampled for reporter in self._stirred.peek())
         if not has_news:
             has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
         # The pause after a write is spent only once there are changes: the thread wakes once, not twice.
-        if (has_news or self._failures) and (pause := self._next_flush - self.clock.monotonic()) > 0:
-            self._urgent.wait(pause)
-        self._urgent.clear()
+        if has_news or self._failures:
+            self._pauses.wait(is_patient=self._has_only_beginnings)
+        self._pauses.begin()
         self._changed.clear()
         self.flush()
-        monotonic = self.clock.monotonic()
         if has_news or self._failures:
-            self._next_flush = monotonic + get_pause(self._failures, settings.FLUSH_INTERVAL)
-        if monotonic >= self._next_sweep:
+            self._pauses.end()
+        if (monotonic := self.clock.monotonic()) >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_INTERVAL
             self.sweep()
         with self._flushed:
             self._flushed.notify_all()
         get_store().close_old_connections()
+
+    def _has_only_beginnings(self) -> bool:
+        return all(reporter.has_just_begun for reporter in self._stirred.peek())
 
     def _has_work(self) -> bool:
         if not self._is_busy:
@@ -263,7 +277,7 @@ class Flusher(OwnThread):
         """Do now what is due every SWEEP_INTERVAL: chores, the backlog, requests to cancel, newer attempts."""
         for chore in list(self.chores):
             _run_chore(chore)
-        waiting = {item.task_id: item for item in self.reporters if item.awaits_cancel}
+        waiting = {item.task_id: item for item in self._asked.choose(self.reporters)}
         try:
             self.backlog.sweep([reporter.snapshot for reporter in self.reporters], clock=self.clock)
             cancelled, attempts = get_store().find_words(waiting)
@@ -277,12 +291,6 @@ class Flusher(OwnThread):
                 tell_fate(waiting[task_id], REPLACED)
         for task_id in cancelled:
             waiting[task_id].request_cancel()
-
-
-def get_pause(failures: Failures, interval: float) -> float:
-    """Return the seconds until the next write after so many failures: `interval` after none, and never less."""
-    # Viewers take a task that is silent for much longer than HEARTBEAT for dead.
-    return failures.get_pause(interval, max(interval, min(MAX_BACKOFF, get_settings().HEARTBEAT)))
 
 
 def _run_chore(chore: Callable[[], None]) -> None:

@@ -59,7 +59,7 @@ class Progress:
             if total is not None:
                 draft.total = total
             if status is not None:
-                draft.status = status
+                draft.say(status, is_with_step=current is not None)
             if unit is not None:
                 draft.unit = unit
         if not draft.is_dirty:
@@ -128,7 +128,7 @@ class Progress:
             ValueError: `name` was not declared by `stages()`, or another stage has not ended yet.
         """
         with self._draft.lock:
-            self._draft.enter(name)
+            self._draft.enter(name, now=self._clock.now())
         self._draft.touch()
         try:
             yield
@@ -172,5 +172,5 @@ class Progress:
 
     def _leave_stage(self, state: State) -> None:
         with self._draft.lock:
-            self._draft.leave(state)
+            self._draft.leave(state, now=self._clock.now())
         self._draft.touch()

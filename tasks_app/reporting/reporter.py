@@ -1,23 +1,26 @@
 """The reporter of a task, which makes the snapshots that this process writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, Self
 
 from ..conf import get_settings
-from ..exceptions import TaskCancelled, is_cancel
-from ..snapshot import Snapshot, end_like, rebase, take_back
+from ..exceptions import TaskCancelled, format_traceback, is_cancel
+from ..snapshot import Details, Snapshot, end_like, rebase, take_back
+from ..store import Loaded
 from ..utils.clock import Clock
-from ..utils.json import normalize
 from .draft import Draft
 from .log import Journal
 from .progress import Progress
+from .record import GetCall, Record, find_arguments
+from .result import admit_result, find_message, get_message
 
 
 class Wake(Protocol):
     """The type of `Flusher.wake`."""
 
-    def __call__(self, *, urgently: bool = False) -> None: ...
+    def __call__(self, task_id: str, *, urgently: bool = False) -> None: ...
 
 
 class Reporter:
@@ -26,7 +29,7 @@ class Reporter:
     Args:
         snapshot: the task as it is now.
         clock: the source of times.
-        wake: called when there are changes to write; `urgently=True` does not wait for FLUSH_INTERVAL.
+        wake: called with the id when there are changes to write; `urgently=True` does not wait for FLUSH_INTERVAL.
         is_stored: whether the store holds `snapshot`.
     """
 
@@ -37,16 +40,19 @@ class Reporter:
         #: The reporter that `progress` was bound to before this one.
         self.outer: Self | None = None
         #: Reads the stored snapshot; `take` calls it first. It raises StoreUnavailable, or sets this to None.
-        self.catch_up: Callable[[], None] | None = None
+        self.catch_up: Callable[[Loaded | None], None] | None = None
         self._clock = clock
-        self._wake = wake
-        self._draft = Draft(snapshot.task_id, snapshot.meta, wake=wake)
+        self._wake = partial(wake, snapshot.task_id)
+        self._draft = Draft(snapshot.task_id, snapshot.meta, wake=self._wake)
         self._journal = Journal(snapshot.logged, limit=get_settings().LOG_LINES)
         #: The methods that the job calls.
         self.progress = Progress(self._draft, self._journal, clock)
+        self._record = Record(clock)
         self._snapshot = snapshot
         self._written = snapshot if is_stored else None
         self._is_handed_back = False
+        #: Whether an attempt has begun of which nothing is stored yet.
+        self.has_just_begun = False
         self._taken_back_from: int | None = None
         self._restart_timers()
 
@@ -59,6 +65,16 @@ class Reporter:
     def is_sampled(self) -> bool:
         """Whether the flusher must poll this task for changes."""
         return self._draft.is_tracking or self._draft.is_dirty
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there may be changes that are not stored; heartbeats are none."""
+        return self.is_sampled or self._written is not self._snapshot
+
+    @property
+    def next_beat(self) -> float:
+        """When a heartbeat is due, by the monotonic clock."""
+        return self._next_beat
 
     @property
     def awaits_cancel(self) -> bool:
@@ -100,12 +116,26 @@ class Reporter:
         """The log pages to write with the snapshot taken last, by slot."""
         return self._journal.pages
 
-    def begin(self) -> None:
-        """Begin a new attempt."""
+    @property
+    def details(self) -> Sequence[Details]:
+        """What only staff may know, to write with the snapshot taken last."""
+        return self._record.news
+
+    def begin(self, get_call: GetCall | None = None) -> None:
+        """Begin a new attempt; `get_call` tells how the job is called, for staff."""
+        arguments = find_arguments(self.task_id, get_call)
         with self._draft.lock:
             self._draft.reset(self._snapshot.meta)
             self._snapshot = self._snapshot.begun(now=self._clock.now())
-        self._draft.touch()
+            self._record.begin(self._snapshot, arguments)
+            self.has_just_begun = True
+        self._wake()
+
+    def follow(self, before: Self) -> None:
+        """Write what `before`, the reporter of the attempt before, has not written yet for staff."""
+        with before._draft.lock:
+            before._record.follow(before._snapshot)
+            self._record.inherit(before._record)
 
     def wait_in_line(self, position: int | None) -> None:
         """Set the position of the task in the queue; 1 is next, None is unknown."""
@@ -113,22 +143,35 @@ class Reporter:
             before = self._snapshot
             self._snapshot = before.waiting(position, now=self._clock.now())
         if self._snapshot is not before:
-            self._draft.touch()
+            self._wake()
 
     def succeed(self, result: Any = None) -> None:
         """End the task as succeeded with `result`; one that is too large or not JSON is left out."""
-        result, omitted = _admit_result(result)
-        self._end(lambda snapshot, now: snapshot.succeeded(result, now=now, omitted=omitted))
+        result, omitted = admit_result(result)
+        with self._draft.lock:
+            said = find_message(result) or self._draft.last_words
+        self._end(lambda snapshot, now: snapshot.succeeded(result, now=now, omitted=omitted, said=said))
 
     def fail(self, error: BaseException) -> None:
         """End the task as failed with the exception `error`, or as cancelled if that is a cancel."""
         if is_cancel(error):
             self.end_cancelled()
         else:
-            self.fail_as(type(error).__name__, _get_message(error))
+            self.note_error(error)
+            self.fail_as(type(error).__name__, get_message(error))
 
-    def fail_as(self, kind: str, message: str) -> None:
-        """End the task as failed with an exception of type `kind`; EXPOSE_ERRORS decides if viewers see `message`."""
+    def note_error(self, error: BaseException | None) -> None:
+        """Have staff see the traceback of what the job has raised, if RECORD_TRACEBACKS allows that."""
+        if error is not None and not is_cancel(error) and get_settings().records_tracebacks:
+            self._record.note_traceback(format_traceback(error))
+
+    def fail_as(self, kind: str, message: str, *, traceback: str = "") -> None:
+        """End the task as failed with an exception of type `kind`.
+
+        EXPOSE_ERRORS decides if viewers see `message`, RECORD_TRACEBACKS if staff see `traceback`.
+        """
+        if traceback and get_settings().records_tracebacks:
+            self._record.note_traceback(traceback)
         shown = message if get_settings().exposes_errors else None
         self._end(lambda snapshot, now: snapshot.failed(kind, shown, now=now))
 
@@ -199,14 +242,17 @@ class Reporter:
         if self.on_cancel is not None:
             self.on_cancel()
 
-    def take(self) -> Snapshot | None:
+    def take(self, loaded: Loaded | None = None) -> Snapshot | None:
         """Return the snapshot to write, or None if nothing changed and no heartbeat is due.
+
+        Args:
+            loaded: what is stored of the task, if it has just been read because `is_read` is false.
 
         Raises:
             StoreUnavailable: the stored snapshot must be read first, but can't be.
         """
         if self.catch_up is not None:
-            self.catch_up()
+            self.catch_up(loaded)
         with self._draft.lock:
             self._absorb()
             self._snapshot = self._snapshot.having_logged(self._journal.absorb())
@@ -215,13 +261,16 @@ class Reporter:
                     return None
                 self._snapshot = self._snapshot.beating()
             self._snapshot = self._snapshot.written(now=self._clock.now())
+            self._record.follow(self._snapshot)
             return self._snapshot
 
     def mark_written(self, snapshot: Snapshot) -> bool:
         """Record that `snapshot` is stored, and return whether it is new to viewers."""
         is_news = self._written is None or self._written.seq != snapshot.seq
         self._written = snapshot
+        self.has_just_begun = False
         self._journal.pages.clear()
+        self._record.mark_stored()
         self._restart_timers()
         return is_news
 
@@ -244,23 +293,3 @@ class Reporter:
             self._snapshot = self._draft.apply_to(
                 self._snapshot, now=self._clock.now(), monotonic=self._clock.monotonic()
             )
-
-
-def _get_message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as failure:
-        # An exception may have a broken `__str__`; its task must end all the same.
-        return f"(its message can't be read: {type(failure).__name__})"
-
-
-def _admit_result(result: Any) -> tuple[Any, str | None]:
-    """Return the result as JSON gives it back and None, or None and the reason for leaving it out."""
-    limit = get_settings().RESULT_MAX_BYTES
-    try:
-        result, text = normalize(result)
-    except Exception as error:  # the methods of the result may raise anything
-        return None, f"The result is not JSON: {_get_message(error)}"
-    if len(text) > limit:
-        return None, f"The result has {len(text)} bytes as JSON; at most {limit} are kept."
-    return result, None

@@ -1,21 +1,20 @@
 """The parts that `tasks_app.asgi.wrap` puts between a server and an application."""
 
 from .daphne import GuardedSend, find_request
+from .gate import HasLeft, enter, is_stream
+from .lane import open_stream, serve_stream
 from .lifespan import Application, Lifespan, Receive, Scope
-from .middleware import batch_middleware, find_handlers
-from .request_threads import RequestThreads
-from .uvicorn import CycleOutlet, find_cycle
 
 __all__ = [
     "Application",
-    "CycleOutlet",
     "GuardedSend",
+    "HasLeft",
     "Lifespan",
     "Receive",
-    "RequestThreads",
     "Scope",
-    "batch_middleware",
-    "find_cycle",
-    "find_handlers",
+    "enter",
     "find_request",
+    "is_stream",
+    "open_stream",
+    "serve_stream",
 ]

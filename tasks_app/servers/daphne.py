@@ -100,11 +100,10 @@ class _Guard:
         self._send = send
         self._unsent = 0
         self._drained: asyncio.Event | None = None  # None: no bytes wait
-        self._can_write_through = _count_unsent(self._transport) is not None and hasattr(self._transport, "doWrite")
-        request.registerProducer(self, True)
-        request.finish = self._finish
-        if getattr(request.channel, "_waitingForTransport", False):  # bytes wait; Twisted tells it only once
-            self.pauseProducing()
+        unsent = _count_unsent(self._transport)
+        self._can_write_through = unsent is not None and hasattr(self._transport, "doWrite")
+        if unsent or not self._can_write_through:
+            self._register()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send a message, as fast as the reader reads."""
@@ -153,6 +152,14 @@ class _Guard:
         """Let `send` go on, since the connection is gone."""
         self.resumeProducing()
 
+    def _register(self) -> None:
+        """Have Twisted tell when bytes wait; the few streams with such readers pay for it in memory."""
+        if self._request.producer is not self and _is_open(self._request):
+            self._request.registerProducer(self, True)
+            self._request.finish = self._finish
+            if getattr(self._channel, "_waitingForTransport", False):  # Twisted tells it only once
+                self.pauseProducing()
+
     def _finish(self) -> None:
         """Unregister and finish the response; the request's own method fails while a producer is registered."""
         self._let_go()
@@ -184,6 +191,7 @@ class _Guard:
         # The event loop handles bytes that could not be written, and errors.
         if transport.connected and (transport.doWrite() or _count_unsent(transport)):
             transport.startWriting()
+            self._register()
 
     async def _send_slowly(self, message: Message) -> None:
         await self._drain()

@@ -1,11 +1,12 @@
 """Snapshots of tasks, their states, and what follows from them; pure, without Django or I/O."""
 
+from .details import Argument, Details, cut_traceback
 from .eta import Pace
 from .follower import as_sent, end_like, is_unsent, make_follower
 from .liveness import Silence, Spell, as_silent, judge, waits_elsewhere
 from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
 from .snapshot import Snapshot
-from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, percent_of
+from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
 from .succession import is_wrongly_lost, rebase, take_back
 from .version import Version
 
@@ -15,6 +16,8 @@ __all__ = [
     "MAX_LINE_LENGTH",
     "MAX_NAME_LENGTH",
     "PAGE_LINES",
+    "Argument",
+    "Details",
     "LogPage",
     "Pace",
     "Report",
@@ -27,12 +30,14 @@ __all__ = [
     "as_sent",
     "as_silent",
     "count_pages",
+    "cut_traceback",
     "end_like",
     "get_slot",
     "is_unsent",
     "is_wrongly_lost",
     "judge",
     "make_follower",
+    "make_label",
     "parse_page",
     "percent_of",
     "rebase",

@@ -10,7 +10,9 @@ from .state import GENERIC_MESSAGE, State
 UNSENT = 0
 
 
-def make_follower(task_id: str, task: str, *, after: Snapshot, now: datetime, runner: str | None = None) -> Snapshot:
+def make_follower(
+    task_id: str, task: str, *, after: Snapshot, now: datetime, label: str | None = None, runner: str | None = None
+) -> Snapshot:
     """Return the snapshot of a task that waits until another has sent it.
 
     Args:
@@ -18,9 +20,10 @@ def make_follower(task_id: str, task: str, *, after: Snapshot, now: datetime, ru
         task: its name.
         after: what will send it, and gives it its owner.
         now: the time.
+        label: its own label; that of `after` is not its.
         runner: the name of the framework that can withdraw the task.
     """
-    private = {"owner": after.owner, "runner": runner, "not_before": after.not_before}
+    private = {"label": label, "owner": after.owner, "runner": runner, "not_before": after.not_before}
     return Snapshot.queued(task_id, task, now=now, seq=UNSENT, **private)
 
 
@@ -33,6 +36,7 @@ def as_sent(follower: Snapshot, sent: Snapshot) -> Snapshot:
     """Return the snapshot of a follower that waits from now on as `sent`, its first snapshot without a past, does."""
     return replace(
         follower,
+        label=sent.label or follower.label,
         seq=sent.seq,
         updated_at=sent.updated_at,
         not_before=sent.not_before,

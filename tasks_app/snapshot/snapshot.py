@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from ..utils.clock import format_time, parse_time
 from ..utils.json import decode_json, encode_json
+from .copying import make_replace
 from .state import (
     DEFAULT_STATUS,
     GENERIC_MESSAGE,
@@ -39,6 +40,7 @@ class Snapshot:
 
     task_id: str
     task: str
+    label: str | None = None
     state: State = State.QUEUED
     progress: int = 0
     percent: float | None = None
@@ -60,6 +62,7 @@ class Snapshot:
     meta: Mapping[str, Any] = field(default_factory=dict)
     result: Any = None
     result_omitted: str | None = None
+    conclusion: str | None = None
     error: Mapping[str, str] | None = None
     seq: int = 1
     owner: str | None = None
@@ -72,7 +75,7 @@ class Snapshot:
 
     @classmethod
     def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
-        """Return the first snapshot of a task; `private` may set private fields and `attempt`, the attempts before."""
+        """Return the first snapshot of a task; `private` may set private fields, `label` and `attempt`."""
         return cls(task_id=task_id, task=cut(task, MAX_TASK_LENGTH), created_at=now, updated_at=now, **private)
 
     def renumbered(self, *, now: datetime) -> Self:
@@ -118,16 +121,8 @@ class Snapshot:
             finished_at=None,
             queue_position=None,
             progress=0,
-            percent=None,
-            current=None,
-            total=None,
-            unit=None,
-            rate=None,
-            eta=None,
             stages=(),
-            result=None,
-            result_omitted=None,
-            error=None,
+            **dict.fromkeys(_REPORTED_FIELDS),
         )
 
     def reported(self, report: Report, *, now: datetime, rate: float | None = None, eta: float | None = None) -> Self:
@@ -183,15 +178,15 @@ class Snapshot:
 
     def beating(self) -> Self:
         """Return the snapshot with a new heartbeat; viewers see no difference."""
-        return replace(self, beat=(self.beat or 0) + 1)
+        return _replace(self, beat=(self.beat or 0) + 1)
 
     def written(self, *, now: datetime) -> Self:
         """Return the snapshot as written at `now` by the process that gives heartbeats; viewers see no difference."""
-        return replace(self, written_at=now) if self.has_heartbeats and self.written_at != now else self
+        return _replace(self, written_at=now) if self.has_heartbeats and self.written_at != now else self
 
     def having_logged(self, logged: int) -> Self:
         """Return the snapshot with `logged`, the offset after its last log line; viewers see no difference in it."""
-        return self if logged == self.logged else replace(self, logged=logged)
+        return self if logged == self.logged else _replace(self, logged=logged)
 
     def has_expired(self, time: datetime) -> bool:
         """Whether the task waited, at `time`, although no executor may begin it any more."""
@@ -201,13 +196,15 @@ class Snapshot:
         """Return the snapshot as viewers see it after STALLED_AFTER seconds of silence."""
         return replace(self, stalled=True)
 
-    def succeeded(self, result: Any = None, *, now: datetime, omitted: str | None = None) -> Self:
-        """Return the terminal snapshot of a task that returned `result`; `omitted` says why the result is left out."""
+    def succeeded(
+        self, result: Any = None, *, now: datetime, omitted: str | None = None, said: str | None = None
+    ) -> Self:
+        """Return the terminal snapshot of a task; `omitted` says why its result is left out, `said` how it ended."""
         if self.is_terminal:
             return self
         stages = tuple(replace(stage, percent=100.0, state=State.SUCCEEDED) for stage in self.stages)
-        ended = self._ended(State.SUCCEEDED, now, stages)
-        return replace(ended, progress=100, percent=100.0, result=result, result_omitted=omitted)
+        outcome = {"result": result, "result_omitted": omitted, "conclusion": said and cut(said, MAX_STATUS_LENGTH)}
+        return self._ended(State.SUCCEEDED, now, stages, progress=100, percent=100.0, **outcome)
 
     def failed(self, kind: str, message: str | None = None, *, now: datetime) -> Self:
         """Return the terminal snapshot of a task that raised a `kind`; viewers see `message` or a generic text."""
@@ -239,9 +236,7 @@ class Snapshot:
         for name in _TIME_FIELDS:
             data[name] = format_time(data[name])
         data["stages"] = [stage.to_wire() for stage in self.stages]
-        if self.result_omitted is None:
-            del data["result_omitted"]
-        return data
+        return {name: value for name, value in data.items() if value is not None or name not in _RARE_FIELDS}
 
     def to_json(self, wire: str | None = None) -> str:
         """Return the text to store: the JSON that viewers see, `wire` if it is encoded, and the private fields."""
@@ -268,9 +263,9 @@ class Snapshot:
             raise ValueError(f"not a stored snapshot: {str(text)[:80]!r}") from error
 
     def _changed(self, now: datetime, **changes: Any) -> Self:
-        return replace(self, seq=self.seq + 1, updated_at=now, stalled=False, **changes)
+        return _replace(self, seq=self.seq + 1, updated_at=now, stalled=False, **changes)
 
-    def _ended(self, state: State, now: datetime, stages: tuple[Stage, ...]) -> Self:
+    def _ended(self, state: State, now: datetime, stages: tuple[Stage, ...], **changes: Any) -> Self:
         """Return the terminal snapshot; `status` stays if the job set one, else it is the default of `state`."""
         is_default = self.status == DEFAULT_STATUS[self.state]
         return self._changed(
@@ -282,14 +277,21 @@ class Snapshot:
             rate=None,
             eta=None,
             stages=stages,
+            **changes,
         )
 
     def _stopped_stages(self, state: State) -> tuple[Stage, ...]:
         return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
 
 
+_replace = make_replace(Snapshot)
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
+_REPORTED_FIELDS = (
+    *("percent", "current", "total", "unit", "rate", "eta"),
+    *("result", "result_omitted", "conclusion", "error"),
+)
 _TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
+_RARE_FIELDS = frozenset({"result_omitted", "conclusion"})  # left out where there is none
 _PRIVATE_FIELDS = ("owner", "beat", "runner", "logged")
 _PRIVATE_TIMES = ("not_before", "expires_at", "written_at")
 _FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")

@@ -1,9 +1,11 @@
 """The states of a task, its stages, and the reports of its job. Pure."""
 
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
@@ -13,11 +15,23 @@ MAX_STATUS_LENGTH = 500
 MAX_MESSAGE_LENGTH = 2000
 MAX_NAME_LENGTH = 100
 MAX_TASK_LENGTH = 200
+MAX_LABEL_LENGTH = 200
+
+#: https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings and the two sections after it
+TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def cut(text: str, length: int) -> str:
     """Return the beginning of a job's text, at most `length` characters, as pages and logs can carry it."""
     return mend_text(text[:length])
+
+
+def make_label(label: object) -> str | None:
+    """Return a label as it is stored: at most MAX_LABEL_LENGTH characters; None for None and for blanks.
+
+    Characters that turn the direction of a text are left out: names of files could pass for others by them.
+    """
+    return None if label is None else cut(TURNING.sub("", str(label)).strip(), MAX_LABEL_LENGTH) or None
 
 
 class State(StrEnum):
@@ -62,12 +76,17 @@ UNKNOWN = "Unknown: the cache has lost it, but it may still begin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One weighted part of a task; `percent` is 0 to 100 of this stage alone."""
+    """One weighted part of a task; `percent` is 0 to 100 of this stage alone.
+
+    Its times are those of the last time that the job entered and left it; only `Details` has them, not the wire.
+    """
 
     name: str
     weight: float = 1
     percent: float = 0.0
     state: State = State.QUEUED
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
     def to_wire(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ from .state import State
 
 
 def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now: datetime) -> Snapshot:
-    """Rebase a snapshot onto the stored snapshot, keeping its owner and counters.
+    """Rebase a snapshot onto the stored snapshot, keeping its owner, its counters and, if it has no label, the label.
 
     Args:
         snapshot: the snapshot to rebase, which grew from `since` without knowing `stored`.
@@ -22,6 +22,7 @@ def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now:
     return replace(
         snapshot,
         task=stored.task,
+        label=snapshot.label or stored.label,
         owner=stored.owner,
         runner=stored.runner,
         created_at=stored.created_at,

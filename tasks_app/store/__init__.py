@@ -1,14 +1,20 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
+from .details import afind_details
 from .following import find_followers, note_followers
 from .key_function import keeps_key
 from .keys import is_task_id, make_begin_key, make_claim_key, make_mark_key, make_probe_key
+from .lifetimes import active_time_to_live
+from .loading import Loaded, load_many
 from .received import Notes, find_received, forget_received
 from .store import RECENT_TASKS, decode, get_store
 
 __all__ = [
     "RECENT_TASKS",
+    "Loaded",
     "Notes",
+    "active_time_to_live",
+    "afind_details",
     "decode",
     "find_followers",
     "find_received",
@@ -16,6 +22,7 @@ __all__ = [
     "get_store",
     "is_task_id",
     "keeps_key",
+    "load_many",
     "make_begin_key",
     "make_claim_key",
     "make_mark_key",

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.db import BaseDatabaseCache
 from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 
 from .connections import Connections
@@ -30,6 +31,8 @@ class Client:
         #: Whether calls are measured. Those of a database cache stay in the calling thread, and so are not: no other
         #: thread sees what its transaction has stored.
         self.is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
+        #: Whether of several processes that add a key at once only one does.
+        self.has_atomic_add = not isinstance(cache, FileBasedCache)
         self._has_incr = type(cache).incr is not BaseCache.incr
         self._has_touch = type(cache).touch is not BaseCache.touch
         self._latency = latency

@@ -24,6 +24,11 @@ def make_page_key(task_id: str, slot: int) -> str:
     return f"tasks_app:log:{task_id}:{slot}"
 
 
+def make_details_key(task_id: str, attempt: int) -> str:
+    """Return the key of what only staff may know of one attempt of a task."""
+    return f"tasks_app:details:{task_id}:{attempt}"
+
+
 def make_recent_key(place: int) -> str:
     """Return the key of one entry in the list of recent tasks."""
     return f"tasks_app:recent:{place}"

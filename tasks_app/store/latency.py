@@ -41,6 +41,11 @@ class Latency:
             was_late = self._late_at is not None and now - self._late_at < TRUST_AFTER
             return was_late or any(_is_late(began, now) for began in self._under_way.values())
 
+    def note_late(self) -> None:
+        """Record that an answer is late for the caller, who may have begun to wait before the call was under way."""
+        with self._lock:
+            self._late_at = self._monotonic()
+
     def _note_end(self, call: object) -> None:
         now = self._monotonic()
         with self._lock:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
@@ -14,7 +13,8 @@ from django.db import close_old_connections
 
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot, Version
+from ..snapshot import Details, Snapshot, Version
+from ..utils.handover import Handover, NotInTime
 from ..utils.lazy import per_process
 from ..utils.threads import DaemonExecutor
 from .client import Client
@@ -23,11 +23,13 @@ from .keys import (
     is_task_id,
     make_attempt_key,
     make_cancel_key,
+    make_details_key,
     make_page_key,
     make_recent_key,
     make_task_key,
 )
 from .latency import LATE_AFTER, Latency
+from .lifetimes import active_time_to_live, page_time_to_live, time_to_live, to_seconds
 
 logger = logging.getLogger("tasks_app")
 
@@ -67,11 +69,11 @@ class Store:
 
     def add(self, snapshot: Snapshot) -> bool:
         """Store the first snapshot of a task, unless its id is taken; return whether it was stored."""
-        return self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), _time_to_live(snapshot))
+        return self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), time_to_live(snapshot))
 
     def touch(self, snapshot: Snapshot) -> bool:
         """Keep what is stored of a task as if it were written now; return whether the cache has anything of it."""
-        return self.cache.touch(make_task_key(snapshot.task_id), _time_to_live(snapshot))
+        return self.cache.touch(make_task_key(snapshot.task_id), time_to_live(snapshot))
 
     def load(self, task_id: str) -> tuple[Snapshot | None, bool]:
         """Return the snapshot of a task, or None, and whether its cancel was requested."""
@@ -79,26 +81,39 @@ class Store:
         found = self.cache.get_many([task, cancel])
         return decode(task_id, found.get(task)), cancel in found
 
-    def save(self, snapshots: Iterable[Snapshot], pages: Mapping[str, Mapping[int, str]] | None = None) -> Saved:
+    def save(
+        self,
+        snapshots: Iterable[Snapshot],
+        pages: Mapping[str, Mapping[int, str]] | None = None,
+        details: Mapping[str, Iterable[Details]] | None = None,
+    ) -> Saved:
         """Store snapshots and log pages, with one `set_many` per time to live, and return the outcome.
 
         Args:
             pages: texts of log pages by task id and slot, stored before the snapshots that count their lines.
+            details: those of attempts by task id, stored for as long as the snapshot, which counts as stored without
+                them; what the cache refuses is logged.
         """
         ids: dict[str, str] = {}
         versions: dict[str, Version] = {}
         by_ttl: dict[int, dict[str, str]] = {}
-        for task_id, texts in (pages or {}).items():
-            for slot, text in texts.items():
+        for task_id, page_texts in (pages or {}).items():
+            for slot, text in page_texts.items():
                 key = make_page_key(task_id, slot)
                 ids[key] = task_id
-                by_ttl.setdefault(_page_time_to_live(), {})[key] = text
+                by_ttl.setdefault(page_time_to_live(), {})[key] = text
         for snapshot in snapshots:
             key = make_task_key(snapshot.task_id)
             ids[key] = snapshot.task_id
             versions[snapshot.task_id] = version = Version.of(snapshot)
-            by_ttl.setdefault(_time_to_live(snapshot), {})[key] = version.text
-        refused = {ids[key] for ttl, texts in by_ttl.items() for key in self.cache.set_many(texts, ttl)}
+            texts = by_ttl.setdefault(time_to_live(snapshot), {})
+            for item in (details or {}).get(snapshot.task_id, ()):
+                texts[make_details_key(item.task_id, item.attempt)] = item.to_json()
+            texts[key] = version.text
+        refused_keys = {key for ttl, texts in by_ttl.items() for key in self.cache.set_many(texts, ttl)}
+        if others := sorted(refused_keys - ids.keys()):
+            logger.error("the cache refused the details for staff in %s", others)
+        refused = {ids[key] for key in refused_keys & ids.keys()}
         return Saved({task_id: version for task_id, version in versions.items() if task_id not in refused}, refused)
 
     def read(self, task_ids: Iterable[str]) -> dict[str, str]:
@@ -131,7 +146,7 @@ class Store:
             make_recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
             for place, snapshot in zip(places, snapshots, strict=True)
         }
-        ttl = max(map(_active_time_to_live, snapshots))
+        ttl = max(map(active_time_to_live, snapshots))
         if refused := self.cache.set_many(entries, ttl):
             raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
 
@@ -146,7 +161,7 @@ class Store:
         Args:
             delay: the seconds until the task may begin.
         """
-        self.cache.set(make_cancel_key(task_id), 1, _seconds(get_settings().ACTIVE_TTL + delay))
+        self.cache.set(make_cancel_key(task_id), 1, to_seconds(get_settings().ACTIVE_TTL + delay))
 
     def withdraw_cancel(self, task_id: str) -> None:
         """Delete the request to cancel a task, which runs once more."""
@@ -159,7 +174,7 @@ class Store:
 
     def claim_attempt(self, task_id: str, attempt: int) -> None:
         """Store the number of a task's latest attempt, so that a process with an earlier one stops reporting it."""
-        self.cache.set(make_attempt_key(task_id), attempt, _seconds(get_settings().ACTIVE_TTL))
+        self.cache.set(make_attempt_key(task_id), attempt, to_seconds(get_settings().ACTIVE_TTL))
 
     def find_words(self, task_ids: Iterable[str]) -> tuple[set[str], dict[str, int]]:
         """Return what is stored for the processes that run these tasks.
@@ -203,12 +218,11 @@ class Store:
             return function(*args)
         if self.hangs:
             raise StoreUnavailable("the cache does not answer")
-        future = self.submit(function, *args)
-        futures.wait([future], LATE_AFTER)
-        if not future.done():
-            future.cancel()
-            raise StoreUnavailable(f"the cache has not answered within {LATE_AFTER} s")
-        return future.result()
+        try:
+            return _get_handover().call(partial(_without_connections, partial(function, *args)), LATE_AFTER)
+        except NotInTime as error:
+            self._latency.note_late()
+            raise StoreUnavailable(f"the cache has not answered within {LATE_AFTER} s") from error
 
     async def aread(self, task_ids: Iterable[str]) -> dict[str, str]:
         return await self.arun(self.read, task_ids)
@@ -264,6 +278,11 @@ def get_store() -> Store:
 
 
 @per_process()
+def _get_handover() -> Handover:
+    return Handover(MAX_THREADS, "tasks_app-store-briefly")
+
+
+@per_process()
 def _get_threads() -> DaemonExecutor:
     return DaemonExecutor(max_workers=MAX_THREADS, name="tasks_app-store")
 
@@ -274,22 +293,3 @@ def _without_connections(function: Callable[[], T]) -> T:
         return function()
     finally:
         close_old_connections()
-
-
-def _time_to_live(snapshot: Snapshot) -> int:
-    return _seconds(get_settings().RETENTION) if snapshot.is_terminal else _active_time_to_live(snapshot)
-
-
-def _active_time_to_live(snapshot: Snapshot) -> int:
-    return _seconds(get_settings().ACTIVE_TTL + snapshot.waits_for)  # nobody writes a task while it waits
-
-
-def _page_time_to_live() -> int:
-    # A task's pages are not written again at its end, so they must last for either time.
-    settings = get_settings()
-    return _seconds(max(settings.ACTIVE_TTL, settings.RETENTION))
-
-
-def _seconds(time: float) -> int:
-    # Redis truncates a TTL to whole seconds, and a TTL of 0 deletes at once.
-    return math.ceil(time)

@@ -1,7 +1,7 @@
 """The viewers of tasks, and the frames that each is sent."""
 
 from .frames import CONTENT_TYPE, END_ID, View
-from .hub import count_streams
+from .hub import count_streams, get_hub
 from .outlet import Framed, Message, Outlet, Send
 from .polling import aobserve, aobserve_many, observe, observe_texts
 from .response import STREAM_HEADERS, EventStreamResponse
@@ -23,6 +23,7 @@ __all__ = [
     "aobserve_many",
     "count_streams",
     "end_all_streams",
+    "get_hub",
     "observe",
     "observe_texts",
 ]

@@ -4,10 +4,12 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from ..snapshot import Snapshot
+from ..utils.clock import format_time
 from ..utils.json import encode_json
 
 CONTENT_TYPE = "text/event-stream"
@@ -72,6 +74,16 @@ def encode_event(data: Mapping[str, Any], *, event: str | None = None, event_id:
 def encode_retry(milliseconds: int) -> bytes:
     """Return the line, a part of the event that follows, that sets how long an EventSource waits to reconnect."""
     return b"retry: %d\n" % milliseconds
+
+
+def get_keep_alive(*, as_event: bool) -> bytes:
+    """Return what keeps an idle connection alive: a comment, or an event for clients that can't see comments."""
+    return HEARTBEAT_EVENT if as_event else KEEP_ALIVE
+
+
+def encode_server_time(now: datetime) -> bytes:
+    """Return the event with the server's time, by which clients reckon: their own clocks may be wrong."""
+    return encode_event({"server_time": format_time(now)}, event="time")
 
 
 def encode_snapshot(snapshot: Snapshot, wire: str | None = None) -> bytes:

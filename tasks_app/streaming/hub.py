@@ -86,6 +86,10 @@ class Hub:
             raise
         return watches
 
+    def knows_all(self, task_ids: Iterable[str]) -> bool:
+        """Whether all these tasks are watched and read, so that `watch` does not wait."""
+        return all((watch := self._watches.get(task_id)) and watch.view is not None for task_id in task_ids)
+
     def follow_log(self, viewer: Viewer, watch: Watch) -> None:
         """Notify `viewer` also of the log of a task that it watches; `watch.log` exists from now on."""
         self._logs.follow(viewer, watch)

@@ -6,7 +6,6 @@ from typing import Any
 from django.http import StreamingHttpResponse
 
 from .frames import CONTENT_TYPE
-from .outlet import Outlet
 from .stream import Stream
 
 
@@ -14,15 +13,11 @@ class EventStreamResponse(StreamingHttpResponse):
     """A response that is iterated as the stream itself, without Django's generators around it."""
 
     def __init__(self, stream: Stream) -> None:
-        #: The `send` of this request, if the stream may write to it directly.
-        self.outlet: Outlet | None = None
         super().__init__(stream, content_type=CONTENT_TYPE, headers=STREAM_HEADERS)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         iterator: object = self._iterator  # type: ignore[attr-defined]  # a middleware may have replaced it
         if isinstance(iterator, Stream):
-            if self.outlet is not None:
-                iterator.send_by(self.outlet)
             return iterator
         wrapped: AsyncIterator[Any] = super().__aiter__()
         return wrapped

@@ -5,17 +5,17 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
+from datetime import UTC, datetime
 from typing import Self
-from weakref import ref
 
 from ..conf import get_settings
 from ..utils.backoff import draw_around
 from ..utils.server import release_request_thread
-from .frames import HEARTBEAT_EVENT, KEEP_ALIVE, View, encode_all_ended, encode_missing, encode_retry
+from .frames import View, encode_all_ended, encode_missing, encode_retry, encode_server_time, get_keep_alive
 from .hub import Hub, get_hub
 from .log_places import LogPlaces
 from .outlet import Outlet
+from .timing import Deadline
 from .watch import Watch
 
 logger = logging.getLogger("tasks_app")
@@ -50,15 +50,20 @@ class Stream:
         self.watches: list[Watch] = []
         self._hub = hub
         self._loop = asyncio.get_running_loop()
-        self._head = encode_retry(draw_around(settings.RETRY_MS, 0.5))
-        self._keep_alive = HEARTBEAT_EVENT if uses_heartbeat_events else KEEP_ALIVE
-        self._expiry = self._draw_expiry(settings.MAX_STREAM_SECONDS)
+        self._head = self._retry = encode_retry(draw_around(settings.RETRY_MS, 0.5))
+        self._keep_alive = get_keep_alive(as_event=uses_heartbeat_events)
+        self._owes_time = uses_heartbeat_events
+        self._deadline = Deadline(self._loop)
+        if settings.MAX_STREAM_SECONDS is not None:
+            self._deadline.plan(Stream.expire, self, settings.MAX_STREAM_SECONDS * random.uniform(0.8, 1.2))
         self._pending: dict[Watch, None] = {}
         self._last_event_id: str | None = None
         self._places: LogPlaces | None = None
         self._ended: Counter[str] = Counter()
         self._is_many = False
+        self._has_lapsed = False
         self._is_done = False
+        self._is_closed = False
 
     @classmethod
     async def open(
@@ -104,9 +109,7 @@ class Stream:
             self._follow(LogPlaces.of_many(self.watches, last_event_id))
 
     def send_by(self, outlet: Outlet) -> None:
-        """Have frames written directly to `outlet` until the response ends."""
-        stream = ref(self)  # weak: a cycle would keep the stream until the next garbage collection
-        outlet.on_end = lambda: _end(stream)
+        """Have frames written directly to `outlet` while the caller waits; it must close the stream before it ends."""
         self.outlet, self._is_plain = outlet, False
         if not self._with_log:  # which comes before its snapshot
             for watch in self.watches:
@@ -121,7 +124,7 @@ class Stream:
     def __anext__(self) -> "asyncio.Future[bytes]":
         """Return a future of the next chunk, which costs less per frame than a coroutine around it.
 
-        If the future is cancelled, the stream ends: at once with an outlet, else at the next call.
+        If the future is cancelled, the stream ends at the next call.
 
         Raises:
             RuntimeError: another caller waits for the next chunk.
@@ -132,8 +135,6 @@ class Stream:
             if last.cancelled():
                 self.close()
         self._waiter = waiter = self._loop.create_future()
-        if self.outlet is not None:
-            waiter.add_done_callback(partial(_end_if_cancelled, ref(self)))
         # Usually nothing is ready yet; this check saves the call then.
         if self._pending or self._head or self._is_done or self._is_overdue or self._is_many:
             self._step()
@@ -147,7 +148,9 @@ class Stream:
 
     def close(self) -> None:
         """Stop watching and end the stream; may be called from any thread, and more than once."""
-        self._is_done = True
+        if self._is_closed:
+            return
+        self._is_closed = self._is_done = True
         if self.outlet is not None:
             self.outlet.is_waiting = False
         try:
@@ -180,24 +183,31 @@ class Stream:
         self._is_done = True
         self._step()
 
+    def end_in(self, seconds: float) -> None:
+        """End the stream after so many seconds, when a right to see its tasks ends; its client comes back."""
+        self._deadline.plan(Stream._lapse, self, seconds)
+
+    def _lapse(self) -> None:
+        watched = (watch.view for watch in self.watches if self in watch.audience)
+        if (view := next((view for view in watched if view and not view.is_terminal), None)) is None:
+            self.expire()
+            return
+        # A retry must be part of an event, so the client is sent a snapshot that it knows.
+        self._head += self._retry + view.data
+        self._has_lapsed = True
+        self._step()
+
     def _follow(self, places: LogPlaces) -> None:
         self._places = places
         for watch in self._pending:
             self._hub.follow_log(self, watch)
-
-    def _draw_expiry(self, lifetime: float | None) -> asyncio.TimerHandle | None:
-        if lifetime is None:
-            return None
-        # Weak, as in the hub: the timer must not keep alive a stream that nothing closes.
-        return self._loop.call_later(lifetime * random.uniform(0.8, 1.2), _expire, ref(self))
 
     def _detach(self) -> None:
         self._leave()
         self._step()
 
     def _leave(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
+        self._deadline.cancel()
         self._hub.leave(self, self.watches)
 
     def _put_off(self, watch: Watch) -> None:
@@ -231,9 +241,11 @@ class Stream:
         """Return the bytes to send now, perhaps none; a single frame is the object that all streams share."""
         if self._is_done:
             return b""
-        if self._head:
+        if self._head and self.outlet is None:
+            # Django and the server keep the last chunk, so that should be a shared frame, not a copy with a head.
+            release_request_thread()
             return self._take_head()
-        frames, size = [], 0
+        frames, size = [self._take_head()] if self._head else [], 0
         while self._pending and size < CHUNK_BYTES:
             watch = next(iter(self._pending))
             del self._pending[watch]
@@ -243,6 +255,9 @@ class Stream:
         if self._is_many and self._ended.total() == len(self.watches):
             frames.append(encode_all_ended(self._ended))
             self._is_done = True
+        if self._owes_time and not self._is_done:
+            frames.append(encode_server_time(datetime.now(UTC)))
+            self._owes_time = False
         if not frames and self._is_overdue:
             frames.append(self._keep_alive)
         if frames:
@@ -250,9 +265,8 @@ class Stream:
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def _take_head(self) -> bytes:
-        # Sent as a chunk of its own: the server keeps the last chunk, so that should be a shared frame, not a copy.
-        release_request_thread()
         head, self._head = self._head, b""
+        self._is_done = self._has_lapsed
         return head
 
     def _take_view(self, watch: Watch, view: View) -> bytes:
@@ -279,22 +293,5 @@ class Stream:
 
     def _note_end(self, watch: Watch, view: View) -> None:
         self._hub.unwatch(self, watch)
-        if self._is_many:
-            self._ended[view.snapshot.state] += 1
-        else:
-            self._is_done = True
-
-
-def _end(stream: "ref[Stream]") -> None:
-    if (living := stream()) is not None:
-        living.close()
-
-
-def _end_if_cancelled(stream: "ref[Stream]", waiter: "asyncio.Future[bytes]") -> None:
-    if waiter.cancelled():
-        _end(stream)
-
-
-def _expire(stream: "ref[Stream]") -> None:
-    if (living := stream()) is not None:
-        living.expire()
+        self._ended[view.snapshot.state] += 1
+        self._is_done |= not self._is_many

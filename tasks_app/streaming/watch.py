@@ -148,6 +148,9 @@ class Audience:
     def __len__(self) -> int:
         return len(self._viewers) + len(self._outlets)
 
+    def __contains__(self, viewer: Viewer) -> bool:
+        return viewer in self._viewers or (viewer.outlet is not None and viewer.outlet in self._outlets)
+
     def add(self, viewer: Viewer) -> None:
         """Have `viewer` notified of each change."""
         self._viewers.add(viewer)
@@ -176,7 +179,7 @@ class Audience:
             if not (outlet.is_waiting and outlet.write(view)):
                 return False
         except Exception:
-            what = "a frame could not be written directly, and the stream goes on through Django"
+            what = "a frame could not be written directly, and the stream goes on by its task"
             logger.exception("task %s: %s", view.snapshot.task_id, what)
             self._disconnect(outlet)
             return False

@@ -13,10 +13,11 @@ from django.http import HttpRequest
 from django.template import Context
 from django.utils.text import capfirst
 
+from ..conf import get_settings
 from ..exceptions import TaskNotFound, describe
-from ..http import make_url
+from ..http import make_url, needs_csrf
 from ..lifecycle import look_up
-from ..permissions import is_allowed_now, opens
+from ..permissions import is_allowed_now, make_token, opens
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..utils import static_files
@@ -85,20 +86,26 @@ def task_progress(
     cancel: bool = False,
     logs: bool = False,
     compact: bool = False,
+    page_title: bool = False,
+    page_icon: bool = False,
 ) -> dict[str, Any]:
     """Show a task live, and without JavaScript as it is when the page is rendered.
 
     The page contains the task's state only if its reader may see the task: `token` opens it, or the policy allows it
-    for the context's `request`. A template rendered in an event loop contains no state, because neither cache nor
-    policy may block the loop.
+    for the context's `request`. If the policy does, the page also contains a token, with which the component is shown
+    the task for TOKEN_MAX_AGE and which the session renews: a page that is cached for several readers shows the task
+    to all of them. A template rendered in an event loop contains neither, because neither cache nor policy may block
+    the loop.
 
     Args:
         task_id: the id of the task.
-        label: the displayed name; by default, that of the task's function.
+        label: the displayed name; by default, that with which the task was started, else the name of its function.
         token: the token from `make_token`, for readers who may not see the task otherwise.
         cancel: whether to show a cancel button.
         logs: whether to show the task's log lines.
         compact: whether to show everything in one row.
+        page_title: whether the title of the page shows the progress while the task lives.
+        page_icon: whether the icon of the page does.
 
     Raises:
         ValueError: `task_id` is empty.
@@ -107,19 +114,24 @@ def task_progress(
         raise ValueError(f"task_id must be the id of a task, not {describe(task_id)}")
     request = context.get("request")
     snapshot = _find_visible(request, str(task_id), token)
+    is_given = snapshot is not None and not token and (logs or not snapshot.is_terminal)
     label = _mend_label(label)
     return task_progress_head(context) | {
         "task_id": task_id,
         "src": _find_base(request),
         "label": label,
-        "token": token,
+        "token": make_token(str(task_id)) if is_given else token,
+        "token_age": str(get_settings().TOKEN_MAX_AGE) if is_given else "",  # as text, which no locale formats
         "cancel": cancel,
         "logs": logs,
         "compact": compact,
-        "name": label or (snapshot and task_name(snapshot.task)) or "",
+        "page_title": page_title,
+        "page_icon": page_icon,
+        "name": label or (snapshot and (snapshot.label or task_name(snapshot.task))) or "",
         "snapshot": snapshot,
         "wire": snapshot and snapshot.to_wire(),
         "is_determinate": snapshot and (snapshot.percent is not None or snapshot.is_terminal),
+        "needs_csrf": cancel or (is_given and request is not None and needs_csrf(request)),
         "page": request.get_full_path() if request is not None else "",
     }
 

@@ -32,9 +32,7 @@ def release_request_thread() -> None:
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is None or (executor := SyncToAsync.context_to_thread_executor.get(context)) is None:
         return
-    if (release := getattr(executor, "release", None)) is not None:  # a shared thread of `tasks_app.asgi.wrap`
-        release()
-    elif getattr(context, "_executor", None) is not None:  # the code that entered the context owns the executor
+    if getattr(context, "_executor", None) is not None:  # the code that entered the context owns the executor
         executor.submit(close_old_connections)
     else:
         executor.submit(connections.close_all)

@@ -12,10 +12,9 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent import futures
 from contextvars import Context
-from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections
 
@@ -29,13 +28,13 @@ T = TypeVar("T")
 IDLE_SECONDS = 5.0
 
 
-@dataclass(order=True, slots=True)
-class PendingCall:
+class PendingCall(NamedTuple):
     """A call that waits for a thread; ordered by priority, highest first, then by age, oldest first."""
 
-    rank: tuple[int, int]
-    task_id: str = field(compare=False)
-    run: Callable[[], None] = field(compare=False)
+    rank: int
+    number: int
+    task_id: str
+    run: Callable[[], None]
 
 
 class ThreadPool:
@@ -62,7 +61,7 @@ class ThreadPool:
         """
         with self._condition:
             self._add_thread()
-            heapq.heappush(self._waiting, PendingCall((-priority, next(self._numbers)), task_id, run))
+            heapq.heappush(self._waiting, PendingCall(-priority, next(self._numbers), task_id, run))
             self._condition.notify()
 
     def prepare(self) -> None:
@@ -85,6 +84,11 @@ class ThreadPool:
                 self._waiting = remaining
             return found
 
+    def find_place(self) -> int | None:
+        """Return the place in the line that a call would have which is submitted now; None if it need not wait."""
+        waiting = len(self._waiting)
+        return None if self._idle > waiting or self._threads < self._max_workers else waiting + 1
+
     def count_waiting(self) -> int:
         """Return the number of waiting calls."""
         return len(self._waiting)
@@ -99,13 +103,7 @@ class ThreadPool:
         if self._idle > len(self._waiting) or self._threads >= self._max_workers:
             return
         name = f"{self.name}-{next(self._numbers)}"
-        try:
-            threading.Thread(target=self._work, name=name, daemon=True).start()
-        except Exception as error:
-            if not self._threads:
-                raise
-            exhaustion_log.note(error, f"the calls of {self.name!r} wait for the threads that it has")
-        else:
+        if start_thread(self._work, name, pool=self.name, has_others=self._threads > 0):
             self._threads += 1
 
     def _work(self) -> None:
@@ -125,6 +123,22 @@ class ThreadPool:
                 return heapq.heappop(self._waiting)
             self._threads -= 1
             return None
+
+
+def start_thread(work: Callable[[], None], name: str, *, pool: str, has_others: bool) -> bool:
+    """Start one more daemon thread for the calls of a pool, and return whether it was started.
+
+    Raises:
+        Exception: it can't be started, and there are no others to make the calls.
+    """
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except Exception as error:
+        if not has_others:
+            raise
+        exhaustion_log.note(error, f"the calls of {pool!r} wait for the threads that it has")
+        return False
+    return True
 
 
 class DaemonExecutor(futures.Executor):

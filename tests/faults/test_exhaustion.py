@@ -1,11 +1,13 @@
 """A process that can start no thread: what it can't do is refused whole, what it can do goes on."""
 
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tasks_app import make_token
 from tests.support import wire
 from tests.support.wire_site import Site
 from tests.support.wrapped import WRAPPED, run_unjudged
@@ -14,6 +16,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process like this"),
 ]
+
+#: Where requests need no thread of their own; Django itself answers nothing without one.
+ONE_THREAD = "tests.support.asgi_one_thread:application"
 
 SAID = "this process has no memory, threads or open files to spare"
 ARGUMENTS = {"add": {"a": 1}, "greet": {}}
@@ -33,7 +38,7 @@ def limited(site: Site) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("name", ["add", "greet"], ids=["sync", "async"])
 def test_start_that_finds_no_thread_is_refused_whole(name):
-    with run_unjudged(WRAPPED) as site:
+    with run_unjudged(ONE_THREAD) as site:
         with limited(site) as stored:
             order = {"task": name, "kwargs": ARGUMENTS[name]}
             answers = [wire.post_json(site.port, "/start-task", order) for _ in range(2)]
@@ -47,8 +52,19 @@ def test_start_that_finds_no_thread_is_refused_whole(name):
 
 
 def test_stream_that_needs_no_thread_of_its_own_is_served():
-    with run_unjudged(WRAPPED) as site:
+    with run_unjudged(ONE_THREAD) as site:
         task_id = site.start("add", a=1)
         site.wait_for(task_id, "succeeded")
         with limited(site):
             assert [event.type for event in site.read_all(task_id)] == ["message", "end"]
+
+
+def test_stream_that_bears_a_token_is_served_without_a_thread():
+    with run_unjudged(WRAPPED) as site:
+        task_id = site.start("add", a=1)
+        site.wait_for(task_id, "succeeded")
+        assert wire.send(site.port, "GET", "/limit").status == 200
+        events = site.read_all(task_id, query=f"?token={make_token(task_id)}")
+        # It could not answer a request that a middleware sees.
+        resource.prlimit(site.server.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert [event.type for event in events] == ["message", "end"]

@@ -22,6 +22,7 @@ from tasks_app.lifecycle.receivers import on_row_saved
 from tasks_app.reporting.backlog import Backlog
 from tasks_app.reporting.process import EXIT_SECONDS, drain_process, get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.store import store
 from tasks_app.store.latency import LATE_AFTER, _is_late
 from tasks_app.store.store import get_store
 from tasks_app.streaming.polling import aobserve
@@ -131,6 +132,14 @@ def test_second_task_does_not_even_ask_a_cache_that_hangs(gate, monkeypatch):
     assert asked == []
     end(first)
     assert end(second) is not None
+
+
+def test_cache_is_known_to_hang_as_soon_as_one_caller_has_given_up(gate, monkeypatch):
+    monkeypatch.setattr(store, "LATE_AFTER", 0.1)  # so that the call has not been under way for as long as is late
+    gate.shut()
+    with pytest.raises(StoreUnavailable, match="has not answered within"):
+        get_store().call_briefly(get_store().get, "t1")
+    assert get_store().hangs
 
 
 def test_first_attempt_has_no_word_to_leave(gate, monkeypatch):

@@ -22,6 +22,8 @@ from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire import Event, EventStream
 from tests.support.wire_site import Site
 
+pytestmark = pytest.mark.slow
+
 LAYERS = ("channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer")
 
 #: So short that a test need not wait, and in the proportions of the defaults.

@@ -1,3 +1,3 @@
 import { Idiomorph } from "idiomorph";
 
-window.morph = (element, html) => Idiomorph.morph(element, html);
+(window.morphers ??= {}).idiomorph = (element, html) => Idiomorph.morph(element, html);

@@ -1,3 +1,3 @@
 import { h, render } from "preact";
 
-window.renderWith = (attributes) => render(attributes && h("task-progress", attributes), document.getElementById("app"));
+(window.renderers ??= {}).preact = (place, attributes) => render(attributes && h("task-progress", attributes), place);

@@ -1,6 +1,6 @@
 import { morphElements } from "@hotwired/turbo";
 
-window.morph = (element, html) => {
+(window.morphers ??= {}).turbo = (element, html) => {
   const template = document.createElement("template");
   template.innerHTML = html;
   morphElements(element, template.content.firstElementChild);

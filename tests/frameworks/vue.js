@@ -1,3 +1,3 @@
 import { h, render } from "vue";
 
-window.renderWith = (attributes) => render(attributes && h("task-progress", attributes), document.getElementById("app"));
+(window.renderers ??= {}).vue = (place, attributes) => render(attributes && h("task-progress", attributes), place);

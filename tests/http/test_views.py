@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import AsyncClient, Client
@@ -12,6 +13,7 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.streaming.hub import get_hub
 from tasks_app.streaming.stream import Stream
+from tasks_app.utils.clock import parse_time
 from tests.support import jobs
 from tests.support.answers import assert_problem, start_named
 from tests.support.doubles import begin
@@ -401,6 +403,13 @@ async def test_snapshot_that_did_not_change_answers_304(client, condition):
     assert etag == '"2"'
     response = await client.get("/tasks/t1", headers={"If-None-Match": condition})
     assert (response.status_code, response.content, response["ETag"]) == (304, b"", etag)
+
+
+@pytest.mark.parametrize("headers", [{}, {"If-None-Match": '"2"'}], ids=["whole", "not modified"])
+async def test_snapshot_comes_with_the_time_of_the_server(client, headers):
+    put(RUNNING)
+    response = await client.get("/tasks/t1", headers=headers)
+    assert parse_time(response["Server-Time"]) > datetime.now(UTC) - timedelta(seconds=60)
 
 
 @pytest.mark.parametrize("condition", ['"1"', "2", "garbage", '"', "\xff"])

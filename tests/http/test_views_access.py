@@ -14,8 +14,19 @@ from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.streaming.hub import get_hub
+from tasks_app.streaming.response import EventStreamResponse
 from tests.support.answers import assert_problem, post_start
-from tests.support.viewers import NOW, has_no_viewers, make_running, put, read_events, read_rest, until
+from tests.support.viewers import (
+    NOW,
+    find_states,
+    has_no_viewers,
+    make_running,
+    put,
+    read_events,
+    read_next,
+    read_rest,
+    until,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -332,6 +343,65 @@ async def test_token_shows_no_other_task_of_a_multiplexed_stream():
         ("missing", "t2"),
         ("message", "t1"),
     ]
+
+
+@pytest.mark.parametrize("place", ["/task-progress/t1?", "/task-progress?task=t1&"])
+async def test_stream_ends_with_the_token_that_opened_it(place):
+    put(make_running(owner="7"))
+    response = await AsyncClient().get(f"{place}token={make_token('t1', max_age=0.3)}")
+    assert find_states(await read_events(response)) == ["running", "running"]
+
+
+async def test_stream_ends_with_the_last_token_of_a_task():
+    put(make_running(owner="7"))
+    tokens = "&".join(f"token={make_token('t1', max_age=age)}" for age in (0.1, 3600))
+    stream = await open_stream(AsyncClient(), f"/task-progress/t1?{tokens}")
+    await assert_goes_on(stream, 0.25)
+
+
+async def test_stream_ends_with_the_first_token_by_which_a_task_is_seen():
+    put(make_running("t1", owner="7"), make_running("t2", owner="7"))
+    tokens = f"token={make_token('t1', max_age=0.3)}&token={make_token('t2')}"
+    response = await AsyncClient().get(f"/task-progress?task=t1&task=t2&{tokens}")
+    assert len(await read_events(response)) == 3
+
+
+@pytest.mark.parametrize("max_age", [-1, None], ids=["expired", "of another task"])
+async def test_stream_that_the_policy_allows_does_not_end_with_a_token_that_opened_nothing(max_age):
+    client = await log_in("ann")
+    put(make_running(owner=str((await User.objects.aget(username="ann")).pk)))
+    token = make_token("t1", max_age=-1) if max_age else make_token("t2", max_age=0.1)
+    await assert_goes_on(await open_stream(client, f"/task-progress/t1?token={token}"), 0.25)
+
+
+async def test_stream_that_the_policy_allows_ends_when_a_new_token_would(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "TOKEN_MAX_AGE": 1}
+    client = await log_in("ann")
+    put(make_running(owner=str((await User.objects.aget(username="ann")).pk)))
+    assert len(await read_events(await client.get("/task-progress/t1"))) == 2
+
+
+async def test_who_comes_back_with_a_token_that_has_expired_is_judged_by_the_policy():
+    client = await log_in("ann")
+    put(make_running(owner=str((await User.objects.aget(username="ann")).pk)))
+    url = f"/task-progress/t1?token={make_token('t1', max_age=0.3)}"
+    assert len(await read_events(await client.get(url))) == 2
+    await assert_goes_on(await open_stream(client, url), 0.25)
+
+
+async def open_stream(client: AsyncClient, url: str) -> EventStreamResponse:
+    response = await client.get(url)
+    assert response.status_code == 200
+    await read_next(response)
+    return response
+
+
+async def assert_goes_on(response: EventStreamResponse, seconds: float) -> None:
+    """A stream sends nothing for so long, and does not end; then it is closed."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await anext(aiter(response))
+    response.close()
 
 
 async def test_token_of_the_start_answer_shows_the_task():

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 from django.core.cache import caches
 
 from tasks_app.lifecycle import attempts
-from tasks_app.lifecycle.attempts import adopt, begin
+from tasks_app.lifecycle.attempts import Delivery, adopt, begin
+from tasks_app.lifecycle.claims import claim_beginning
+from tasks_app.reporting import pauses
 from tasks_app.reporting.process import get_flusher
+from tasks_app.reporting.reporter import Reporter
 from tasks_app.snapshot.log_page import PAGE_LINES
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
@@ -189,3 +193,101 @@ def test_job_does_not_wait_for_a_cache_that_is_known_to_fail(monkeypatch):
     reporter = begin(make_anew())
     monkeypatch.undo()
     assert end(reporter).owner == "7"
+
+
+# --- first attempts of tasks that were sent ---
+
+
+def begin_first(monkeypatch: pytest.MonkeyPatch) -> Reporter:
+    """Begin the task; nothing is written of it before it ends."""
+    monkeypatch.setattr(pauses, "BEGIN_PAUSE", 10)
+    return begin(make_anew(), delivery=Delivery.FIRST)
+
+
+def test_first_attempt_begins_without_a_read(monkeypatch):
+    add_queued()
+    with controlled_cache("get", "get_many"):
+        add_queued()
+        reporter = begin_first(monkeypatch)
+        assert (reporter.is_read, get_flusher().is_failing) == (False, False)
+    reporter.succeed()
+
+
+def test_first_attempt_goes_on_from_what_is_stored(monkeypatch):
+    stored = add_queued()
+    snapshot = end(begin_first(monkeypatch))
+    assert (snapshot.task, snapshot.owner, snapshot.attempt) == ("import", "7", 1)
+    assert (snapshot.created_at, snapshot.seq > stored.seq) == (stored.created_at, True)
+
+
+def test_task_whose_message_comes_twice_is_read_the_second_time(monkeypatch):
+    add_queued()
+    assert not begin_first(monkeypatch).is_read
+    get_flusher().flush()
+    get_flusher().remove(get_flusher().find("t1"))  # the process is gone
+    reporter = begin_first(monkeypatch)
+    assert (reporter.is_read, end(reporter).attempt) == (True, 2)
+
+
+def test_attempt_that_died_before_it_was_written_counts_when_its_message_comes_again(monkeypatch):
+    add_queued()
+    get_flusher().remove(begin_first(monkeypatch))  # the process is gone
+    assert end(begin(make_anew(), delivery=Delivery.AGAIN)).attempt == 2
+
+
+def test_first_delivery_of_a_message_whose_task_began_elsewhere_is_its_second_attempt(monkeypatch):
+    add_queued()
+    get_flusher().remove(begin_first(monkeypatch))  # as if another process had it
+    assert end(begin_first(monkeypatch)).attempt == 2
+
+
+def test_message_that_comes_again_for_a_task_that_never_began_is_its_first_attempt():
+    add_queued()
+    assert end(begin(make_anew(), delivery=Delivery.AGAIN)).attempt == 1
+
+
+def test_message_that_comes_again_for_an_attempt_that_was_written_counts_it_once(monkeypatch):
+    add_queued()
+    get_flusher().remove(begin_first(monkeypatch))
+    get_store().save([read().begun(now=NOW)])
+    assert end(begin(make_anew(), delivery=Delivery.AGAIN)).attempt == 2
+
+
+def test_task_that_was_withdrawn_is_read_before_it_begins(monkeypatch):
+    queued = add_queued()
+    assert claim_beginning(queued)
+    adopt(queued).end_cancelled()
+    assert get_flusher().drain(10)
+    reporter = begin_first(monkeypatch)
+    assert reporter.is_read
+    reporter.end_cancelled()
+
+
+def test_task_that_begins_can_not_be_withdrawn(monkeypatch):
+    queued = add_queued()
+    reporter = begin_first(monkeypatch)
+    assert not claim_beginning(queued)
+    reporter.succeed()
+
+
+def test_first_attempt_learns_of_a_cancel_that_came_before_with_the_first_write(monkeypatch):
+    add_queued()
+    get_store().request_cancel("t1")
+    reporter = begin_first(monkeypatch)
+    get_flusher().flush()
+    assert reporter.progress.cancelled
+    reporter.end_cancelled()
+
+
+def test_tasks_that_began_without_a_read_are_read_in_one_round_trip(monkeypatch):
+    monkeypatch.setattr(pauses, "BEGIN_PAUSE", 10)
+    with controlled_cache() as controls:
+        task_ids = [f"t{number}" for number in range(3)]
+        known = [Snapshot.queued(task_id, "demo", now=NOW) for task_id in task_ids]
+        reporters = [begin(snapshot, delivery=Delivery.FIRST) for snapshot in known]
+        controls.take_reads()
+        get_flusher().flush()
+        reads = [read for read in controls.take_reads() if any("task:" in key for key in read)]
+        assert [{key.rpartition(":")[2] for key in read} for read in reads] == [set(task_ids)]
+        for reporter in reporters:
+            reporter.succeed()

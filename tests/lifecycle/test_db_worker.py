@@ -1,5 +1,6 @@
 """Tasks that `manage.py db_worker` runs: what viewers of a web process see of them."""
 
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ import pytest
 
 from tests.support import wire
 from tests.support.db_site import CACHE_TABLE, TABLE, Orders, Site, run_python, run_site
+from tests.support.details import RECORDED, list_arguments, read_details_at
 from tests.support.servers import Server, find_free_port
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +98,27 @@ def test_task_that_raises_ends_as_failed(site, queue, orders, task_id):
         end = read_end(stream)
     assert (end["state"], end["progress"]) == ("failed", 25)
     assert end["error"] == {"type": "RuntimeError", "message": "The task failed."}
+
+
+def test_worker_arguments_and_traceback_are_recorded_for_staff(site, queue, orders, task_id):
+    recording = {"DB_TASKS_APP": json.dumps(RECORDED)}
+    orders.give_raise("no such file")
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue, **recording) as worker:
+        read_end(stream)
+        details = read_details_at(site.env["DB_LOCATION"], task_id)
+        assert (details["process"], details["state"]) == (worker.process.pid, "failed")
+    assert list_arguments(details) == {"orders": repr(str(orders))}
+    assert details["traceback"].endswith("RuntimeError: no such file\n")
+
+
+def test_task_that_the_worker_can_not_import_tells_staff_why(site, queue, task_id):
+    site.remove_code(task_id)
+    recording = {"DB_TASKS_APP": json.dumps(RECORDED)}
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue, **recording):
+        read_end(stream)
+    details = read_details_at(site.env["DB_LOCATION"], task_id, attempt=0)
+    assert (details["host"], details["started_at"]) == (None, None)
+    assert "ImportError" in details["traceback"]
 
 
 def test_task_that_the_worker_can_not_import_ends_as_failed(site, queue, task_id):
@@ -215,7 +240,7 @@ def test_task_of_a_transaction_is_known_once_it_commits(site, task_id):
     assert site.get(task_id).json()["state"] == "queued"
 
 
-def test_worker_that_is_faster_than_the_commit_callback_knows_the_owner(site):
+def test_worker_that_is_faster_than_the_commit_callback_knows_owner_and_label(site):
     script = """
         import django; django.setup()
         from django.db import transaction
@@ -230,14 +255,15 @@ def test_worker_that_is_faster_than_the_commit_callback_knows_the_owner(site):
 
         with transaction.atomic():
             transaction.on_commit(begin)
-            task_id = start(add, 1, owner="7")
-        print(get_snapshot(task_id).owner, get_snapshot(task_id).state)
+            task_id = start(add, 1, owner="7", label="Sum")
+        snapshot = get_snapshot(task_id)
+        print(snapshot.owner, snapshot.label, snapshot.state)
     """
     with empty_queue(site):
-        assert run_script(script, site) == ["7", "running"]
+        assert run_script(script, site) == ["7", "Sum", "running"]
 
 
-def test_owner_of_a_waiting_task_outlives_an_empty_cache(site):
+def test_owner_and_label_of_a_waiting_task_outlives_an_empty_cache(site):
     script = """
         import django; django.setup()
         from django.core.cache import cache
@@ -246,13 +272,13 @@ def test_owner_of_a_waiting_task_outlives_an_empty_cache(site):
         from tasks_app import get_snapshot, start
         from tests.support.jobs import add
 
-        task_id = start(add, 1, owner="7")
+        task_id = start(add, 1, owner="7", label="Sum")
         cache.clear()
         task_started.send(DBTaskResult, task_result=DBTaskResult.objects.get().task_result)
-        print(get_snapshot(task_id).owner)
+        print(get_snapshot(task_id).owner, get_snapshot(task_id).label)
     """
     with empty_queue(site):
-        assert run_script(script, site) == ["7"]
+        assert run_script(script, site) == ["7", "Sum"]
 
 
 def test_no_worker_sees_a_started_task_before_its_owner_is_stored(site):

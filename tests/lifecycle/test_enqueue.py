@@ -8,6 +8,7 @@ from django.db import transaction
 from tasks_app import StoreUnavailable, get_snapshot, start
 from tasks_app.lifecycle import compat
 from tasks_app.lifecycle.enqueue import queue, starting
+from tasks_app.lifecycle.identity import Identity
 from tasks_app.reporting.process import get_flusher
 from tasks_app.store.store import get_store
 from tests.support import jobs
@@ -32,14 +33,14 @@ def immediate(settings) -> None:
 
 @pytest.mark.usefixtures("immediate")
 def test_name_and_owner_are_those_of_the_start():
-    with starting("a-name", "7"):
+    with starting(Identity("a-name", "7")):
         result = jobs.add.using(backend="immediate").enqueue(1)
     assert (get_snapshot(result.id).task, get_snapshot(result.id).owner) == ("a-name", "7")
 
 
 @pytest.mark.usefixtures("immediate")
 def test_name_and_owner_of_a_start_are_not_those_of_the_tasks_that_it_enqueues():
-    with starting("a-name", "7"):
+    with starting(Identity("a-name", "7")):
         result = enqueue_another.using(backend="immediate").enqueue()
     inner_id = result.return_value
     assert (get_snapshot(inner_id).task, get_snapshot(inner_id).owner) == ("tests.support.jobs.add", None)

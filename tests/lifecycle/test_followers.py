@@ -1,13 +1,14 @@
 """Tasks whose ids are known before they are sent, on any executor."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tasks_app import Snapshot, get_snapshot
 from tasks_app.integration import adopt, begin, get_flusher, get_followers, make_follower, queue
-from tasks_app.store.store import get_store
+from tasks_app.store.store import Store, get_store
 from tests.support.doubles import controlled_cache
 from tests.support.viewers import make_running, put, report
 from tests.support.waiting import wait_until
@@ -94,3 +95,30 @@ def test_cache_that_refuses_to_keep_a_follower_is_logged_and_asked_again(setting
         reporter.succeed()
         assert get_followers().take(reporter).keys() == {followers[0].task_id}
         wait_until(lambda: get_store().get("first").is_terminal, "the first one has ended")
+
+
+def test_follower_that_is_sent_while_others_are_kept_stays_as_it_was_sent(settings, monkeypatch):
+    settings.TASKS_APP = {**settings.TASKS_APP, "HEARTBEAT": 0.05, "SWEEP_INTERVAL": 0.05}
+    sent, other = make_followers(2)
+    reporter, touched = begin(Snapshot.queued("first", "demo", now=datetime.now(UTC))), []
+    monkeypatch.setattr(Store, "touch", lambda self, snapshot: touched.append(snapshot.task_id) or True)
+    monkeypatch.setattr(
+        "tasks_app.lifecycle.followers.note_followers",
+        lambda task_id, followers, **options: get_followers().note_sent(reporter, [sent.task_id]),
+    )
+    get_followers().keep(reporter, [sent, other])
+    wait_until(lambda: touched, "the other one is kept")
+    reporter.succeed()
+    get_followers().take(reporter)
+    assert touched == [other.task_id]
+
+
+def test_task_that_ends_at_once_has_not_told_the_cache_what_to_keep(monkeypatch):
+    submitted: list[Any] = []
+    monkeypatch.setattr(Store, "submit", lambda self, function, *args: submitted.append(args))
+    reporter = begin(Snapshot.queued("first", "demo", now=datetime.now(UTC)))
+    get_followers().keep(reporter, make_followers())
+    get_followers().renew()
+    get_followers().take(reporter)
+    reporter.succeed()
+    assert submitted == []

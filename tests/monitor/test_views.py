@@ -24,6 +24,7 @@ from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report, Stage
 from tasks_app.store.store import get_store
+from tasks_app.templatetags.texts import TEXTS
 from tests.support.answers import assert_problem
 from tests.support.doubles import controlled_cache
 from tests.support.viewers import NOW, make_running, put
@@ -82,7 +83,8 @@ def make_queued(number: int, *, task: str = "demo", owner: str | None = None) ->
 async def get_data(client: AsyncClient, **query: Any) -> dict[str, Any]:
     response = await client.get("/tasks/monitor/data", query)
     assert response.status_code == 200, response.content
-    return dict(json.loads(response.content))
+    data: dict[str, Any] = json.loads(response.content)
+    return data
 
 
 async def list_ids(client: AsyncClient, **query: Any) -> list[str]:
@@ -106,6 +108,13 @@ async def test_login_on_another_host_is_told_the_whole_address(settings):
     settings.LOGIN_URL = "https://accounts.example/"
     response = await AsyncClient().get("/tasks/monitor")
     assert response["Location"] == "https://accounts.example/?next=http%3A%2F%2Ftestserver%2Ftasks%2Fmonitor"
+
+
+async def test_each_text_of_the_scripts_has_a_name_of_its_own(staff):
+    page = (await staff.get("/tasks/monitor")).content.decode()
+    names = re.findall(r'<data value="([^"]+)"', page)
+    assert len(names) > 20
+    assert len(names) == len({*names, *TEXTS}) - len(TEXTS)
 
 
 async def test_data_answers_401_to_who_is_not_logged_in():
@@ -306,7 +315,25 @@ async def test_filters_narrow_the_list_and_not_the_counts(staff):
 
 async def test_empty_filters_are_none(staff):
     list_tasks(make_queued(1))
-    assert await list_ids(staff, q="", task="") == ["t1"]
+    assert await list_ids(staff, q="", task="", sort="") == ["t1"]
+
+
+async def test_list_is_sorted_as_asked_for_across_its_pages(staff):
+    list_tasks(*map(make_queued, range(60)), make_running("running"))
+    assert (await list_ids(staff))[:2] == ["running", "t59"]
+    assert (await list_ids(staff, sort="started"))[:2] == ["running", "t59"]
+    assert (await list_ids(staff, sort="-state", page=2))[-1] == "t0"
+
+
+async def test_list_is_sorted_by_the_names_of_owners(staff):
+    zoe, ann = [await User.objects.acreate_user(name) for name in ("zoe", "ann")]
+    list_tasks(make_queued(1, owner=str(zoe.pk)), make_queued(2), make_queued(3, owner=str(ann.pk)))
+    assert await list_ids(staff, sort="owner") == ["t3", "t1", "t2"]
+
+
+async def test_label_is_searched(staff):
+    list_tasks(replace(make_queued(1), label="Import orders.csv"), make_queued(2))
+    assert await list_ids(staff, q="ORDERS") == ["t1"]
 
 
 async def test_spaces_around_a_search_do_not_count(staff):
@@ -321,6 +348,8 @@ async def test_spaces_around_a_search_do_not_count(staff):
         ("state=", ["'state'", "''"]),
         ("state=failed&state=x", ["'x'"]),
         ("state=failed%00", ["failed\\x00"]),
+        ("sort=size", ["'sort'", "'size'", "'-took'"]),
+        ("sort=-", ["'-'"]),
         ("page=0", ["'page'", "'0'", "a whole number from 1"]),
         ("page=-1", ["'-1'"]),
         ("page=1.5", ["'1.5'"]),
@@ -445,11 +474,11 @@ async def test_task_that_the_policy_hides_leaves_no_trace(picky, staff, query):
     secret = Snapshot.queued("t1", "secret", now=now, owner=str(owner.pk)).begun(now=now)
     list_tasks(secret.failed("E", now=now), replace(secret, task_id="t3"))
     response = await staff.get(f"/tasks/monitor/data{query}")
-    assert drop_chart_time(response) == drop_chart_time(without)
+    assert drop_times(response) == drop_times(without)
 
 
-def drop_chart_time(response: HttpResponse) -> dict[str, Any]:
-    """Return the data but for the time, which may have gone on to the next minute."""
+def drop_times(response: HttpResponse) -> dict[str, Any]:
+    """Return the data but for the times, which go on."""
     data: dict[str, Any] = json.loads(response.content)
     del data["chart"]["until"]
     return data
@@ -501,6 +530,22 @@ async def test_page_of_a_task_shows_it_with_its_owner(staff):
     assert context["snapshot"] == (await staff.get("/tasks/t1")).json()
     assert (context["owner"], context["may_cancel"]) == ({"id": str(ana.pk), "name": "ana"}, False)
     assert "ana" in response.text
+
+
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        ("", "/tasks/monitor"),
+        ("http://testserver/tasks/monitor", "/tasks/monitor"),
+        ("http://testserver/tasks/monitor?state=queued&q=%22a", "/tasks/monitor?state=queued&amp;q=%22a"),
+        ("http://testserver/elsewhere?next=1", "/tasks/monitor"),
+        ("http://[::1?x=1", "/tasks/monitor"),
+    ],
+)
+async def test_page_of_a_task_leads_back_to_the_list_as_it_was_filtered(staff, came_from: str, back: str):
+    list_tasks(make_running())
+    response = await staff.get("/tasks/t1/monitor", headers={"referer": came_from})
+    assert f'<a href="{back}">' in response.text
 
 
 async def test_page_says_whether_the_task_can_be_cancelled(picky, staff):

@@ -75,7 +75,7 @@ def test_uploaded_file_is_imported_and_its_counts_are_shown(site: Server, browse
         page.set_input_files("#file", sample)
         page.click("#import-form button")
         expect(page.locator("task-progress")).to_have_attribute("data-state", "succeeded")
-        expect(page.locator("task-progress .status")).to_have_text("Imported 1 rows, skipped 1")
+        expect(page.locator("task-progress .status")).to_have_text("Imported 1 row, skipped 1")
         expect(page.locator("task-progress .name")).to_have_text("Import sample.csv")
         expect(page.locator("#tasks li")).to_have_text(["Line 3: email 'nowhere' is not an address"])
         page.reload()
@@ -91,7 +91,7 @@ def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, 
         page.click("#import-form button")
         while page.get_by_role("link", name="Refresh").count():
             page.get_by_role("link", name="Refresh").click()
-        expect(page.locator("task-progress")).to_contain_text("Imported 1 rows, skipped 0")
+        expect(page.locator("task-progress")).to_contain_text("Imported 1 row, skipped 0")
 
 
 def test_javascript_of_readme_follows_a_task_to_its_end(site: Server, browser: Browser):

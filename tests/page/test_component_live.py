@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import needs_chromium, needs_whole_chromium, open_page_keeper, open_tab
-from tests.support.component_site import NGINX, make_url, run_buffering_nginx, run_component_site
+from tests.support.component_site import BUFFERING, NGINX, make_url, run_component_site, run_proxy
 from tests.support.readme import find_block
 from tests.support.servers import find_free_port, run_runserver
 from tests.support.valkey import ValkeyServer
@@ -23,6 +24,8 @@ pytestmark = needs_chromium
 TAG = "{% load tasks_app %}{% task_progress task cancel=True %}"
 TAGS = "{% load tasks_app %}{% for task in tasks.split %}{% task_progress task %}{% endfor %}"
 SLOW = 30_000
+
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="there is no nginx ('apt-get install nginx-light')")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +40,8 @@ def page(browser: Browser) -> Iterator[Page]:
         yield page
 
 
-def show_one(site: Site, page: Page, task_id: str, body: str = TAG, **context: str) -> Locator:
-    page.goto(make_url(site, body, task=task_id, **context))
+def show_one(site: Site, page: Page, task_id: str, body: str = TAG, port: int = 0, **context: str) -> Locator:
+    page.goto(make_url(site, body, port=port, task=task_id, **context))
     return page.locator("task-progress")
 
 
@@ -119,6 +122,29 @@ def test_log_is_shown_as_it_grows_each_line_once(site: Site, page: Page):
     site.wait_until_free()
 
 
+def test_tools_of_the_log_work_under_a_strict_policy(site: Site, page: Page):
+    task_id = site.start_puppet("tools")
+    site.order("tools", log="one\ntwo")
+    component = show_one(site, page, task_id, "{% load tasks_app %}{% task_progress task logs=True %}").first
+    component.get_by_role("searchbox").fill("two")
+    expect(component.locator(".log mark")).to_have_text("two", timeout=SLOW)
+    with page.expect_download() as started:
+        component.get_by_role("button", name="Download all lines").click()
+    assert started.value.suggested_filename == f"{task_id}-log.txt"
+    site.order_return("tools")
+    expect_state(component, "succeeded")
+    site.wait_until_free()
+
+
+def test_task_that_ended_without_a_line_says_so(site: Site, page: Page):
+    task_id = site.start_puppet("silent")
+    site.order_return("silent")
+    wait_until(lambda: site.get_snapshot(task_id)["state"] == "succeeded", "it has ended")
+    component = show_one(site, page, task_id, "{% load tasks_app %}{% task_progress task logs=True %}").first
+    expect(component.locator(".log")).to_have_attribute("data-empty", "No lines", timeout=SLOW)
+    site.wait_until_free()
+
+
 def test_reader_cancels_the_task(site: Site, page: Page):
     task_id = site.start_puppet("cancelled")
     component = show_one(site, page, task_id)
@@ -154,7 +180,9 @@ def test_page_that_was_left_and_comes_back_follows_on(site: Site, browser: Brows
         expect_state(component, "succeeded")
 
 
-def test_server_that_dies_and_comes_back_is_found_again(browser: Browser):
+@pytest.mark.slow
+@needs_nginx
+def test_server_that_dies_behind_a_proxy_is_shown_and_found_again(browser: Browser, tmp_path: Path):
     port = find_free_port()
     errors = ("Failed to load resource",)
     with ValkeyServer() as valkey, open_tab(browser, expected_errors=errors) as page:
@@ -163,26 +191,29 @@ def test_server_that_dies_and_comes_back_is_found_again(browser: Browser):
         with run_worker(worker_env) as worker:
             assert worker.stdout is not None
             task_id = worker.stdout.readline().strip()
-            with run_component_site(env=env, port=port) as site:
-                component = show_one(site, page, task_id)
-                report(worker, current=20, total=100, status="before")
-                expect_percent(component, 20)
-                os.killpg(site.server.process.pid, signal.SIGKILL)
-                site.server.process.wait(DEADLINE)
-                expect(component).to_have_attribute("data-transport", "connecting", timeout=SLOW)
-                report(worker, current=60, total=100, status="meanwhile")
-            with run_component_site(env=env, port=port):
-                expect_percent(component, 60)
-                end(worker)
-                expect_state(component, "succeeded")
+            with ExitStack() as proxy:
+                with run_component_site(env=env, port=port) as site:
+                    front = proxy.enter_context(run_proxy(port, tmp_path))
+                    component = show_one(site, page, task_id, port=front)
+                    report(worker, current=20, total=100, status="before")
+                    expect_percent(component, 20)
+                    os.killpg(site.server.process.pid, signal.SIGKILL)
+                    site.server.process.wait(DEADLINE)
+                    expect_state(component, "reconnecting")
+                    report(worker, current=60, total=100, status="meanwhile")
+                with run_component_site(env=env, port=port):
+                    expect_percent(component, 60)
+                    expect_state(component, "running")
+                    end(worker)
+                    expect_state(component, "succeeded")
 
 
-@pytest.mark.skipif(NGINX is None, reason="there is no nginx ('apt-get install nginx-light')")
+@pytest.mark.slow
+@needs_nginx
 def test_proxy_that_holds_the_stream_back_makes_it_poll_to_the_end(site: Site, page: Page, tmp_path: Path):
     task_id = site.start_puppet("buffered")
-    with run_buffering_nginx(site.port, tmp_path) as port:
-        page.goto(make_url(site, TAG, task=task_id).replace(f":{site.port}/", f":{port}/"))
-        component = page.locator("task-progress")
+    with run_proxy(site.port, tmp_path, BUFFERING) as port:
+        component = show_one(site, page, task_id, port=port)
         site.order("buffered", current=30, total=100)
         expect(component).to_have_attribute("data-transport", "polling", timeout=SLOW)
         expect_percent(component, 30)
@@ -266,10 +297,37 @@ def test_component_by_hand_of_readme(site: Site, page: Page):
     task_id = site.start_puppet("readme-hand")
     body = "{% load static %}" + find_block("html", "<task-progress task-id")
     page.goto(make_url(site, body, task_id=task_id))
-    page.evaluate(f"() => {{ {find_block('js', 'task-progress:end')} }}")
     expect_state(page.locator("task-progress"), "running")
     site.order_return("readme-hand")
-    expect(page).to_have_title("Import: succeeded", timeout=SLOW)
+    expect_state(page.locator("task-progress"), "succeeded")
+
+
+#: A browser without a window shows no notifications: what the page would show is written down.
+NOTIFICATIONS = """
+window.notifications = [];
+window.Notification = class {
+  static permission = "granted";
+
+  constructor(title, { tag }) {
+    notifications.push([title, tag]);
+  }
+};
+Object.defineProperty(document, "hidden", { get: () => true });
+"""
+
+
+def test_notification_of_readme(site: Site, page: Page):
+    page.add_init_script(NOTIFICATIONS)
+    task_id = site.start_puppet("readme-notification")
+    page.goto(make_url(site, '{% load tasks_app %}{% task_progress task label="Import" %}', task=task_id))
+    page.evaluate(f"() => {{ {find_block('js', 'task-progress:end')} }}")
+    expect_state(page.locator("task-progress"), "running")
+    site.order("readme-notification", current=250, total=250)
+    site.order("readme-notification", status="250 imported")
+    site.order_return("readme-notification")
+    expect_state(page.locator("task-progress"), "succeeded")
+    wait_until(lambda: page.evaluate("notifications"), "it is notified")
+    assert page.evaluate("notifications") == [["Import: 250 imported", task_id]]
 
 
 @pytest.mark.skipif(find_spec("django_htmx") is None, reason="django-htmx is not installed (requirements.txt has it)")

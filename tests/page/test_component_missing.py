@@ -109,12 +109,12 @@ def test_missing_task_is_asked_for_at_once_when_another_gets_to_another_state(st
     expect_state(page, "missing")
     expect(page.locator(".percent").last).to_have_text("42%")
     stub.snapshots["t"] = FOUND
-    stub.streams[0].send(encode(task_id="u", seq=8, progress=60))
+    stub.streams[-1].send(encode(task_id="u", seq=8, progress=60))
     expect(page.locator(".percent").last).to_have_text("60%")
     let_requests_arrive(page)
     assert count_asks(stub) == 0
     stub.greeting = None
-    stub.streams[0].send(encode(DONE, task_id="u"))
+    stub.streams[-1].send(encode(DONE, task_id="u"))
     expect_state(page, "running")
     page.clock.run_for(1)
     assert stub.wait_for_stream(1).query["task"] == ["t"]
@@ -128,7 +128,7 @@ def test_missing_task_is_asked_for_once_more_however_many_others_have_ended_mean
     stub.greeting = WITHOUT_T + b"".join(encode(task_id=other) for other in others)
     stub.show(page, *make("t", *others))
     expect(page.locator(".percent").last).to_have_text("42%")
-    stub.streams[0].send(b"".join(encode(DONE, task_id=other) for other in others))
+    stub.streams[-1].send(b"".join(encode(DONE, task_id=other) for other in others))
     expect(page.locator("task-progress[data-state=succeeded]")).to_have_count(6)
     let_requests_arrive(page)
     assert len(held) == 1

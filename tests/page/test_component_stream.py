@@ -234,12 +234,12 @@ def test_reader_is_told_when_the_connection_is_lost_for_long(stub: Stub, page: P
     stub.is_down = True
     stub.streams[0].close()
     expect_transport(page, "connecting")
-    expect(page.locator(".meta")).to_have_text("")
+    expect(page.locator(".status")).to_have_text("Importing rows")
     page.clock.run_for(3001)
-    expect(page.locator(".meta")).to_have_text("Reconnecting…")
+    expect(page.locator(".status")).to_have_text("Reconnecting…")
     stub.is_down = False
     page.evaluate("dispatchEvent(new Event('online'))")
-    expect(page.locator(".meta")).to_have_text("")
+    expect(page.locator(".status")).to_have_text("Importing rows")
 
 
 def test_waits_grow_to_thirty_seconds_at_most_and_are_drawn_from_zero(stub: Stub, page: Page):
@@ -423,6 +423,14 @@ def test_stream_that_has_shown_that_it_gets_through_is_not_doubted(stub: Stub, p
 def test_refused_stream_is_replaced_by_polling_at_once(stub: Stub, page: Page, status):
     stub.stream_status = status
     stub.show(page, ONE)
+    expect_transport(page, "polling")
+    expect_percent(page, 42)
+
+
+def test_stream_that_ends_before_its_first_event_is_replaced_by_polling(stub: Stub, page: Page):
+    stub.greeting = None
+    stub.show(page, ONE)
+    stub.wait_for_stream().close()
     expect_transport(page, "polling")
     expect_percent(page, 42)
 

@@ -83,3 +83,21 @@ def test_bytes_go_on_beyond_terabytes(tab):
 
 def test_position_that_is_not_translated_is_english_as_a_whole(tab):
     assert format_in(tab, "de", "position", 12_345) == "12,345th in line"
+
+
+SAY = """async ([text, values]) => {
+  const { say, texts } = await import("/static/tasks_app/task-progress-texts.js");
+  texts.sample = text;
+  return say("sample", values);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Failed: {message}", "Failed: 12 rows"),
+        ("فشل: {message}", "فشل: \N{FIRST STRONG ISOLATE}12 rows\N{POP DIRECTIONAL ISOLATE}"),
+    ],
+)
+def test_value_in_a_text_that_is_read_from_right_to_left_is_isolated(tab, text, said):
+    assert tab.evaluate(SAY, [text, {"message": "12 rows"}]) == said

@@ -1,47 +1,26 @@
 """The component in pages of React, Preact, Vue, Turbo and idiomorph, as their packages are today."""
 
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import needs_chromium, open_tab
-from tests.support.servers import ROOT
+from tests.support.frameworks import FRAMEWORKS, MORPHERS, NotInstalled, build_scripts
 from tests.support.stub import DONE, Stub, encode, make_component, run_stub
-from tests.support.waiting import DEADLINE, wait_until
+from tests.support.waiting import wait_until
 
-pytestmark = [
-    pytest.mark.slow,
-    needs_chromium,
-    pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm on PATH ('apt-get install npm')"),
-]
-
-SOURCES = ROOT / "tests" / "frameworks"
-FRAMEWORKS = ["react", "preact", "vue"]
-MORPHERS = ["idiomorph", "turbo"]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The script of each package's page."""
-    folder = tmp_path_factory.mktemp("frameworks")
-    shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
-    installed = run(folder, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
-    if installed.returncode:
-        pytest.skip(f"npm can't install the frameworks: {installed.stderr.strip()[:200]!r}")
-    entries = [f"{name}.js" for name in [*FRAMEWORKS, *MORPHERS]]
-    options = ["--bundle", "--outdir=out", "--minify", '--define:process.env.NODE_ENV="production"']
-    built = run(folder, "node_modules/.bin/esbuild", *entries, *options)
-    assert built.returncode == 0, built.stderr
-    return {name: (folder / "out" / f"{name}.js").read_text(encoding="utf-8") for name in [*FRAMEWORKS, *MORPHERS]}
-
-
-def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=2 * DEADLINE)
+    try:
+        return build_scripts(tmp_path_factory.mktemp("frameworks"))
+    except NotInstalled as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -52,16 +31,19 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture(params=FRAMEWORKS)
-def render(request: Any, browser: Browser, stub: Stub, scripts: dict[str, str]) -> Iterator[Callable[..., Locator]]:
+def render(request: Any, browser: Browser, stub: Stub, scripts: Mapping[str, str]) -> Iterator[Callable[..., Locator]]:
     """Render the component with these attributes, and return it; without any, render nothing."""
     with open_tab(browser) as page:
         stub.show(page, '<div id="app"></div>')
         page.add_script_tag(content=scripts[request.param])
-        yield lambda **attributes: render_with(page, attributes)
+        yield lambda **attributes: render_with(page, request.param, attributes)
 
 
-def render_with(page: Page, attributes: dict[str, Any]) -> Locator:
-    page.evaluate("attributes => renderWith(attributes)", {"task-id": "t", **attributes} if attributes else None)
+def render_with(page: Page, framework: str, attributes: dict[str, Any]) -> Locator:
+    page.evaluate(
+        "([framework, attributes]) => renderers[framework](document.querySelector('#app'), attributes)",
+        [framework, {"task-id": "t", **attributes} if attributes else None],
+    )
     return page.locator("task-progress")
 
 
@@ -84,11 +66,12 @@ def test_component_follows_its_task_and_leaves_it_when_it_is_taken_away(render, 
 
 
 @pytest.fixture(params=MORPHERS)
-def page(request: Any, browser: Browser, stub: Stub, scripts: dict[str, str]) -> Iterator[Page]:
+def page(request: Any, browser: Browser, stub: Stub, scripts: Mapping[str, str]) -> Iterator[Page]:
     """A page with a task that has succeeded."""
     with open_tab(browser) as page:
         stub.show(page, make_component(**DONE))
         page.add_script_tag(content=scripts[request.param])
+        page.evaluate("name => { window.morph = morphers[name]; }", request.param)
         yield page
 
 

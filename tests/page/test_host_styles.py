@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import needs_chromium, open_tab
+from tests.support.matrix import STYLES
 from tests.support.stub import Stub, encode, make_component, run_stub
 
 pytestmark = needs_chromium
@@ -19,14 +20,6 @@ MEASURE = """({ shadowRoot }) => Object.fromEntries([...shadowRoot.querySelector
     "textTransform", "wordSpacing", "color", "textAlign", "fontVariantNumeric", "marginTop", "paddingTop"];
   return [part.getAttribute("class"), [Math.round(width), Math.round(height), ...names.map((name) => style[name])]];
 }))"""
-
-#: What resets and house styles do to everything in a page.
-STYLES = {
-    "a root of 62.5 %": "html { font-size: 62.5% }",
-    "capitals": "body { text-transform: uppercase; letter-spacing: 0.3em; word-spacing: 1em }",
-    "a heading": "body { font: italic 900 40px/3 serif; text-shadow: 2px 2px red; text-indent: 3em }",
-    "preflight": "*, ::before, ::after { margin: 0; padding: 0; border: 0 solid; box-sizing: border-box }",
-}
 
 FAMILY = "main { width: 544px !important; max-width: none !important; font-family: monospace !important }"
 
@@ -51,7 +44,7 @@ def measure(stub: Stub, tab: Page, style: str) -> dict[str, Any]:
     return tab.locator("task-progress").evaluate(MEASURE)
 
 
-@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+@pytest.mark.parametrize("style", [style for style in STYLES.values() if style], ids=[*STYLES][1:])
 def test_component_looks_as_in_a_plain_page(stub, tab, style):
     assert measure(stub, tab, style) == measure(stub, tab, "")
 
@@ -72,3 +65,36 @@ def test_two_hundred_stages_all_have_their_place_in_the_bar(stub, tab):
     bar = tab.locator("task-progress .bar").bounding_box()
     assert min(widths) > 0
     assert sum(widths) > bar["width"] / 2
+
+
+DARK, LIGHT = "rgb(27, 27, 31)", "rgb(255, 255, 255)"
+
+
+def find_background(tab: Page, number: int = 0) -> str:
+    card = tab.locator("task-progress .card").nth(number)
+    return str(card.evaluate("card => getComputedStyle(card).backgroundColor"))
+
+
+def test_component_is_dark_as_long_as_the_page_has_the_class_of_dark_ones(stub, tab):
+    """Tailwind and others darken a page by it, without a word of `color-scheme`."""
+    stub.show(tab, make_component(), head="<style>:root { color-scheme: normal !important }</style>")
+    backgrounds = [find_background(tab)]
+    for _ in range(2):
+        tab.evaluate("document.documentElement.classList.toggle('dark')")
+        backgrounds.append(find_background(tab))
+    assert backgrounds == [LIGHT, DARK, LIGHT]
+
+
+def test_component_in_a_dark_part_of_a_page_is_dark_alone(stub, tab):
+    stub.show(tab, make_component(), f"<section class=dark>{make_component(task_id='u')}</section>")
+    assert [find_background(tab, number) for number in (0, 1)] == [LIGHT, DARK]
+
+
+def test_page_says_by_a_property_that_it_is_dark(stub, tab):
+    stub.show(tab, make_component(), head="<style>body { --task-progress-color-scheme: dark }</style>")
+    assert find_background(tab) == DARK
+
+
+def test_page_that_is_dark_by_color_scheme_has_dark_components(stub, tab):
+    stub.show(tab, make_component(), head="<style>:root { color-scheme: dark !important }</style>")
+    assert find_background(tab) == DARK

@@ -4,12 +4,15 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import django
 import pytest
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, RequestContext, Template
 from django.test import RequestFactory
@@ -21,7 +24,7 @@ from django.utils.module_loading import import_string
 from django.utils.safestring import mark_safe
 
 from tasks_app import make_token
-from tasks_app.permissions import Policy
+from tasks_app.permissions import Policy, opens
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.state import Report
 from tasks_app.store.store import MAX_THREADS, get_store
@@ -81,9 +84,15 @@ def test_bare_tag_names_its_task_and_nothing_else():
 
 
 def test_options_become_attributes():
-    html = render('{% task_progress task_id label="A <b>" token="x&y" cancel=True logs=True compact=True %}')
-    assert find_all(html, "task-progress") == [
-        {"task-id": "t1", "label": "A <b>", "token": "x&y", "cancel": None, "logs": None, "compact": None}
+    switches = ["cancel", "logs", "compact", "page_title", "page_icon"]
+    tag = "{% task_progress task_id label='A <b>' token='x&y' " + "=True ".join(switches) + "=True %}"
+    assert find_all(render(tag), "task-progress") == [
+        {
+            "task-id": "t1",
+            "label": "A <b>",
+            "token": "x&y",
+            **dict.fromkeys(name.replace("_", "-") for name in switches),
+        }
     ]
 
 
@@ -217,6 +226,11 @@ def test_state_is_there_for_those_without_javascript_and_with():
     assert find_all(html, "a") == [{"href": "/page?a=1&b=2"}]
 
 
+def test_label_of_the_task_is_its_name_without_javascript():
+    put_silently(replace(make_running(), label="Import <a>.csv"))
+    assert "<strong>Import &lt;a&gt;.csv</strong>" in render(request=make_request())
+
+
 def test_bar_without_javascript_has_no_value_while_the_total_is_unknown():
     put_silently(make_running())
     assert find_all(render(request=make_request()), "progress") == [{"max": "100", "aria-label": "Demo"}]
@@ -298,6 +312,90 @@ def test_page_is_shown_though_the_cache_is_down(settings, caplog):
         controls.reset()
     assert find_all(html, "task-progress") == [{"task-id": "t1"}]
     assert "task t1" in caplog.text
+
+
+# Tokens
+
+
+def find_token(html: str) -> tuple[str | None, str | None]:
+    (component,) = find_all(html, "task-progress")
+    return component.get("token"), component.get("token-age")
+
+
+@pytest.mark.parametrize("owner", ["7", None])
+def test_page_brings_a_token_of_whom_the_policy_allows(owner):
+    put_silently(make_running(owner=owner))
+    token, age = find_token(render(request=make_request(OWNER)))
+    assert (opens(token, "t1"), opens(token, "t2"), age) == (True, False, "900")
+
+
+def test_token_of_the_page_lasts_as_long_as_the_setting_says_in_every_language(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "TOKEN_MAX_AGE": 1234.5}
+    settings.USE_THOUSAND_SEPARATOR = True
+    put_silently(make_running())
+    with translation.override("de"):
+        assert find_token(render(request=make_request()))[1] == "1234.5"
+
+
+def test_page_brings_no_token_of_whom_the_policy_refuses():
+    put_silently(make_running(owner="7"))
+    assert find_token(render(request=make_request(OTHER))) == (None, None)
+
+
+def test_page_without_a_request_brings_no_token():
+    put_silently(make_running())
+    assert find_token(render()) == (None, None)
+
+
+def test_token_of_the_tag_stays_and_is_not_renewed():
+    put_silently(make_running())
+    html = render("{% task_progress task_id token='mine' %}", request=make_request())
+    assert find_token(html) == ("mine", None)
+
+
+@pytest.mark.parametrize(("options", "expected"), [("", False), ("logs=True", True)])
+def test_task_that_has_ended_needs_a_token_for_its_log_alone(options, expected):
+    put_silently(make_running().succeeded(now=NOW))
+    token, _ = find_token(render(f"{{% task_progress task_id {options} %}}", request=make_request()))
+    assert (token is not None) is expected
+
+
+class CountingPolicy(Policy):
+    asked = 0
+
+    def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        type(self).asked += 1
+        return True
+
+
+def test_policy_is_asked_once_for_the_state_and_the_token(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.page.test_template_tag.CountingPolicy"}
+    put_silently(make_running())
+    before = CountingPolicy.asked
+    assert find_token(render(request=make_request()))[0] is not None
+    assert CountingPolicy.asked == before + 1
+
+
+@pytest.mark.parametrize("user", [OWNER, AnonymousUser()], ids=["user", "visitor"])
+@pytest.mark.parametrize(("cookies", "expected"), [({"sessionid": "x"}, 1), ({}, 0)], ids=["session", "none"])
+def test_token_against_forgery_is_there_where_a_session_renews_the_token(user, cookies, expected):
+    put_silently(make_running())
+    request = make_request(user)
+    request.COOKIES |= cookies
+    assert len(find_all(render(request=request), "input")) == expected
+
+
+def test_page_with_a_token_varies_by_the_session():
+    """So a cache that several readers share does not give one the page of another."""
+    put_silently(make_running())
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(render(request=request))
+
+    request = RequestFactory().get("/page")
+    response = SessionMiddleware(AuthenticationMiddleware(respond))(request)
+    assert find_token(response.content.decode())[0] is not None
+    assert response["Vary"] == "Cookie"
 
 
 # Cancel

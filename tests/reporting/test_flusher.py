@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tasks_app import wakeups
-from tasks_app.reporting.flusher import MAX_BACKOFF, get_pause
+from tasks_app.reporting import fate
+from tasks_app.reporting.pauses import MAX_BACKOFF, get_pause
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.utils.backoff import Failures
@@ -62,7 +63,7 @@ def test_many_tasks_are_written_in_one_round_trip(flusher):
         begin(flusher, f"t{number}")
     with recorded_cache() as calls:
         flusher.flush()
-        assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 200)]
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 2 * 200)]  # and the details of each
 
 
 def test_only_the_tasks_that_changed_are_written(flusher):
@@ -230,7 +231,7 @@ def test_logs_and_snapshots_of_many_tasks_are_one_round_trip(flusher):
         begin(flusher, f"t{number}").progress.log("one")
     with recorded_cache() as calls:
         flusher.flush()
-        assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 40)]
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("set_many", 3 * 20)]  # and the details of each
 
 
 def test_line_is_not_written_again(flusher):
@@ -515,3 +516,24 @@ def test_task_that_cannot_be_taken_over_does_not_stop_the_others(flusher, monkey
     assert flusher.flush()
     assert get_store().get("t2").status == "Going"
     assert "task t1" in caplog.text
+
+
+# --- which tasks it looks at ---
+
+
+def test_flush_asks_only_those_tasks_that_told_of_a_change(flusher, monkeypatch):
+    reporters = [begin(flusher, f"t{number}") for number in range(3)]
+    flusher.flush()
+    asked: list[str] = []
+    monkeypatch.setattr(fate, "take", lambda reporter, loaded: asked.append(reporter.task_id))
+    reporters[1].progress.update(current=1)
+    flusher.flush()
+    assert asked == ["t1"]
+
+
+def test_task_whose_loop_runs_is_asked_at_each_flush(flusher):
+    loop = iter(begin(flusher).progress.track(range(4)))
+    for step in range(3):
+        next(loop)
+        flusher.flush()
+        assert read().current == step

@@ -9,13 +9,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from django.core.cache.backends.filebased import FileBasedCache
 from django.test import override_settings
 
 from tasks_app.reporting import flusher as flusher_module
+from tasks_app.reporting import pauses
 from tasks_app.reporting.flusher import Flusher
+from tasks_app.store.keys import make_task_key
 from tasks_app.store.store import Store, get_store
 from tasks_app.utils.clock import Clock
 from tests.support.doubles import FakeTime, begin, controlled_cache, read, recorded_cache
@@ -117,6 +120,31 @@ def test_first_change_after_a_pause_goes_out_at_once(timeless_flusher, time):
     assert swept.wait(10), "nothing was to be written since"
     reporter.progress.update(current=1, total=4)
     wait_until(lambda: read().progress == 25, "the first change was written")
+
+
+def test_short_task_is_written_once_with_its_end(live_flusher, monkeypatch):
+    monkeypatch.setattr(pauses, "BEGIN_PAUSE", 10)
+    with recorded_cache() as calls:
+        begin(live_flusher).succeed()
+        wait_until(lambda: read(), "the end was written")
+        assert read().state == "succeeded"
+        assert count_writes(calls, "t1") == 1
+
+
+def test_ends_that_are_close_together_share_a_write(live_flusher, monkeypatch):
+    monkeypatch.setattr(pauses, "SHORTEST_PAUSE", 0.3)
+    first, *others = (begin(live_flusher, f"t{number}") for number in range(3))
+    with recorded_cache() as calls, override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.4}):
+        first.succeed()
+        wait_until(lambda: read("t0"), "the first end was written")
+        for reporter in others:
+            reporter.succeed()
+        wait_until(lambda: read("t1") and read("t2"), "the other ends were written")
+        assert any({"t1", "t2"} <= {key.rpartition(":")[2] for key in keys} for _, keys, _ in calls)
+
+
+def count_writes(calls: list[tuple[str, list[str], Any]], task_id: str) -> int:
+    return sum(name == "set_many" and make_task_key(task_id) in keys for name, keys, _ in calls)
 
 
 @override_settings(TASKS_APP={"FLUSH_INTERVAL": 0.3, "SWEEP_INTERVAL": 10})

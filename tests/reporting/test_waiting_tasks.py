@@ -14,7 +14,7 @@ from tests.support.doubles import FakeTime, HandFlusher, begin, controlled_cache
 
 
 def make(time: FakeTime, number: int = 1) -> Snapshot:
-    return Snapshot.queued(f"t{number}", "demo", now=time.now)
+    return Snapshot.queued(f"t{number}", "demo", now=time.now, label=f"Demo {number}")
 
 
 def send(flusher: HandFlusher, time: FakeTime) -> Snapshot:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 from django.core.cache.backends.filebased import FileBasedCache
 
+from tasks_app import make_token
 from tasks_app.store.store import Store
 from tests.support import wire
 from tests.support.servers import run_uvicorn
@@ -81,7 +82,9 @@ def test_server_that_stops_says_that_what_it_still_ran_is_lost(tmp_path):
         site = Site(server)
         task_id = site.start_puppet("x")
         site.wait_for(task_id, "running")
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(DEADLINE) == -signal.SIGTERM
+        with site.open(task_id, query=f"?token={make_token(task_id)}") as stream:
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(DEADLINE) == -signal.SIGTERM
+            assert "end" not in [event.type for event in stream.read_all()]  # the client comes back
     assert find_errors(site.log) == []
     assert Store(lambda: FileBasedCache(str(tmp_path), {})).get(task_id).state == "lost"

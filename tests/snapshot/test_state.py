@@ -25,6 +25,7 @@ WIRE_FIELDS = {
     "progress",
     "percent",
     "status",
+    "label",
     "current",
     "total",
     "unit",
@@ -417,6 +418,12 @@ def test_wire_names_why_a_result_was_omitted():
     data = make_running().succeeded(now=NOW, omitted="too big").to_wire()
     assert set(data) == WIRE_FIELDS | {"result_omitted"}
     assert (data["result"], data["result_omitted"]) == (None, "too big")
+
+
+def test_wire_names_a_conclusion_where_there_is_one():
+    data = make_running().succeeded(now=NOW, said="3 files are new").to_wire()
+    assert set(data) == WIRE_FIELDS | {"conclusion"}
+    assert data["conclusion"] == "3 files are new"
 
 
 @pytest.mark.parametrize("snapshot", [make_queued(owner="7"), make_running(), make_running().succeeded(now=NOW)])

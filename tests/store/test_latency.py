@@ -64,3 +64,10 @@ def test_call_that_hangs_while_others_are_answered_hangs_alone(latency, time):
 
     assert not latency.measure(look)
     assert not latency.is_late  # its own end says nothing either
+
+
+def test_caller_that_has_waited_long_enough_is_believed_until_an_answer_comes_in_time(latency, time):
+    latency.note_late()
+    assert latency.is_late
+    latency.measure(time.move, 0.1)
+    assert not latency.is_late

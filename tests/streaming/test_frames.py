@@ -109,7 +109,7 @@ def test_snapshot_frame_is_these_bytes():
     assert frames.encode_snapshot(snapshot) == (
         b"id: 3\n"
         b'data: {"progress":42,"status":"Half","task_id":"t1","task":"demo","state":"running","seq":3,'
-        b'"percent":42.0,"current":21,"total":50,"unit":"rows","rate":null,"eta":null,"stages":[],'
+        b'"label":null,"percent":42.0,"current":21,"total":50,"unit":"rows","rate":null,"eta":null,"stages":[],'
         b'"attempt":1,"queue_position":null,"created_at":"2026-01-31T12:00:00.000Z",'
         b'"started_at":"2026-01-31T12:00:00.000Z","updated_at":"2026-01-31T12:00:00.000Z","finished_at":null,'
         b'"cancel_requested":false,"stalled":false,"meta":{"a":1},"result":null,"error":null}\n\n'
@@ -138,6 +138,11 @@ def test_keep_alive_is_a_comment_and_no_event():
     assert frames.KEEP_ALIVE == b": keep-alive\n"
     decoder = Decoder().decode(frames.KEEP_ALIVE)
     assert (decoder.events, decoder.comments) == ([], [" keep-alive"])
+
+
+def test_time_of_the_server_is_a_named_event_with_a_json_object():
+    event = decode_one(frames.encode_server_time(datetime(2026, 3, 1, 9, 41, tzinfo=UTC)))
+    assert event == Event("time", '{"server_time":"2026-03-01T09:41:00.000Z"}', "")
 
 
 def test_heartbeat_is_a_named_event_with_a_json_object():

@@ -5,6 +5,7 @@ import gc
 import logging
 import threading
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tasks_app.streaming.hub import Hub, get_hub
 from tasks_app.streaming.response import EventStreamResponse
 from tasks_app.streaming.stream import Stream
 from tasks_app.utils.backoff import draw_around
+from tasks_app.utils.clock import parse_time
 from tests.support.viewers import (
     NOW,
     decode,
@@ -243,6 +245,16 @@ async def test_heartbeat_is_an_event_for_clients_that_ask():
     (event,) = decode(await read_next(stream))
     stream.close()
     assert (event.type, event.json()) == ("heartbeat", {})
+
+
+async def test_client_that_asks_for_heartbeats_is_told_the_time_of_the_server_at_once():
+    put(make_running())
+    before = datetime.now(UTC)
+    stream = await open_one(uses_heartbeat_events=True)
+    snapshot, time = decode(await read_next(stream))
+    stream.close()
+    assert (snapshot.type, time.type) == ("message", "time")
+    assert before - timedelta(milliseconds=1) <= parse_time(time.json()["server_time"]) <= datetime.now(UTC)
 
 
 async def test_heartbeat_leaves_the_last_event_id_alone():

@@ -1,4 +1,4 @@
-"""The test project in `tasks_app.asgi.wrap()`: with layers that count what is sent, change it, or end it early."""
+"""Layers around `tasks_app.asgi.wrap()`, which should be the outermost: they count, change, or end what is sent."""
 
 import asyncio
 from typing import Any
@@ -7,12 +7,11 @@ from django.core.asgi import get_asgi_application
 
 from tasks_app.asgi import wrap
 from tasks_app.streaming.outlet import Outlet
-from tests.support.asgi import application as plain
 
 #: What was sent of streams that had not ended.
 _sent: list[bytes] = []
 _send = Outlet.__call__
-_wrapped = wrap(get_asgi_application())  # one of its own, since it is changed
+_wrapped = wrap(get_asgi_application())
 
 
 def _note(self: Outlet, message: Any) -> Any:
@@ -33,8 +32,9 @@ async def counted(scope: Any, receive: Any, send: Any) -> None:
         await _wrapped(scope, receive, send)
 
 
-async def _change(scope: Any, receive: Any, send: Any) -> None:
-    await plain(scope, receive, _shout(send) if _is_stream(scope) else send)
+async def changed(scope: Any, receive: Any, send: Any) -> None:
+    """Change the bytes of streams."""
+    await _wrapped(scope, receive, _shout(send) if _is_stream(scope) else send)
 
 
 def _is_stream(scope: Any) -> bool:
@@ -49,11 +49,8 @@ def _shout(send: Any) -> Any:
     return shout
 
 
-changed = wrap(_change)
-
-
 class Cutter:
-    """Cancels and ends streams once /cut is asked for; Django 5.2 does not pass a cancel on to whoever sends."""
+    """Cancels and ends streams once /cut is asked for."""
 
     def __init__(self, application: Any) -> None:
         self.application = application
@@ -82,4 +79,4 @@ class Cutter:
             await send({"type": "http.response.body", "body": b""})
 
 
-cut = wrap(Cutter(get_asgi_application()))
+cut = Cutter(_wrapped)

@@ -1,7 +1,6 @@
 """The test project in `tasks_app.asgi.wrap()`; what Twisted, behind Daphne, takes for an error is in the log."""
 
 import logging
-import os
 from typing import Any
 
 from twisted.logger import globalLogPublisher
@@ -16,4 +15,4 @@ def log_failure(event: dict[str, Any]) -> None:
 
 
 globalLogPublisher.addObserver(log_failure)
-application = wrap(plain, threads=int(os.environ.get("REQUEST_THREADS", "4")))
+application = wrap(plain)

@@ -31,6 +31,8 @@ class Controls:
         self.reads: list[set[str]] = []
         self.failing: set[str] = set()
         self.after_read: Callable[[], None] | None = None
+        #: The part of a key that `set_many` refuses.
+        self.refused: str | None = None
 
     def take_reads(self) -> list[set[str]]:
         """Return the keys of each `get_many` since the last call."""
@@ -43,6 +45,7 @@ class Controls:
 
     def repair(self) -> None:
         self.failing = set()
+        self.refused = None
 
 
 controls = Controls()
@@ -75,9 +78,10 @@ class ControlledCache(LocMemCache):
 
     def set_many(self, data: Any, *args: Any, **kwargs: Any) -> Any:
         _check("set_many")
-        for key, value in data.items():
-            super().set(key, value, *args, **kwargs)
-        return []
+        refused = [key for key in data if controls.refused is not None and controls.refused in key]
+        for key in data.keys() - refused:
+            super().set(key, data[key], *args, **kwargs)
+        return refused
 
     def add(self, *args: Any, **kwargs: Any) -> Any:
         _check("add")

@@ -71,6 +71,12 @@ def fail_with_own_status() -> None:
     raise RuntimeError("secret")
 
 
+@app.task(bind=True, autoretry_for=(ConnectionError,), default_retry_delay=0)
+def fail_once(self: Any) -> None:
+    if not self.request.retries:
+        raise ConnectionError("the first time")
+
+
 @app.task(bind=True, max_retries=5)
 def retry(self: Any, times: int = 1, *, countdown: float = 0) -> int:
     progress.update(current=self.request.retries + 1, total=10, status="Trying")

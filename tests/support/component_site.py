@@ -33,13 +33,19 @@ http {{
     location / {{
       proxy_pass http://127.0.0.1:{upstream};
       proxy_set_header Host $http_host;
+      {options}
+    }}
+  }}
+}}
+"""
+
+
+#: Has a proxy hold responses back until they are whole, whatever they say.
+BUFFERING = """
       proxy_buffering on;
       proxy_ignore_headers X-Accel-Buffering;
       proxy_buffers 8 64k;
       proxy_buffer_size 64k;
-    }}
-  }}
-}}
 """
 
 
@@ -51,17 +57,21 @@ def run_component_site(*, env: Mapping[str, str] | None = None, port: int = 0, *
         yield Site(server)
 
 
-def make_url(site: Site, body: str, **context: str) -> str:
-    """Return the address of a page that is made of this template; `csp`, `lang` and `dir` are those of the page."""
-    return f"http://127.0.0.1:{site.port}/page?{urlencode({'body': body, **context})}"
+def make_url(site: Site, body: str, *, port: int = 0, **context: str) -> str:
+    """Return the address of a page that is made of this template; `csp`, `lang` and `dir` are those of the page.
+
+    Args:
+        port: that of a proxy before the site, if not 0.
+    """
+    return f"http://127.0.0.1:{port or site.port}/page?{urlencode({'body': body, **context})}"
 
 
 @contextmanager
-def run_buffering_nginx(upstream: int, folder: Path) -> Iterator[int]:
-    """Run a proxy that holds responses back until they are whole, whatever they say; its port is given."""
+def run_proxy(upstream: int, folder: Path, options: str = "") -> Iterator[int]:
+    """Run nginx before a server, with further directives; its port is given."""
     port = find_free_port()
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX_CONF.format(folder=folder, port=port, upstream=upstream))
+    configuration.write_text(NGINX_CONF.format(folder=folder, port=port, upstream=upstream, options=options))
     command = [NGINX, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")]
     with subprocess.Popen(command) as process:
         try:

@@ -48,9 +48,9 @@ class HandFlusher(Flusher):
     def start_thread(self) -> None:
         pass
 
-    def wake(self, *, urgently: bool = False) -> None:
+    def wake(self, task_id: str | None = None, *, urgently: bool = False) -> None:
         self.is_woken = True
-        super().wake(urgently=urgently)
+        super().wake(task_id, urgently=urgently)
 
 
 class RecordingCache(LocMemCache):

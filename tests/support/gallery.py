@@ -1,12 +1,10 @@
-"""Pictures of the component, the demo and the monitor in each state: `python -m tests.support.gallery FOLDER`."""
+"""Pictures of the component and of the demo in each state, for `python -m tests.gallery`."""
 
-import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
 from tests.support.browser import open_browser, open_tab
-from tests.support.gallery_monitor import save_monitor_pictures
 from tests.support.gallery_site import save_site_pictures
 from tests.support.stub import Stub, encode, make_component, run_stub
 
@@ -93,8 +91,3 @@ def save_picture(browser: Browser, stub: Stub, path: Path, *, width: int, scheme
         page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
         page.locator(".line").last.wait_for()
         page.screenshot(path=path, full_page=True)
-
-
-if __name__ == "__main__":
-    save_pictures(Path(sys.argv[1]))
-    save_monitor_pictures(Path(sys.argv[1]))

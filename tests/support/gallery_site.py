@@ -1,4 +1,4 @@
-"""Pictures of the demo site's pages, each while something happens there; `tests.support.gallery` saves them."""
+"""Pictures of the demo site's pages, each while something happens there; `tests.gallery` saves them."""
 
 import re
 from collections.abc import Callable
@@ -50,17 +50,44 @@ def cancel(page: Page) -> None:
     page.locator("task-progress .cancel").first.click()
 
 
+#: A file with one valid row, and another without any.
+ROWS = "Name;Email;Amount;Joined;Phone\nZoë;zoe@example.com;12,50;2024-02-29;1\n;nobody;1.234,50;29/02/2024;2\n"
+BAD_ROWS = "name,email,amount,joined\n" + "Ada Lovelace,ada at example.com,1,2024-01-01\n" * 3
+
+
+def send(content: str) -> Callable[[Page], None]:
+    """Return what imports a file, opens the list of its skipped rows, and chooses another file that is refused."""
+
+    def act(page: Page) -> None:
+        choose(page, "customers-2026.csv", content.encode())
+        page.click("summary", timeout=DEADLINE)
+        choose(page, "customers-2019.csv", content.replace("A", "Ä").encode("cp1252"))
+        wait_for(page, ("#import-form [role=alert]", "Windows-1252"))
+
+    return act
+
+
+def choose(page: Page, name: str, content: bytes) -> None:
+    page.set_input_files("#file", {"name": name, "mimeType": "text/csv", "buffer": content})
+    page.click("#import-form button")
+
+
 def do_nothing(page: Page) -> None:
     """Leave the page as it was opened."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The name of a picture, the path of the page, and what is done there before it is taken."""
+    """The name of a picture, the path of the page, and what is done there before it is taken.
+
+    Attributes:
+        expected_errors: texts of errors that the browser logs then.
+    """
 
     name: str
     path: str
     act: Callable[[Page], None] = do_nothing
+    expected_errors: tuple[str, ...] = ()
 
 
 SCENES = (
@@ -68,6 +95,8 @@ SCENES = (
     Scene("demo-one", "/demo/one", start()),
     Scene("demo-five", "/demo/five", start()),
     Scene("demo-import", "/demo/import", start(seconds=None)),
+    Scene("demo-import-skipped", "/demo/import", send(ROWS), ("400",)),
+    Scene("demo-import-failed", "/demo/import", send(BAD_ROWS), ("400",)),
     Scene("demo-fail", "/demo/fail", start(until=("task-progress .status", "^Failed"))),
     Scene("demo-cancel", "/demo/cancel", cancel),
     Scene("demo-indeterminate", "/demo/indeterminate", start(until=FOUND)),
@@ -85,8 +114,8 @@ def save_site_pictures(browser: Browser, folder: Path) -> None:
 
 
 def save_scene(browser: Browser, url: str, scene: Scene, path: Path, *, width: int, scheme: str) -> None:
-    viewport = {"width": width, "height": 640}
-    with open_tab(browser, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as page:
+    options = {"viewport": {"width": width, "height": 640}, "color_scheme": scheme, "reduced_motion": "reduce"}
+    with open_tab(browser, expected_errors=scene.expected_errors, **options) as page:
         page.goto(url + scene.path)
         scene.act(page)
         page.screenshot(path=path, full_page=True)

@@ -72,7 +72,7 @@ def make_task(
 
     Args:
         values: its fields; `age`, `start` and `end` are how many seconds ago it was created, begun and ended, and
-            `log` is a list of levels and texts.
+            `log` is a list of levels and texts, `attempts` one of what `make_attempt` returns.
     """
     age = values.pop("age", 60)
     start, end = values.pop("start", age), values.pop("end", None)
@@ -85,7 +85,7 @@ def make_task(
         "percent": float(values.get("progress", 0)),
         "status": {"succeeded": "Completed"}.get(state, state.capitalize()),
         "seq": 5,
-        "attempt": 1,
+        "attempt": 0 if state == "queued" else 1,
         "stages": [],
         "created_at": ago(age),
         "started_at": None if state == "queued" else ago(start),
@@ -93,6 +93,28 @@ def make_task(
         "finished_at": ago(end or 0) if has_ended else None,
         **values,
     }
+
+
+def make_attempt(number: int, start: float, end: float | None = None, **values: Any) -> dict[str, Any]:
+    """Return what staff know of an attempt that began and ended so many seconds ago; `values` are its fields."""
+    return {
+        "attempt": number,
+        "state": "running" if end is None else "succeeded",
+        "started_at": ago(start),
+        "finished_at": None if end is None else ago(end),
+        "host": "worker-1",
+        "process": 4242,
+        "arguments": None,
+        "traceback": None,
+        "stages": [],
+        **values,
+    }
+
+
+def make_span(name: str, start: float, end: float | None = None, state: str = "succeeded") -> dict[str, Any]:
+    """Return when a job entered and left a stage, so many seconds ago."""
+    times = {"started_at": ago(start), "finished_at": None if end is None else ago(end)}
+    return {"name": name, "state": "running" if end is None else state, **times}
 
 
 def ago(seconds: float) -> str:

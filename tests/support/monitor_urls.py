@@ -14,6 +14,7 @@ from tasks_app.conf import get_settings
 from tasks_app.monitor.recent_tasks import get_recent_reader
 from tasks_app.reporting.log import Journal
 from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.store.keys import make_details_key
 from tasks_app.store.store import get_store
 from tests.support.component_urls import STRICT
 from tests.support.component_urls import urlpatterns as component_patterns
@@ -45,12 +46,15 @@ def log_in(request: HttpRequest, name: str) -> HttpResponse:
 
 @csrf_exempt
 def put_tasks(request: HttpRequest) -> HttpResponse:
-    """Store the tasks in the body, with what they have logged, and list them."""
+    """Store the tasks in the body, with what they have logged and what staff know of their attempts; list them."""
     snapshots, pages = [], {}
     for data in json.loads(request.body):
         journal = Journal(0, limit=get_settings().LOG_LINES)
         for level, text in data.pop("log", []):
             journal.append(text, level, now=datetime.now(UTC))
+        for details in data.pop("attempts", []):
+            key = make_details_key(data["task_id"], details["attempt"])
+            get_store().cache.set(key, json.dumps(details), get_settings().ACTIVE_TTL)
         snapshots.append(Snapshot.from_json(json.dumps(data | {"logged": journal.absorb()})))
         pages[data["task_id"]] = journal.pages
     get_store().save(snapshots, pages)

@@ -44,9 +44,16 @@ def run_daphne(
     cwd: Path = ROOT,
     port: int = 0,
     options: Sequence[str] = (),
+    backlog: int = 50,
 ) -> Iterator[Server]:
-    """Run `daphne <options> <application>`, with `env` on top of the environment, in `cwd`; port 0 is any."""
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), *options, application]
+    """Run `daphne <options> <application>`, with `env` on top of the environment, in `cwd`.
+
+    Args:
+        port: 0 is any.
+        backlog: how many connections may wait to be accepted; Twisted's default is Daphne's.
+    """
+    endpoint = f"tcp:port={port}:interface=127.0.0.1:backlog={backlog}"
+    command = [sys.executable, "-m", "daphne", "--endpoint", endpoint, *options, application]
     with _run_on_any_port(command, env, cwd) as server:
         yield server
 
@@ -57,10 +64,11 @@ def run_uvicorn(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
+    port: int = 0,
     parser: str = "auto",
 ) -> Iterator[Server]:
-    """Run `uvicorn <application>`."""
-    options = ["--port", "0", "--http", parser]
+    """Run `uvicorn <application>`; port 0 is any."""
+    options = ["--port", str(port), "--http", parser]
     with _run_on_any_port([sys.executable, "-m", "uvicorn", *options, application], env, cwd) as server:
         yield server
 

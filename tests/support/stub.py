@@ -50,6 +50,7 @@ RUNNING: Mapping[str, Any] = {
     "stalled": False,
     "meta": {},
     "result": None,
+    "conclusion": None,
     "error": None,
 }
 
@@ -111,6 +112,7 @@ class Stub:
     def __init__(self, url: str) -> None:
         self.url = url
         self.html = ""
+        self.files = {"/page.css": STYLE}
         self.greeting: bytes | None = None
         self.stream_status = 200
         self.is_down = False
@@ -118,7 +120,13 @@ class Stub:
         self.cancel_answer: tuple[int, Mapping[str, Any]] = (202, {})
         #: What answers a cancel instead, and is no endpoint of the app: a proxy, or a page to log in.
         self.cancel_stranger: Callable[[_Handler], None] | None = None
+        #: What answers all requests of the app's: a proxy before a dead server, a portal, a page to log in.
+        self.stranger: Callable[[_Handler], None] | None = None
         self.refused_token: str | None = None
+        #: The status and the token that answer the requests for new tokens, whose tasks are kept.
+        self.token_answer: tuple[int, str | None] = (200, None)
+        self.token_max_age = 900
+        self.token_requests: list[list[str]] = []
         self.streams: list[StubStream] = []
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
 
@@ -149,18 +157,27 @@ class Stub:
             return  # the connection is closed without a word
         parts = urlsplit(handler.path)
         self.requests.append((handler.command, parts.path, dict(handler.headers)))
+        if self.stranger is not None and parts.path.startswith("/task"):
+            self.stranger(handler)
+        else:
+            self.answer_as_the_app(handler)
+
+    def answer_as_the_app(self, handler: "_Handler") -> None:
+        parts = urlsplit(handler.path)
         if parts.path == "/task-progress":
             self._stream(handler, parts.query)
         elif parts.path.endswith("/cancel"):
             self._answer_cancel(handler)
+        elif parts.path.endswith("/tasks/tokens"):
+            self._answer_tokens(handler)
         elif parts.path.startswith("/tasks/"):
             snapshot = self.snapshots.get(parts.path.removeprefix("/tasks/"))
             body = json.dumps(snapshot or {}).encode()
             handler.reply(200 if snapshot else 404, "application/json", body)
         elif parts.path.startswith("/static/"):
             handler.reply(200, mimetypes.guess_type(parts.path)[0] or "", (STATIC / parts.path[1:]).read_bytes())
-        elif parts.path == "/page.css":
-            handler.reply(200, "text/css", STYLE)
+        elif parts.path in self.files:
+            handler.reply(200, mimetypes.guess_type(parts.path)[0] or "", self.files[parts.path])
         else:
             handler.reply(200, "text/html", self.html.encode())
 
@@ -171,6 +188,13 @@ class Stub:
         is_refused = handler.headers["X-CSRFToken"] == self.refused_token
         status, body = (403, {}) if is_refused else self.cancel_answer
         handler.reply(status, "application/json", json.dumps(body).encode())
+
+    def _answer_tokens(self, handler: "_Handler") -> None:
+        task_ids = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))["tasks"]
+        status, token = self.token_answer
+        answer = {"token": token, "tasks": task_ids if token else [], "max_age": self.token_max_age}
+        handler.reply(status, "application/json", json.dumps(answer).encode())
+        self.token_requests.append(task_ids)
 
     def _stream(self, handler: "_Handler", query: str) -> None:
         if self.stream_status != 200:

@@ -6,5 +6,5 @@ from django.core.asgi import get_asgi_application
 from tasks_app.asgi import wrap
 
 application = wrap(get_asgi_application())
-served = wrap(ASGIStaticFilesHandler(get_asgi_application()), threads=8)
+served = wrap(ASGIStaticFilesHandler(get_asgi_application()), lane=False)
 rewrapped = wrap(wrap(get_asgi_application()))

@@ -23,6 +23,8 @@ def start_well() -> list[str]:
         start(import_rows, "rows.csv", owner=7),
         start(import_rows, "rows.csv", owner=7, on_commit=True),
         start(import_rows, "rows.csv", on_commit=False),
+        start(import_rows, "rows.csv", label="Import rows"),
+        start(import_rows, "rows.csv", owner=7, label="Import rows"),
         start(import_rows.using(priority=5), "rows.csv"),
         start(download, ["https://example.com"], retries=5),
         start(report, 2026),
@@ -33,7 +35,7 @@ def start_well() -> list[str]:
 
 
 async def start_well_in_a_loop() -> list[str]:
-    return [await astart(import_rows, "rows.csv", limit=5), await astart(report, 2026, on_commit=None)]
+    return [await astart(import_rows, "rows.csv", limit=5), await astart(report, 2026, label="Report")]
 
 
 def start_badly() -> None:

@@ -10,6 +10,8 @@ from tests.support import wire
 from tests.support.waiting import wait_until
 from tests.support.wire_site import Site, run_site
 
+pytestmark = pytest.mark.slow
+
 TERMINAL = "succeeded"
 
 

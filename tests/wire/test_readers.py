@@ -9,6 +9,7 @@ from socket import socket
 
 import pytest
 
+from tasks_app import make_token
 from tests.support import wire
 from tests.support.servers import run_daphne, run_uvicorn
 from tests.support.waiting import wait_until
@@ -87,6 +88,14 @@ def test_reader_that_does_not_read_is_cut_and_costs_no_memory():
             site.wait_until_free()
     assert (events[-1].type, events[-1].json()["meta"]["number"]) == ("end", FRAMES - 1)
     assert 0 < most - before < GROWTH_KB
+
+
+def test_reader_of_the_lane_that_does_not_read_is_cut(site, target):
+    token = make_token(target.rpartition("/")[2])
+    with open_narrow(site, f"{target}?token={token}"):
+        wait_for_cut(site, target)
+        site.wait_until_free()
+    assert token not in "".join(find_cuts(site, target))
 
 
 def test_cut_is_logged_once_with_the_path_and_without_the_query(site, target):

@@ -1,19 +1,31 @@
 """Helpers of the receivers of all processes."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from celery.utils.saferepr import saferepr
 
-from ...integration import Reporter, Snapshot, find_reporter, get_bound, get_flusher, is_task_id
+from ...integration import (
+    Call,
+    Delivery,
+    Reporter,
+    Snapshot,
+    find_reporter,
+    get_bound,
+    get_flusher,
+    is_task_id,
+    make_label,
+)
 
 logger = logging.getLogger("tasks_app")
 
 #: The name of the Celery framework, stored with its tasks as `runner`.
 RUNNER = "celery"
 
-#: The message header with the name and the owner of the task, which the cache may lose.
+#: The message header with the name, the owner and the label of the task, which the cache may lose.
 HEADER = "tasks_app"
 
 
@@ -26,13 +38,14 @@ def is_tracked(name: str, task_id: str) -> bool:
     return is_task_id(task_id) and (not name.startswith("celery.") or name == "celery.accumulate")
 
 
-def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, str | None]:
-    """Return the header from which a worker can rebuild the snapshot.
+def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, Any]:
+    """Return the header from which a worker can rebuild the snapshot; it has the attempt of one that was begun before.
 
     Args:
         is_stored: whether the store holds the snapshot; if not, the header has all of it.
     """
-    header = {"task": snapshot.task, "owner": snapshot.owner}
+    header: dict[str, Any] = {"task": snapshot.task, "owner": snapshot.owner}
+    header |= {name: value for name in ("label", "attempt") if (value := getattr(snapshot, name))}
     return header if is_stored else {**header, "snapshot": snapshot.to_json()}
 
 
@@ -41,9 +54,39 @@ def read_header(task_id: str, name: str, request: Any) -> Snapshot:
     header = request.get(HEADER) or {}
     if (text := header.get("snapshot")) is not None:
         return Snapshot.from_json(text)
-    now = get_flusher().clock.now()
-    snapshot = Snapshot.queued(task_id, header.get("task") or name, now=now, owner=header.get("owner"), runner=RUNNER)
+    identity, now = read_identity(header), get_flusher().clock.now()
+    snapshot = Snapshot.queued(task_id, header.get("task") or name, now=now, runner=RUNNER, **identity)
     return replace(snapshot, attempt=request.retries or 0, seq=0)
+
+
+def find_delivery(request: Any) -> Delivery | None:
+    """Return how the message of a task came, or None if the task may have changed since it was sent.
+
+    At a first delivery, nothing but a cancel can have changed it. What expires is declared so by others.
+    """
+    header = request.get(HEADER)
+    if not header or request.is_eager:
+        return None
+    if (request.delivery_info or {}).get("redelivered") or request.get("redelivered"):
+        return Delivery.AGAIN
+    is_first = not header.keys() & {"snapshot", "attempt"}  # a replacement has an attempt
+    return Delivery.FIRST if is_first and not (request.retries or request.expires) else None
+
+
+def read_identity(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the owner and the label in a header; the caller of Celery may have set the label there."""
+    return {"owner": header.get("owner"), "label": make_label(header.get("label"))}
+
+
+def make_call(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call | None:
+    """Return how a task is called; None if its sender has hidden that, by an `argsrepr` or `kwargsrepr` of its own."""
+    amqp, request = task.app.amqp, task.request
+    by_celery = {
+        "argsrepr": saferepr(tuple(args), amqp.argsrepr_maxsize),
+        "kwargsrepr": saferepr(dict(kwargs), amqp.kwargsrepr_maxsize),
+    }
+    is_hidden = any(request.get(name) not in (None, text) for name, text in by_celery.items())
+    return None if is_hidden else Call(task.run, args, kwargs)
 
 
 def find_own(task_id: str) -> Reporter | None:
@@ -55,6 +98,7 @@ def find_own(task_id: str) -> Reporter | None:
 def fail(reporter: Reporter, error: BaseException) -> None:
     """Report that a task raised `error`; all viewers see a time limit, other messages only if errors are exposed."""
     if isinstance(error, SoftTimeLimitExceeded):
+        reporter.note_error(error)
         reporter.fail_openly("SoftTimeLimitExceeded", "It took longer than its soft time limit.")
     elif isinstance(error, TimeLimitExceeded):
         limit = f" of {error.args[0]} s" if error.args else ""

@@ -16,7 +16,7 @@ from ...integration import (
     get_followers,
     make_follower,
 )
-from .common import RUNNER, is_tracked
+from .common import HEADER, RUNNER, is_tracked, read_identity
 
 #: The kinds of signatures that consist of others, which they hold in their arguments.
 _COMPOUNDS = {"chain": ("tasks",), "group": ("tasks",), "chord": ("header", "body")}
@@ -69,19 +69,19 @@ def end_followers(request: Any, ended: Snapshot, unsent: Mapping[str, Snapshot] 
         adopt_promised(snapshot).end_like(ended)
 
 
-def find_followers(request: Any) -> Iterator[tuple[str, str]]:
-    """Yield the id and the name of each task that is to follow this one."""
+def find_followers(request: Any) -> Iterator[tuple[str, tuple[str, str | None]]]:
+    """Yield the id of each task that is to follow this one, with its name and label."""
     yield from _walk_each([request.get("chain"), request.get("chord"), request.get("callbacks")])
 
 
 def _make_each(request: Any, before: Snapshot) -> Iterator[Snapshot]:
     now = get_flusher().clock.now()
-    for task_id, name in dict(find_followers(request)).items():
+    for task_id, (name, label) in dict(find_followers(request)).items():
         if task_id != before.task_id:
-            yield make_follower(task_id, name, after=before, now=now, runner=RUNNER)
+            yield make_follower(task_id, name, after=before, now=now, label=label, runner=RUNNER)
 
 
-def _walk_each(items: Any) -> Iterator[tuple[str, str]]:
+def _walk_each(items: Any) -> Iterator[tuple[str, tuple[str, str | None]]]:
     for item in items:
         if isinstance(item, list | tuple):
             yield from _walk_each(item)
@@ -89,11 +89,12 @@ def _walk_each(items: Any) -> Iterator[tuple[str, str]]:
             yield from _walk(item)
 
 
-def _walk(signature: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _walk(signature: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str | None]]]:
     options, kind = signature.get("options") or {}, signature.get("subtask_type")
     if kind in _COMPOUNDS:
         parts = signature.get("kwargs") or {}
         yield from _walk_each(parts.get(name) for name in _COMPOUNDS[kind])
     elif (task_id := options.get("task_id")) and is_tracked(signature["task"], task_id):
-        yield task_id, signature["task"]
+        header = (options.get("headers") or {}).get(HEADER) or {}
+        yield task_id, (signature["task"], read_identity(header)["label"])
     yield from _walk_each(options.get(name) for name in ("chain", "chord", "link"))

@@ -1,5 +1,6 @@
 """The receiver in the process that sends a task to the broker."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -22,7 +23,7 @@ from ...integration import (
     queue,
     use_store,
 )
-from .common import HEADER, RUNNER, is_tracked, make_header
+from .common import HEADER, RUNNER, is_tracked, make_header, read_identity
 from .followers import announce_followers
 
 #: The parts of a body: the arguments, the keyword arguments, and what is to be done after the task.
@@ -40,7 +41,7 @@ def on_publish(*, headers: dict[str, Any], body: Any = None, **kwargs: Any) -> N
         return
     bound = get_bound()
     times = _read_times(headers)
-    is_stored = bound is None or not _continues(bound, headers) or pass_on(bound, **times)
+    is_stored = bound is None or not _continues(bound, headers) or _pass_on(bound, times)
     snapshot = _find_or_queue(bound, headers, times)
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
     if isinstance(body, tuple | list) and len(body) == BODY_PARTS:
@@ -56,6 +57,11 @@ def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:
         return True
     depth = current_task.request.replaced_task_nesting if current_task else 0
     return bool((headers.get("replaced_task_nesting") or 0) > (depth or 0))
+
+
+def _pass_on(bound: Reporter, times: Mapping[str, Any]) -> bool:
+    bound.note_error(sys.exc_info()[1])  # a retry is sent where the job has caught what it retries for
+    return pass_on(bound, **times)
 
 
 def _read_times(headers: Mapping[str, Any]) -> dict[str, datetime | None]:
@@ -79,9 +85,9 @@ def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any], times: Ma
         return bound.snapshot
     if (started := find_queued(task_id)) is not None:
         return _postpone(started, times) if any(times.values()) else started
-    header = headers.get(HEADER) or {}  # a worker that resends a task sends the header that it received
+    header = headers.get(HEADER) or {}  # a worker resends what it received; a caller may label a step of a chain
     name = header.get("task") or headers["task"]
-    snapshot, _ = queue(task_id, name, owner=header.get("owner"), runner=RUNNER, **times)
+    snapshot, _ = queue(task_id, name, runner=RUNNER, **read_identity(header), **times)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
         # The worker itself resends the task, since the process that ran it is dead.
         pass_on(adopt(snapshot), **times)

@@ -17,8 +17,10 @@ from ...integration import (
     DaemonExecutor,
     Flaw,
     Promise,
+    Snapshot,
     State,
     adopt,
+    claim_end,
     find_reporter,
     get_flusher,
     get_promised_id,
@@ -74,10 +76,10 @@ class CeleryTasks:
     def withdraw(self, task_id: str) -> None:
         """End a task that waits as cancelled, and tell the workers to drop it when they receive it.
 
-        A worker that begins it at the same moment finds the cancel request, so the task still has one writer.
+        One that a worker begins at the same moment is left to it: it finds the request to cancel.
         """
         snapshot = get_store().get(task_id)
-        if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
+        if snapshot is not None and _waits(snapshot) and claim_end(snapshot):
             adopt(snapshot).end_cancelled()
             get_flusher().flush()
         try:
@@ -119,5 +121,9 @@ def _fail_unsent(task_id: str, error: Exception) -> None:
     except Exception:
         logger.exception("task %s: it was not sent, and its failure could not be stored", task_id)
         return
-    if snapshot is not None and snapshot.state is State.QUEUED and find_reporter(task_id) is None:
+    if snapshot is not None and _waits(snapshot):
         adopt(snapshot).fail(error)
+
+
+def _waits(snapshot: Snapshot) -> bool:
+    return snapshot.state is State.QUEUED and find_reporter(snapshot.task_id) is None

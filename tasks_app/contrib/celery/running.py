@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -29,7 +30,7 @@ from ...integration import (
     write,
 )
 from . import dead_workers
-from .common import fail, find_own, is_tracked, read_header
+from .common import fail, find_delivery, find_own, is_tracked, make_call, read_header
 from .followers import keep_followers, settle_followers
 
 
@@ -38,14 +39,15 @@ class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
 
 
 @never_raise
-def on_prerun(*, task_id: str, task: Any, **kwargs: Any) -> None:
+def on_prerun(*, task_id: str, task: Any, args: Any = (), kwargs: Any = None, **options: Any) -> None:
     """Begin an attempt in this process, and make `progress` stand for the task."""
     if not is_tracked(task.name, task_id):
         return
     if (outer := get_bound()) is not None and outer.task_id == task_id and _is_replacement(outer, task.request):
         _replaced[outer] = _replaced.get(outer, 0) + 1
         return
-    reporter = begin(read_header(task_id, task.name, task.request), find_reporter(task_id))
+    known, get_call = read_header(task_id, task.name, task.request), partial(make_call, task, args or (), kwargs or {})
+    reporter = begin(known, find_reporter(task_id), delivery=find_delivery(task.request), get_call=get_call)
     enter(reporter)
     reporter.stop_by(JobCancelled)
     keep_followers(task.request, reporter)

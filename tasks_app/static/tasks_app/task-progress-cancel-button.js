@@ -1,6 +1,6 @@
 // The button that cancels a task, and the question that takes its place until the user has answered it.
 
-import { setText } from "./task-progress-dom.js";
+import { setAttribute, setHidden, setText } from "./task-progress-dom.js";
 import { texts } from "./task-progress-texts.js";
 
 export class CancelButton {
@@ -54,11 +54,11 @@ export class CancelButton {
     const { actions, cancel, confirmation } = this.#parts;
     const isOver = this.isSent || isRequested;
     const hadFocus = this.#hasFocus;
-    actions.hidden = !isLive || !(isOffered || isOver);
+    setHidden(actions, !isLive || !(isOffered || isOver));
     this.isAsking &&= !actions.hidden && !isOver;
-    cancel.hidden = this.isAsking;
-    confirmation.hidden = !this.isAsking;
-    cancel.setAttribute("aria-disabled", isOver);
+    setHidden(cancel, this.isAsking);
+    setHidden(confirmation, !this.isAsking);
+    setAttribute(cancel, "aria-disabled", isOver);
     this.#renderTexts(isOver);
     if (hadFocus && actions.hidden) {
       this.#on.moveFocus();
@@ -78,7 +78,7 @@ export class CancelButton {
 
   #renderTexts(isOver) {
     const { cancel, confirmation, question, yes, no } = this.#parts;
-    confirmation.setAttribute("aria-label", texts.confirm);
+    setAttribute(confirmation, "aria-label", texts.confirm);
     setText(cancel, isOver ? texts.cancelling : texts.cancel);
     setText(question, texts.confirm);
     setText(yes, texts.yes);

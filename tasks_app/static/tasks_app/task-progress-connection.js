@@ -1,22 +1,21 @@
 // One connection of a page: a stream for its tasks, or polling where no stream gets through.
 //
-// The server sends whole snapshots, so a new stream needs no history: it is opened beside the old one, which stays until
-// the new one has brought its first event.
+// Snapshots are whole, so a new stream needs no history: the old one stays until the new one has brought its first event.
 
+import { Contact, HEARTBEAT_MS } from "./task-progress-contact.js";
+import { Permit } from "./task-progress-permit.js";
 import { Poller } from "./task-progress-poller.js";
 import { Seeker } from "./task-progress-seeker.js";
+import { hearServerTime } from "./task-progress-server-time.js";
 import { drawBackoff, Timers } from "./task-progress-timers.js";
-import { makeParameters, Watches } from "./task-progress-watches.js";
+import { Tokens } from "./task-progress-tokens.js";
+import { Watches } from "./task-progress-watches.js";
 
-const MAX_TASKS = 100; // on one stream, by the server's default
-const MAX_QUERY = 6000; // characters; proxies refuse long addresses
-const HEARTBEAT_MS = 15_000;
 const FIRST_EVENT_MS = 10_000; // the server sends the current state at once, unless a proxy holds it back
 const BURST_MS = 1000; // an event later than this after the first one shows that nothing is held back
 const CHECK_MS = 20_000; // a first heartbeat has come by then
 const GRACE_MS = 2000; // by which a stream may lag behind a poll
 const STEADY_MS = 5000; // a stream that lasted longer has not failed
-const MAX_SILENCE_MS = 6 * 60_000;
 const HELD_BACK_MS = 60_000; // until a stream is tried again where a proxy holds it back
 const POLL_MS = 2000;
 const POLL_HIDDEN_MS = 15_000;
@@ -26,15 +25,17 @@ export class Connection {
   #watches;
   #poller;
   #seeker;
+  #contact;
+  #permit;
+  #tokens;
   #timers = new Timers();
   #source = null; // the stream in use
   #candidate = null; // the stream without an event so far, which will replace it
-  #url = ""; // of the newer stream
+  #query = ""; // of the newer stream
   #openedAt = 0;
   #firstEventAt = 0;
   #lastEventAt = 0;
   #failures = 0;
-  #maxSilence = 3 * HEARTBEAT_MS;
 
   /**
    * @param {string} base - absolute URL under which the app's endpoints are, with a slash at its end
@@ -49,22 +50,31 @@ export class Connection {
       found: () => this.#updateSoon(), // it may need a stream
       news: () => this.#seeker.hurry(),
     });
-    this.#poller = new Poller(base, this.#watches, { goOn: () => this.#tryStream(), finish: () => this.#settle() });
+    this.#contact = new Contact({
+      change: (contact) => this.#watches.showContact(contact),
+      silence: () => this.#open(),
+    });
+    this.#poller = new Poller(base, this.#watches, {
+      answer: (problem) => {
+        problem ? this.#contact.lose(problem) : this.#contact.hear();
+        problem || this.#watches.showTransport("polling");
+      },
+      goOn: () => this.#tryStream(),
+      finish: () => this.#settle(),
+    });
+    this.#permit = new Permit(base, () => this.#yield());
     this.#seeker = new Seeker(this.#watches, this.#poller);
+    this.#tokens = new Tokens(base, this.#watches);
+  }
+
+  /** The tasks that are followed on it. */
+  get watches() {
+    return this.#watches;
   }
 
   /** Whether any of its tasks may still change. */
   get isLive() {
     return this.#watches.live.length > 0;
-  }
-
-  has(taskId) {
-    return this.#watches.has(taskId);
-  }
-
-  hasRoom(taskId, options) {
-    const isFull = this.#watches.live.length + this.#watches.missing.length >= MAX_TASKS;
-    return !isFull && this.#makeQuery().length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
   add(taskId, options, follower) {
@@ -82,7 +92,7 @@ export class Connection {
     this.#seeker.renew();
     this.#failures = 0;
     const isGood = this.#source !== null && Date.now() - this.#lastEventAt < HEARTBEAT_MS + 1000;
-    if (!this.#isOpening && !isGood) {
+    if (!this.#candidate && !isGood) {
       this.#open();
     }
   }
@@ -109,20 +119,15 @@ export class Connection {
     this.#settle();
   }
 
-  get #isOpening() {
-    return this.#candidate !== null;
-  }
-
   #update() {
     this.#watches.prune();
-    if (!this.isLive) {
-      this.#settle();
-      if (this.#watches.isEmpty) {
-        this.#page.remove(this);
-      }
-    } else if (this.#page.isHidden) {
+    this.#tokens.plan();
+    if (this.#watches.isEmpty) {
+      this.#page.remove(this);
+    }
+    if (this.isLive && this.#page.isHidden) {
       this.rest();
-    } else if (this.#makeUrl() !== this.#url || !(this.#source || this.#isOpening || this.#timers.has("retry"))) {
+    } else if (this.#watches.query !== this.#query || !(this.#source || this.#candidate || this.#timers.has("retry"))) {
       this.#open();
     }
   }
@@ -136,32 +141,30 @@ export class Connection {
     this.#timers.set("update", () => this.#update(), 0);
   }
 
-  #makeUrl() {
-    const logs = this.#watches.live.some((watch) => watch.logs) ? "&logs=1" : "";
-    return `${this.base}task-progress?${this.#makeQuery()}${logs}`;
-  }
-
-  #makeQuery() {
-    return ["heartbeat=event", ...this.#watches.live.map((watch) => watch.parameters)].join("&");
-  }
-
   #open() {
     this.#candidate?.close();
     this.#candidate = null;
     this.#timers.clear("retry");
-    if (this.isLive && this.#page.allowsStream(this)) {
+    if (!this.isLive) {
+      this.#settle();
+    } else if (this.#page.allowsStream(this) && this.#permit.take()) {
       this.#openCandidate();
-    } else if (this.isLive) {
-      this.#poll(POLL_MS);
+    } else {
+      this.#yield();
     }
   }
 
   #openCandidate() {
-    this.#url = this.#makeUrl();
+    this.#query = this.#watches.query;
     this.#openedAt = Date.now();
-    this.#candidate = new EventSource(this.#url);
+    this.#candidate = new EventSource(this.#watches.makeUrl(this.base));
     this.#timers.set("firstEvent", () => this.#giveUp(), FIRST_EVENT_MS);
     this.#listen(this.#candidate);
+  }
+
+  #yield() {
+    this.#close();
+    this.#poll(POLL_MS);
   }
 
   #listen(source) {
@@ -169,13 +172,15 @@ export class Connection {
       message: (snapshot) => this.#watches.showSnapshot(snapshot),
       missing: ({ task_id: taskId }) => this.#watches.showMissing(taskId),
       log: ({ task_id: taskId, offset, lines }) => this.#watches.showLines(taskId, offset, lines),
-      heartbeat: (data, gap) => (this.#maxSilence = 3 * Math.max(gap, HEARTBEAT_MS)),
+      time: ({ server_time: time }) => hearServerTime(time),
+      heartbeat: (data, gap) => this.#contact.hearHeartbeat(gap),
       end: () => this.#finish(source),
     };
     for (const [name, handle] of Object.entries(handlers)) {
       source.addEventListener(name, ({ data }) => this.#receive(source, (gap) => handle(JSON.parse(data), gap)));
     }
-    source.addEventListener("error", () => this.#lose(source, source.readyState === EventSource.CLOSED));
+    source.addEventListener("open", () => (source.isAnswered = true));
+    source.addEventListener("error", () => this.#lose(source));
   }
 
   #receive(source, handle) {
@@ -188,7 +193,7 @@ export class Connection {
       }
       const gap = Date.now() - this.#lastEventAt;
       this.#lastEventAt += gap;
-      this.#timers.set("silence", () => this.#endSilence(), this.#maxSilence);
+      this.#contact.hearStream();
       handle(gap);
     }
   }
@@ -219,29 +224,27 @@ export class Connection {
     }
   }
 
-  // A half-open connection fires no error. But the server may also send heartbeats less often than by default.
-  #endSilence() {
-    this.#maxSilence = Math.min(2 * this.#maxSilence, MAX_SILENCE_MS);
-    this.#open();
-  }
-
   #giveUp() {
-    this.#close();
-    this.#poll(POLL_MS);
+    this.#yield();
     this.#timers.set("retry", () => this.#open(), HELD_BACK_MS * (0.5 + Math.random()));
   }
 
-  #lose(source, isRefused) {
+  #lose(source) {
+    const isRefused = source.readyState === EventSource.CLOSED || (source === this.#candidate && source.isAnswered);
     source.close();
     const isKnown = source === this.#source || source === this.#candidate;
     this.#drop(source);
-    if (!isKnown || this.#isOpening) {
+    if (!isKnown || this.#candidate) {
       return;
     }
     if (isRefused) {
-      this.#poll(POLL_MS); // the answer was not a stream; polling tells more
+      this.#poll(POLL_MS); // the answer was no stream, or one without events; polling tells more
     } else if (!this.#source && !this.#poller.isRunning) {
       this.#watches.showTransport("connecting");
+      this.#contact.wait();
+    }
+    if (this.#contact.problem) {
+      this.#poller.start(POLL_MS); // an EventSource does not tell of a login on another host
     }
     this.#retry();
   }
@@ -249,8 +252,8 @@ export class Connection {
   #finish(source) {
     source.close();
     this.#drop(source);
-    this.#url = "";
-    if (this.isLive && !this.#isOpening) {
+    this.#query = "";
+    if (!this.#candidate) {
       this.#retry();
     }
   }
@@ -258,7 +261,8 @@ export class Connection {
   #drop(source) {
     if (source === this.#source) {
       this.#source = null;
-      this.#timers.clear("silence", "check");
+      this.#timers.clear("check");
+      this.#contact.leaveStream();
     } else if (source === this.#candidate) {
       this.#candidate = null;
       this.#timers.clear("firstEvent");
@@ -277,9 +281,9 @@ export class Connection {
     this.#poller.start(interval);
   }
 
-  // Another connection may have made room for a stream.
+  // Another connection, or another tab, may have made room for a stream.
   #tryStream() {
-    if (!this.#page.isHidden && !this.#isOpening && !this.#timers.has("retry")) {
+    if (!this.#page.isHidden && !this.#candidate && !this.#timers.has("retry")) {
       this.#open();
     }
   }
@@ -288,7 +292,9 @@ export class Connection {
     this.#source?.close();
     this.#candidate?.close();
     this.#source = this.#candidate = null;
-    this.#url = "";
+    this.#query = "";
     this.#timers.clearAll();
+    this.#contact.rest();
+    this.#permit.release();
   }
 }

@@ -1,7 +1,11 @@
 // Defines <task-progress> in a page: <script type="module" src="…/task-progress-define.js"></script>
 import { TaskProgressElement } from "./task-progress-element.js";
 
-// A page may hold the scripts of two releases, where one of them comes out of a cache.
-if (!customElements.get("task-progress")) {
+const defined = customElements.get("task-progress");
+
+// Copies of one release share their modules, and so the class.
+if (!defined) {
   customElements.define("task-progress", TaskProgressElement);
+} else if (defined !== TaskProgressElement) {
+  console.warn("<task-progress>: the page has loaded another release of the script before; that one stays in use");
 }

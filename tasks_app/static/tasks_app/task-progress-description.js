@@ -3,7 +3,10 @@
 import { SERVER_TEXTS, say, texts } from "./task-progress-texts.js";
 
 const STALLED_AFTER = 15; // seconds without a sign of life after which a server by default calls a task stalled
-const GENERIC_ERROR = "The task failed."; // the message where errors are not exposed
+const NEXT_AFTER = 1; // seconds until a task is called the next one in line
+
+/** The message of an error where errors are not exposed. */
+export const GENERIC_ERROR = "The task failed.";
 
 /**
  * Return the texts of a snapshot: `percent`, the figure; `status`, the sentence; and `facts` beside it, by name.
@@ -11,18 +14,22 @@ const GENERIC_ERROR = "The task failed."; // the message where errors are not ex
  * @param {object} snapshot
  * @param {string} state - as `findState` returns it
  * @param {object} circumstances
- * @param {number} circumstances.now - the time in milliseconds
+ * @param {number} circumstances.now - the server's time in milliseconds
  * @param {number} circumstances.elapsed - seconds since the snapshot came
  * @param {boolean} circumstances.isMine - whether this page asked the server to cancel the task
- * @param {boolean} circumstances.isCutOff - whether there has been no connection for some seconds
+ * @param {boolean} [circumstances.isCompact] - whether the figure is all that is shown
  * @param {Formatter} format
  */
 export function describe(snapshot, state, circumstances, format) {
-  const percent = describeFigure(snapshot, state, format);
+  const percent = describeFigure(snapshot, state, circumstances, format);
   const said = snapshot.status === SERVER_TEXTS[snapshot.state] ? texts[snapshot.state] : snapshot.status;
   switch (state) {
     case "missing":
       return { percent, status: texts.missing, facts: {} };
+    case "reconnecting":
+      return { percent, status: texts.reconnecting, facts: {} };
+    case "succeeded":
+      return describeSuccess(snapshot, circumstances, format);
     case "failed":
       return { percent, status: describeFailure(snapshot), facts: {} };
     case "lost":
@@ -38,8 +45,16 @@ export function describe(snapshot, state, circumstances, format) {
   }
 }
 
-/** Return the name of a task: "shop.tasks.import_rows" becomes "Import rows". */
+/** Return how long ago, by `performance.now()`, the server was heard last; "" if it never was. */
+export function describeNews({ heardAt }, now, format) {
+  return heardAt === null ? "" : say("lastNews", { time: format.duration((now - heardAt) / 1000) });
+}
+
+/** Return the label of a task, else a name for it: "shop.tasks.import_rows" becomes "Import rows". */
 export function describeName(snapshot) {
+  if (snapshot?.label) {
+    return snapshot.label;
+  }
   const name = (snapshot?.task ?? "").split(".").at(-1).replaceAll("_", " ");
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
@@ -53,6 +68,11 @@ export function describeReason({ status, error }) {
   return message ?? status.replace(/^Failed: /, "");
 }
 
+/** Return what a task that has succeeded has counted: "1,284 files", or "99 / 120 files"; null without a count. */
+export function describeWhole({ current, total, unit }, format) {
+  return format.count({ current, total: current === total ? null : total, unit });
+}
+
 /** Return how long a task ran, or "" if it has not started; one without an end runs until `now`, in milliseconds. */
 export function describeDuration({ started_at: start, finished_at: end }, now, format) {
   const seconds = ((end ? Date.parse(end) : now) - Date.parse(start)) / 1000;
@@ -62,32 +82,35 @@ export function describeDuration({ started_at: start, finished_at: end }, now, f
   return seconds < 1 ? texts.moment : format.duration(seconds);
 }
 
-function describeFigure(snapshot, state, format) {
+function describeFigure(snapshot, state, { elapsed, isCompact }, format) {
   const { progress, percent, queue_position: position } = snapshot;
   switch (state) {
     case "queued":
-      return position === null ? "" : format.position(position);
+      // Most tasks begin as soon as they are next, and that would only flash.
+      return position === null || (position === 1 && elapsed < NEXT_AFTER) ? "" : format.position(position);
     case "running":
     case "stalled":
+    case "reconnecting":
+    case "missing": // of what it has come to, nothing is known
       return percent === null ? "" : format.percent(progress);
-    case "succeeded":
-      return describeEnd(snapshot, format);
     default:
-      return percent === null ? describeEnd(snapshot, format) : say("stoppedAt", { percent: format.percent(progress) });
+      return percent === null ? describeEnd(snapshot, format) : describeStop(progress, isCompact, format);
   }
+}
+
+function describeStop(progress, isCompact, format) {
+  const percent = format.percent(progress);
+  return isCompact ? percent : say("stoppedAt", { percent });
 }
 
 function describeEnd(snapshot, format) {
   return snapshot.finished_at ? describeDuration(snapshot, null, format) : "";
 }
 
-function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
+function describeWork(snapshot, state, said, { elapsed }, format) {
   const { stages } = snapshot;
   const step = stages.findIndex((stage) => stage.state === "running") + 1;
   const status = step && said === texts.running ? stages[step - 1].name : said;
-  if (isCutOff) {
-    return { status, facts: { reconnecting: texts.reconnecting } };
-  }
   return {
     status,
     facts: {
@@ -97,6 +120,16 @@ function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
       left: describeTimeLeft((snapshot.eta ?? 0) - elapsed, state, format),
     },
   };
+}
+
+// What the job said while it worked is no longer so; its last words say it all.
+function describeSuccess(snapshot, { isCompact }, format) {
+  const { conclusion } = snapshot;
+  const [time, count] = [describeEnd(snapshot, format), describeWhole(snapshot, format)];
+  if (conclusion || !count || isCompact) {
+    return { percent: time, status: conclusion ?? texts.done, facts: {} };
+  }
+  return { percent: "", status: `${texts.done} · ${time ? say("countIn", { count, time }) : count}`, facts: {} };
 }
 
 function describeTimeLeft(seconds, state, format) {

@@ -1,46 +1,50 @@
 // <task-progress task-id="…">: shows how far a task is, and whether it is alive.
 //
-// Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, label, cancel, logs, compact.
+// Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, token-age, label, cancel, logs,
+// compact, page-title and page-icon.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
 import { CancelButton } from "./task-progress-cancel-button.js";
-import { describe, describeName } from "./task-progress-description.js";
-import { readSnapshot, setText, takeOverProperty } from "./task-progress-dom.js";
-import { makeLine, makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
+import { describe, describeName, describeNews } from "./task-progress-description.js";
+import { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } from "./task-progress-dom.js";
+import { Fit } from "./task-progress-fit.js";
+import { LogPane } from "./task-progress-log.js";
+import { makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
 import { findBase, findWebUrl, postCancel } from "./task-progress-requests.js";
+import { serverNow } from "./task-progress-server-time.js";
 import { findState, isLive, isSame, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
-import { setTicking } from "./task-progress-timers.js";
-
-const MAX_LINES = 200;
-const CUT_OFF_MS = 3000; // without a connection, until the component says so
+import { leaveTab, showInTab } from "./task-progress-tab.js";
+import { renderSoon, setTicking } from "./task-progress-timers.js";
 
 export class TaskProgressElement extends HTMLElement {
   /** The texts of all components; a page may assign to its members. */
   static texts = texts;
-  static observedAttributes = ["task-id", "src", "token", "label", "cancel", "logs", "lang", "data-state"];
+  static observedAttributes = ["task-id", "src", "token", "token-age", "label", "cancel", "logs", "compact", "lang",
+    "page-title", "page-icon", "data-state"];
 
   #internals = this.attachInternals();
   #snapshot = null;
   #receivedAt = 0;
   #isMissing = false;
   #announced = "";
-  #lineCount = 0;
-  #isCutOff = false;
-  #cutOffTimer;
+  #contact = null;
+  #isHeard = false;
   #unfollow = null;
   #parts = null;
   #button = null;
+  #log = null;
+  #fit = null;
 
   /** The last snapshot, or null. */
   get snapshot() {
     return this.#snapshot;
   }
 
-  /** The state of the task, or "connecting", "stalled" or "missing". */
+  /** The state of the task, or "connecting", "reconnecting", "stalled" or "missing". */
   get state() {
-    return findState(this.#snapshot, this.#isMissing || !this.getAttribute("task-id"));
+    return findState(this.#snapshot, this.#isMissing || !this.getAttribute("task-id"), Boolean(this.#contact?.problem));
   }
 
   /** Whether a button to cancel the task is shown; frameworks set the attribute by this property. */
@@ -69,7 +73,9 @@ export class TaskProgressElement extends HTMLElement {
     this.#renderLink();
     this.#renderLog();
     this.#announce(status);
-    setTicking(this, this.#isLive && this.isConnected && (this.#snapshot.eta !== null || state === "stalled"));
+    showInTab(this, this.#parts, { isLive: this.#isLive && state !== "reconnecting", format: this.#format });
+    this.#fit.update();
+    setTicking(this, this.isConnected && this.#isTicking);
   }
 
   connectedCallback() {
@@ -81,6 +87,8 @@ export class TaskProgressElement extends HTMLElement {
       answer: () => this.#problem && this.#dispatch("error", this.#problem),
       moveFocus: () => this.#parts.card.focus(),
     });
+    this.#log ??= new LogPane(this.#parts);
+    this.#fit ??= new Fit(this.#parts, () => this.render());
     readTexts();
     this.#follow();
   }
@@ -88,8 +96,8 @@ export class TaskProgressElement extends HTMLElement {
   disconnectedCallback() {
     this.#unfollow?.();
     this.#unfollow = null;
-    clearTimeout(this.#cutOffTimer);
     setTicking(this, false);
+    leaveTab(this);
   }
 
   attributeChangedCallback(name, before, after) {
@@ -99,7 +107,7 @@ export class TaskProgressElement extends HTMLElement {
     if (name === "task-id") {
       this.#reset();
     }
-    if (["task-id", "src", "token", "logs"].includes(name)) {
+    if (["task-id", "src", "token", "token-age", "logs"].includes(name)) {
       this.#follow();
     } else {
       this.render();
@@ -108,6 +116,13 @@ export class TaskProgressElement extends HTMLElement {
 
   get #isLive() {
     return isLive(this.#snapshot, this.#isMissing);
+  }
+
+  // Whether what is shown changes with time alone.
+  get #isTicking() {
+    const { eta, queue_position: position } = this.#snapshot ?? {};
+    const isCounted = typeof eta === "number" || position === 1 || this.state === "stalled";
+    return this.state === "reconnecting" || (this.#isLive && isCounted);
   }
 
   get #problem() {
@@ -124,11 +139,11 @@ export class TaskProgressElement extends HTMLElement {
 
   #reset() {
     this.#snapshot = null;
-    this.#isMissing = false;
+    this.#isMissing = this.#isHeard = false;
     this.#announced = "";
     this.#button.reset();
-    this.#lineCount = 0;
-    this.#parts.log.replaceChildren();
+    this.#log.reset();
+    this.#fit.reset();
   }
 
   #follow() {
@@ -136,13 +151,15 @@ export class TaskProgressElement extends HTMLElement {
     this.#unfollow = () => {};
     const taskId = this.getAttribute("task-id");
     this.#takeFromPage(taskId);
-    const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
+    const [token, tokenAge] = [this.getAttribute("token"), Number(this.getAttribute("token-age"))];
+    const options = { token, tokenAge, logs: this.hasAttribute("logs") };
     if (taskId && (options.logs || !isTerminal(this.#snapshot))) {
       this.#unfollow = follow(this.#base, taskId, options, {
         showSnapshot: (snapshot) => this.#showSnapshot(snapshot),
         showMissing: () => this.#showMissing(),
-        showLines: (offset, lines) => this.#showLines(offset, lines),
-        showTransport: (transport) => this.#showTransport(transport),
+        showLines: (offset, lines) => this.#log.add(offset, lines),
+        showTransport: (transport) => this.setAttribute("data-transport", transport),
+        showContact: (contact) => this.#showContact(contact),
       });
     }
     this.render();
@@ -158,19 +175,22 @@ export class TaskProgressElement extends HTMLElement {
 
   #take(snapshot) {
     this.#snapshot = snapshot;
-    this.#receivedAt = Date.now();
+    this.#receivedAt = performance.now();
     this.#isMissing = false;
   }
 
   #showSnapshot(snapshot) {
+    this.#isHeard = true;
     if (isSame(snapshot, this.#snapshot) && !this.#isMissing) {
+      this.#renderLog();
       return;
     }
+    const { state } = this;
     this.#take(snapshot);
-    this.render();
+    this.state === state ? renderSoon(this, { isSeen: this.#fit.isSeen }) : this.render();
     this.#dispatch("change");
     if (isTerminal(snapshot)) {
-      this.#dispatch("end");
+      this.#dispatch("end", `${this.#parts.name.textContent}: ${this.#parts.status.textContent}`);
     }
   }
 
@@ -180,34 +200,13 @@ export class TaskProgressElement extends HTMLElement {
     this.#dispatch("error", texts.missing);
   }
 
-  // The lines of a new stream begin with some that an older stream has brought.
-  #showLines(offset, lines) {
-    const { log } = this.#parts;
-    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
-    const added = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);
-    this.#lineCount = Math.max(this.#lineCount, offset + lines.length);
-    log.append(...added.map((line) => makeLine({ ...line, time: this.#format.time(line.t) })));
-    while (log.childElementCount > MAX_LINES) {
-      log.firstChild.remove();
-    }
-    if (isAtEnd) {
-      log.scrollTop = log.scrollHeight;
-    }
-  }
-
-  #showTransport(transport) {
-    this.setAttribute("data-transport", transport);
-    clearTimeout(this.#cutOffTimer);
-    if (transport === "connecting") {
-      this.#cutOffTimer = setTimeout(() => this.#setCutOff(true), CUT_OFF_MS);
-    } else if (this.#isCutOff) {
-      this.#setCutOff(false);
-    }
-  }
-
-  #setCutOff(isCutOff) {
-    this.#isCutOff = isCutOff;
+  #showContact(contact) {
+    const wasCutOff = this.state === "reconnecting";
+    this.#contact = contact;
     this.render();
+    if (this.state === "reconnecting" && !wasCutOff) {
+      this.#dispatch("error", texts.reconnecting);
+    }
   }
 
   #dispatch(name, message) {
@@ -216,13 +215,14 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   #describe() {
-    if (!this.#snapshot) {
-      return { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
-    }
-    const now = Date.now();
-    const elapsed = (now - this.#receivedAt) / 1000;
-    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: this.#isCutOff };
-    return describe(this.#snapshot, this.state, circumstances, this.#format);
+    const elapsed = (performance.now() - this.#receivedAt) / 1000;
+    const isCompact = this.hasAttribute("compact");
+    const circumstances = { now: serverNow(), elapsed, isMine: this.#button.isSent, isCompact };
+    const said = this.#snapshot
+      ? describe(this.#snapshot, this.state, circumstances, this.#format)
+      : { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
+    const news = this.state === "reconnecting" && describeNews(this.#contact, performance.now(), this.#format);
+    return news === false ? said : { ...said, facts: { news } };
   }
 
   // Styles go by the state alone: who morphs the page takes away the attribute, which is a mirror for the page.
@@ -232,7 +232,7 @@ export class TaskProgressElement extends HTMLElement {
       states.clear();
       states.add(state);
     }
-    this.setAttribute("data-state", state);
+    setAttribute(this, "data-state", state);
   }
 
   #renderTexts(percent, status, facts) {
@@ -242,14 +242,14 @@ export class TaskProgressElement extends HTMLElement {
     setText(figure, percent);
     setText(sentence, status, status);
     setText(problem, this.#problem);
-    problem.hidden = !this.#problem;
+    setHidden(problem, !this.#problem);
     setFacts(meta, facts);
   }
 
   #renderIcon(state) {
     const { icon, mark } = this.#parts;
-    icon.setAttribute("aria-label", texts[state]);
-    mark.setAttribute("d", MARKS[state] ?? "");
+    setAttribute(icon, "aria-label", texts[state]);
+    setAttribute(mark, "d", MARKS[state] ?? "");
   }
 
   #renderBar(text) {
@@ -257,12 +257,9 @@ export class TaskProgressElement extends HTMLElement {
     const { bar } = this.#parts;
     const whole = this.#isLive ? percent : progress;
     setSegments(bar, stages.length ? stages : [{ weight: 1, progress: whole }]);
-    if (this.state === "running" && percent === null) {
-      bar.removeAttribute("aria-valuenow"); // the total is unknown
-    } else {
-      bar.setAttribute("aria-valuenow", progress);
-    }
-    bar.setAttribute("aria-valuetext", text);
+    const isUnknown = this.state === "running" && percent === null;
+    setAttribute(bar, "aria-valuenow", isUnknown ? null : progress);
+    setAttribute(bar, "aria-valuetext", text);
   }
 
   #renderButton() {
@@ -272,16 +269,18 @@ export class TaskProgressElement extends HTMLElement {
 
   #renderLink() {
     const { link } = this.#parts;
-    link.href = findWebUrl(this.state === "succeeded" && this.#snapshot.result?.url);
-    link.hidden = !link.getAttribute("href");
-    setText(link, texts.result);
+    const isLoggedOut = this.state === "reconnecting" && this.#contact.problem === "loggedOut";
+    const url = this.state === "succeeded" && this.#snapshot.result?.url;
+    // The server leads to the login and back, where the page is asked for as a whole.
+    setAttribute(link, "href", findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url));
+    setHidden(link, !link.getAttribute("href"));
+    setText(link, isLoggedOut ? texts.logIn : texts.result);
   }
 
+  // What a task has logged comes before its snapshot; one that came with the page says nothing of lines.
   #renderLog() {
-    const { log } = this.#parts;
-    log.hidden = !this.hasAttribute("logs");
-    log.setAttribute("aria-label", texts.log);
-    log.dataset.empty = texts.noLines;
+    const isWaiting = this.#isLive || !(this.#isHeard || this.state === "missing");
+    this.#log.render(this, { isWaiting, format: this.#format });
   }
 
   // Each state, and each ten percent, is announced once.

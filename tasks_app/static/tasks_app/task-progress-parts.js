@@ -1,6 +1,7 @@
 // The elements inside <task-progress>, which a page styles by `::part()`.
 
-import { draw, make, setChildCount } from "./task-progress-dom.js";
+import { draw, make, setAttribute, setChildCount, setStyle, setText } from "./task-progress-dom.js";
+import { logStyle } from "./task-progress-log-style.js";
 import { style } from "./task-progress-style.js";
 
 /** The path of each state's icon; the others have none. */
@@ -25,8 +26,9 @@ export function makeParts(root) {
   const problem = add("div", "problem", { dir: "auto" });
   const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add), problem);
   const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
-  const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, log);
-  root.adoptedStyleSheets = [style];
+  const pane = add("div", "pane", {}, log);
+  const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, pane);
+  root.adoptedStyleSheets = [style, logStyle];
   root.append(card, add("div", "spoken", { role: "status" }));
   return parts;
 }
@@ -34,39 +36,40 @@ export function makeParts(root) {
 /** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
 export function setSegments(bar, segments) {
   setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
-  bar.style.setProperty("--count", segments.length);
+  setStyle(bar, "--count", segments.length);
   segments.forEach(({ weight, progress, name = "" }, index) => {
     const segment = bar.children[index];
-    segment.style.flexGrow = weight;
-    segment.firstChild.style.inlineSize = progress === null ? "" : `${progress}%`;
-    segment.title = name;
+    setStyle(segment, "flex-grow", weight);
+    setStyle(segment.firstChild, "--filled", progress ?? 0);
+    setAttribute(segment, "title", name);
   });
 }
 
 /** Show facts, by name, in one line; leave empty ones out. */
 export function setFacts(element, facts) {
   const shown = Object.entries(facts).filter(([, text]) => text);
-  const whole = shown.map(([, text]) => text).join(" · ");
-  if (element.title !== whole) {
-    element.title = whole;
-    element.replaceChildren(...shown.map(([name, text], index) => makeFact(name, index ? ` · ${text}` : text)));
+  const parts = shown.map(([name]) => `fact ${name}`);
+  if (parts.join() !== [...element.children].map((fact) => fact.className).join()) {
+    element.replaceChildren(...parts.map(makeFact));
   }
+  shown.forEach(([, text], index) => setText(element.children[index].lastChild, text));
+  setText(element, element.textContent, shown.map(([, text]) => text).join(" · "));
 }
 
 /** Make a line of the log. */
 export function makeLine({ time, level, text }) {
-  const line = makePart("div", "line", {}, makePart("time", "time", {}, time), makePart("span", "text", {}, text));
-  line.dataset.level = level;
-  return line;
+  const weight = level === "info" ? [] : [make("span", { class: "only-spoken" }, `${level}: `)];
+  const words = [makePart("time", "time", {}, time), ...weight, makePart("span", "text", { dir: "auto" }, text)];
+  return makePart("div", "line", { "data-level": level }, ...words);
 }
 
 function makeHead(add, icon) {
   const name = add("span", "name", { id: "name", dir: "auto" });
-  return add("div", "head", {}, icon, name, add("span", "percent"), makeActions(add));
+  return add("div", "head", {}, icon, name, add("span", "percent", { dir: "auto" }), makeActions(add));
 }
 
 function makeActions(add) {
-  const makeButton = (name) => add("button", name, { type: "button", part: `button ${name}` });
+  const makeButton = (name) => add("button", name, { type: "button", part: `button ${name}`, dir: "auto" });
   const answers = [add("span", "question", { dir: "auto" }), makeButton("yes"), makeButton("no")];
   const confirmation = add("span", "confirmation", { class: "actions", role: "group" }, ...answers);
   return add("span", "actions", {}, makeButton("cancel"), confirmation);
@@ -78,7 +81,7 @@ function makeBar(add) {
 
 function makeFoot(add) {
   const status = add("span", "status", { dir: "auto" });
-  return add("div", "foot", {}, status, add("span", "meta", { dir: "auto" }), add("a", "link"));
+  return add("div", "foot", {}, status, add("span", "meta"), add("a", "link", { dir: "auto" }));
 }
 
 function makeIcon(parts) {
@@ -88,8 +91,10 @@ function makeIcon(parts) {
   return parts.icon;
 }
 
-function makeFact(name, text) {
-  return makePart("span", `fact ${name}`, {}, text);
+// Facts are isolated, so that an Arabic unit turns no other fact around.
+function makeFact(part, index) {
+  const separator = index ? [make("span", { class: "separator" }, " · ")] : [];
+  return makePart("span", part, {}, ...separator, make("bdi"));
 }
 
 function makePart(tag, name, attributes = {}, ...children) {

@@ -1,6 +1,6 @@
 // Polling: fetches the snapshot of each task of a connection, round after round.
 
-import { fetchJson, makeTaskUrl } from "./task-progress-requests.js";
+import { fetchSnapshot } from "./task-progress-requests.js";
 import { MAX_BACKOFF_MS } from "./task-progress-timers.js";
 
 const REQUESTS_AT_ONCE = 4;
@@ -17,8 +17,10 @@ export class Poller {
   /**
    * @param {string} base - as `findBase` returns it
    * @param {Watches} watches - gets the snapshots
-   * @param {{goOn: () => void, finish: () => void}} on - `goOn` is called when another round is due, `finish` when no task
-   *   is live any more
+   * @param {object} on
+   * @param {(problem: string) => void} on.answer - is called after each round, with the problem if nothing was heard
+   * @param {() => void} on.goOn - is called when another round is due
+   * @param {() => void} on.finish - is called when no task is live any more
    */
   constructor(base, watches, on) {
     this.#base = base;
@@ -46,43 +48,43 @@ export class Poller {
     this.#interval = this.#controller = null;
   }
 
-  /** Poll each of some tasks once, by default the live ones, and return whether the server answered for all of them. */
+  /** Poll each of some tasks once, by default the live ones, and return the problems of those without an answer. */
   async poll(signal = new AbortController().signal, queue = this.#watches.live) {
-    let isReached = true;
+    const problems = [];
     const work = async () => {
       for (let watch = queue.shift(); watch && !signal.aborted; watch = queue.shift()) {
-        isReached = (await this.#pollOne(watch, signal)) && isReached;
+        problems.push(await this.#pollOne(watch, signal));
       }
     };
     await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, work));
     if (!this.#watches.live.length) {
       this.#on.finish();
     }
-    return isReached;
+    return problems;
   }
 
   async #run(signal, pause) {
-    const isReached = await this.poll(signal);
+    const problems = await this.poll(signal);
     if (!signal.aborted) {
+      const problem = problems.every(Boolean) ? problems[0] : ""; // one task that is refused slows no other
+      this.#on.answer(problem);
       const longer = Math.min(2 * pause, MAX_BACKOFF_MS);
-      const next = isReached ? Math.max(this.#interval, MS_PER_TASK * this.#watches.live.length) : longer;
+      const next = problem ? longer : Math.max(this.#interval, MS_PER_TASK * this.#watches.live.length);
       this.#timeout = setTimeout(() => this.#run(signal, next), next * (0.75 + Math.random() / 2));
       this.#on.goOn();
     }
   }
 
-  async #pollOne({ taskId, token }, signal) {
-    const query = token ? `?token=${encodeURIComponent(token)}` : "";
-    try {
-      const response = await fetchJson(`${makeTaskUrl(this.#base, taskId)}${query}`, { signal });
-      if (response.status === 404) {
-        this.#watches.showMissing(taskId);
-      } else if (response.ok) {
-        this.#watches.showSnapshot(await response.json());
-      }
-      return response.ok || response.status === 404;
-    } catch {
-      return false; // aborted, or without an answer: the next round tries again
+  async #pollOne(watch, signal) {
+    const { snapshot, isMissing, problem } = await fetchSnapshot(this.#base, watch, signal);
+    if (signal.aborted) {
+      return problem;
     }
+    if (isMissing) {
+      this.#watches.showMissing(watch.taskId);
+    } else if (snapshot) {
+      this.#watches.showSnapshot(snapshot);
+    }
+    return problem;
   }
 }

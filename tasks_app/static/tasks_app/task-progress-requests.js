@@ -1,5 +1,7 @@
 // Requests to the server, and URLs.
 
+import { hearServerTime } from "./task-progress-server-time.js";
+import { isSnapshot } from "./task-progress-states.js";
 import { say, texts } from "./task-progress-texts.js";
 
 const ANSWER_WITHIN_MS = 10000;
@@ -21,9 +23,29 @@ export function findWebUrl(value) {
   return /^https?:$/.test(protocol) ? href : "";
 }
 
+/**
+ * Ask for the snapshot of a task. Only the app's own answer counts: not that of a login page, of a proxy or of a portal.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {{taskId: string, token: ?string, tokenAge: number}} task - a token with an age is not needed: the session serves
+ * @param {AbortSignal} signal
+ * @returns {Promise<{snapshot?: object, isMissing?: boolean, problem: string}>} the problem is one of `Contact`, or ""
+ */
+export async function fetchSnapshot(base, { taskId, token, tokenAge }, signal) {
+  const query = token && !tokenAge ? `?token=${encodeURIComponent(token)}` : "";
+  try {
+    const response = await fetchJson(`${makeTaskUrl(base, taskId)}${query}`, { redirect: "manual", signal: limit(signal) });
+    return await readAnswer(response, taskId);
+  } catch {
+    return { problem: "unreachable" }; // no answer, or one that is cut off
+  }
+}
+
 /** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */
-export function fetchJson(url, options) {
-  return fetch(url, { cache: "no-cache", headers: { Accept: "application/json" }, ...options });
+export async function fetchJson(url, options) {
+  const response = await fetch(url, { cache: "no-cache", headers: { Accept: "application/json" }, ...options });
+  hearServerTime(response.headers.get("Server-Time"));
+  return response;
 }
 
 /**
@@ -41,11 +63,47 @@ export async function postCancel(base, taskId) {
   }
 }
 
+/**
+ * Ask for a new token of some tasks, which the server gives to those who may see them by their session.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {string[]} taskIds
+ * @returns {Promise<?{token: ?string, tasks: string[], max_age?: number}>} the tasks are those that the token opens, none
+ *   if it is refused; null if there is no answer of the app
+ */
+export async function postTokens(base, taskIds) {
+  try {
+    const response = await postWithToken(`${base}tasks/tokens`, JSON.stringify({ tasks: taskIds }));
+    if (asksForLogin(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
+      return { token: null, tasks: [] };
+    }
+    const answer = response.ok && isJson(response) ? await response.json() : null;
+    return Array.isArray(answer?.tasks) ? answer : null;
+  } catch {
+    return null;
+  }
+}
+
+async function readAnswer(response, taskId) {
+  if (asksForLogin(response)) {
+    return { problem: "loggedOut" };
+  }
+  if (!isJson(response) || !(response.ok || response.status === 404)) {
+    return { problem: "unreachable" };
+  }
+  if (response.status === 404) {
+    return { isMissing: true, problem: "" };
+  }
+  const snapshot = await response.json();
+  const isOurs = isSnapshot(snapshot) && snapshot.task_id === taskId;
+  return isOurs ? { snapshot, problem: "" } : { problem: "unreachable" };
+}
+
 async function describeAnswer(response) {
-  if (response.type === "opaqueredirect" || response.status === 401) {
+  if (asksForLogin(response)) {
     return texts.loggedOut;
   }
-  const isOurs = /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
+  const isOurs = isJson(response);
   if (isOurs && (response.status === 202 || response.status === 409)) {
     return ""; // 409: it has ended in the meantime
   }
@@ -53,14 +111,26 @@ async function describeAnswer(response) {
   return detail ?? say("refused", { status: response.status });
 }
 
+function asksForLogin(response) {
+  return response.type === "opaqueredirect" || response.status === 401;
+}
+
+function isJson(response) {
+  return /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
+}
+
+function limit(signal) {
+  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+}
+
 // Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
 // in the page is out of date once the user has logged in again.
-async function postWithToken(url) {
+async function postWithToken(url, body) {
   let response;
   for (const token of readCsrfTokens()) {
-    const headers = { Accept: "application/json", "X-CSRFToken": token };
+    const headers = { Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    response = await fetch(url, { method: "POST", redirect: "manual", headers, signal });
+    response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
     if (response.status !== 403) {
       break;
     }

@@ -23,13 +23,15 @@ const page = {
  *
  * @param {string} base - absolute URL under which the app's endpoints are, with a slash at its end
  * @param {string} taskId
- * @param {{token?: string, logs?: boolean}} options - a signed token, and whether to fetch log lines
+ * @param {{token?: string, tokenAge?: number, logs?: boolean}} options - a signed token, for how many seconds it lasts if
+ *   the session may renew it, and whether to fetch log lines
  * @param {object} follower
  * @param {(snapshot: object) => void} follower.showSnapshot - is called with each newer snapshot
  * @param {() => void} follower.showMissing - is called if the server does not find the task
  * @param {(offset: number, lines: object[]) => void} follower.showLines - is called with log lines, of which some may have
  *   come before
- * @param {(transport: string) => void} follower.showTransport - is called with "connecting", "stream" or "polling"
+ * @param {(transport: string) => void} [follower.showTransport] - is called with "connecting", "stream" or "polling"
+ * @param {(contact: Contact) => void} [follower.showContact] - is called when the server is heard no longer, or again
  * @returns {() => void} stops following
  */
 export function follow(base, taskId, options, follower) {
@@ -42,8 +44,8 @@ export function follow(base, taskId, options, follower) {
 function findConnection(base, taskId, options) {
   const candidates = [...connections].filter((connection) => connection.base === base);
   return (
-    candidates.find((connection) => connection.has(taskId)) ??
-    candidates.find((connection) => connection.hasRoom(taskId, options))
+    candidates.find((connection) => connection.watches.has(taskId)) ??
+    candidates.find((connection) => connection.watches.hasRoom(taskId, options))
   );
 }
 

@@ -1,10 +1,12 @@
 // The texts of <task-progress>, which a page may replace, and its numbers and times in the language of the page.
 
-/** The texts, by name. `say` fills in {…}; `position…` has one for each ordinal category of a language. */
-export const texts = {
+/** The texts as the server has them: where a status is one of these, the page shows its own text instead. */
+export const SERVER_TEXTS = {
   queued: "Queued",
   running: "Running",
   succeeded: "Completed",
+  done: "Done",
+  countIn: "{count} in {time}",
   failed: "Failed",
   cancelled: "Cancelled",
   lost: "Lost: the worker stopped responding",
@@ -13,6 +15,8 @@ export const texts = {
   noTask: "No task",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
+  lastNews: "last news {time} ago",
+  logIn: "Log in again",
   stalled: "Stalled",
   failedBecause: "Failed: {message}",
   silent: "No sign of life for {time}",
@@ -45,10 +49,35 @@ export const texts = {
   unanswered: "The server did not answer.",
   refused: "The server answered {status}.",
   loggedOut: "You are logged out. Log in again, then try once more.",
+  logSearch: "Search the log",
+  logFound: "{n} of {total}",
+  logNotFound: "No match",
+  logPrevious: "Previous match",
+  logNext: "Next match",
+  logLevels: "Levels",
+  levelAll: "All levels",
+  levelInfo: "Info and above",
+  levelWarning: "Warnings and errors",
+  levelError: "Errors",
+  logExpand: "Expand",
+  logCollapse: "Collapse",
+  logCopy: "Copy the lines shown",
+  logCopied: "Copied",
+  logNotCopied: "Not copied",
+  logDownload: "Download all lines",
+  newLine: "1 new line below",
+  newLines: "{n} new lines below",
+  noLinesAtEnd: "No lines",
+  noSuchLines: "No lines of these levels",
+  tasks: "{n} tasks",
 };
 
-/** The texts as the server has them: where a status is one of these, the page shows its own text instead. */
-export const SERVER_TEXTS = { ...texts };
+/**
+ * The texts of the page, by name, shared by all copies of the script: a cache may bring two of them. `say` fills in {…};
+ * `position…` has one for each ordinal category of a language.
+ */
+export const texts = (globalThis[Symbol.for("tasks_app texts")] ??= {});
+Object.entries(SERVER_TEXTS).forEach(([name, text]) => (texts[name] ??= text));
 
 /** Take over the texts of the page's <script type="application/json" id="task-progress-texts">, if it has one. */
 export function readTexts() {
@@ -59,9 +88,10 @@ export function readTexts() {
   }
 }
 
-/** Return the text of this name, with values filled in. */
+/** Return the text of this name, with values filled in: isolated in a text that is read from right to left. */
 export function say(name, values = {}) {
-  return texts[name].replace(/\{(\w+)\}/g, (gap, key) => values[key] ?? gap);
+  const [start, end] = /[\u0590-\u08ff]/.test(texts[name]) ? ["\u2068", "\u2069"] : ["", ""];
+  return texts[name].replace(/\{(\w+)\}/g, (gap, key) => start + (values[key] ?? gap) + end);
 }
 
 /** Formats numbers, times and snapshots for one language. */

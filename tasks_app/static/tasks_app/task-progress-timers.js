@@ -1,10 +1,17 @@
-// Timers: timeouts by name, waits after failures, the time for which a page is hidden, and ticks of a second.
+// Timers: timeouts by name, waits after failures, the time for which a page is hidden, ticks of a second, and frames.
 
 export const MAX_BACKOFF_MS = 30_000;
 const MIN_BACKOFF_MS = 1000;
 
 const ticking = new Set();
 let ticker;
+
+const UNSEEN_MS = 1000; // until an element that is out of sight is rendered: only assistive technology meets it there
+
+const due = new Set();
+let frame = null;
+const unseen = new Set();
+let pause = null;
 
 /** Timeouts by name, of which each replaces the one before it. */
 export class Timers {
@@ -61,3 +68,52 @@ export function setTicking(element, isTicking) {
     ticker = clearInterval(ticker);
   }
 }
+
+/**
+ * Render an element with the next frame, however much news comes before it; at once while nobody sees frames, and within
+ * a second if it is out of sight.
+ */
+export function renderSoon(element, { isSeen }) {
+  if (document.hidden) {
+    element.render();
+  } else if (isSeen) {
+    due.add(element);
+    frame ??= requestAnimationFrame(renderDue);
+  } else {
+    unseen.add(element);
+    pause ??= setTimeout(renderUnseen, UNSEEN_MS);
+  }
+}
+
+function renderDue() {
+  cancelAnimationFrame(frame);
+  frame = null;
+  renderAll(due);
+}
+
+function renderUnseen() {
+  clearTimeout(pause);
+  pause = null;
+  renderAll(unseen);
+}
+
+function renderAll(elements) {
+  const connected = [...elements].filter((element) => element.isConnected);
+  elements.clear();
+  connected.forEach(renderSafely);
+}
+
+// One that fails must not keep the others from being drawn.
+function renderSafely(element) {
+  try {
+    element.render();
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+// The title of the page is seen even if the page is not.
+document.addEventListener("visibilitychange", () => {
+  renderDue();
+  renderUnseen();
+});

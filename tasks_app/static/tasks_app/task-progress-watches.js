@@ -2,18 +2,22 @@
 
 import { isSame, isTerminal } from "./task-progress-states.js";
 
-/** Return the part of a stream's query that is about one task. */
-export function makeParameters(taskId, { token }) {
+const MAX_TASKS = 100; // on one stream, by the server's default
+const MAX_QUERY = 6000; // characters; proxies refuse long addresses
+
+// A token without an age is all that its reader has. One with an age came with the page: the session does as well.
+function makeParameters(taskId, { token, tokenAge }) {
   const parameters = new URLSearchParams({ task: taskId });
-  if (token) {
+  if (token && !tokenAge) {
     parameters.append("token", token);
   }
   return parameters.toString();
 }
 
 export class Watches {
-  #watches = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isMissing}
+  #watches = new Map(); // task id → {taskId, token, tokenAge, tokenAt, given, logs, parameters, followers, …}
   #transport = "connecting";
+  #contact = null;
   #on;
 
   /** The number of snapshots that were newer than the one before. */
@@ -43,23 +47,75 @@ export class Watches {
     return [...this.#watches.values()].filter((watch) => watch.isMissing);
   }
 
+  /** The live watches whose tokens the session renews. */
+  get renewable() {
+    return this.live.filter((watch) => watch.token && watch.tokenAge);
+  }
+
+  /** Whether their tokens must be put together into one to fit into an address. */
+  get hasTooManyTokens() {
+    const tokens = this.#renewableTokens;
+    return tokens.length > 1 && !this.#fit(tokens);
+  }
+
+  /** Return the URL of a stream of the live ones. Tokens that the session renews are left out if they do not fit. */
+  makeUrl(base) {
+    const tokens = this.#renewableTokens;
+    return `${base}task-progress?${[this.query, ...(this.#fit(tokens) ? tokens : [])].join("&")}`;
+  }
+
+  get #renewableTokens() {
+    return [...new Set(this.renewable.map(({ token }) => `token=${encodeURIComponent(token)}`))];
+  }
+
+  #fit(tokens) {
+    return [this.query, ...tokens].join("&").length < MAX_QUERY;
+  }
+
+  /** What a stream of the live ones is asked for, but for tokens that the session renews. */
+  get query() {
+    const logs = this.live.some((watch) => watch.logs) ? ["logs=1"] : [];
+    return ["heartbeat=event", ...this.live.map((watch) => watch.parameters), ...logs].join("&");
+  }
+
+  /** Whether a stream can show one more task. */
+  hasRoom(taskId, options) {
+    const isFull = this.live.length + this.missing.length >= MAX_TASKS;
+    return !isFull && this.query.length + makeParameters(taskId, options).length < MAX_QUERY;
+  }
+
   has(taskId) {
     return this.#watches.has(taskId);
   }
 
   /** Add a follower, and show it the last snapshot. A missing task becomes live: there may be a new token. */
-  add(taskId, { token, logs }, follower) {
+  add(taskId, { token, tokenAge, logs }, follower) {
     const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null };
     this.#watches.set(taskId, watch);
     watch.followers.add(follower);
-    watch.token = token ?? watch.token;
+    const given = `${token} ${tokenAge}`;
+    if (token && given !== watch.given) {
+      this.#setToken(watch, token, tokenAge);
+      watch.given = given; // an element that is moved brings it again
+    }
     watch.logs ||= logs;
     watch.parameters = makeParameters(taskId, watch);
     watch.isMissing = false;
-    follower.showTransport(this.#transport);
+    follower.showTransport?.(this.#transport);
+    follower.showContact?.(this.#contact);
     if (watch.snapshot) {
       follower.showSnapshot(watch.snapshot);
     }
+  }
+
+  /** Take over the answer to the request for new tokens of some tasks; the session alone serves those that got none. */
+  takeTokens(taskIds, { token, tasks, max_age: age }) {
+    const watches = taskIds.map((taskId) => this.#watches.get(taskId)).filter(Boolean);
+    watches.forEach((watch) => (tasks.includes(watch.taskId) ? this.#setToken(watch, token, age) : this.#setToken(watch)));
+  }
+
+  #setToken(watch, token = null, tokenAge = 0) {
+    Object.assign(watch, { token, tokenAge, tokenAt: performance.now() });
   }
 
   /** Remove a follower; its task stays until the next `prune()`. */
@@ -105,8 +161,17 @@ export class Watches {
   showTransport(transport) {
     if (transport !== this.#transport) {
       this.#transport = transport;
-      this.#watches.forEach(({ followers }) => followers.forEach((follower) => follower.showTransport(transport)));
+      this.#followers.forEach((follower) => follower.showTransport?.(transport));
     }
+  }
+
+  showContact(contact) {
+    this.#contact = contact;
+    this.#followers.forEach((follower) => follower.showContact?.(contact));
+  }
+
+  get #followers() {
+    return [...this.#watches.values()].flatMap(({ followers }) => [...followers]);
   }
 }
 

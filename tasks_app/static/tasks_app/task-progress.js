@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 3faa0fb962ec")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 4c8171893818")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -9,6 +9,11 @@ const LIVE = new Set(["queued", "running"]);
 
 /** The states of a task that has ended. */
 const TERMINAL = new Set(["succeeded", "failed", "cancelled", "lost"]);
+
+/** Whether a value is a snapshot, as far as a page must rely on it. */
+function isSnapshot(value) {
+  return (LIVE.has(value?.state) || TERMINAL.has(value?.state)) && Array.isArray(value.stages);
+}
 
 /** Whether the task of a snapshot has ended. */
 function isTerminal(snapshot) {
@@ -20,10 +25,13 @@ function isLive(snapshot, isMissing) {
   return LIVE.has(snapshot?.state) && !isMissing;
 }
 
-/** Return the state that a page shows: that of the snapshot, or "connecting", "stalled" or "missing". */
-function findState(snapshot, isMissing) {
+/** Return the state that a page shows: that of the snapshot, or "connecting", "reconnecting", "stalled" or "missing". */
+function findState(snapshot, isMissing, isCutOff = false) {
   if (isMissing) {
     return "missing";
+  }
+  if (isCutOff && !isTerminal(snapshot)) {
+    return "reconnecting";
   }
   return snapshot?.stalled ? "stalled" : (snapshot?.state ?? "connecting");
 }
@@ -32,16 +40,14 @@ function findState(snapshot, isMissing) {
 function isSame(snapshot, other) {
   return ["seq", "state", "stalled"].every((name) => snapshot?.[name] === other?.[name]);
 }
-return { LIVE, TERMINAL, isTerminal, isLive, findState, isSame };
+return { LIVE, TERMINAL, isSnapshot, isTerminal, isLive, findState, isSame };
 })();
 
 modules["task-progress-dom.js"] ??= (() => {
 // Elements, made and changed without innerHTML or inline styles: the strictest Content-Security-Policy, with
 // Trusted Types, allows them, and a text from the server stays text.
 
-const { LIVE, TERMINAL } = modules["task-progress-states.js"];
-
-const STATES = new Set([...LIVE, ...TERMINAL]);
+const { isSnapshot } = modules["task-progress-states.js"];
 
 /** Make an HTML element. */
 function make(tag, attributes = {}, ...children) {
@@ -63,6 +69,34 @@ function setText(element, text, title = "") {
   }
 }
 
+/** Set an attribute of an element; without a value, remove it. What is so already costs no layout. */
+function setAttribute(element, name, value) {
+  if (value === null) {
+    element.removeAttribute(name);
+  } else if (element.getAttribute(name) !== String(value)) {
+    element.setAttribute(name, value);
+  }
+}
+
+/** Set attributes, of which null takes one away. */
+function setAttributes(element, attributes) {
+  Object.entries(attributes).forEach(([name, value]) => setAttribute(element, name, value));
+}
+
+/** Show or hide an element. */
+function setHidden(element, isHidden) {
+  if (element.hidden !== isHidden) {
+    element.hidden = isHidden;
+  }
+}
+
+/** Set a property of an element's style. */
+function setStyle(element, name, value) {
+  if (element.style.getPropertyValue(name) !== String(value)) {
+    element.style.setProperty(name, value);
+  }
+}
+
 /** Add or remove children at the end until there are as many as `count`. */
 function setChildCount(parent, count, makeChild) {
   while (parent.childElementCount > count) {
@@ -79,6 +113,11 @@ function fill(element, attributes, children) {
   return element;
 }
 
+/** Whether an attribute is there and is not "false", as some frameworks write it. */
+function isSet(element, name) {
+  return (element.getAttribute(name) ?? "false") !== "false";
+}
+
 /** Have the class of an element see a property that a page set before the element was defined, and that hides its own. */
 function takeOverProperty(element, name) {
   if (Object.hasOwn(element, name)) {
@@ -93,23 +132,25 @@ function readSnapshot(element) {
   const text = element.querySelector(":scope > script[type='application/json']")?.textContent;
   try {
     const snapshot = text ? JSON.parse(text) : null;
-    return STATES.has(snapshot?.state) ? snapshot : null;
+    return isSnapshot(snapshot) ? snapshot : null;
   } catch (error) {
     console.warn("<task-progress>: the snapshot in the page can't be read", error);
     return null;
   }
 }
-return { make, draw, setText, setChildCount, takeOverProperty, readSnapshot };
+return { make, draw, setText, setAttribute, setAttributes, setHidden, setStyle, setChildCount, isSet, takeOverProperty, readSnapshot };
 })();
 
 modules["task-progress-texts.js"] ??= (() => {
 // The texts of <task-progress>, which a page may replace, and its numbers and times in the language of the page.
 
-/** The texts, by name. `say` fills in {…}; `position…` has one for each ordinal category of a language. */
-const texts = {
+/** The texts as the server has them: where a status is one of these, the page shows its own text instead. */
+const SERVER_TEXTS = {
   queued: "Queued",
   running: "Running",
   succeeded: "Completed",
+  done: "Done",
+  countIn: "{count} in {time}",
   failed: "Failed",
   cancelled: "Cancelled",
   lost: "Lost: the worker stopped responding",
@@ -118,6 +159,8 @@ const texts = {
   noTask: "No task",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
+  lastNews: "last news {time} ago",
+  logIn: "Log in again",
   stalled: "Stalled",
   failedBecause: "Failed: {message}",
   silent: "No sign of life for {time}",
@@ -150,10 +193,35 @@ const texts = {
   unanswered: "The server did not answer.",
   refused: "The server answered {status}.",
   loggedOut: "You are logged out. Log in again, then try once more.",
+  logSearch: "Search the log",
+  logFound: "{n} of {total}",
+  logNotFound: "No match",
+  logPrevious: "Previous match",
+  logNext: "Next match",
+  logLevels: "Levels",
+  levelAll: "All levels",
+  levelInfo: "Info and above",
+  levelWarning: "Warnings and errors",
+  levelError: "Errors",
+  logExpand: "Expand",
+  logCollapse: "Collapse",
+  logCopy: "Copy the lines shown",
+  logCopied: "Copied",
+  logNotCopied: "Not copied",
+  logDownload: "Download all lines",
+  newLine: "1 new line below",
+  newLines: "{n} new lines below",
+  noLinesAtEnd: "No lines",
+  noSuchLines: "No lines of these levels",
+  tasks: "{n} tasks",
 };
 
-/** The texts as the server has them: where a status is one of these, the page shows its own text instead. */
-const SERVER_TEXTS = { ...texts };
+/**
+ * The texts of the page, by name, shared by all copies of the script: a cache may bring two of them. `say` fills in {…};
+ * `position…` has one for each ordinal category of a language.
+ */
+const texts = (globalThis[Symbol.for("tasks_app texts")] ??= {});
+Object.entries(SERVER_TEXTS).forEach(([name, text]) => (texts[name] ??= text));
 
 /** Take over the texts of the page's <script type="application/json" id="task-progress-texts">, if it has one. */
 function readTexts() {
@@ -164,9 +232,10 @@ function readTexts() {
   }
 }
 
-/** Return the text of this name, with values filled in. */
+/** Return the text of this name, with values filled in: isolated in a text that is read from right to left. */
 function say(name, values = {}) {
-  return texts[name].replace(/\{(\w+)\}/g, (gap, key) => values[key] ?? gap);
+  const [start, end] = /[\u0590-\u08ff]/.test(texts[name]) ? ["\u2068", "\u2069"] : ["", ""];
+  return texts[name].replace(/\{(\w+)\}/g, (gap, key) => start + (values[key] ?? gap) + end);
 }
 
 /** Formats numbers, times and snapshots for one language. */
@@ -298,13 +367,13 @@ function getFormatter(language) {
   }
   return formatters.get(language);
 }
-return { texts, SERVER_TEXTS, readTexts, say, Formatter, getFormatter };
+return { SERVER_TEXTS, texts, readTexts, say, Formatter, getFormatter };
 })();
 
 modules["task-progress-cancel-button.js"] ??= (() => {
 // The button that cancels a task, and the question that takes its place until the user has answered it.
 
-const { setText } = modules["task-progress-dom.js"];
+const { setAttribute, setHidden, setText } = modules["task-progress-dom.js"];
 const { texts } = modules["task-progress-texts.js"];
 
 class CancelButton {
@@ -358,11 +427,11 @@ class CancelButton {
     const { actions, cancel, confirmation } = this.#parts;
     const isOver = this.isSent || isRequested;
     const hadFocus = this.#hasFocus;
-    actions.hidden = !isLive || !(isOffered || isOver);
+    setHidden(actions, !isLive || !(isOffered || isOver));
     this.isAsking &&= !actions.hidden && !isOver;
-    cancel.hidden = this.isAsking;
-    confirmation.hidden = !this.isAsking;
-    cancel.setAttribute("aria-disabled", isOver);
+    setHidden(cancel, this.isAsking);
+    setHidden(confirmation, !this.isAsking);
+    setAttribute(cancel, "aria-disabled", isOver);
     this.#renderTexts(isOver);
     if (hadFocus && actions.hidden) {
       this.#on.moveFocus();
@@ -382,7 +451,7 @@ class CancelButton {
 
   #renderTexts(isOver) {
     const { cancel, confirmation, question, yes, no } = this.#parts;
-    confirmation.setAttribute("aria-label", texts.confirm);
+    setAttribute(confirmation, "aria-label", texts.confirm);
     setText(cancel, isOver ? texts.cancelling : texts.cancel);
     setText(question, texts.confirm);
     setText(yes, texts.yes);
@@ -410,7 +479,10 @@ modules["task-progress-description.js"] ??= (() => {
 const { SERVER_TEXTS, say, texts } = modules["task-progress-texts.js"];
 
 const STALLED_AFTER = 15; // seconds without a sign of life after which a server by default calls a task stalled
-const GENERIC_ERROR = "The task failed."; // the message where errors are not exposed
+const NEXT_AFTER = 1; // seconds until a task is called the next one in line
+
+/** The message of an error where errors are not exposed. */
+const GENERIC_ERROR = "The task failed.";
 
 /**
  * Return the texts of a snapshot: `percent`, the figure; `status`, the sentence; and `facts` beside it, by name.
@@ -418,18 +490,22 @@ const GENERIC_ERROR = "The task failed."; // the message where errors are not ex
  * @param {object} snapshot
  * @param {string} state - as `findState` returns it
  * @param {object} circumstances
- * @param {number} circumstances.now - the time in milliseconds
+ * @param {number} circumstances.now - the server's time in milliseconds
  * @param {number} circumstances.elapsed - seconds since the snapshot came
  * @param {boolean} circumstances.isMine - whether this page asked the server to cancel the task
- * @param {boolean} circumstances.isCutOff - whether there has been no connection for some seconds
+ * @param {boolean} [circumstances.isCompact] - whether the figure is all that is shown
  * @param {Formatter} format
  */
 function describe(snapshot, state, circumstances, format) {
-  const percent = describeFigure(snapshot, state, format);
+  const percent = describeFigure(snapshot, state, circumstances, format);
   const said = snapshot.status === SERVER_TEXTS[snapshot.state] ? texts[snapshot.state] : snapshot.status;
   switch (state) {
     case "missing":
       return { percent, status: texts.missing, facts: {} };
+    case "reconnecting":
+      return { percent, status: texts.reconnecting, facts: {} };
+    case "succeeded":
+      return describeSuccess(snapshot, circumstances, format);
     case "failed":
       return { percent, status: describeFailure(snapshot), facts: {} };
     case "lost":
@@ -445,8 +521,16 @@ function describe(snapshot, state, circumstances, format) {
   }
 }
 
-/** Return the name of a task: "shop.tasks.import_rows" becomes "Import rows". */
+/** Return how long ago, by `performance.now()`, the server was heard last; "" if it never was. */
+function describeNews({ heardAt }, now, format) {
+  return heardAt === null ? "" : say("lastNews", { time: format.duration((now - heardAt) / 1000) });
+}
+
+/** Return the label of a task, else a name for it: "shop.tasks.import_rows" becomes "Import rows". */
 function describeName(snapshot) {
+  if (snapshot?.label) {
+    return snapshot.label;
+  }
   const name = (snapshot?.task ?? "").split(".").at(-1).replaceAll("_", " ");
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
@@ -460,6 +544,11 @@ function describeReason({ status, error }) {
   return message ?? status.replace(/^Failed: /, "");
 }
 
+/** Return what a task that has succeeded has counted: "1,284 files", or "99 / 120 files"; null without a count. */
+function describeWhole({ current, total, unit }, format) {
+  return format.count({ current, total: current === total ? null : total, unit });
+}
+
 /** Return how long a task ran, or "" if it has not started; one without an end runs until `now`, in milliseconds. */
 function describeDuration({ started_at: start, finished_at: end }, now, format) {
   const seconds = ((end ? Date.parse(end) : now) - Date.parse(start)) / 1000;
@@ -469,32 +558,35 @@ function describeDuration({ started_at: start, finished_at: end }, now, format) 
   return seconds < 1 ? texts.moment : format.duration(seconds);
 }
 
-function describeFigure(snapshot, state, format) {
+function describeFigure(snapshot, state, { elapsed, isCompact }, format) {
   const { progress, percent, queue_position: position } = snapshot;
   switch (state) {
     case "queued":
-      return position === null ? "" : format.position(position);
+      // Most tasks begin as soon as they are next, and that would only flash.
+      return position === null || (position === 1 && elapsed < NEXT_AFTER) ? "" : format.position(position);
     case "running":
     case "stalled":
+    case "reconnecting":
+    case "missing": // of what it has come to, nothing is known
       return percent === null ? "" : format.percent(progress);
-    case "succeeded":
-      return describeEnd(snapshot, format);
     default:
-      return percent === null ? describeEnd(snapshot, format) : say("stoppedAt", { percent: format.percent(progress) });
+      return percent === null ? describeEnd(snapshot, format) : describeStop(progress, isCompact, format);
   }
+}
+
+function describeStop(progress, isCompact, format) {
+  const percent = format.percent(progress);
+  return isCompact ? percent : say("stoppedAt", { percent });
 }
 
 function describeEnd(snapshot, format) {
   return snapshot.finished_at ? describeDuration(snapshot, null, format) : "";
 }
 
-function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
+function describeWork(snapshot, state, said, { elapsed }, format) {
   const { stages } = snapshot;
   const step = stages.findIndex((stage) => stage.state === "running") + 1;
   const status = step && said === texts.running ? stages[step - 1].name : said;
-  if (isCutOff) {
-    return { status, facts: { reconnecting: texts.reconnecting } };
-  }
   return {
     status,
     facts: {
@@ -504,6 +596,16 @@ function describeWork(snapshot, state, said, { elapsed, isCutOff }, format) {
       left: describeTimeLeft((snapshot.eta ?? 0) - elapsed, state, format),
     },
   };
+}
+
+// What the job said while it worked is no longer so; its last words say it all.
+function describeSuccess(snapshot, { isCompact }, format) {
+  const { conclusion } = snapshot;
+  const [time, count] = [describeEnd(snapshot, format), describeWhole(snapshot, format)];
+  if (conclusion || !count || isCompact) {
+    return { percent: time, status: conclusion ?? texts.done, facts: {} };
+  }
+  return { percent: "", status: `${texts.done} · ${time ? say("countIn", { count, time }) : count}`, facts: {} };
 }
 
 function describeTimeLeft(seconds, state, format) {
@@ -526,7 +628,552 @@ function describeSilence(snapshot, { elapsed, now }, format) {
   const silence = STALLED_AFTER + elapsed;
   return say("silent", { time: format.roughly(unchanged > 0 ? Math.min(unchanged, silence) : silence) });
 }
-return { describe, describeName, describeReason, describeDuration };
+return { GENERIC_ERROR, describe, describeNews, describeName, describeReason, describeWhole, describeDuration };
+})();
+
+modules["task-progress-sight.js"] ??= (() => {
+// Which components are near the part of the page that is seen: the others need neither move nor be measured.
+//
+// content-visibility would also spare their layout, but with it Chromium sometimes leaves an old text on the screen.
+
+const MARGIN = "200px"; // around what is seen, so that nothing begins to move under the eyes of the reader
+
+const changes = new WeakMap();
+const observer = new IntersectionObserver((entries) => entries.forEach(note), { rootMargin: MARGIN });
+
+/** Give an element the class "unseen" while it is far from what is seen, and call a function each time it comes near. */
+function watchSight(element, comeNear) {
+  changes.set(element, comeNear);
+  observer.observe(element);
+}
+
+/** Whether an element is near the part of the page that is seen. */
+function isNear(element) {
+  return !element.classList.contains("unseen");
+}
+
+function note({ target, isIntersecting }) {
+  target.classList.toggle("unseen", !isIntersecting);
+  if (isIntersecting) {
+    changes.get(target)();
+  }
+}
+return { watchSight, isNear };
+})();
+
+modules["task-progress-fit.js"] ??= (() => {
+// How the texts of a component fit into its width: facts of less weight go where not all find room, and a text that is
+// cut opens on a click, a tap or Enter.
+//
+// All components of a page are measured together, once per frame, and only those whose texts or width have changed.
+
+const { setAttributes } = modules["task-progress-dom.js"];
+const { isNear, watchSight } = modules["task-progress-sight.js"];
+
+/** The facts that may go, the first of them first. The time left stays. */
+const YIELDING = ["rate", "count", "step"];
+
+const due = new Set();
+const fits = new WeakMap(); // by the element whose width counts
+const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => request(fits.get(target))));
+
+class Fit {
+  #card;
+  #meta;
+  #texts;
+  #measured = "";
+
+  /**
+   * @param {object} parts - `card`; `body`, as wide as it; `name` and `status`, which may be cut; `meta` with facts
+   * @param {() => void} render - is called when the component comes near the part of the page that is seen
+   */
+  constructor({ card, body, name, status, meta }, render) {
+    this.#meta = meta;
+    this.#card = card;
+    watchSight(card, () => {
+      render();
+      request(this);
+    });
+    this.#texts = [name, status].map((element) => new CutText(element, () => request(this)));
+    fits.set(body, this);
+    observer.observe(body);
+  }
+
+  /** Whether the component is near what is seen, so that it matters how its texts fit. */
+  get isSeen() {
+    return isNear(this.#card);
+  }
+
+  /** Close what the reader has opened: it is about another task. */
+  reset() {
+    this.#texts.forEach((text) => text.close());
+  }
+
+  /** See to it that texts that have changed fit. Figures are equally wide: only lengths count. */
+  update() {
+    const facts = this.#facts.map(({ className, textContent }) => className + textContent.length);
+    const texts = [this.#texts.map((text) => text.content).join("\n"), ...facts].join();
+    if (texts !== this.#measured) {
+      this.#measured = texts;
+      request(this);
+    }
+  }
+
+  prepare() {
+    this.#facts.forEach((fact) => (fact.hidden = false));
+  }
+
+  /** Return what is to be changed, as a function, so that all are measured before any is changed. */
+  measure() {
+    const hidden = this.#findHidden();
+    const cuts = this.#texts.map((text) => text.isCut);
+    return () => {
+      hidden.forEach((fact) => (fact.hidden = true));
+      this.#texts.forEach((text, index) => text.render(cuts[index]));
+    };
+  }
+
+  get #facts() {
+    return [...this.#meta.children];
+  }
+
+  #findHidden() {
+    const yielding = YIELDING.map((name) => this.#facts.find((fact) => fact.classList.contains(name)));
+    let excess = this.#meta.scrollWidth - this.#meta.clientWidth;
+    return yielding.filter((fact) => {
+      const yields = fact && excess > 0;
+      excess -= yields ? fact.offsetWidth : 0;
+      return yields;
+    });
+  }
+}
+
+/** A text that is cut to its line until the reader opens it. */
+class CutText {
+  #element;
+  #pressedAt = 0;
+  #change;
+
+  constructor(element, change) {
+    this.#element = element;
+    this.#change = change;
+    element.addEventListener("pointerdown", (event) => (this.#pressedAt = event.clientX));
+    element.addEventListener("click", (event) => this.#isPress(event) && this.#toggle());
+    element.addEventListener("keydown", (event) => ["Enter", " "].includes(event.key) && this.#press(event));
+  }
+
+  get content() {
+    return this.#element.textContent;
+  }
+
+  get isCut() {
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = this.#element;
+    return scrollWidth > clientWidth || scrollHeight > clientHeight + 2;
+  }
+
+  get #isOpen() {
+    return this.#element.classList.contains("open");
+  }
+
+  close() {
+    this.#element.classList.remove("open");
+  }
+
+  // What has the focus keeps it, and stays a button for as long.
+  render(isCut) {
+    const isButton = isCut || this.#isOpen || this.#element.matches(":focus");
+    setAttributes(this.#element, {
+      role: isButton ? "button" : null,
+      tabindex: isButton ? 0 : null,
+      "aria-expanded": isButton ? this.#isOpen : null,
+    });
+  }
+
+  // Who drags over the text selects it.
+  #isPress(event) {
+    return this.#element.hasAttribute("role") && Math.abs(event.clientX - this.#pressedAt) < 4;
+  }
+
+  #press(event) {
+    event.preventDefault();
+    this.#toggle();
+  }
+
+  #toggle() {
+    this.#element.classList.toggle("open");
+    this.#change();
+  }
+}
+
+function request(fit) {
+  if (!due.size) {
+    requestAnimationFrame(fitAll);
+  }
+  due.add(fit);
+}
+
+function fitAll() {
+  const all = [...due].filter((fit) => fit.isSeen);
+  due.clear();
+  all.forEach((fit) => fit.prepare());
+  all.map((fit) => fit.measure()).forEach((change) => change());
+}
+return { Fit };
+})();
+
+modules["task-progress-files.js"] ??= (() => {
+// Texts that leave the page: to the clipboard, or as a file.
+
+const { make } = modules["task-progress-dom.js"];
+
+const KEPT_MS = 10_000; // for which a browser may fetch a file that it was told to download
+
+/**
+ * Copy a text, also in pages without TLS, where browsers have no clipboard for scripts; return whether it was copied.
+ *
+ * @param {string} text
+ * @param {HTMLElement} place - where a field may stand for a moment
+ */
+async function copyText(text, place) {
+  if (!navigator.clipboard) {
+    return copyFromField(text, place);
+  }
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch (error) {
+    console.warn("<task-progress>: the browser does not let this page use the clipboard", error);
+    return copyFromField(text, place);
+  }
+}
+
+/** Have the browser download a text as a file of this name. */
+function downloadText(text, name) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
+}
+
+function copyFromField(text, place) {
+  const field = make("textarea", { class: "only-spoken", readonly: "" });
+  const focused = place.getRootNode().activeElement;
+  field.value = text;
+  place.append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  focused?.focus();
+  return isCopied;
+}
+return { copyText, downloadText };
+})();
+
+modules["task-progress-log-search.js"] ??= (() => {
+// The search in the lines of a log: it marks what it finds and goes from one to the next, so that each match keeps the
+// lines around it.
+
+const { make } = modules["task-progress-dom.js"];
+
+class LogSearch {
+  #log;
+  #pattern = null;
+  #current = null;
+
+  /** @param {HTMLElement} log - holds the lines, and scrolls */
+  constructor(log) {
+    this.#log = log;
+  }
+
+  /** Mark what contains this text, in capitals or not, and go to the first match; "" takes the marks away. */
+  set(query) {
+    this.#pattern = query ? new RegExp(`(${query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")})`, "giu") : null;
+    this.update(this.#log.children);
+    this.#goTo(this.#matches[0]);
+  }
+
+  /** Mark the matches in lines that have come. */
+  update(lines) {
+    for (const line of lines) {
+      markMatches(line.querySelector(".text"), this.#pattern);
+    }
+  }
+
+  /** Go to the next match (1), or the one before (-1); after the last comes the first. */
+  step(way) {
+    const matches = this.#matches;
+    const at = matches.indexOf(this.#current);
+    this.#goTo(matches.at((at < 0 && way < 0 ? way : at + way) % matches.length));
+  }
+
+  /** The place of the current match, 0 if it has gone, and the number of all. */
+  get place() {
+    const matches = this.#matches;
+    return { n: matches.indexOf(this.#current) + 1, total: matches.length };
+  }
+
+  get #matches() {
+    return [...this.#log.querySelectorAll("mark")];
+  }
+
+  // Only the log scrolls, not the page.
+  #goTo(match) {
+    this.#current?.removeAttribute("aria-current");
+    this.#current = match;
+    if (match) {
+      match.setAttribute("aria-current", "true");
+      this.#log.scrollTop = match.offsetTop - this.#log.clientHeight / 2;
+    }
+  }
+}
+
+function markMatches(element, pattern) {
+  const parts = pattern ? element.textContent.split(pattern) : [element.textContent];
+  if (parts.length > 1 || element.childElementCount) {
+    element.replaceChildren(...parts.map((part, index) => (index % 2 ? make("mark", { part: "match" }, part) : part)));
+  }
+}
+return { LogSearch };
+})();
+
+modules["task-progress-log-tools.js"] ??= (() => {
+// The row of tools above the lines of a log: search, levels, expand, copy, download.
+
+const { draw, make, setAttributes, setText } = modules["task-progress-dom.js"];
+const { texts } = modules["task-progress-texts.js"];
+
+const ANSWER_MS = 2000; // for which the answer to a click stays
+
+const ICONS = {
+  previous: "M4 10l4-4 4 4",
+  next: "M4 6l4 4 4-4",
+  expand: "M5 6l3-3 3 3M5 10l3 3 3-3",
+  collapse: "M5 3l3 3 3-3M5 13l3-3 3 3",
+  copy: "M6 6h7v7.5H6zM3 10V2.5h7",
+  download: "M8 2.5V10M5 7.2l3 3 3-3M3 13.5h10",
+};
+
+/** The choices of levels: the least one shown, and the name of its text. */
+const LEVELS = { "": "levelAll", info: "levelInfo", warning: "levelWarning", error: "levelError" };
+
+class LogTools {
+  /** The row. */
+  element;
+
+  #on;
+  #parts = {};
+  #message = "";
+  #answer = "";
+  #answered;
+
+  /**
+   * @param {object} on
+   * @param {() => void} on.search - is called when the reader has typed
+   * @param {(way: number) => void} on.step - is called to go to the next match (1), or the one before (-1)
+   * @param {() => void} on.filter - is called when other levels are chosen
+   * @param {() => void} on.expand - is called when the log is to be as high as the window, or no longer
+   * @param {() => Promise<string>} on.copy - copies the lines, and returns what to tell the reader
+   * @param {() => void} on.download - downloads the lines
+   */
+  constructor(on) {
+    this.#on = on;
+    this.element = this.#makeRow();
+    this.#follow();
+  }
+
+  /** What the reader searches for; "" for nothing. */
+  get query() {
+    return this.#parts.search.value;
+  }
+
+  /** The least level that is shown; "" for all. */
+  get level() {
+    return this.#parts.levels.value;
+  }
+
+  /** Whether the log is to be as high as the window. */
+  get isExpanded() {
+    return this.#parts.expand.getAttribute("aria-expanded") === "true";
+  }
+
+  /** Forget what the reader searched for and chose. */
+  reset() {
+    this.#parts.search.value = this.#parts.levels.value = "";
+    this.tell("");
+  }
+
+  /** Show the row where it is of use, in the words of the page. */
+  render({ isShown }) {
+    const { search, levels, previous, next, expand, copy, download } = this.#parts;
+    this.element.hidden = !isShown;
+    setAttributes(search, { placeholder: texts.logSearch, "aria-label": texts.logSearch });
+    setAttributes(levels, { "aria-label": texts.logLevels });
+    [...levels.options].forEach((option) => setText(option, texts[LEVELS[option.value]]));
+    [previous, next].forEach((button) => setAttributes(button, { hidden: this.query ? null : "" }));
+    setName(previous, texts.logPrevious);
+    setName(next, texts.logNext);
+    setName(expand, this.isExpanded ? texts.logCollapse : texts.logExpand);
+    setAttributes(expand.querySelector("path"), { d: this.isExpanded ? ICONS.collapse : ICONS.expand });
+    setName(copy, texts.logCopy);
+    setName(download, texts.logDownload);
+  }
+
+  /** Say something beside the search, such as the number of matches. */
+  tell(message) {
+    this.#message = message;
+    setText(this.#parts.told, this.#answer || message);
+  }
+
+  #answerClick(answer) {
+    this.#answer = answer;
+    this.tell(this.#message);
+    clearTimeout(this.#answered);
+    this.#answered = answer && setTimeout(() => this.#answerClick(""), ANSWER_MS);
+  }
+
+  #makeRow() {
+    const add = (name, element) => (this.#parts[name] = element);
+    const search = add("search", make("input", { type: "search", class: "search", part: "search", spellcheck: "false" }));
+    const told = add("told", make("span", { class: "told", "aria-live": "polite", dir: "auto" }));
+    const options = Object.keys(LEVELS).map((level) => make("option", { value: level }));
+    const levels = add("levels", make("select", { class: "levels", part: "levels" }, ...options));
+    const [previous, next, expand, copy, download] = ["previous", "next", "expand", "copy", "download"].map((name) =>
+      add(name, makeIconButton(name)),
+    );
+    expand.setAttribute("aria-expanded", "false");
+    const found = make("span", { class: "searching" }, search, told, previous, next);
+    return make("div", { class: "tools", part: "tools" }, found, levels, expand, copy, download);
+  }
+
+  #follow() {
+    const { search, levels, previous, next, expand, copy, download } = this.#parts;
+    search.addEventListener("input", () => this.#on.search());
+    search.addEventListener("keydown", (event) => this.#press(event));
+    previous.addEventListener("click", () => this.#on.step(-1));
+    next.addEventListener("click", () => this.#on.step(1));
+    levels.addEventListener("change", () => this.#on.filter());
+    expand.addEventListener("click", () => this.#toggle());
+    copy.addEventListener("click", async () => this.#answerClick(await this.#on.copy()));
+    download.addEventListener("click", () => this.#on.download());
+  }
+
+  // A key that is used here is used up: no form is sent, and a dialog around the component stays open.
+  #press(event) {
+    if (event.key === "Enter" && !event.isComposing) {
+      event.preventDefault();
+      this.#on.step(event.shiftKey ? -1 : 1);
+    } else if (event.key === "Escape" && this.query) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.#parts.search.value = "";
+      this.#on.search();
+    }
+  }
+
+  #toggle() {
+    this.#parts.expand.setAttribute("aria-expanded", !this.isExpanded);
+    this.#on.expand();
+  }
+}
+
+function makeIconButton(name) {
+  const icon = draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: ICONS[name] }));
+  return make("button", { type: "button", class: `tool ${name}`, part: `tool ${name}` }, icon);
+}
+
+function setName(button, name) {
+  setAttributes(button, { "aria-label": name, title: name });
+}
+return { LogTools };
+})();
+
+modules["task-progress-log-style.js"] ??= (() => {
+// The style of the log of <task-progress>.
+
+const logStyle = new CSSStyleSheet();
+
+logStyle.replaceSync(`
+.pane { position: relative; border-block-start: 1px solid var(--border); }
+.log {
+  position: relative;
+  max-block-size: 200px;
+  padding: 10px 16px;
+  overflow: auto;
+  background: color-mix(in srgb, var(--background), var(--text) 4%);
+  font: calc(12em / 15)/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  overflow-wrap: anywhere;
+}
+.expanded .log { max-block-size: max(200px, 100vh - 96px); max-block-size: max(200px, 100dvh - 96px); }
+.log:empty::before { color: var(--muted); content: attr(data-empty); }
+.log:focus-visible, .tools :focus-visible { outline-offset: -2px; }
+.line { display: flex; gap: 14px; white-space: pre-wrap; }
+.line time { flex: none; color: var(--muted); }
+.line .text { min-inline-size: 0; }
+.line[data-level="warning"] .text { color: var(--warning); }
+.line:is([data-level="error"], [data-level="critical"]) .text { color: var(--danger); }
+.line[data-level="debug"] .text { color: var(--muted); }
+
+.tools {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 0 4px;
+  padding: 4px 10px 4px 16px;
+  border-block-end: 1px solid var(--border);
+  color: var(--muted);
+  font-size: calc(13em / 15);
+}
+.searching { display: flex; flex: 1 1 170px; align-items: center; gap: 4px; min-inline-size: 0; }
+.search {
+  flex: 1 1 0;
+  min-inline-size: 56px;
+  min-block-size: 28px;
+  margin-inline-start: -6px;
+  padding: 0 6px;
+  border: 0;
+  border-radius: 6px;
+  background: none;
+  color: var(--text);
+  font: inherit;
+}
+.search::placeholder { color: var(--muted); opacity: 1; }
+.told { flex: none; }
+.levels {
+  min-block-size: 28px;
+  max-inline-size: 100%;
+  margin-inline-end: auto;
+  border: 0;
+  border-radius: 6px;
+  background: var(--background);
+  color: var(--muted);
+  font: inherit;
+  cursor: pointer;
+}
+.tool { display: grid; place-items: center; inline-size: 28px; min-block-size: 28px; padding: 0; border-color: transparent; }
+.tool svg {
+  inline-size: 16px;
+  block-size: 16px;
+  fill: none;
+  stroke: currentColor;
+  stroke-width: 1.4;
+  stroke-linecap: round;
+  stroke-linejoin: round;
+}
+mark { border-radius: 2px; background: color-mix(in srgb, var(--warning-fill), transparent 60%); color: inherit; }
+mark[aria-current] { background: var(--warning-fill); color: #1d1c1a; }
+.newer {
+  position: absolute;
+  inset-inline: 0;
+  inset-block-end: 8px;
+  inline-size: fit-content;
+  margin-inline: auto;
+  border-color: var(--accent);
+  background: var(--background);
+  color: var(--accent);
+  font-size: calc(13em / 15);
+}
+.only-spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }
+`);
+return { logStyle };
 })();
 
 modules["task-progress-style.js"] ??= (() => {
@@ -534,6 +1181,8 @@ modules["task-progress-style.js"] ??= (() => {
 //
 // It is a constructed sheet, because a strict Content-Security-Policy forbids <style>. light-dark() follows the
 // color-scheme of the page: one that is always light has light components, even if the system prefers dark ones.
+
+const ENDED = ":is(:state(succeeded), :state(failed), :state(cancelled), :state(lost), :state(missing))";
 
 const style = new CSSStyleSheet();
 
@@ -564,7 +1213,7 @@ style.replaceSync(`
 /* Of the page, only these are inherited: a heading's capitals, spaced letters and shadows are not for the component. */
 .card, .spoken {
   all: initial;
-  color-scheme: inherit;
+  color-scheme: var(--task-progress-color-scheme, inherit);
   cursor: inherit;
   font-family: var(--task-progress-font, inherit);
   pointer-events: inherit;
@@ -580,7 +1229,7 @@ style.replaceSync(`
   border-radius: 10px;
   background: var(--background);
   color: var(--text);
-  font-size: 15px;
+  font-size: var(--task-progress-font-size, 15px);
   line-height: 1.4;
   font-variant-numeric: tabular-nums;
   text-align: start;
@@ -589,14 +1238,17 @@ style.replaceSync(`
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .body { padding: 14px 16px; }
 .head, .foot { display: flex; align-items: center; gap: 10px; }
-.head { min-block-size: 26px; }
-.name, .status, .meta { min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.name, .status { flex: 1 1 0; }
-:host(:dir(rtl)) :is(.name, .status, .meta) { text-align: right; }
+.head { min-block-size: calc(26em / 15); }
+.name, .status, .meta { min-inline-size: 0; overflow-x: clip; text-overflow: ellipsis; white-space: nowrap; }
+.name, .status { flex: 1 1 0; margin-inline: -2px; padding-inline: 2px; } /* room for a letter that leans out */
+:host(:dir(rtl)) :is(.name, .status) { text-align: right; }
+:is(.name, .status)[role="button"] { border-radius: 2px; cursor: pointer; }
+.open { overflow-wrap: anywhere; white-space: normal; }
 .name { font-weight: 600; }
 .percent { flex: none; color: var(--muted); font-weight: 400; }
 :host(:is(:state(running), :state(stalled))) .percent { color: var(--text); font-weight: 600; }
-.actions { display: flex; flex: none; align-items: center; gap: 6px; font-size: 13px; }
+.actions { display: flex; flex: none; align-items: center; gap: 6px; font-size: calc(13em / 15); }
+.actions .actions { font-size: inherit; }
 
 button {
   min-block-size: 26px;
@@ -613,7 +1265,7 @@ button:hover { border-color: var(--muted); color: var(--text); }
 button[aria-disabled="true"] { border-color: transparent; color: var(--muted); cursor: default; }
 .yes { border-color: var(--danger); color: var(--danger); }
 
-.icon { flex: none; inline-size: 16px; block-size: 16px; overflow: visible; fill: none; stroke: var(--color); stroke-width: 2; }
+.icon { flex: none; inline-size: calc(16em / 15); block-size: calc(16em / 15); overflow: visible; fill: none; stroke: var(--color); stroke-width: 2; }
 .icon path { stroke-linecap: round; stroke-linejoin: round; }
 :host(:state(running)) circle { stroke: var(--track); }
 :host(:state(running)) .icon { animation: turn 1.6s linear infinite; }
@@ -625,64 +1277,97 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 
 .bar { display: flex; gap: min(3px, 30% / var(--count, 1)); margin-block: 8px; print-color-adjust: exact; }
 .segment { position: relative; flex: 1 1 0; block-size: 8px; overflow: hidden; border-radius: 4px; background: var(--track); }
-.fill { block-size: 100%; inline-size: 0; border-radius: 4px; background: var(--color); transition: inline-size 200ms ease-out; }
-.bar:not([aria-valuenow]) .fill { position: absolute; inline-size: 35%; animation: sweep 1.6s ease-in-out infinite; }
+.fill {
+  --to-start: -1%;
+  block-size: 100%;
+  translate: calc((100 - var(--filled, 0)) * var(--to-start));
+  border-radius: 4px;
+  background: var(--color);
+  transition: translate 200ms ease-out;
+}
+:host(:dir(rtl)) .fill { --to-start: 1%; }
+.bar:not([aria-valuenow]) .fill { inline-size: 35%; translate: none; animation: sweep 1.6s ease-in-out infinite; }
 
-.foot { min-block-size: 20px; font-size: 13px; }
+.foot { min-block-size: calc(20em / 13); font-size: calc(13em / 15); }
+.foot:has(.open) { flex-wrap: wrap; }
+.foot .open { flex-basis: 100%; }
 .meta { color: var(--muted); }
+.meta:empty { display: none; }
+.separator { display: none; }
+.fact:not([hidden]) ~ .fact .separator { display: inline; }
+.fact { white-space: pre; }
 .meta, .link { flex: none; max-inline-size: 65%; }
 .link { color: var(--accent); }
 :host(:state(stalled)) .status { color: var(--warning); }
 :host(:is(:state(failed), :state(lost))) .status, .problem { color: var(--danger); }
-.problem { margin-block-start: 2px; font-size: 13px; overflow-wrap: anywhere; }
-:host(:is(:state(queued), :state(cancelled), :state(missing))) .status { color: var(--muted); }
-
-.log {
-  max-block-size: 200px;
-  padding: 10px 16px;
-  overflow: auto;
-  border-block-start: 1px solid var(--border);
-  background: color-mix(in srgb, var(--background), var(--text) 4%);
-  font: 12px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
-  overflow-wrap: anywhere;
-}
-.log:empty::before { color: var(--muted); content: attr(data-empty); }
-.log:focus-visible { outline-offset: -2px; }
-.line { display: flex; gap: 14px; white-space: pre-wrap; }
-.line time { flex: none; color: var(--muted); }
-.line[data-level="warning"] span { color: var(--warning); }
-.line:is([data-level="error"], [data-level="critical"]) span { color: var(--danger); }
-.line[data-level="debug"] span { color: var(--muted); }
+.problem { margin-block-start: 2px; font-size: calc(13em / 15); overflow-wrap: anywhere; }
+:host(:is(:state(queued), :state(cancelled), :state(missing), :state(reconnecting))) .status { color: var(--muted); }
 
 .spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
 :host([compact]) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 12px; padding-block: 9px; }
 :host([compact]) .problem { flex: 1 0 100%; order: 4; }
 :host([compact]) .head { display: contents; }
-:host([compact]) .bar { flex: 2 1 0; order: 1; margin: 0; }
+:host([compact]) .bar { flex: 1 1 0; order: 1; margin: 0; }
 :host([compact]) .percent { order: 2; min-inline-size: 2.6em; text-align: end; }
 :host([compact]) .actions { order: 3; }
-:host([compact]) .icon { margin-inline-end: -2px; }
-:host([compact]) .foot { display: none; }
+:host([compact]) .icon { margin-block: calc(5em / 15); margin-inline-end: -2px; } /* as high as the button */
+:host([compact]:not(:state(failed), :state(lost), :state(missing))) .foot { display: none; }
+:host([compact]:is(:state(failed), :state(lost), :state(missing))) .foot { flex: 1 0 100%; order: 4; min-inline-size: 0; }
+:host([compact]:state(reconnecting)) .foot:has(.link:not([hidden])) { display: flex; flex: 1 0 100%; order: 4; min-inline-size: 0; }
+:host([compact]) .meta { display: none; }
 
-@container (inline-size < 560px) {
-  .meta:has(.step):has(.count) .rate { display: none; }
+@container (inline-size < 36em) {
+  :host([compact]) .bar { flex: 0 1 6em; }
 }
-@container (inline-size < 360px) {
+@container (inline-size < 24em) {
   :host(:not([compact])) .body { display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }
   :host(:not([compact])) :is(.head, .foot) { display: contents; }
   :host(:not([compact])) :is(.bar, .status, .problem) { flex: 1 0 100%; }
-  .name { line-height: 26px; }
-  .status, .meta, .link { font-size: 13px; }
-  .meta { flex: 1 1 0; min-block-size: 20px; line-height: 20px; max-inline-size: none; }
-  :host([cancel]) .meta { min-block-size: 28px; line-height: 28px; }
+  :host(:not([compact])) .name { min-inline-size: min(6em, 100% - 2em); line-height: calc(26em / 15); }
+  :host(:not([compact])) .name.open { line-height: inherit; }
+  .meta, .link { --row: calc(20em / 13); min-block-size: var(--row); line-height: var(--row); }
+  :host([cancel]) :is(.meta, .link) { --row: calc(28em / 13); }
+  .meta { flex: 1 1 0; max-inline-size: none; }
+  .meta:has(.left) { min-inline-size: min(6em, 100%); }
   .meta, .link { order: 1; }
-  .head > .actions { order: 2; }
+  :host(:not([compact])) .head > .actions { order: 2; margin-inline-start: auto; }
+  :host(:is(:state(running), :state(queued), :state(stalled), :state(cancelled)):not([compact])) .foot:has(.meta:empty) .status:not(.open) { flex: 1 1 5em; }
+  /* The name is worth more than a place in the line, and than where an ended task has stopped. */
+  :host(:is(:state(queued), :state(failed), :state(cancelled), :state(lost)):not([compact])) .percent { order: 1; flex: none; font-size: calc(13em / 15); line-height: calc(20em / 13); }
+  :host(:state(queued):not([compact])) .percent:not(:empty) { flex-basis: 100%; }
+  :host(:state(queued):not([compact])) .body:has(.percent:not(:empty)) .status { display: none; }
   .problem { order: 3; }
-  .rate, :host([compact]) .head:has(.confirmation:not([hidden])) .percent { display: none; }
+  :host([compact]) .bar { flex: 1 0 100%; order: 4; margin-block: 4px; }
+  :host([compact]) .head:has(.confirmation:not([hidden])) .percent { display: none; }
 }
-@keyframes turn { to { rotate: 1turn; } }
-@keyframes sweep { from { inset-inline-start: -35%; } to { inset-inline-start: 100%; } }
+@container (inline-size < 24em) {
+  :host(${ENDED}) .status:has(~ .link[hidden]):not(.open) {
+    display: -webkit-box;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
+    overflow: hidden;
+    overflow-wrap: anywhere;
+    white-space: normal;
+  }
+}
+/* Large text on a phone. */
+@container (inline-size < 16em) {
+  .name:not(.open) {
+    display: -webkit-box;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
+    min-inline-size: min(6em, 100% - 2em);
+    overflow: hidden;
+    overflow-wrap: anywhere;
+    white-space: normal;
+  }
+  :host(:not([compact])) .name { line-height: inherit; }
+  .percent { flex: 0 1 auto; }
+}
+@keyframes turn { to { transform: rotate(1turn); } }
+@keyframes sweep { from { transform: translateX(calc(100 * var(--to-start))); } to { transform: translateX(calc(-286 * var(--to-start))); } }
+.unseen :is(.icon, .fill) { animation: none !important; transition: none !important; }
 @media (prefers-reduced-motion: reduce) {
   .icon, .fill { animation: none !important; transition: none !important; }
   .bar:not([aria-valuenow]) .fill { inline-size: 100%; opacity: 0.45; }
@@ -698,7 +1383,8 @@ return { style };
 modules["task-progress-parts.js"] ??= (() => {
 // The elements inside <task-progress>, which a page styles by `::part()`.
 
-const { draw, make, setChildCount } = modules["task-progress-dom.js"];
+const { draw, make, setAttribute, setChildCount, setStyle, setText } = modules["task-progress-dom.js"];
+const { logStyle } = modules["task-progress-log-style.js"];
 const { style } = modules["task-progress-style.js"];
 
 /** The path of each state's icon; the others have none. */
@@ -723,8 +1409,9 @@ function makeParts(root) {
   const problem = add("div", "problem", { dir: "auto" });
   const body = add("div", "body", {}, makeHead(add, makeIcon(parts)), makeBar(add), makeFoot(add), problem);
   const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
-  const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, log);
-  root.adoptedStyleSheets = [style];
+  const pane = add("div", "pane", {}, log);
+  const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, pane);
+  root.adoptedStyleSheets = [style, logStyle];
   root.append(card, add("div", "spoken", { role: "status" }));
   return parts;
 }
@@ -732,39 +1419,40 @@ function makeParts(root) {
 /** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
 function setSegments(bar, segments) {
   setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
-  bar.style.setProperty("--count", segments.length);
+  setStyle(bar, "--count", segments.length);
   segments.forEach(({ weight, progress, name = "" }, index) => {
     const segment = bar.children[index];
-    segment.style.flexGrow = weight;
-    segment.firstChild.style.inlineSize = progress === null ? "" : `${progress}%`;
-    segment.title = name;
+    setStyle(segment, "flex-grow", weight);
+    setStyle(segment.firstChild, "--filled", progress ?? 0);
+    setAttribute(segment, "title", name);
   });
 }
 
 /** Show facts, by name, in one line; leave empty ones out. */
 function setFacts(element, facts) {
   const shown = Object.entries(facts).filter(([, text]) => text);
-  const whole = shown.map(([, text]) => text).join(" · ");
-  if (element.title !== whole) {
-    element.title = whole;
-    element.replaceChildren(...shown.map(([name, text], index) => makeFact(name, index ? ` · ${text}` : text)));
+  const parts = shown.map(([name]) => `fact ${name}`);
+  if (parts.join() !== [...element.children].map((fact) => fact.className).join()) {
+    element.replaceChildren(...parts.map(makeFact));
   }
+  shown.forEach(([, text], index) => setText(element.children[index].lastChild, text));
+  setText(element, element.textContent, shown.map(([, text]) => text).join(" · "));
 }
 
 /** Make a line of the log. */
 function makeLine({ time, level, text }) {
-  const line = makePart("div", "line", {}, makePart("time", "time", {}, time), makePart("span", "text", {}, text));
-  line.dataset.level = level;
-  return line;
+  const weight = level === "info" ? [] : [make("span", { class: "only-spoken" }, `${level}: `)];
+  const words = [makePart("time", "time", {}, time), ...weight, makePart("span", "text", { dir: "auto" }, text)];
+  return makePart("div", "line", { "data-level": level }, ...words);
 }
 
 function makeHead(add, icon) {
   const name = add("span", "name", { id: "name", dir: "auto" });
-  return add("div", "head", {}, icon, name, add("span", "percent"), makeActions(add));
+  return add("div", "head", {}, icon, name, add("span", "percent", { dir: "auto" }), makeActions(add));
 }
 
 function makeActions(add) {
-  const makeButton = (name) => add("button", name, { type: "button", part: `button ${name}` });
+  const makeButton = (name) => add("button", name, { type: "button", part: `button ${name}`, dir: "auto" });
   const answers = [add("span", "question", { dir: "auto" }), makeButton("yes"), makeButton("no")];
   const confirmation = add("span", "confirmation", { class: "actions", role: "group" }, ...answers);
   return add("span", "actions", {}, makeButton("cancel"), confirmation);
@@ -776,7 +1464,7 @@ function makeBar(add) {
 
 function makeFoot(add) {
   const status = add("span", "status", { dir: "auto" });
-  return add("div", "foot", {}, status, add("span", "meta", { dir: "auto" }), add("a", "link"));
+  return add("div", "foot", {}, status, add("span", "meta"), add("a", "link", { dir: "auto" }));
 }
 
 function makeIcon(parts) {
@@ -786,8 +1474,10 @@ function makeIcon(parts) {
   return parts.icon;
 }
 
-function makeFact(name, text) {
-  return makePart("span", `fact ${name}`, {}, text);
+// Facts are isolated, so that an Arabic unit turns no other fact around.
+function makeFact(part, index) {
+  const separator = index ? [make("span", { class: "separator" }, " · ")] : [];
+  return makePart("span", part, {}, ...separator, make("bdi"));
 }
 
 function makePart(tag, name, attributes = {}, ...children) {
@@ -796,9 +1486,246 @@ function makePart(tag, name, attributes = {}, ...children) {
 return { MARKS, makeParts, setSegments, setFacts, makeLine };
 })();
 
+modules["task-progress-log.js"] ??= (() => {
+// The pane with the log of a task: its lines, each once, the newest at the bottom, and the tools above them.
+//
+// It keeps the last 5,000 lines, which a download contains. Of these it shows the newest 200, or all once its reader
+// searches, chooses levels or expands it; a copy contains what is shown.
+
+const { make, setAttributes, setHidden, setText } = modules["task-progress-dom.js"];
+const { copyText, downloadText } = modules["task-progress-files.js"];
+const { LogSearch } = modules["task-progress-log-search.js"];
+const { LogTools } = modules["task-progress-log-tools.js"];
+const { makeLine } = modules["task-progress-parts.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+
+const KEPT_LINES = 5000;
+const PLAIN_LINES = 200;
+
+/** How much each level weighs; one that is not listed is as heavy as "info". */
+const WEIGHTS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
+
+class LogPane {
+  #pane;
+  #log;
+  #newer = make("button", { type: "button", class: "newer", part: "button newer", dir: "auto", hidden: "" });
+  #tools;
+  #search;
+  #count = 0; // of lines that have come, kept or not
+  #kept = [];
+  #shown = []; // in the order of the children of the log
+  #newerCount = 0;
+  #isWaiting = true;
+  #wasPlain = true; // when all lines were made
+  #format;
+  #taskId = "";
+
+  /** @param {object} parts - `pane`, which holds `log`, which holds the lines */
+  constructor({ pane, log }) {
+    this.#pane = pane;
+    this.#log = log;
+    this.#search = new LogSearch(log);
+    this.#tools = new LogTools({
+      search: () => this.#find(),
+      step: (way) => this.#step(way),
+      filter: () => this.#filter(),
+      expand: () => this.#expand(),
+      copy: () => this.#copy(),
+      download: () => downloadText(writeLines(this.#kept), nameFile(this.#taskId)),
+    });
+    pane.prepend(this.#tools.element);
+    pane.append(this.#newer);
+    log.addEventListener("scroll", () => this.#isAtEnd && this.#setNewer(0));
+    this.#newer.addEventListener("click", () => this.#goToEnd());
+  }
+
+  /** Begin with another task. */
+  reset() {
+    this.#count = 0;
+    this.#kept = [];
+    this.#tools.reset();
+    this.#search.set("");
+    this.#draw();
+    this.#renderTools();
+  }
+
+  /**
+   * Add lines, and follow them unless the reader has scrolled up. A new stream begins with some that an older one brought.
+   *
+   * @param {number} offset - how many lines the task has logged before these
+   * @param {object[]} lines
+   */
+  add(offset, lines) {
+    const added = lines.slice(Math.max(this.#count - offset, 0)).slice(-KEPT_LINES);
+    this.#count = Math.max(this.#count, offset + lines.length);
+    this.#kept = [...this.#kept, ...added].slice(-KEPT_LINES);
+    this.#show(added.filter((line) => this.#isChosen(line)));
+    this.#renderTools();
+  }
+
+  /**
+   * Show the pane where it is wanted.
+   *
+   * @param {TaskProgressElement} element - with `logs`, if it is; its task names the file of a download
+   * @param {object} options
+   * @param {boolean} options.isWaiting - whether lines may still come
+   * @param {Formatter} options.format
+   */
+  render(element, { isWaiting, format }) {
+    this.#isWaiting = isWaiting;
+    this.#format = format;
+    this.#taskId = element.getAttribute("task-id");
+    setHidden(this.#pane, !element.hasAttribute("logs"));
+    if (!this.#pane.hidden) {
+      this.#renderTools();
+    }
+  }
+
+  get #isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log;
+    return scrollHeight - scrollTop - clientHeight < 8;
+  }
+
+  get #isPlain() {
+    return !this.#tools.query && !this.#tools.level && !this.#tools.isExpanded;
+  }
+
+  #isChosen({ level }) {
+    return !this.#tools.level || weigh(level) >= weigh(this.#tools.level);
+  }
+
+  // Shows the lines that the tools choose, as far above the end as before.
+  #draw() {
+    const fromEnd = this.#log.scrollHeight - this.#log.scrollTop;
+    this.#log.replaceChildren();
+    this.#shown = [];
+    this.#wasPlain = this.#isPlain;
+    this.#setNewer(0);
+    this.#show(this.#kept.filter((line) => this.#isChosen(line)));
+    this.#log.scrollTop = this.#log.scrollHeight - fromEnd;
+    this.#tellMatches();
+  }
+
+  #drawIfOthers() {
+    if (this.#isPlain !== this.#wasPlain) {
+      this.#draw();
+    }
+  }
+
+  #show(lines) {
+    const isAtEnd = this.#isAtEnd;
+    const limit = this.#isPlain ? PLAIN_LINES : KEPT_LINES;
+    const made = lines.slice(-limit).map((line) => makeLine({ ...line, time: this.#format.time(line.t) }));
+    this.#search.update(made);
+    this.#log.append(...made);
+    this.#shown = [...this.#shown, ...lines].slice(-limit);
+    while (this.#log.childElementCount > limit) {
+      this.#log.firstChild.remove();
+    }
+    if (isAtEnd) {
+      this.#log.scrollTop = this.#log.scrollHeight;
+    } else {
+      this.#setNewer(this.#newerCount + lines.length);
+    }
+    this.#tellMatches();
+  }
+
+  #setNewer(count) {
+    const hadFocus = this.#newer.matches(":focus");
+    this.#newerCount = count;
+    this.#newer.hidden = !count;
+    setText(this.#newer, count === 1 ? texts.newLine : say("newLines", { n: this.#format?.number(count) }));
+    if (hadFocus && !count) {
+      this.#log.focus();
+    }
+  }
+
+  #goToEnd() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#setNewer(0);
+  }
+
+  #find() {
+    this.#drawIfOthers();
+    this.#search.set(this.#tools.query);
+    this.#tellMatches();
+    this.#renderTools();
+  }
+
+  #filter() {
+    this.#draw();
+    this.#find();
+  }
+
+  #step(way) {
+    this.#search.step(way);
+    this.#tellMatches();
+  }
+
+  #tellMatches() {
+    const { n, total } = this.#search.place;
+    const found = total ? say("logFound", { n: this.#format.number(n), total: this.#format.number(total) }) : texts.logNotFound;
+    this.#tools.tell(this.#tools.query ? found : "");
+  }
+
+  #expand() {
+    this.#pane.classList.toggle("expanded", this.#tools.isExpanded);
+    this.#drawIfOthers();
+    this.#renderTools();
+    this.#pane.scrollIntoView({ block: "nearest" });
+  }
+
+  async #copy() {
+    return (await copyText(writeLines(this.#shown), this.#pane)) ? texts.logCopied : texts.logNotCopied;
+  }
+
+  #renderTools() {
+    this.#tools.render({ isShown: this.#kept.length > 0 });
+    const empty = this.#isWaiting ? texts.noLines : texts.noLinesAtEnd;
+    setAttributes(this.#log, { "aria-label": texts.log, "data-empty": this.#kept.length ? texts.noSuchLines : empty });
+  }
+}
+
+function weigh(level) {
+  return WEIGHTS[level] ?? WEIGHTS.info;
+}
+
+function writeLines(lines) {
+  return lines.map(({ t, level, text }) => `${t} ${level.toUpperCase()} ${text}\n`).join("");
+}
+
+function nameFile(taskId) {
+  return `${taskId.replace(/[^\p{L}\p{N}._-]+/gu, "-")}-log.txt`;
+}
+return { LogPane };
+})();
+
+modules["task-progress-server-time.js"] ??= (() => {
+// The time by the server's clock, since the clock of a browser may be hours off.
+
+let offset = null; // milliseconds from the browser's steady clock to the server's
+
+/** Take over the server's time out of its answer: an RFC 3339 text; anything else is left alone. */
+function hearServerTime(text) {
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) {
+    // What came late, or out of a cache, tells a time that has passed.
+    offset = Math.max(offset ?? -Infinity, time - performance.now());
+  }
+}
+
+/** Return the server's time in milliseconds; until the server has told it, the browser's. */
+function serverNow() {
+  return offset === null ? Date.now() : performance.now() + offset;
+}
+return { hearServerTime, serverNow };
+})();
+
 modules["task-progress-requests.js"] ??= (() => {
 // Requests to the server, and URLs.
 
+const { hearServerTime } = modules["task-progress-server-time.js"];
+const { isSnapshot } = modules["task-progress-states.js"];
 const { say, texts } = modules["task-progress-texts.js"];
 
 const ANSWER_WITHIN_MS = 10000;
@@ -820,9 +1747,29 @@ function findWebUrl(value) {
   return /^https?:$/.test(protocol) ? href : "";
 }
 
+/**
+ * Ask for the snapshot of a task. Only the app's own answer counts: not that of a login page, of a proxy or of a portal.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {{taskId: string, token: ?string, tokenAge: number}} task - a token with an age is not needed: the session serves
+ * @param {AbortSignal} signal
+ * @returns {Promise<{snapshot?: object, isMissing?: boolean, problem: string}>} the problem is one of `Contact`, or ""
+ */
+async function fetchSnapshot(base, { taskId, token, tokenAge }, signal) {
+  const query = token && !tokenAge ? `?token=${encodeURIComponent(token)}` : "";
+  try {
+    const response = await fetchJson(`${makeTaskUrl(base, taskId)}${query}`, { redirect: "manual", signal: limit(signal) });
+    return await readAnswer(response, taskId);
+  } catch {
+    return { problem: "unreachable" }; // no answer, or one that is cut off
+  }
+}
+
 /** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */
-function fetchJson(url, options) {
-  return fetch(url, { cache: "no-cache", headers: { Accept: "application/json" }, ...options });
+async function fetchJson(url, options) {
+  const response = await fetch(url, { cache: "no-cache", headers: { Accept: "application/json" }, ...options });
+  hearServerTime(response.headers.get("Server-Time"));
+  return response;
 }
 
 /**
@@ -840,11 +1787,47 @@ async function postCancel(base, taskId) {
   }
 }
 
+/**
+ * Ask for a new token of some tasks, which the server gives to those who may see them by their session.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {string[]} taskIds
+ * @returns {Promise<?{token: ?string, tasks: string[], max_age?: number}>} the tasks are those that the token opens, none
+ *   if it is refused; null if there is no answer of the app
+ */
+async function postTokens(base, taskIds) {
+  try {
+    const response = await postWithToken(`${base}tasks/tokens`, JSON.stringify({ tasks: taskIds }));
+    if (asksForLogin(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
+      return { token: null, tasks: [] };
+    }
+    const answer = response.ok && isJson(response) ? await response.json() : null;
+    return Array.isArray(answer?.tasks) ? answer : null;
+  } catch {
+    return null;
+  }
+}
+
+async function readAnswer(response, taskId) {
+  if (asksForLogin(response)) {
+    return { problem: "loggedOut" };
+  }
+  if (!isJson(response) || !(response.ok || response.status === 404)) {
+    return { problem: "unreachable" };
+  }
+  if (response.status === 404) {
+    return { isMissing: true, problem: "" };
+  }
+  const snapshot = await response.json();
+  const isOurs = isSnapshot(snapshot) && snapshot.task_id === taskId;
+  return isOurs ? { snapshot, problem: "" } : { problem: "unreachable" };
+}
+
 async function describeAnswer(response) {
-  if (response.type === "opaqueredirect" || response.status === 401) {
+  if (asksForLogin(response)) {
     return texts.loggedOut;
   }
-  const isOurs = /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
+  const isOurs = isJson(response);
   if (isOurs && (response.status === 202 || response.status === 409)) {
     return ""; // 409: it has ended in the meantime
   }
@@ -852,14 +1835,26 @@ async function describeAnswer(response) {
   return detail ?? say("refused", { status: response.status });
 }
 
+function asksForLogin(response) {
+  return response.type === "opaqueredirect" || response.status === 401;
+}
+
+function isJson(response) {
+  return /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
+}
+
+function limit(signal) {
+  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+}
+
 // Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
 // in the page is out of date once the user has logged in again.
-async function postWithToken(url) {
+async function postWithToken(url, body) {
   let response;
   for (const token of readCsrfTokens()) {
-    const headers = { Accept: "application/json", "X-CSRFToken": token };
+    const headers = { Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    response = await fetch(url, { method: "POST", redirect: "manual", headers, signal });
+    response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
     if (response.status !== 403) {
       break;
     }
@@ -873,17 +1868,24 @@ function readCsrfTokens() {
   const tokens = [cookie, element?.value ?? element?.content].filter(Boolean);
   return tokens.length ? tokens : [""];
 }
-return { findBase, makeTaskUrl, findWebUrl, fetchJson, postCancel };
+return { findBase, makeTaskUrl, findWebUrl, fetchSnapshot, fetchJson, postCancel, postTokens };
 })();
 
 modules["task-progress-timers.js"] ??= (() => {
-// Timers: timeouts by name, waits after failures, the time for which a page is hidden, and ticks of a second.
+// Timers: timeouts by name, waits after failures, the time for which a page is hidden, ticks of a second, and frames.
 
 const MAX_BACKOFF_MS = 30_000;
 const MIN_BACKOFF_MS = 1000;
 
 const ticking = new Set();
 let ticker;
+
+const UNSEEN_MS = 1000; // until an element that is out of sight is rendered: only assistive technology meets it there
+
+const due = new Set();
+let frame = null;
+const unseen = new Set();
+let pause = null;
 
 /** Timeouts by name, of which each replaces the one before it. */
 class Timers {
@@ -940,13 +1942,249 @@ function setTicking(element, isTicking) {
     ticker = clearInterval(ticker);
   }
 }
-return { MAX_BACKOFF_MS, Timers, drawBackoff, followVisibility, setTicking };
+
+/**
+ * Render an element with the next frame, however much news comes before it; at once while nobody sees frames, and within
+ * a second if it is out of sight.
+ */
+function renderSoon(element, { isSeen }) {
+  if (document.hidden) {
+    element.render();
+  } else if (isSeen) {
+    due.add(element);
+    frame ??= requestAnimationFrame(renderDue);
+  } else {
+    unseen.add(element);
+    pause ??= setTimeout(renderUnseen, UNSEEN_MS);
+  }
+}
+
+function renderDue() {
+  cancelAnimationFrame(frame);
+  frame = null;
+  renderAll(due);
+}
+
+function renderUnseen() {
+  clearTimeout(pause);
+  pause = null;
+  renderAll(unseen);
+}
+
+function renderAll(elements) {
+  const connected = [...elements].filter((element) => element.isConnected);
+  elements.clear();
+  connected.forEach(renderSafely);
+}
+
+// One that fails must not keep the others from being drawn.
+function renderSafely(element) {
+  try {
+    element.render();
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+// The title of the page is seen even if the page is not.
+document.addEventListener("visibilitychange", () => {
+  renderDue();
+  renderUnseen();
+});
+return { MAX_BACKOFF_MS, Timers, drawBackoff, followVisibility, setTicking, renderSoon };
+})();
+
+modules["task-progress-contact.js"] ??= (() => {
+// Whether a connection hears the server, and since when it has not.
+
+const { Timers } = modules["task-progress-timers.js"];
+
+const HEARTBEAT_MS = 15_000;
+const PATIENCE_MS = 3000; // without a stream, until the reader is told; a server that restarts is back by then
+const MAX_SILENCE_MS = 6 * 60_000;
+
+class Contact {
+  #timers = new Timers();
+  #maxSilence = 3 * HEARTBEAT_MS;
+  #on;
+
+  /** Why nothing is heard: "unreachable", or "loggedOut"; "" while the server is heard. */
+  problem = "";
+
+  /** When the server was heard last, by `performance.now()`; null if it never was. */
+  heardAt = null;
+
+  /**
+   * @param {object} on
+   * @param {(contact: Contact) => void} on.change - is called when the problem changes
+   * @param {() => void} on.silence - is called when a stream has been silent for three heartbeats
+   */
+  constructor(on) {
+    this.#on = on;
+  }
+
+  /** The server was heard. */
+  hear() {
+    this.heardAt = performance.now();
+    this.#timers.clear("patience");
+    this.#set("");
+  }
+
+  /** The server was heard on a stream, and will be again. */
+  hearStream() {
+    this.hear();
+    this.#timers.set("silence", () => this.#endSilence(), this.#maxSilence);
+  }
+
+  /** A heartbeat came so many milliseconds after the event before: the server may send them less often than by default. */
+  hearHeartbeat(gap) {
+    this.#maxSilence = 3 * Math.max(gap, HEARTBEAT_MS);
+  }
+
+  /** The stream is closed, so its silence tells nothing. */
+  leaveStream() {
+    this.#timers.clear("silence");
+  }
+
+  /** The connection has broken: tell so unless the server is heard soon. */
+  wait() {
+    if (!this.problem && !this.#timers.has("patience")) {
+      this.#timers.set("patience", () => this.lose("unreachable"), PATIENCE_MS);
+    }
+  }
+
+  /** Nothing is heard, for this reason. */
+  lose(problem) {
+    this.#timers.clear("patience");
+    this.#set(problem);
+  }
+
+  /** Neither listen nor wait. */
+  rest() {
+    this.#timers.clearAll();
+  }
+
+  // A half-open connection fires no error.
+  #endSilence() {
+    this.#maxSilence = Math.min(2 * this.#maxSilence, MAX_SILENCE_MS);
+    this.lose("unreachable");
+    this.#on.silence();
+  }
+
+  #set(problem) {
+    if (problem !== this.problem) {
+      this.problem = problem;
+      this.#on.change(this);
+    }
+  }
+}
+return { HEARTBEAT_MS, Contact };
+})();
+
+modules["task-progress-permit.js"] ??= (() => {
+// The permit of a connection to have a stream. Over HTTP/1.1 a browser opens six connections to a host, for all its tabs:
+// were they all streams, the next tab would wait for ever. So four are, and further tabs poll until one ends.
+//
+// Permits are leases in the storage that the tabs share. Web Locks would keep pages that were left from being kept by the
+// browser, and need HTTPS.
+
+const PERMITS = 4;
+const LEASE_MS = 15_000; // until a permit is free whose tab has crashed
+const RENEW_MS = 5000;
+
+let count = 0;
+
+class Permit {
+  #keys;
+  #lose;
+  #id = `${performance.timeOrigin} ${Math.random()} ${++count}`;
+  #held = null; // the key of the permit that is held
+  #timer;
+
+  /**
+   * @param {string} base - a URL of the host
+   * @param {() => void} lose - is called when another tab has taken the permit: two may at the same moment
+   */
+  constructor(base, lose) {
+    const { origin } = new URL(base);
+    this.#keys = Array.from({ length: PERMITS }, (_, number) => `tasks_app stream ${number} ${origin}`);
+    this.#lose = lose;
+  }
+
+  /** Take a permit unless one is held, and return whether one is now. Where tabs can't know of each other, there always is. */
+  take() {
+    if (this.#held || isMultiplexed() || !canStore()) {
+      return true;
+    }
+    this.#held = this.#keys.find((key) => isFree(read(key))) ?? null;
+    if (this.#held) {
+      this.#write();
+      this.#timer = setInterval(() => this.#renew(), RENEW_MS);
+    }
+    return this.#held !== null;
+  }
+
+  /** Give the permit back. */
+  release() {
+    clearInterval(this.#timer);
+    if (this.#held && read(this.#held)?.id === this.#id) {
+      localStorage.removeItem(this.#held);
+    }
+    this.#held = null;
+  }
+
+  #renew() {
+    const lease = read(this.#held);
+    if (lease === null || lease.id === this.#id) {
+      this.#write();
+    } else {
+      this.release();
+      this.#lose();
+    }
+  }
+
+  #write() {
+    localStorage.setItem(this.#held, JSON.stringify({ id: this.#id, until: Date.now() + LEASE_MS }));
+  }
+}
+
+// A lease of the future was written before the clock was set back.
+function isFree(lease) {
+  const left = (lease?.until ?? 0) - Date.now();
+  return !(left > 0 && left <= LEASE_MS);
+}
+
+function read(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null; // no lease of ours
+  }
+}
+
+// The user may forbid storage, or it may be full.
+function canStore() {
+  try {
+    localStorage.setItem("tasks_app stream", "");
+    localStorage.removeItem("tasks_app stream");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// HTTP/2 and HTTP/3 have one connection for all streams.
+function isMultiplexed() {
+  const [{ nextHopProtocol = "" } = {}] = performance.getEntriesByType("navigation");
+  return /^h[23]/.test(nextHopProtocol);
+}
+return { Permit };
 })();
 
 modules["task-progress-poller.js"] ??= (() => {
 // Polling: fetches the snapshot of each task of a connection, round after round.
 
-const { fetchJson, makeTaskUrl } = modules["task-progress-requests.js"];
+const { fetchSnapshot } = modules["task-progress-requests.js"];
 const { MAX_BACKOFF_MS } = modules["task-progress-timers.js"];
 
 const REQUESTS_AT_ONCE = 4;
@@ -963,8 +2201,10 @@ class Poller {
   /**
    * @param {string} base - as `findBase` returns it
    * @param {Watches} watches - gets the snapshots
-   * @param {{goOn: () => void, finish: () => void}} on - `goOn` is called when another round is due, `finish` when no task
-   *   is live any more
+   * @param {object} on
+   * @param {(problem: string) => void} on.answer - is called after each round, with the problem if nothing was heard
+   * @param {() => void} on.goOn - is called when another round is due
+   * @param {() => void} on.finish - is called when no task is live any more
    */
   constructor(base, watches, on) {
     this.#base = base;
@@ -992,44 +2232,44 @@ class Poller {
     this.#interval = this.#controller = null;
   }
 
-  /** Poll each of some tasks once, by default the live ones, and return whether the server answered for all of them. */
+  /** Poll each of some tasks once, by default the live ones, and return the problems of those without an answer. */
   async poll(signal = new AbortController().signal, queue = this.#watches.live) {
-    let isReached = true;
+    const problems = [];
     const work = async () => {
       for (let watch = queue.shift(); watch && !signal.aborted; watch = queue.shift()) {
-        isReached = (await this.#pollOne(watch, signal)) && isReached;
+        problems.push(await this.#pollOne(watch, signal));
       }
     };
     await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, work));
     if (!this.#watches.live.length) {
       this.#on.finish();
     }
-    return isReached;
+    return problems;
   }
 
   async #run(signal, pause) {
-    const isReached = await this.poll(signal);
+    const problems = await this.poll(signal);
     if (!signal.aborted) {
+      const problem = problems.every(Boolean) ? problems[0] : ""; // one task that is refused slows no other
+      this.#on.answer(problem);
       const longer = Math.min(2 * pause, MAX_BACKOFF_MS);
-      const next = isReached ? Math.max(this.#interval, MS_PER_TASK * this.#watches.live.length) : longer;
+      const next = problem ? longer : Math.max(this.#interval, MS_PER_TASK * this.#watches.live.length);
       this.#timeout = setTimeout(() => this.#run(signal, next), next * (0.75 + Math.random() / 2));
       this.#on.goOn();
     }
   }
 
-  async #pollOne({ taskId, token }, signal) {
-    const query = token ? `?token=${encodeURIComponent(token)}` : "";
-    try {
-      const response = await fetchJson(`${makeTaskUrl(this.#base, taskId)}${query}`, { signal });
-      if (response.status === 404) {
-        this.#watches.showMissing(taskId);
-      } else if (response.ok) {
-        this.#watches.showSnapshot(await response.json());
-      }
-      return response.ok || response.status === 404;
-    } catch {
-      return false; // aborted, or without an answer: the next round tries again
+  async #pollOne(watch, signal) {
+    const { snapshot, isMissing, problem } = await fetchSnapshot(this.#base, watch, signal);
+    if (signal.aborted) {
+      return problem;
     }
+    if (isMissing) {
+      this.#watches.showMissing(watch.taskId);
+    } else if (snapshot) {
+      this.#watches.showSnapshot(snapshot);
+    }
+    return problem;
   }
 }
 return { Poller };
@@ -1110,23 +2350,90 @@ class Seeker {
 return { Seeker };
 })();
 
+modules["task-progress-tokens.js"] ??= (() => {
+// The tokens that came with a page: they open its streams without a look at the session, which renews them in time.
+
+const { postTokens } = modules["task-progress-requests.js"];
+const { drawBackoff, Timers } = modules["task-progress-timers.js"];
+
+const MAX_WAIT_MS = 2 ** 31 - 1; // browsers take no longer timeouts
+const BUNDLE_MS = 1000; // within which the tokens of a page are put together that are too many for one address
+
+class Tokens {
+  #base;
+  #watches;
+  #timers = new Timers();
+  #failures = 0;
+  #isAsking = false; // until there is an answer
+  #share = drawShare();
+
+  /**
+   * @param {string} base - as `findBase` returns it
+   * @param {Watches} watches - has the tokens
+   */
+  constructor(base, watches) {
+    this.#base = base;
+    this.#watches = watches;
+  }
+
+  /** Have all tokens renewed at once, in the last third of the life of the one that expires first. */
+  plan() {
+    const { renewable, hasTooManyTokens } = this.#watches;
+    if (renewable.length && !this.#isAsking) {
+      const dueAt = Math.min(...renewable.map(({ tokenAt, tokenAge }) => tokenAt + tokenAge * 1000 * this.#share));
+      this.#wait(hasTooManyTokens ? Math.random() * BUNDLE_MS : dueAt - performance.now());
+    }
+  }
+
+  #wait(milliseconds) {
+    this.#timers.set("renew", () => this.#renew(), Math.min(milliseconds, MAX_WAIT_MS));
+  }
+
+  // Where nobody answers, it goes on asking: the server is away, and will have many streams to open when it is back.
+  async #renew() {
+    const taskIds = this.#watches.renewable.map(({ taskId }) => taskId);
+    this.#isAsking = taskIds.length > 0;
+    const answer = this.#isAsking ? await postTokens(this.#base, taskIds) : { tasks: [] };
+    if (answer) {
+      this.#isAsking = false;
+      this.#failures = 0;
+      this.#share = drawShare();
+      this.#watches.takeTokens(taskIds, answer);
+      this.plan();
+    } else {
+      this.#wait(drawBackoff(this.#failures++));
+    }
+  }
+}
+
+// At random, so that pages that were opened together do not ask together.
+function drawShare() {
+  return (2 + 0.9 * Math.random()) / 3;
+}
+return { Tokens };
+})();
+
 modules["task-progress-watches.js"] ??= (() => {
 // The tasks that a page follows on one connection, each with its followers and its last snapshot.
 
 const { isSame, isTerminal } = modules["task-progress-states.js"];
 
-/** Return the part of a stream's query that is about one task. */
-function makeParameters(taskId, { token }) {
+const MAX_TASKS = 100; // on one stream, by the server's default
+const MAX_QUERY = 6000; // characters; proxies refuse long addresses
+
+// A token without an age is all that its reader has. One with an age came with the page: the session does as well.
+function makeParameters(taskId, { token, tokenAge }) {
   const parameters = new URLSearchParams({ task: taskId });
-  if (token) {
+  if (token && !tokenAge) {
     parameters.append("token", token);
   }
   return parameters.toString();
 }
 
 class Watches {
-  #watches = new Map(); // task id → {taskId, token, logs, parameters, followers, snapshot, isMissing}
+  #watches = new Map(); // task id → {taskId, token, tokenAge, tokenAt, given, logs, parameters, followers, …}
   #transport = "connecting";
+  #contact = null;
   #on;
 
   /** The number of snapshots that were newer than the one before. */
@@ -1156,23 +2463,75 @@ class Watches {
     return [...this.#watches.values()].filter((watch) => watch.isMissing);
   }
 
+  /** The live watches whose tokens the session renews. */
+  get renewable() {
+    return this.live.filter((watch) => watch.token && watch.tokenAge);
+  }
+
+  /** Whether their tokens must be put together into one to fit into an address. */
+  get hasTooManyTokens() {
+    const tokens = this.#renewableTokens;
+    return tokens.length > 1 && !this.#fit(tokens);
+  }
+
+  /** Return the URL of a stream of the live ones. Tokens that the session renews are left out if they do not fit. */
+  makeUrl(base) {
+    const tokens = this.#renewableTokens;
+    return `${base}task-progress?${[this.query, ...(this.#fit(tokens) ? tokens : [])].join("&")}`;
+  }
+
+  get #renewableTokens() {
+    return [...new Set(this.renewable.map(({ token }) => `token=${encodeURIComponent(token)}`))];
+  }
+
+  #fit(tokens) {
+    return [this.query, ...tokens].join("&").length < MAX_QUERY;
+  }
+
+  /** What a stream of the live ones is asked for, but for tokens that the session renews. */
+  get query() {
+    const logs = this.live.some((watch) => watch.logs) ? ["logs=1"] : [];
+    return ["heartbeat=event", ...this.live.map((watch) => watch.parameters), ...logs].join("&");
+  }
+
+  /** Whether a stream can show one more task. */
+  hasRoom(taskId, options) {
+    const isFull = this.live.length + this.missing.length >= MAX_TASKS;
+    return !isFull && this.query.length + makeParameters(taskId, options).length < MAX_QUERY;
+  }
+
   has(taskId) {
     return this.#watches.has(taskId);
   }
 
   /** Add a follower, and show it the last snapshot. A missing task becomes live: there may be a new token. */
-  add(taskId, { token, logs }, follower) {
+  add(taskId, { token, tokenAge, logs }, follower) {
     const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null };
     this.#watches.set(taskId, watch);
     watch.followers.add(follower);
-    watch.token = token ?? watch.token;
+    const given = `${token} ${tokenAge}`;
+    if (token && given !== watch.given) {
+      this.#setToken(watch, token, tokenAge);
+      watch.given = given; // an element that is moved brings it again
+    }
     watch.logs ||= logs;
     watch.parameters = makeParameters(taskId, watch);
     watch.isMissing = false;
-    follower.showTransport(this.#transport);
+    follower.showTransport?.(this.#transport);
+    follower.showContact?.(this.#contact);
     if (watch.snapshot) {
       follower.showSnapshot(watch.snapshot);
     }
+  }
+
+  /** Take over the answer to the request for new tokens of some tasks; the session alone serves those that got none. */
+  takeTokens(taskIds, { token, tasks, max_age: age }) {
+    const watches = taskIds.map((taskId) => this.#watches.get(taskId)).filter(Boolean);
+    watches.forEach((watch) => (tasks.includes(watch.taskId) ? this.#setToken(watch, token, age) : this.#setToken(watch)));
+  }
+
+  #setToken(watch, token = null, tokenAge = 0) {
+    Object.assign(watch, { token, tokenAge, tokenAt: performance.now() });
   }
 
   /** Remove a follower; its task stays until the next `prune()`. */
@@ -1218,8 +2577,17 @@ class Watches {
   showTransport(transport) {
     if (transport !== this.#transport) {
       this.#transport = transport;
-      this.#watches.forEach(({ followers }) => followers.forEach((follower) => follower.showTransport(transport)));
+      this.#followers.forEach((follower) => follower.showTransport?.(transport));
     }
+  }
+
+  showContact(contact) {
+    this.#contact = contact;
+    this.#followers.forEach((follower) => follower.showContact?.(contact));
+  }
+
+  get #followers() {
+    return [...this.#watches.values()].flatMap(({ followers }) => [...followers]);
   }
 }
 
@@ -1227,29 +2595,28 @@ class Watches {
 function isNewer(snapshot, known) {
   return !known || (!isTerminal(known) && snapshot.seq >= known.seq && !isSame(snapshot, known));
 }
-return { makeParameters, Watches };
+return { Watches };
 })();
 
 modules["task-progress-connection.js"] ??= (() => {
 // One connection of a page: a stream for its tasks, or polling where no stream gets through.
 //
-// The server sends whole snapshots, so a new stream needs no history: it is opened beside the old one, which stays until
-// the new one has brought its first event.
+// Snapshots are whole, so a new stream needs no history: the old one stays until the new one has brought its first event.
 
+const { Contact, HEARTBEAT_MS } = modules["task-progress-contact.js"];
+const { Permit } = modules["task-progress-permit.js"];
 const { Poller } = modules["task-progress-poller.js"];
 const { Seeker } = modules["task-progress-seeker.js"];
+const { hearServerTime } = modules["task-progress-server-time.js"];
 const { drawBackoff, Timers } = modules["task-progress-timers.js"];
-const { makeParameters, Watches } = modules["task-progress-watches.js"];
+const { Tokens } = modules["task-progress-tokens.js"];
+const { Watches } = modules["task-progress-watches.js"];
 
-const MAX_TASKS = 100; // on one stream, by the server's default
-const MAX_QUERY = 6000; // characters; proxies refuse long addresses
-const HEARTBEAT_MS = 15_000;
 const FIRST_EVENT_MS = 10_000; // the server sends the current state at once, unless a proxy holds it back
 const BURST_MS = 1000; // an event later than this after the first one shows that nothing is held back
 const CHECK_MS = 20_000; // a first heartbeat has come by then
 const GRACE_MS = 2000; // by which a stream may lag behind a poll
 const STEADY_MS = 5000; // a stream that lasted longer has not failed
-const MAX_SILENCE_MS = 6 * 60_000;
 const HELD_BACK_MS = 60_000; // until a stream is tried again where a proxy holds it back
 const POLL_MS = 2000;
 const POLL_HIDDEN_MS = 15_000;
@@ -1259,15 +2626,17 @@ class Connection {
   #watches;
   #poller;
   #seeker;
+  #contact;
+  #permit;
+  #tokens;
   #timers = new Timers();
   #source = null; // the stream in use
   #candidate = null; // the stream without an event so far, which will replace it
-  #url = ""; // of the newer stream
+  #query = ""; // of the newer stream
   #openedAt = 0;
   #firstEventAt = 0;
   #lastEventAt = 0;
   #failures = 0;
-  #maxSilence = 3 * HEARTBEAT_MS;
 
   /**
    * @param {string} base - absolute URL under which the app's endpoints are, with a slash at its end
@@ -1282,22 +2651,31 @@ class Connection {
       found: () => this.#updateSoon(), // it may need a stream
       news: () => this.#seeker.hurry(),
     });
-    this.#poller = new Poller(base, this.#watches, { goOn: () => this.#tryStream(), finish: () => this.#settle() });
+    this.#contact = new Contact({
+      change: (contact) => this.#watches.showContact(contact),
+      silence: () => this.#open(),
+    });
+    this.#poller = new Poller(base, this.#watches, {
+      answer: (problem) => {
+        problem ? this.#contact.lose(problem) : this.#contact.hear();
+        problem || this.#watches.showTransport("polling");
+      },
+      goOn: () => this.#tryStream(),
+      finish: () => this.#settle(),
+    });
+    this.#permit = new Permit(base, () => this.#yield());
     this.#seeker = new Seeker(this.#watches, this.#poller);
+    this.#tokens = new Tokens(base, this.#watches);
+  }
+
+  /** The tasks that are followed on it. */
+  get watches() {
+    return this.#watches;
   }
 
   /** Whether any of its tasks may still change. */
   get isLive() {
     return this.#watches.live.length > 0;
-  }
-
-  has(taskId) {
-    return this.#watches.has(taskId);
-  }
-
-  hasRoom(taskId, options) {
-    const isFull = this.#watches.live.length + this.#watches.missing.length >= MAX_TASKS;
-    return !isFull && this.#makeQuery().length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
   add(taskId, options, follower) {
@@ -1315,7 +2693,7 @@ class Connection {
     this.#seeker.renew();
     this.#failures = 0;
     const isGood = this.#source !== null && Date.now() - this.#lastEventAt < HEARTBEAT_MS + 1000;
-    if (!this.#isOpening && !isGood) {
+    if (!this.#candidate && !isGood) {
       this.#open();
     }
   }
@@ -1342,20 +2720,15 @@ class Connection {
     this.#settle();
   }
 
-  get #isOpening() {
-    return this.#candidate !== null;
-  }
-
   #update() {
     this.#watches.prune();
-    if (!this.isLive) {
-      this.#settle();
-      if (this.#watches.isEmpty) {
-        this.#page.remove(this);
-      }
-    } else if (this.#page.isHidden) {
+    this.#tokens.plan();
+    if (this.#watches.isEmpty) {
+      this.#page.remove(this);
+    }
+    if (this.isLive && this.#page.isHidden) {
       this.rest();
-    } else if (this.#makeUrl() !== this.#url || !(this.#source || this.#isOpening || this.#timers.has("retry"))) {
+    } else if (this.#watches.query !== this.#query || !(this.#source || this.#candidate || this.#timers.has("retry"))) {
       this.#open();
     }
   }
@@ -1369,32 +2742,30 @@ class Connection {
     this.#timers.set("update", () => this.#update(), 0);
   }
 
-  #makeUrl() {
-    const logs = this.#watches.live.some((watch) => watch.logs) ? "&logs=1" : "";
-    return `${this.base}task-progress?${this.#makeQuery()}${logs}`;
-  }
-
-  #makeQuery() {
-    return ["heartbeat=event", ...this.#watches.live.map((watch) => watch.parameters)].join("&");
-  }
-
   #open() {
     this.#candidate?.close();
     this.#candidate = null;
     this.#timers.clear("retry");
-    if (this.isLive && this.#page.allowsStream(this)) {
+    if (!this.isLive) {
+      this.#settle();
+    } else if (this.#page.allowsStream(this) && this.#permit.take()) {
       this.#openCandidate();
-    } else if (this.isLive) {
-      this.#poll(POLL_MS);
+    } else {
+      this.#yield();
     }
   }
 
   #openCandidate() {
-    this.#url = this.#makeUrl();
+    this.#query = this.#watches.query;
     this.#openedAt = Date.now();
-    this.#candidate = new EventSource(this.#url);
+    this.#candidate = new EventSource(this.#watches.makeUrl(this.base));
     this.#timers.set("firstEvent", () => this.#giveUp(), FIRST_EVENT_MS);
     this.#listen(this.#candidate);
+  }
+
+  #yield() {
+    this.#close();
+    this.#poll(POLL_MS);
   }
 
   #listen(source) {
@@ -1402,13 +2773,15 @@ class Connection {
       message: (snapshot) => this.#watches.showSnapshot(snapshot),
       missing: ({ task_id: taskId }) => this.#watches.showMissing(taskId),
       log: ({ task_id: taskId, offset, lines }) => this.#watches.showLines(taskId, offset, lines),
-      heartbeat: (data, gap) => (this.#maxSilence = 3 * Math.max(gap, HEARTBEAT_MS)),
+      time: ({ server_time: time }) => hearServerTime(time),
+      heartbeat: (data, gap) => this.#contact.hearHeartbeat(gap),
       end: () => this.#finish(source),
     };
     for (const [name, handle] of Object.entries(handlers)) {
       source.addEventListener(name, ({ data }) => this.#receive(source, (gap) => handle(JSON.parse(data), gap)));
     }
-    source.addEventListener("error", () => this.#lose(source, source.readyState === EventSource.CLOSED));
+    source.addEventListener("open", () => (source.isAnswered = true));
+    source.addEventListener("error", () => this.#lose(source));
   }
 
   #receive(source, handle) {
@@ -1421,7 +2794,7 @@ class Connection {
       }
       const gap = Date.now() - this.#lastEventAt;
       this.#lastEventAt += gap;
-      this.#timers.set("silence", () => this.#endSilence(), this.#maxSilence);
+      this.#contact.hearStream();
       handle(gap);
     }
   }
@@ -1452,29 +2825,27 @@ class Connection {
     }
   }
 
-  // A half-open connection fires no error. But the server may also send heartbeats less often than by default.
-  #endSilence() {
-    this.#maxSilence = Math.min(2 * this.#maxSilence, MAX_SILENCE_MS);
-    this.#open();
-  }
-
   #giveUp() {
-    this.#close();
-    this.#poll(POLL_MS);
+    this.#yield();
     this.#timers.set("retry", () => this.#open(), HELD_BACK_MS * (0.5 + Math.random()));
   }
 
-  #lose(source, isRefused) {
+  #lose(source) {
+    const isRefused = source.readyState === EventSource.CLOSED || (source === this.#candidate && source.isAnswered);
     source.close();
     const isKnown = source === this.#source || source === this.#candidate;
     this.#drop(source);
-    if (!isKnown || this.#isOpening) {
+    if (!isKnown || this.#candidate) {
       return;
     }
     if (isRefused) {
-      this.#poll(POLL_MS); // the answer was not a stream; polling tells more
+      this.#poll(POLL_MS); // the answer was no stream, or one without events; polling tells more
     } else if (!this.#source && !this.#poller.isRunning) {
       this.#watches.showTransport("connecting");
+      this.#contact.wait();
+    }
+    if (this.#contact.problem) {
+      this.#poller.start(POLL_MS); // an EventSource does not tell of a login on another host
     }
     this.#retry();
   }
@@ -1482,8 +2853,8 @@ class Connection {
   #finish(source) {
     source.close();
     this.#drop(source);
-    this.#url = "";
-    if (this.isLive && !this.#isOpening) {
+    this.#query = "";
+    if (!this.#candidate) {
       this.#retry();
     }
   }
@@ -1491,7 +2862,8 @@ class Connection {
   #drop(source) {
     if (source === this.#source) {
       this.#source = null;
-      this.#timers.clear("silence", "check");
+      this.#timers.clear("check");
+      this.#contact.leaveStream();
     } else if (source === this.#candidate) {
       this.#candidate = null;
       this.#timers.clear("firstEvent");
@@ -1510,9 +2882,9 @@ class Connection {
     this.#poller.start(interval);
   }
 
-  // Another connection may have made room for a stream.
+  // Another connection, or another tab, may have made room for a stream.
   #tryStream() {
-    if (!this.#page.isHidden && !this.#isOpening && !this.#timers.has("retry")) {
+    if (!this.#page.isHidden && !this.#candidate && !this.#timers.has("retry")) {
       this.#open();
     }
   }
@@ -1521,8 +2893,10 @@ class Connection {
     this.#source?.close();
     this.#candidate?.close();
     this.#source = this.#candidate = null;
-    this.#url = "";
+    this.#query = "";
     this.#timers.clearAll();
+    this.#contact.rest();
+    this.#permit.release();
   }
 }
 return { Connection };
@@ -1554,13 +2928,15 @@ const page = {
  *
  * @param {string} base - absolute URL under which the app's endpoints are, with a slash at its end
  * @param {string} taskId
- * @param {{token?: string, logs?: boolean}} options - a signed token, and whether to fetch log lines
+ * @param {{token?: string, tokenAge?: number, logs?: boolean}} options - a signed token, for how many seconds it lasts if
+ *   the session may renew it, and whether to fetch log lines
  * @param {object} follower
  * @param {(snapshot: object) => void} follower.showSnapshot - is called with each newer snapshot
  * @param {() => void} follower.showMissing - is called if the server does not find the task
  * @param {(offset: number, lines: object[]) => void} follower.showLines - is called with log lines, of which some may have
  *   come before
- * @param {(transport: string) => void} follower.showTransport - is called with "connecting", "stream" or "polling"
+ * @param {(transport: string) => void} [follower.showTransport] - is called with "connecting", "stream" or "polling"
+ * @param {(contact: Contact) => void} [follower.showContact] - is called when the server is heard no longer, or again
  * @returns {() => void} stops following
  */
 function follow(base, taskId, options, follower) {
@@ -1573,8 +2949,8 @@ function follow(base, taskId, options, follower) {
 function findConnection(base, taskId, options) {
   const candidates = [...connections].filter((connection) => connection.base === base);
   return (
-    candidates.find((connection) => connection.has(taskId)) ??
-    candidates.find((connection) => connection.hasRoom(taskId, options))
+    candidates.find((connection) => connection.watches.has(taskId)) ??
+    candidates.find((connection) => connection.watches.hasRoom(taskId, options))
   );
 }
 
@@ -1595,50 +2971,222 @@ addEventListener("pagehide", () => connections.forEach((connection) => connectio
 return { follow };
 })();
 
+modules["task-progress-page.js"] ??= (() => {
+// The title and the icon of the page, taken for a while and given back. What another script sets meanwhile stays.
+
+const { make } = modules["task-progress-dom.js"];
+
+const STEPS = 20; // in which the ring grows: browsers draw each icon of a tab afresh
+const UNKNOWN = 0.25; // the share that the ring shows while there is none
+const RADIUS = 12;
+
+class PageTitle {
+  #before = null;
+  #own = null;
+
+  /** Show a text in place of the title, unless another script has changed it since. */
+  show(text) {
+    this.#before ??= document.title;
+    if (text !== this.#own && [this.#own, this.#before].includes(document.title)) {
+      document.title = text;
+      this.#own = document.title; // without spaces at its ends
+    }
+  }
+
+  /** Give the page its title back, unless another script has changed it. */
+  giveBack() {
+    if (this.#own !== null && document.title === this.#own) {
+      document.title = this.#before;
+    }
+    this.#before = this.#own = null;
+  }
+}
+
+class PageIcon {
+  #link = null;
+  #parked = new Map(); // links to the page's own icons, with their `rel`
+  #isWanted = false;
+  #isAllowed = null;
+
+  /** Show a ring in place of the icon, if the policy of the page allows it: filled to a share of 0 to 1, or null. */
+  async show(share) {
+    this.#isWanted = true;
+    const url = drawRing(share === null ? UNKNOWN : Math.round(share * STEPS) / STEPS);
+    this.#isAllowed ??= canShow(url);
+    if ((await this.#isAllowed) && this.#isWanted) {
+      this.#set(url);
+    }
+  }
+
+  /** Give the page its icon back. */
+  giveBack() {
+    this.#isWanted = false;
+    this.#link?.remove();
+    this.#link = null;
+    this.#parked.forEach((rel, link) => (link.rel = rel));
+    this.#parked.clear();
+  }
+
+  #set(url) {
+    if (!this.#link) {
+      document.querySelectorAll("link[rel~=icon]").forEach((link) => this.#park(link));
+      this.#link = make("link", { rel: "icon", type: "image/svg+xml", sizes: "any" });
+      document.head.append(this.#link);
+    }
+    if (this.#link.href !== url) {
+      this.#link.href = url;
+    }
+  }
+
+  // Browsers choose among all icons of a page by rules of their own.
+  #park(link) {
+    this.#parked.set(link, link.rel);
+    link.rel = "parked-icon";
+  }
+}
+
+function drawRing(share) {
+  const length = 2 * Math.PI * RADIUS;
+  const draw = (attributes) => `<circle cx="16" cy="16" r="${RADIUS}" fill="none" stroke-width="6" ${attributes}/>`;
+  const filled = `stroke="#4c7bf3" stroke-dasharray="${length * share} ${length}" transform="rotate(-90 16 16)"`;
+  const rings = draw('stroke="#8a8a94" stroke-opacity=".4"') + draw(filled);
+  return `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${rings}</svg>`)}`;
+}
+
+// Asked once: the policy of a page does not change, and each icon that it forbids would be reported.
+function canShow(url) {
+  return new Promise((resolve) => {
+    const image = make("img");
+    image.addEventListener("load", () => resolve(true));
+    image.addEventListener("error", () => resolve(false));
+    image.src = url;
+  });
+}
+return { PageTitle, PageIcon };
+})();
+
+modules["task-progress-tab.js"] ??= (() => {
+// What the tab of a page shows of its tasks: its title, such as "42% · Import orders", and a ring as its icon.
+//
+// All components of a page share the one title and the one icon. A task that succeeds counts until the last one has
+// ended, so that the share of several does not go back; then the page has its own title and icon again.
+
+const { isSet } = modules["task-progress-dom.js"];
+const { PageIcon, PageTitle } = modules["task-progress-page.js"];
+const { say } = modules["task-progress-texts.js"];
+
+const title = new PageTitle();
+const icon = new PageIcon();
+const tasks = new Map(); // by the element that shows it
+
+/**
+ * Show a task in the tab where the attributes of its element say so, and no longer than it lives.
+ *
+ * @param {TaskProgressElement} element - with `page-title` or `page-icon`
+ * @param {object} parts - `name`, `percent` and `status`, which say how far the task is
+ * @param {object} options
+ * @param {boolean} options.isLive
+ * @param {Formatter} options.format
+ */
+function showInTab(element, { name, percent, status }, { isLive, format }) {
+  const [inTitle, inIcon] = ["page-title", "page-icon"].map((attribute) => isSet(element, attribute));
+  const counts = element.isConnected && (isLive || (element.state === "succeeded" && tasks.has(element)));
+  if (counts && (inTitle || inIcon)) {
+    const share = element.snapshot.percent === null ? null : element.snapshot.progress / 100;
+    const figure = percent.textContent || status.textContent;
+    tasks.set(element, { inTitle, inIcon, isLive, share, figure, name: name.textContent, format });
+    update();
+  } else {
+    leaveTab(element);
+  }
+}
+
+/** Show the task of an element no longer. */
+function leaveTab(element) {
+  if (tasks.delete(element)) {
+    update();
+  }
+}
+
+function update() {
+  if (![...tasks.values()].some((task) => task.isLive)) {
+    tasks.clear();
+  }
+  const shown = [...tasks.values()];
+  show(title, shown.filter((task) => task.inTitle), describeAll);
+  show(icon, shown.filter((task) => task.inIcon), findShare);
+}
+
+function show(place, shown, describe) {
+  shown.length ? place.show(describe(shown)) : place.giveBack();
+}
+
+function describeAll(shown) {
+  const [{ figure, name, format }] = shown;
+  if (shown.length === 1) {
+    return [figure, name].filter(Boolean).join(" · ");
+  }
+  const share = findShare(shown);
+  const count = say("tasks", { n: format.number(shown.length) });
+  return share === null ? count : `${format.percent(Math.floor(share * 100))} · ${count}`;
+}
+
+// Of several tasks, the mean of those whose share is known.
+function findShare(shown) {
+  const known = shown.filter((task) => task.share !== null);
+  return known.length ? known.reduce((sum, task) => sum + task.share, 0) / known.length : null;
+}
+return { showInTab, leaveTab };
+})();
+
 modules["task-progress-element.js"] ??= (() => {
 // <task-progress task-id="…">: shows how far a task is, and whether it is alive.
 //
-// Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, label, cancel, logs, compact.
+// Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, token-age, label, cancel, logs,
+// compact, page-title and page-icon.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
 const { CancelButton } = modules["task-progress-cancel-button.js"];
-const { describe, describeName } = modules["task-progress-description.js"];
-const { readSnapshot, setText, takeOverProperty } = modules["task-progress-dom.js"];
-const { makeLine, makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
+const { describe, describeName, describeNews } = modules["task-progress-description.js"];
+const { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } = modules["task-progress-dom.js"];
+const { Fit } = modules["task-progress-fit.js"];
+const { LogPane } = modules["task-progress-log.js"];
+const { makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
 const { findBase, findWebUrl, postCancel } = modules["task-progress-requests.js"];
+const { serverNow } = modules["task-progress-server-time.js"];
 const { findState, isLive, isSame, isTerminal } = modules["task-progress-states.js"];
 const { follow } = modules["task-progress-stream.js"];
 const { getFormatter, readTexts, texts } = modules["task-progress-texts.js"];
-const { setTicking } = modules["task-progress-timers.js"];
-
-const MAX_LINES = 200;
-const CUT_OFF_MS = 3000; // without a connection, until the component says so
+const { leaveTab, showInTab } = modules["task-progress-tab.js"];
+const { renderSoon, setTicking } = modules["task-progress-timers.js"];
 
 class TaskProgressElement extends HTMLElement {
   /** The texts of all components; a page may assign to its members. */
   static texts = texts;
-  static observedAttributes = ["task-id", "src", "token", "label", "cancel", "logs", "lang", "data-state"];
+  static observedAttributes = ["task-id", "src", "token", "token-age", "label", "cancel", "logs", "compact", "lang",
+    "page-title", "page-icon", "data-state"];
 
   #internals = this.attachInternals();
   #snapshot = null;
   #receivedAt = 0;
   #isMissing = false;
   #announced = "";
-  #lineCount = 0;
-  #isCutOff = false;
-  #cutOffTimer;
+  #contact = null;
+  #isHeard = false;
   #unfollow = null;
   #parts = null;
   #button = null;
+  #log = null;
+  #fit = null;
 
   /** The last snapshot, or null. */
   get snapshot() {
     return this.#snapshot;
   }
 
-  /** The state of the task, or "connecting", "stalled" or "missing". */
+  /** The state of the task, or "connecting", "reconnecting", "stalled" or "missing". */
   get state() {
-    return findState(this.#snapshot, this.#isMissing || !this.getAttribute("task-id"));
+    return findState(this.#snapshot, this.#isMissing || !this.getAttribute("task-id"), Boolean(this.#contact?.problem));
   }
 
   /** Whether a button to cancel the task is shown; frameworks set the attribute by this property. */
@@ -1667,7 +3215,9 @@ class TaskProgressElement extends HTMLElement {
     this.#renderLink();
     this.#renderLog();
     this.#announce(status);
-    setTicking(this, this.#isLive && this.isConnected && (this.#snapshot.eta !== null || state === "stalled"));
+    showInTab(this, this.#parts, { isLive: this.#isLive && state !== "reconnecting", format: this.#format });
+    this.#fit.update();
+    setTicking(this, this.isConnected && this.#isTicking);
   }
 
   connectedCallback() {
@@ -1679,6 +3229,8 @@ class TaskProgressElement extends HTMLElement {
       answer: () => this.#problem && this.#dispatch("error", this.#problem),
       moveFocus: () => this.#parts.card.focus(),
     });
+    this.#log ??= new LogPane(this.#parts);
+    this.#fit ??= new Fit(this.#parts, () => this.render());
     readTexts();
     this.#follow();
   }
@@ -1686,8 +3238,8 @@ class TaskProgressElement extends HTMLElement {
   disconnectedCallback() {
     this.#unfollow?.();
     this.#unfollow = null;
-    clearTimeout(this.#cutOffTimer);
     setTicking(this, false);
+    leaveTab(this);
   }
 
   attributeChangedCallback(name, before, after) {
@@ -1697,7 +3249,7 @@ class TaskProgressElement extends HTMLElement {
     if (name === "task-id") {
       this.#reset();
     }
-    if (["task-id", "src", "token", "logs"].includes(name)) {
+    if (["task-id", "src", "token", "token-age", "logs"].includes(name)) {
       this.#follow();
     } else {
       this.render();
@@ -1706,6 +3258,13 @@ class TaskProgressElement extends HTMLElement {
 
   get #isLive() {
     return isLive(this.#snapshot, this.#isMissing);
+  }
+
+  // Whether what is shown changes with time alone.
+  get #isTicking() {
+    const { eta, queue_position: position } = this.#snapshot ?? {};
+    const isCounted = typeof eta === "number" || position === 1 || this.state === "stalled";
+    return this.state === "reconnecting" || (this.#isLive && isCounted);
   }
 
   get #problem() {
@@ -1722,11 +3281,11 @@ class TaskProgressElement extends HTMLElement {
 
   #reset() {
     this.#snapshot = null;
-    this.#isMissing = false;
+    this.#isMissing = this.#isHeard = false;
     this.#announced = "";
     this.#button.reset();
-    this.#lineCount = 0;
-    this.#parts.log.replaceChildren();
+    this.#log.reset();
+    this.#fit.reset();
   }
 
   #follow() {
@@ -1734,13 +3293,15 @@ class TaskProgressElement extends HTMLElement {
     this.#unfollow = () => {};
     const taskId = this.getAttribute("task-id");
     this.#takeFromPage(taskId);
-    const options = { token: this.getAttribute("token"), logs: this.hasAttribute("logs") };
+    const [token, tokenAge] = [this.getAttribute("token"), Number(this.getAttribute("token-age"))];
+    const options = { token, tokenAge, logs: this.hasAttribute("logs") };
     if (taskId && (options.logs || !isTerminal(this.#snapshot))) {
       this.#unfollow = follow(this.#base, taskId, options, {
         showSnapshot: (snapshot) => this.#showSnapshot(snapshot),
         showMissing: () => this.#showMissing(),
-        showLines: (offset, lines) => this.#showLines(offset, lines),
-        showTransport: (transport) => this.#showTransport(transport),
+        showLines: (offset, lines) => this.#log.add(offset, lines),
+        showTransport: (transport) => this.setAttribute("data-transport", transport),
+        showContact: (contact) => this.#showContact(contact),
       });
     }
     this.render();
@@ -1756,19 +3317,22 @@ class TaskProgressElement extends HTMLElement {
 
   #take(snapshot) {
     this.#snapshot = snapshot;
-    this.#receivedAt = Date.now();
+    this.#receivedAt = performance.now();
     this.#isMissing = false;
   }
 
   #showSnapshot(snapshot) {
+    this.#isHeard = true;
     if (isSame(snapshot, this.#snapshot) && !this.#isMissing) {
+      this.#renderLog();
       return;
     }
+    const { state } = this;
     this.#take(snapshot);
-    this.render();
+    this.state === state ? renderSoon(this, { isSeen: this.#fit.isSeen }) : this.render();
     this.#dispatch("change");
     if (isTerminal(snapshot)) {
-      this.#dispatch("end");
+      this.#dispatch("end", `${this.#parts.name.textContent}: ${this.#parts.status.textContent}`);
     }
   }
 
@@ -1778,34 +3342,13 @@ class TaskProgressElement extends HTMLElement {
     this.#dispatch("error", texts.missing);
   }
 
-  // The lines of a new stream begin with some that an older stream has brought.
-  #showLines(offset, lines) {
-    const { log } = this.#parts;
-    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
-    const added = lines.slice(Math.max(this.#lineCount - offset, 0)).slice(-MAX_LINES);
-    this.#lineCount = Math.max(this.#lineCount, offset + lines.length);
-    log.append(...added.map((line) => makeLine({ ...line, time: this.#format.time(line.t) })));
-    while (log.childElementCount > MAX_LINES) {
-      log.firstChild.remove();
-    }
-    if (isAtEnd) {
-      log.scrollTop = log.scrollHeight;
-    }
-  }
-
-  #showTransport(transport) {
-    this.setAttribute("data-transport", transport);
-    clearTimeout(this.#cutOffTimer);
-    if (transport === "connecting") {
-      this.#cutOffTimer = setTimeout(() => this.#setCutOff(true), CUT_OFF_MS);
-    } else if (this.#isCutOff) {
-      this.#setCutOff(false);
-    }
-  }
-
-  #setCutOff(isCutOff) {
-    this.#isCutOff = isCutOff;
+  #showContact(contact) {
+    const wasCutOff = this.state === "reconnecting";
+    this.#contact = contact;
     this.render();
+    if (this.state === "reconnecting" && !wasCutOff) {
+      this.#dispatch("error", texts.reconnecting);
+    }
   }
 
   #dispatch(name, message) {
@@ -1814,13 +3357,14 @@ class TaskProgressElement extends HTMLElement {
   }
 
   #describe() {
-    if (!this.#snapshot) {
-      return { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
-    }
-    const now = Date.now();
-    const elapsed = (now - this.#receivedAt) / 1000;
-    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: this.#isCutOff };
-    return describe(this.#snapshot, this.state, circumstances, this.#format);
+    const elapsed = (performance.now() - this.#receivedAt) / 1000;
+    const isCompact = this.hasAttribute("compact");
+    const circumstances = { now: serverNow(), elapsed, isMine: this.#button.isSent, isCompact };
+    const said = this.#snapshot
+      ? describe(this.#snapshot, this.state, circumstances, this.#format)
+      : { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
+    const news = this.state === "reconnecting" && describeNews(this.#contact, performance.now(), this.#format);
+    return news === false ? said : { ...said, facts: { news } };
   }
 
   // Styles go by the state alone: who morphs the page takes away the attribute, which is a mirror for the page.
@@ -1830,7 +3374,7 @@ class TaskProgressElement extends HTMLElement {
       states.clear();
       states.add(state);
     }
-    this.setAttribute("data-state", state);
+    setAttribute(this, "data-state", state);
   }
 
   #renderTexts(percent, status, facts) {
@@ -1840,14 +3384,14 @@ class TaskProgressElement extends HTMLElement {
     setText(figure, percent);
     setText(sentence, status, status);
     setText(problem, this.#problem);
-    problem.hidden = !this.#problem;
+    setHidden(problem, !this.#problem);
     setFacts(meta, facts);
   }
 
   #renderIcon(state) {
     const { icon, mark } = this.#parts;
-    icon.setAttribute("aria-label", texts[state]);
-    mark.setAttribute("d", MARKS[state] ?? "");
+    setAttribute(icon, "aria-label", texts[state]);
+    setAttribute(mark, "d", MARKS[state] ?? "");
   }
 
   #renderBar(text) {
@@ -1855,12 +3399,9 @@ class TaskProgressElement extends HTMLElement {
     const { bar } = this.#parts;
     const whole = this.#isLive ? percent : progress;
     setSegments(bar, stages.length ? stages : [{ weight: 1, progress: whole }]);
-    if (this.state === "running" && percent === null) {
-      bar.removeAttribute("aria-valuenow"); // the total is unknown
-    } else {
-      bar.setAttribute("aria-valuenow", progress);
-    }
-    bar.setAttribute("aria-valuetext", text);
+    const isUnknown = this.state === "running" && percent === null;
+    setAttribute(bar, "aria-valuenow", isUnknown ? null : progress);
+    setAttribute(bar, "aria-valuetext", text);
   }
 
   #renderButton() {
@@ -1870,16 +3411,18 @@ class TaskProgressElement extends HTMLElement {
 
   #renderLink() {
     const { link } = this.#parts;
-    link.href = findWebUrl(this.state === "succeeded" && this.#snapshot.result?.url);
-    link.hidden = !link.getAttribute("href");
-    setText(link, texts.result);
+    const isLoggedOut = this.state === "reconnecting" && this.#contact.problem === "loggedOut";
+    const url = this.state === "succeeded" && this.#snapshot.result?.url;
+    // The server leads to the login and back, where the page is asked for as a whole.
+    setAttribute(link, "href", findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url));
+    setHidden(link, !link.getAttribute("href"));
+    setText(link, isLoggedOut ? texts.logIn : texts.result);
   }
 
+  // What a task has logged comes before its snapshot; one that came with the page says nothing of lines.
   #renderLog() {
-    const { log } = this.#parts;
-    log.hidden = !this.hasAttribute("logs");
-    log.setAttribute("aria-label", texts.log);
-    log.dataset.empty = texts.noLines;
+    const isWaiting = this.#isLive || !(this.#isHeard || this.state === "missing");
+    this.#log.render(this, { isWaiting, format: this.#format });
   }
 
   // Each state, and each ten percent, is announced once.

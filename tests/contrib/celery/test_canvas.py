@@ -75,6 +75,24 @@ def test_what_follows_a_member_that_fails_fails_with_it(canvas: Callable[[], Sig
     assert (state, error) in [("failed", "RuntimeError"), *([("failed", "ValueError")] if VERSION < (5, 6) else [])]
 
 
+def test_each_step_of_a_chain_has_a_label_of_its_own_before_it_is_sent_and_after():
+    first = jobs.add.s(1).set(headers={"tasks_app": {"label": "Read"}}, countdown=2)
+    last = chain(first, jobs.add.s(2), jobs.add.s(3).set(headers={"tasks_app": {"label": "Send"}})).apply_async()
+    steps = [last.parent.parent.id, last.parent.id, last.id]
+    assert [get_snapshot(task_id).label for task_id in steps] == ["Read", None, "Send"]
+    ends = [wait_for_end(task_id) for task_id in steps]
+    assert [(ended.state, ended.label) for ended in ends] == [
+        ("succeeded", "Read"),
+        ("succeeded", None),
+        ("succeeded", "Send"),
+    ]
+
+
+def test_label_of_a_task_stays_that_of_what_takes_its_place():
+    ended = wait_for_end(start(jobs.replace_self, by="failing-chain", label="Import"))
+    assert ended.label == "Import"
+
+
 def test_later_steps_are_cancelled_with_one_that_is_cancelled_while_it_runs():
     last = chain(jobs.run_until_cancelled.si(), jobs.add.si(2)).apply_async()
     wait_until(lambda: knows(last.parent.id), "the first step is known")

@@ -17,6 +17,8 @@ from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wai
 from tests.support.settings import TASKS_APP
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 TIMES = {"STALLED_AFTER": 0.2, "LOST_AFTER": 0.5, "HEARTBEAT": 0.1}
 
 

@@ -17,6 +17,8 @@ from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wai
 from tests.support.servers import Server, run_daphne
 from tests.support.waiting import DEADLINE, wait_until
 
+pytestmark = pytest.mark.slow
+
 #: A worker with this takes nothing from the queue of the one that all tests of this module share, nor that from its.
 OWN = "--queues=own"
 

@@ -22,6 +22,8 @@ from tests.support.servers import Server, find_free_port
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def cache_at(url: str) -> dict[str, Any]:
     return {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}}

@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from tasks_app import Snapshot, cancel, get_snapshot, progress, start, task_run
 from tasks_app.contrib.celery import common, dead_workers, publishing, running
+from tasks_app.integration import Delivery
 from tasks_app.lifecycle import attempts
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.store.store import get_store
@@ -303,12 +304,13 @@ def test_reporter_that_has_handed_its_job_back_says_nothing_more():
     assert not reporter.awaits_cancel
 
 
-def test_owner_goes_along_with_a_message_that_a_worker_sends_anew_after_the_cache_was_emptied():
-    snapshot = Snapshot.queued("t1", "a-name", now=NOW, owner="7")
+def test_owner_and_label_go_along_with_a_message_that_a_worker_sends_anew_after_the_cache_was_emptied():
+    snapshot = Snapshot.queued("t1", "a-name", now=NOW, owner="7", label="A")
     headers: dict[str, Any] = {"id": "t1", "task": "demo", "retries": 1, common.HEADER: common.make_header(snapshot)}
     publishing.on_publish(headers=headers)
-    assert headers[common.HEADER] == {"task": "a-name", "owner": "7"}
-    assert (get_store().get("t1").task, get_store().get("t1").owner) == ("a-name", "7")
+    assert headers[common.HEADER] == {"task": "a-name", "owner": "7", "label": "A"}
+    stored = get_store().get("t1")
+    assert (stored.task, stored.owner, stored.label) == ("a-name", "7", "A")
 
 
 @pytest.mark.parametrize("task_id", ["a b", "a/b", "x" * 129, "é"])
@@ -316,3 +318,28 @@ def test_task_with_an_id_that_no_address_can_hold_is_left_alone(task_id):
     jobs.add.apply((1,), task_id=task_id)
     assert find_reporter(task_id) is None
     assert get_store().find_recent() == []
+
+
+# --- how a message came ---
+
+SENT = {common.HEADER: {"task": "demo", "owner": None}, "is_eager": False}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, Delivery.FIRST),
+        ({"retries": 1}, None),
+        ({"delivery_info": {"redelivered": True}}, Delivery.AGAIN),
+        ({"redelivered": True}, Delivery.AGAIN),
+        ({"redelivered": True, "retries": 1}, Delivery.AGAIN),
+        ({"expires": "2026-01-31T12:00:00+00:00"}, None),
+        ({"redelivered": True, "is_eager": True}, None),
+        ({"redelivered": True, common.HEADER: None}, None),
+        ({common.HEADER: {"task": "demo", "snapshot": "{}"}}, None),
+        ({common.HEADER: common.make_header(Snapshot.queued("t1", "demo", now=NOW))}, Delivery.FIRST),
+        ({common.HEADER: common.make_header(Snapshot.queued("t1", "demo", now=NOW).begun(now=NOW))}, None),
+    ],
+)
+def test_message_tells_how_it_was_delivered(values, expected):
+    assert common.find_delivery(Context(SENT | values)) is expected

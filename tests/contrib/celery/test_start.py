@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from tasks_app import (
 )
 from tasks_app.checks import check_tasks
 from tasks_app.contrib.celery import checks, publishing
+from tasks_app.lifecycle.claims import claim_beginning
 from tasks_app.lifecycle.start import astart_named, check_arguments
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
@@ -277,6 +279,23 @@ def test_cancel_of_what_waits_is_shown_although_the_broker_is_down(caplog):
     cancel("t1")
     assert get_snapshot("t1").state == "cancelled"
     assert "task t1: the workers could not be told that it was cancelled" in caplog.text
+
+
+@pytest.mark.usefixtures("no_broker")
+def test_message_of_what_was_cancelled_while_no_worker_heard_it_does_not_begin_hours_later(monkeypatch):
+    get_store().add(queued := Snapshot.queued("t1", "add", now=NOW, runner="celery"))
+    cancel("t1")
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+    assert not claim_beginning(queued)
+
+
+def test_cancel_of_what_a_worker_begins_at_this_moment_leaves_its_end_to_the_worker():
+    get_store().add(queued := Snapshot.queued("t1", "add", now=NOW, runner="celery"))
+    assert claim_beginning(queued)
+    cancel("t1")
+    assert get_snapshot("t1").state == "queued"
+    assert get_store().find_cancelled(["t1"]) == {"t1"}
 
 
 def test_cancel_of_what_runs_leaves_its_end_to_the_worker():

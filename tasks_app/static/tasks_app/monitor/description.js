@@ -1,26 +1,33 @@
 // The texts that a row of the monitor shows of a snapshot. Pure: no element, no clock.
 
-import { describe, describeDuration, describeReason } from "../task-progress-description.js";
+import { describe, describeDuration, describeReason, describeWhole } from "../task-progress-description.js";
 import { SERVER_TEXTS, texts } from "../task-progress-texts.js";
 
 /**
- * Return the texts of a row: `percent`, `status`, `whole` (everything that is known) and `took`.
+ * Return the texts of a row: `percent`, `status`, `left`, `whole` (everything that is known) and `took`.
  *
  * @param {object} snapshot
  * @param {string} state - as `findState` returns it
- * @param {object} circumstances - as `describe` takes them
- * @param {number} serverNow - the server's time in milliseconds
+ * @param {object} circumstances - as `describe` takes them; `now` is the server's time
  * @param {Formatter} format
  */
-export function describeRow(snapshot, state, circumstances, serverNow, format) {
+export function describeRow(snapshot, state, circumstances, format) {
   const described = describe(snapshot, state, circumstances, format);
-  const status = describeStatus(snapshot, state, described, circumstances);
+  const said = describeStatus(snapshot, state, described, circumstances, format);
+  const status = said === nameState(state) ? "" : said;
+  const left = described.facts.left || "";
   return {
     percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),
-    status: join([status, described.facts.step, described.facts.left]),
-    whole: join([status, ...Object.values(described.facts)]),
-    took: describeDuration(snapshot, serverNow, format),
+    status,
+    left: status && left ? ` · ${left}` : left,
+    whole: join([said, ...Object.values(described.facts)]),
+    took: describeDuration(snapshot, circumstances.now, format),
   };
+}
+
+/** Return the name of a state, as it stands in a list. */
+export function nameState(state) {
+  return texts[`state-${state}`] ?? texts[state];
 }
 
 /** Whether a task runs without a known total. */
@@ -28,11 +35,13 @@ export function isIndeterminate({ percent }, state) {
   return state === "running" && percent === null;
 }
 
-// The state has a column of its own, so the status does not repeat it.
-function describeStatus(snapshot, state, { percent, status }, { isMine }) {
+// The state and the duration have columns of their own, so the status does not repeat them.
+function describeStatus(snapshot, state, { percent, status }, { isMine }, format) {
   switch (state) {
     case "queued":
       return percent || status;
+    case "succeeded":
+      return snapshot.conclusion ?? describeWhole(snapshot, format) ?? "";
     case "failed":
       return describeReason(snapshot) ?? texts.failed;
     case "cancelled":

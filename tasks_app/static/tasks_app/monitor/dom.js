@@ -11,11 +11,6 @@ export function readPageTexts() {
   }
 }
 
-/** Return the name of a state, as it stands in a list. */
-export function nameState(state) {
-  return texts[`state-${state}`] ?? texts[state];
-}
-
 /** Return a copy of the markup in a <template>. */
 export function stamp(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
@@ -26,20 +21,22 @@ export function findParts(element) {
   return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
 }
 
-/** Show a time in a <time> element: the whole of it, or a short form that has the whole as its title. */
-export function setTime(element, time, format, { isShort = false, now = 0 } = {}) {
-  const whole = time ? format.date(time, { dateStyle: "medium", timeStyle: "medium" }) : "";
+/** Show a time in a <time> element. */
+export function setTime(element, time, format) {
   element.dateTime = time ?? "";
-  setText(element, isShort && time ? shorten(time, format, now) : whole, isShort ? whole : "");
+  setText(element, time ? format.date(time, { dateStyle: "medium", timeStyle: "medium" }) : "");
+}
+
+/** Show a moment, in milliseconds, as the time of day, with the day unless that is today's; the whole is its title. */
+export function setMoment(element, moment, now, format) {
+  const isToday = new Date(moment).toDateString() === new Date(now).toDateString();
+  const day = moment === null || isToday ? "" : `${format.date(moment, { month: "short", day: "numeric" })}, `;
+  const whole = moment === null ? "" : format.date(moment, { dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
+  element.dateTime = moment === null ? "" : new Date(moment).toISOString();
+  setText(element, moment === null ? "" : `${day}${format.time(moment / 1000)}`, whole);
 }
 
 /** Whether a click means this page, and not a new tab or window. */
 export function isPlainClick(event) {
   return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
-}
-
-// Times of today need no date.
-function shorten(time, format, now) {
-  const isToday = new Date(time).toDateString() === new Date(now).toDateString();
-  return format.date(time, isToday ? { timeStyle: "short" } : { month: "short", day: "numeric" });
 }

@@ -5,7 +5,6 @@ import { drawBackoff } from "../task-progress-timers.js";
 
 const POLL_MS = 2000;
 const TIMEOUT_MS = 15_000;
-const MIN_SKEW_MS = 5000; // the Date header counts whole seconds, and an answer takes its time
 const REFUSALS = [400, 401, 403, 404];
 const NETWORK_ERRORS = ["AbortError", "SyntaxError", "TimeoutError", "TypeError"]; // no answer, or one that is not JSON
 
@@ -13,9 +12,8 @@ export class Feed {
   #url;
   #on;
   #query = "";
-  #known = ""; // the URL and the ETag of the last data
+  #known = { url: "", etag: null }; // what the last data answered
   #failures = 0;
-  #skew = 0; // milliseconds by which the server's clock is ahead
   #timer;
   #request = null;
 
@@ -50,11 +48,6 @@ export class Feed {
     }
   }
 
-  /** Return the server's time in milliseconds. */
-  getServerNow() {
-    return Date.now() + this.#skew;
-  }
-
   #stop() {
     clearTimeout(this.#timer);
     this.#request?.abort();
@@ -75,8 +68,8 @@ export class Feed {
   async #fetch(url, aborted) {
     try {
       const signal = AbortSignal.any([aborted, AbortSignal.timeout(TIMEOUT_MS)]);
-      const response = await fetchJson(url, { redirect: "manual", signal }); // a redirect leads to a login
-      if (response.ok) {
+      const response = await this.#ask(url, signal);
+      if (response.ok || response.status === 304) {
         await this.#take(url, response, aborted);
         return POLL_MS;
       } else if (response.type === "opaqueredirect" || REFUSALS.includes(response.status)) {
@@ -94,17 +87,22 @@ export class Feed {
     return this.#fail();
   }
 
+  // The page has the last data, so the browser need not keep it. A redirect leads to a login.
+  #ask(url, signal) {
+    const etag = url === this.#known.url ? this.#known.etag : null;
+    const headers = { Accept: "application/json", ...(etag && { "If-None-Match": etag }) };
+    return fetchJson(url, { cache: "no-store", redirect: "manual", headers, signal });
+  }
+
   async #take(url, response, aborted) {
-    const known = `${url} ${response.headers.get("ETag")}`;
-    const data = known === this.#known ? null : await response.json();
+    const data = response.ok ? await response.json() : null;
     if (aborted.aborted) {
       return;
     }
     this.#failures = 0;
     this.#on.answer();
     if (data) {
-      this.#skew = measureSkew(response);
-      this.#known = response.headers.has("ETag") ? known : "";
+      this.#known = { url, etag: response.headers.get("ETag") };
       this.#on.data(data);
     }
   }
@@ -113,7 +111,7 @@ export class Feed {
     const isProblem = response.headers.get("Content-Type")?.startsWith("application/problem+json");
     const detail = isProblem ? (await response.json()).detail : "";
     if (!aborted.aborted) {
-      this.#known = "";
+      this.#known = { url: "", etag: null };
       this.#on.refusal(response.status, detail);
     }
   }
@@ -122,9 +120,4 @@ export class Feed {
     this.#on.failure(++this.#failures);
     return drawBackoff(this.#failures);
   }
-}
-
-function measureSkew(response) {
-  const skew = Date.parse(response.headers.get("Date")) - Date.now();
-  return Math.abs(skew) > MIN_SKEW_MS ? skew : 0;
 }

@@ -34,6 +34,7 @@ export class Filters {
   #search = document.getElementById("search");
   #query = new URLSearchParams();
   #names = [];
+  #isRevealed = false; // whether the chip in force was brought into sight; then the user may scroll away from it
   #timer;
 
   /**
@@ -62,6 +63,7 @@ export class Filters {
   show(query) {
     clearTimeout(this.#timer);
     this.#query = query;
+    this.#isRevealed = false;
     this.#renderChips();
     this.#renderSearch();
     this.#renderNames();
@@ -76,6 +78,10 @@ export class Filters {
     }
     this.#names = names;
     this.#renderNames();
+    if (!this.#isRevealed) {
+      this.#isRevealed = true;
+      this.#chips.filter((chip) => chip.hasAttribute("aria-current")).forEach(reveal);
+    }
   }
 
   #applyChip(event) {
@@ -126,6 +132,13 @@ export class Filters {
     }
     this.#name.value = selected;
   }
+}
+
+// On a phone the chips are one line that scrolls; the page itself must not.
+function reveal(chip) {
+  const [line, box] = [chip.parentElement.getBoundingClientRect(), chip.getBoundingClientRect()];
+  const [before, after] = [box.left - line.left, box.right - line.right];
+  chip.parentElement.scrollBy({ left: Math.min(before, 0) || Math.max(after, 0) });
 }
 
 // Tasks that share a label are told apart by their full names.

@@ -7,9 +7,12 @@ import { Chart } from "./chart.js";
 import { isPlainClick, readPageTexts } from "./dom.js";
 import { Feed } from "./feed.js";
 import { changeQuery, Filters, makeAddress, readQuery } from "./filters.js";
+import { Selection } from "./selection.js";
+import { Sorting } from "./sorting.js";
 import { Table } from "./table.js";
 
 const STALE_AFTER = 2; // failures in a row
+const NARROW = "(max-width: 46rem)"; // as in style.css
 const HIDDEN_MS = 10_000; // until a hidden page stops following its tasks
 const VIEWS_WITHOUT_DATA = ["loading", "unreachable", "expired", "invalid"];
 
@@ -22,14 +25,29 @@ const format = getFormatter();
 const base = new URL(".", new URL(main.dataset.stream, document.baseURI)).href;
 const on = { data: showData, answer: showAnswer, failure: showFailure, refusal: showRefusal };
 const feed = new Feed(`${base}tasks/monitor/data`, on);
-const table = new Table(find("list"), find("rows"), { base, format, speak, getServerNow: () => feed.getServerNow() });
+const table = new Table(find("list"), find("rows"), { base, format, speak, settle, changeSelection });
+const selection = new Selection(find("bulk"), find("all"), {
+  getRows: () => table.rows,
+  format,
+  speak,
+  settle,
+  showProblem,
+  moveFocus: () => find("list").focus({ preventScroll: true }),
+});
 const chart = new Chart(find("chart"), format);
 const filters = new Filters(find("filters"), select, format);
+const sorting = new Sorting(find("table"), find("sort"), select);
 
 let query = readQuery();
 let isSelected = false; // whether the next data answers a selection of the user
 let alarms = {}; // the counts that are announced when they grow
 
+find("history").open = !matchMedia(NARROW).matches;
+find("dismiss").addEventListener("click", () => {
+  showProblem("");
+  find("list").focus();
+});
+addEventListener("keydown", focusSearch);
 main.addEventListener("click", (event) => {
   const link = event.target.closest("[data-action], #previous, #next");
   if (link?.dataset.action === "retry") {
@@ -50,6 +68,7 @@ load();
 
 function load() {
   filters.show(query);
+  sorting.show(query);
   find("list").setAttribute("aria-busy", "true");
   feed.select(query);
 }
@@ -74,11 +93,43 @@ function showData(data) {
   showFigures(data);
   chart.update(data.chart);
   filters.update(data.counts, data.names);
-  table.update(data.rows, isSelected);
+  table.update(data.rows, isAsking() && !isSelected);
+  selection.render();
   showPager(data);
   showView(data.total ? "list" : data.counts.all ? "unmatched" : "empty");
   announce(data);
   isSelected = false;
+}
+
+// While a question is open no row moves.
+function isAsking() {
+  return table.isAsking || selection.isAsking;
+}
+
+function settle() {
+  selection.render();
+  if (!isAsking()) {
+    table.settle();
+  }
+}
+
+function changeSelection() {
+  selection.announce();
+}
+
+function showProblem(text) {
+  setText(find("refused"), text);
+  find("refusals").hidden = !text;
+}
+
+// "/" leads to the search, unless it is typed into something.
+function focusSearch(event) {
+  const isTyped = event.target.matches?.("input:not([type=checkbox]), select, textarea, [contenteditable]");
+  if (event.key === "/" && !isTyped && !(event.metaKey || event.ctrlKey || event.altKey)) {
+    event.preventDefault();
+    find("search").select();
+    find("search").focus();
+  }
 }
 
 function showAnswer() {

@@ -4,11 +4,16 @@ import { CancelButton } from "../task-progress-cancel-button.js";
 import { describeName } from "../task-progress-description.js";
 import { setText } from "../task-progress-dom.js";
 import { makeTaskUrl, postCancel } from "../task-progress-requests.js";
+import { serverNow } from "../task-progress-server-time.js";
 import { findState, isLive, isTerminal } from "../task-progress-states.js";
 import { follow } from "../task-progress-stream.js";
 import { say, texts } from "../task-progress-texts.js";
-import { describeRow, isIndeterminate } from "./description.js";
-import { findParts, nameState, setTime, stamp } from "./dom.js";
+import { describeRow, isIndeterminate, nameState } from "./description.js";
+import { findParts, stamp } from "./dom.js";
+import { setTimeAgo } from "./times.js";
+
+const MAX_ID_LENGTH = 12;
+const SHORT_ID_LENGTH = 8;
 
 export class Row {
   #page;
@@ -18,6 +23,7 @@ export class Row {
   #isStreamed = false; // whether the stream has brought a snapshot
   #isMissing = false;
   #mayCancel = false;
+  #isQuiet = false; // whether somebody else tells what becomes of a request to cancel
   #button;
   #unfollow = null;
 
@@ -25,9 +31,9 @@ export class Row {
    * @param {object} page
    * @param {string} page.base - absolute URL under which the app's endpoints are, with a slash at its end
    * @param {Formatter} page.format
-   * @param {() => number} page.getServerNow - returns the server's time in milliseconds
    * @param {(text: string) => void} page.speak - announces a text
-   * @param {() => void} page.settle - is called when the question has been asked or answered
+   * @param {() => void} page.settle - is called when the question has been asked or answered, or the task has changed
+   * @param {() => void} page.changeSelection - is called when the user has selected the row, or no more
    */
   constructor(page) {
     this.#page = page;
@@ -39,14 +45,25 @@ export class Row {
         this.render();
         page.settle();
       },
-      answer: () => this.#speak(this.#problem || texts.cancelling),
+      answer: () => this.#isQuiet || this.#speak(this.#problem || texts.cancelling),
       moveFocus: () => this.#parts.name.focus(),
     });
+    this.#parts.select.addEventListener("change", () => page.changeSelection());
   }
 
   /** Whether the user is asked about cancelling the task. */
   get isAsking() {
     return this.#button.isAsking;
+  }
+
+  /** Whether the user may select the task to cancel it. */
+  get isSelectable() {
+    return this.isLive && this.#mayCancel && !this.#snapshot.cancel_requested && !this.#button.isSent;
+  }
+
+  /** Whether the user has selected the task. */
+  get isSelected() {
+    return this.#parts.select.checked && this.isSelectable;
   }
 
   get isLive() {
@@ -64,11 +81,26 @@ export class Row {
     if (!known || snapshot.seq > known.seq || (snapshot.seq === known.seq && !this.#isStreamed)) {
       this.#accept(snapshot);
     }
-    setText(this.#parts.name, this.#name, snapshot.task);
+    setText(this.#parts.name, this.name, [snapshot.label, snapshot.task].filter(Boolean).join(" · "));
+    setText(this.#parts.id, shortenId(snapshot.task_id), snapshot.task_id);
     this.#parts.name.href = `${makeTaskUrl(this.#page.base, snapshot.task_id)}/monitor`;
     setText(this.#parts.owner, owner?.name ?? "", owner?.name ?? "");
     this.render();
     this.follow();
+  }
+
+  /** Select the task, or no more; one that can't be cancelled is never selected. */
+  select(isSelected) {
+    this.#parts.select.checked = isSelected && this.isSelectable;
+    this.render();
+  }
+
+  /** Ask the server to cancel the task, without asking the user; return the problem, or "". */
+  async cancel() {
+    this.#isQuiet = true;
+    await this.#button.send();
+    this.#isQuiet = !this.#problem;
+    return this.#problem;
   }
 
   remove() {
@@ -83,7 +115,6 @@ export class Row {
         showSnapshot: (snapshot) => this.#showSnapshot(snapshot),
         showMissing: () => this.#showMissing(),
         showLines: () => {},
-        showTransport: () => {},
       });
     }
   }
@@ -94,17 +125,28 @@ export class Row {
     this.#isStreamed = false;
   }
 
+  /** Update what changes with time alone. */
+  tick() {
+    this.isLive ? this.render() : this.#renderTime();
+  }
+
   /** Show the last snapshot as of now. */
   render() {
     this.element.dataset.state = this.state;
     this.#renderTexts();
     this.#renderBar();
     this.#renderButton();
+    this.#renderBox();
+  }
+
+  /** What people call the task. */
+  get name() {
+    return describeName(this.#snapshot);
   }
 
   #accept(snapshot) {
     this.#snapshot = snapshot;
-    this.#receivedAt = Date.now();
+    this.#receivedAt = performance.now();
     this.#isMissing = false;
   }
 
@@ -113,7 +155,8 @@ export class Row {
     if (snapshot.seq >= this.#snapshot.seq) {
       this.#accept(snapshot);
       this.render();
-      if (this.#button.isSent && isTerminal(snapshot)) {
+      this.#page.settle();
+      if (this.#button.isSent && isTerminal(snapshot) && !this.#isQuiet) {
         this.#speak(nameState(this.state));
       }
     }
@@ -125,11 +168,7 @@ export class Row {
   }
 
   #speak(text) {
-    this.#page.speak(`${this.#name}: ${text}`);
-  }
-
-  get #name() {
-    return describeName(this.#snapshot);
+    this.#page.speak(`${this.name}: ${text}`);
   }
 
   get #problem() {
@@ -137,18 +176,22 @@ export class Row {
   }
 
   #renderTexts() {
-    const { format, getServerNow } = this.#page;
+    const { format } = this.#page;
     const parts = this.#parts;
-    const now = Date.now();
-    const elapsed = (now - this.#receivedAt) / 1000;
-    const circumstances = { now, elapsed, isMine: this.#button.isSent, isCutOff: false };
-    const { percent, status, whole, took } = describeRow(this.#snapshot, this.state, circumstances, getServerNow(), format);
+    const elapsed = (performance.now() - this.#receivedAt) / 1000;
+    const circumstances = { now: serverNow(), elapsed, isMine: this.#button.isSent };
+    const { percent, status, left, whole, took } = describeRow(this.#snapshot, this.state, circumstances, format);
     setText(parts.state, nameState(this.state));
     setText(parts.percent, percent);
     setText(parts.status, this.#problem || status, this.#problem || whole);
+    setText(parts.left, this.#problem ? "" : left);
     parts.status.classList.toggle("problem", Boolean(this.#problem));
     setText(parts.took, took);
-    setTime(parts.started, this.#snapshot.started_at, format, { isShort: true, now });
+    this.#renderTime();
+  }
+
+  #renderTime() {
+    setTimeAgo(this.#parts.started, this.#snapshot.started_at, this.#page.format);
   }
 
   #renderBar() {
@@ -163,6 +206,18 @@ export class Row {
     const isRequested = this.#snapshot.cancel_requested;
     this.#button.render({ isLive: this.isLive, isOffered: this.#mayCancel, isRequested });
     const isOver = cancel.getAttribute("aria-disabled") === "true";
-    cancel.setAttribute("aria-label", isOver ? texts.cancelling : say("cancelNamed", { name: this.#name }));
+    cancel.setAttribute("aria-label", isOver ? texts.cancelling : say("cancelNamed", { name: this.name }));
   }
+
+  #renderBox() {
+    const { select } = this.#parts;
+    select.checked &&= this.isSelectable;
+    select.hidden = !this.isSelectable;
+    select.setAttribute("aria-label", say("select", { name: this.name }));
+  }
+}
+
+// An id that somebody has chosen may be short; of one that was drawn, its beginning tells it from others.
+function shortenId(taskId) {
+  return taskId.length > MAX_ID_LENGTH ? taskId.slice(0, SHORT_ID_LENGTH) : taskId;
 }

@@ -13,18 +13,29 @@ export class Table {
   /**
    * @param {HTMLElement} list - gets the focus of a row that is removed
    * @param {HTMLElement} body - holds the rows
-   * @param {{base: string, format: Formatter, getServerNow: () => number, speak: (text: string) => void}} page
+   * @param {{base: string, format: Formatter, speak: (text: string) => void,
+   *   settle: () => void, changeSelection: () => void}} page - as a row takes them
    */
   constructor(list, body, page) {
     this.#list = list;
     this.#body = body;
-    this.#page = { ...page, settle: () => this.#settle() };
+    this.#page = page;
     body.addEventListener("click", openRow);
   }
 
-  /** Show these tasks, the first on top. While a question is open no row moves, unless the user has selected others. */
-  update(records, isSelected) {
-    if (this.#isAsking && !isSelected) {
+  /** The rows, the first on top. */
+  get rows() {
+    return [...this.#rows.values()];
+  }
+
+  /** Whether the user is asked about cancelling a task. */
+  get isAsking() {
+    return this.rows.some((row) => row.isAsking);
+  }
+
+  /** Show these tasks, the first on top, or the next time if no row may move (`isHeld`). */
+  update(records, isHeld) {
+    if (isHeld) {
       this.#held = records;
       records.forEach((record) => this.#rows.get(record.task_id)?.take(record));
     } else {
@@ -47,21 +58,19 @@ export class Table {
 
   /** Update texts that change with time alone. */
   tick() {
-    this.#rows.forEach((row) => row.isLive && row.render());
+    this.#rows.forEach((row) => row.tick());
   }
 
-  get #isAsking() {
-    return [...this.#rows.values()].some((row) => row.isAsking);
-  }
-
-  #settle() {
-    if (this.#held && !this.#isAsking) {
+  /** Show the tasks that `update` was given while no row could move. */
+  settle() {
+    if (this.#held) {
       this.#arrange(this.#held);
     }
   }
 
   #arrange(records) {
     this.#held = null;
+    const focused = document.activeElement;
     this.#removeOthers(new Set(records.map((record) => record.task_id)));
     let place = this.#body.firstElementChild;
     for (const record of records) {
@@ -73,6 +82,9 @@ export class Table {
       } else {
         this.#body.insertBefore(row.element, place);
       }
+    }
+    if (this.#body.contains(focused) && focused !== document.activeElement) {
+      focused.focus({ preventScroll: true }); // a row that is moved loses it
     }
   }
 
@@ -89,9 +101,12 @@ export class Table {
   }
 }
 
-// A click on a row opens its task, unless it was for a button or link in it, or ends a selection of text.
+// A click on a row opens its task, unless it was for a button, link or box in it, or ends a selection of text.
 function openRow(event) {
-  const isForRow = isPlainClick(event) && !event.target.closest("a, button, .confirmation") && !String(getSelection());
+  if (event.target.matches("td.select")) {
+    event.target.querySelector("input:not([hidden])")?.click();
+  }
+  const isForRow = isPlainClick(event) && !event.target.closest("a, button, td.select, .confirmation") && !String(getSelection());
   if (isForRow) {
     event.target.closest("tr").querySelector("a").click();
   }
