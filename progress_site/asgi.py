@@ -1,6 +1,6 @@
 """The ASGI application: `daphne progress_site.asgi:application`.
 
-`wrap` makes all requests share a few threads, and keeps viewers that do not read from filling the memory.
+`wrap` answers streams with tokens below Django, and keeps viewers that do not read from filling the memory.
 """
 
 import os

@@ -14,9 +14,9 @@ import_sample = app.task(tasks.import_sample.func)
 
 
 @app.task
-def import_csv(upload: str) -> dict[str, Any]:
+def import_csv(upload: str, fallback: str = "") -> dict[str, Any]:
     """Import the customers of an uploaded file and delete it; without a run, it stays at least a day."""
     try:
-        return tasks.import_upload(upload)
+        return tasks.import_upload(upload, fallback)
     finally:
         uploads.delete(upload)

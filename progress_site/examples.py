@@ -134,7 +134,7 @@ EXAMPLES: Mapping[str, Example] = {
             task="import_sample",
             fields=(Field(name="rows", label="Rows", value=100_000, minimum=1, maximum=tasks.MAX_SAMPLE_ROWS),),
             job=import_customers,
-            component='{% task_progress task_id label="Import customers" cancel=True %}',
+            component="{% task_progress task_id cancel=True %}",
             takes_files=True,
         ),
         Example(

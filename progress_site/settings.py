@@ -149,7 +149,7 @@ IMPORT_MAX_BYTES = read_size("DJANGO_IMPORT_MAX_BYTES", 20 * 1024 * 1024)
 CORS_ALLOW_ALL_ORIGINS = DEBUG
 CORS_ALLOWED_ORIGINS = read_list("DJANGO_CORS_ALLOWED_ORIGINS")
 CORS_ALLOW_HEADERS = [*default_headers, "cache-control", "idempotency-key", "last-event-id"]
-CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "Server-Time"]
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

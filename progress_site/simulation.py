@@ -34,7 +34,8 @@ def simulate_work(duration: float) -> dict[str, float]:
     while done < 100:
         steps, done = steps + 1, min(done + random.randint(1, 5), 100)
         pause_until(begun + duration * done / 100)
-        progress.update(current=done, status=describe(done))
+        progress.update(current=done)
+        progress.update(status=describe(done))  # after the last step it is how the task ended
     return {"steps": steps, "seconds": round(time.monotonic() - begun, 3)}
 
 

@@ -1,7 +1,9 @@
 """The jobs of the demo site."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryFile
-from typing import Any, TextIO
+from typing import Any
 
 from django.db import DatabaseError
 from django.dispatch import receiver
@@ -10,9 +12,9 @@ from tasks_app import TaskCancelled, progress
 
 from . import uploads
 from .imports import import_customers
-from .rows import InvalidFile
 from .samples import write_samples
 from .simulation import simulate_work, spread
+from .text_files import InvalidFile
 
 try:
     from django.tasks import TaskResult, task
@@ -76,35 +78,43 @@ def import_sample(rows: int = 100_000) -> dict[str, Any]:
     """Import made-up customers, about 1 % of them bad."""
     if not 1 <= rows <= MAX_SAMPLE_ROWS:
         raise ValueError(f"rows must be between 1 and {MAX_SAMPLE_ROWS}, not {rows!r}")
-    with TemporaryFile("w+", encoding="utf-8", newline="") as file:
+    with explained(), TemporaryFile("w+", encoding="utf-8", newline="") as file:
         write_samples(file, rows, seed=1)
-        file.seek(0)
-        return import_explained(file)
+        return import_customers(file)
 
 
 @task
-def import_csv(upload: str) -> dict[str, Any]:
+def import_csv(upload: str, fallback: str = "") -> dict[str, Any]:
     """Import the customers of an uploaded file. Not in STARTABLE: visitors must not name files of the server."""
-    return import_upload(upload)
+    return import_upload(upload, fallback)
 
 
-def import_upload(upload: str) -> dict[str, Any]:
-    """Import the customers of an uploaded file."""
-    with uploads.open_text(upload) as file:
-        return import_explained(file)
-
-
-def import_explained(file: TextIO) -> dict[str, Any]:
-    """Import the customers of a file; an error also sets the status, for viewers."""
-    try:
+def import_upload(upload: str, fallback: str) -> dict[str, Any]:
+    """Import the customers of an uploaded file, which may be in the encoding `fallback` if it is not Unicode."""
+    with explained(), uploads.open_stored(upload, fallback=fallback) as file:
         return import_customers(file)
+
+
+class ImportFailed(Exception):
+    """An import that failed; the message is for viewers, and is the task's status."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the errors of an import that a visitor can mend into an `ImportFailed`."""
+    try:
+        yield
     except InvalidFile as error:
-        # In production, viewers see the status, but not the message of an exception.
-        progress.update(status=f"{error} Nothing was imported.")
-        raise
-    except DatabaseError:
-        progress.update(status="The database failed; nothing was imported. Has 'manage.py migrate' been run?")
-        raise
+        raise _fail(str(error)) from error
+    except DatabaseError as error:
+        raise _fail("The database failed; has 'manage.py migrate' been run?") from error
+
+
+def _fail(reason: str) -> ImportFailed:
+    # Viewers see the message of an exception only where errors are exposed, but the status everywhere.
+    text = f"Nothing was imported. {reason}"
+    progress.update(status=text)
+    return ImportFailed(text)
 
 
 @receiver(task_finished)

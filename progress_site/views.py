@@ -19,13 +19,12 @@ from tasks_app import BrokerUnavailable, StoreUnavailable, TaskQueueFull, start,
 
 from . import uploads
 from .examples import EXAMPLES, Example, choose_count, choose_seconds, make_template
-from .rows import COLUMNS, InvalidFile, check_head
+from .rows import COLUMNS
+from .table import Table
+from .text_files import FALLBACKS, InvalidFile, open_text
 
 #: The task of the framework that the profile uses.
 import_csv: Any = import_string(settings.IMPORT_TASK)
-
-#: The bytes of a file to check before it is stored, since an error there would make the import fail.
-HEAD_BYTES = 64 * 1024
 
 #: The bytes of a request besides its file, for the boundaries and headers of the parts.
 FORM_BYTES = 64 * 1024
@@ -39,7 +38,8 @@ COMPONENT = "{% task_progress task_id cancel=True %}"
 HINT = (
     "POST /start-task starts the demo task, GET the progress_url of the answer follows it live, "
     "GET /tasks/<task_id> shows it once, POST /tasks/<task_id>/cancel stops it, "
-    "POST /import-csv with a form field 'file' imports customers."
+    "POST /import-csv with a form field 'file' imports customers (and with encoding=windows-1252, if it is that), "
+    "GET /import-csv/<task_id>/skipped is a CSV file of the rows that it skipped."
 )
 
 CONTENT_SECURITY_POLICY = (
@@ -81,7 +81,9 @@ def import_customers(request: HttpRequest) -> HttpResponse:
 
 def _import(request: HttpRequest) -> HttpResponse:
     try:
-        task_id = _start_import(request, _get_upload(request))
+        upload, fallback = _get_upload(request), _get_fallback(request)
+        _check_file(upload, fallback)
+        task_id = _start_import(request, upload, fallback)
     except Refusal as refusal:
         return _refuse(request, refusal)
     return _answer_started(request, task_id)
@@ -102,12 +104,24 @@ def _get_upload(request: HttpRequest) -> UploadedFile:
     if upload is None:
         raise Refusal(HTTPStatus.BAD_REQUEST, "Choose a CSV file to import; it is the form field 'file'.")
     _check_size(upload.size)
+    return upload
+
+
+def _get_fallback(request: HttpRequest) -> str:
+    fallback = request.POST.get("encoding", "")
+    if fallback and fallback not in FALLBACKS:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"encoding is {fallback!r}; allowed: {', '.join(FALLBACKS)}.")
+    return fallback
+
+
+def _check_file(upload: UploadedFile, fallback: str) -> None:
+    """Check what would make the import fail at its beginning: the encoding, and the header."""
     try:
-        check_head(upload.read(HEAD_BYTES))
+        with open_text(upload.file, fallback=fallback) as file:
+            Table(file, COLUMNS)
     except InvalidFile as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
     upload.seek(0)
-    return upload
 
 
 def _check_size(size: int) -> None:
@@ -116,10 +130,11 @@ def _check_size(size: int) -> None:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The file is too large; at most {limit} are allowed.")
 
 
-def _start_import(request: HttpRequest, upload: UploadedFile) -> str:
+def _start_import(request: HttpRequest, upload: UploadedFile, fallback: str) -> str:
     name = uploads.store(upload)
     try:
-        return start(import_csv, name, owner=request.user if request.user.is_authenticated else None)
+        owner = request.user if request.user.is_authenticated else None
+        return start(import_csv, name, fallback, owner=owner, label=f"Import {upload.name}")
     except BaseException as error:
         uploads.delete(name)
         if isinstance(error, BrokerUnavailable | StoreUnavailable | TaskQueueFull):
@@ -174,6 +189,7 @@ def _render_page(
         "component": example.template if example else make_template(COMPONENT),
         "tasks": _list_tasks(request, example.label if example else ""),
         "columns": COLUMNS,
+        "encodings": FALLBACKS,
         "max_bytes": settings.IMPORT_MAX_BYTES,
         "max_tasks": MAX_TASKS,
         "refusal": refusal,

@@ -21,6 +21,8 @@ from tests.support.servers import run_celery
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
+pytestmark = pytest.mark.slow
+
 PROFILE = {"DJANGO_PROFILE": "celery", "DJANGO_SECRET_KEY": "of the tests"}
 
 

@@ -100,14 +100,32 @@ def wait_until_importing(site: Site, task_id: str) -> None:
     wait_until(lambda: get_task(site, task_id)["current"], "rows were loaded")
 
 
-def test_log_says_what_is_wrong_with_each_bad_row(site):
-    answer = start_import(site, HEADER + LINE + b"Ada,ada,1,2024-01-01\n" + LINE + b",ada@example.com,1,2024-01-01\n")
+def read_log(site: Site, answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the level and text of each line that an import logs."""
     with requests.get(f"{site.url}{answer['progress_url']}?logs=1", stream=True, timeout=DEADLINE) as stream:
         events = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith(b"data: ")]
-    assert [(line["level"], line["text"]) for event in events for line in event.get("lines", [])] == [
+    return [(line["level"], line["text"]) for event in events for line in event.get("lines", [])]
+
+
+def test_log_says_what_is_wrong_with_each_bad_row(site):
+    answer = start_import(site, HEADER + LINE + b"Ada,ada,1,2024-01-01\n" + LINE + b",ada@example.com,1,2024-01-01\n")
+    assert read_log(site, answer) == [
         ("warning", "Line 3: email 'ada' is not an address"),
         ("warning", "Line 5: name is missing"),
     ]
+
+
+def test_log_names_the_columns_that_are_not_imported(site):
+    answer = start_import(site, b"Phone,=1+1,Name,Email,Amount,Joined,\n1,2,Ada,ada@example.com,1,2024-01-01,\n")
+    note = "Columns that are not imported: 'Phone', '=1+1'."
+    assert read_log(site, answer) == [("info", note)]
+    assert follow(site.url + answer["progress_url"])[-1]["result"]["notes"] == [note]
+
+
+def test_import_is_called_after_its_file(site):
+    answer = start_import(site, HEADER + LINE, name="orders 2026.csv")
+    assert get_task(site, answer["task_id"])["label"] == "Import orders 2026.csv"
+    follow(site.url + answer["progress_url"])
 
 
 def test_large_import_moves_with_rate_and_eta_and_counts_exactly(site, sample):
@@ -124,16 +142,35 @@ def test_large_import_moves_with_rate_and_eta_and_counts_exactly(site, sample):
     wait_until_uploads_are_gone(site)
 
 
+#: Imports rows outside of any task, and prints the queries that are still held then.
+IMPORT = """
+from io import StringIO
+from django.db import connection
+from progress_site.imports import import_customers
+rows = "Ada,ada@example.com,1,2024-01-01\\n" * 5000
+print(import_customers(StringIO("name,email,amount,joined\\n" + rows))["imported"], len(connection.queries))
+"""
+
+
+def test_queries_of_an_import_are_not_kept_while_debugging(site):
+    """So that no more than a batch of rows is held."""
+    printed = manage("shell", "-v0", "-c", IMPORT, env={"DJANGO_DATABASE": str(site.database)})
+    imported, queries = map(int, printed.split())
+    assert (imported, queries <= 1) == (5000, True), printed
+
+
 def test_bad_rows_are_told_with_line_and_reason(site):
-    content = HEADER + LINE + b"Bob,bad,1,2024-01-01\n" + b'"Two\nlines",x@example.com,?,2024-01-01\n' + LINE
+    content = HEADER + LINE + b"Bob,bad,1,2024-01-01\n" + b'Two,x@example.com,?,"2024-\n01-01"\n' + LINE
     end = follow(site.url + start_import(site, content)["progress_url"])[-1]
     assert end["result"] == {
         "imported": 2,
         "skipped": 2,
         "errors": [
             {"line": 3, "reason": "email 'bad' is not an address"},
-            {"line": 5, "reason": "amount '?' is not a number with up to 10 digits and 2 decimals"},
+            {"line": 4, "reason": "amount '?' is not a number with up to 10 digits and 2 decimals"},
         ],
+        "kept": 2,
+        "notes": [],
     }
 
 
@@ -209,11 +246,12 @@ def test_file_left_by_a_process_that_died_is_deleted_after_a_day(site):
 
 REFUSED = {
     "empty": (b"", 400, "The file is empty."),
-    "latin-1": ("näme,email,amount,joined\n".encode("latin-1") + LINE, 400, "The file is not UTF-8 text"),
-    "image": (b"\x89PNG\r\n\x1a\n\0\0", 400, "The file is not UTF-8 text"),
-    "binary": (b"\0\1\2\3", 400, "The file is not CSV: line 1 has a NUL"),
+    "latin-1": ("näme,email,amount,joined\n".encode("latin-1") + LINE, 400, "Line 1 is not UTF-8."),
+    "latin-1 further down": (HEADER + LINE * 5000 + b"\xff\n", 400, "Line 5,002 is not UTF-8."),
+    "image": (b"\x89PNG\r\n\x1a\n\0\0", 400, "The file is a PNG image, not CSV."),
+    "binary": (b"\0\1\2\3", 400, "Line 1 has a NUL character"),
     "prose": (b"Dear Sir or Madam\n", 400, "Missing: name, email, amount, joined."),
-    "column missing": (b"name,email,joined\n" + LINE, 400, "Missing: amount."),
+    "column missing": (b"name;email;joined\n" + LINE, 400, "Missing: amount."),
     "too large": (HEADER + LINE * (MAX_BYTES // len(LINE)), 413, "The file is too large; at most 9.5 MB are allowed."),
     "far too large": (b"x" * (MAX_BYTES + 1_000_000), 413, "The file is too large; at most 9.5 MB are allowed."),
 }
@@ -244,30 +282,72 @@ def test_upload_by_another_method_is_refused(site):
 
 
 LATE = {
-    "not UTF-8": (b"\xff\n", "The file is not UTF-8 text; save it as CSV in UTF-8. Nothing was imported."),
-    "quote never ends": (b'"', "The file is not CSV: line 5002: unexpected end of data. Nothing was imported."),
-    "NUL": (b"\0", "The file is not CSV: line 5002 has a NUL character. Nothing was imported."),
+    "header alone": (HEADER, "The file has a header, but no rows below it."),
+    "quote never ends": (
+        HEADER + LINE * 5000 + b'"\n' + LINE,
+        "A quotation mark opens in line 5,002 and is not closed.",
+    ),
+    "NUL": (HEADER + LINE * 5000 + b"\0", "Line 5,002 has a NUL character, so the file is not text."),
+    "no row is valid": (HEADER + b",,1,\n" * 2, "No row is valid. Line 2: name is missing."),
 }
 
 
-@pytest.mark.parametrize(("tail", "status"), LATE.values(), ids=LATE)
-def test_file_wrong_further_down_fails_and_leaves_no_row(site, tail, status):
-    end = follow(site.url + start_import(site, HEADER + LINE * 5000 + tail)["progress_url"])[-1]
-    assert (end["state"], end["status"]) == ("failed", status)
+@pytest.mark.parametrize(("content", "reason"), LATE.values(), ids=LATE)
+def test_file_wrong_further_down_fails_and_leaves_no_row(site, content, reason):
+    end = follow(site.url + start_import(site, content)["progress_url"])[-1]
+    assert (end["state"], end["status"]) == ("failed", f"Nothing was imported. {reason}")
     assert count_customers(site.database) == 0
     wait_until_uploads_are_gone(site)
 
 
+def test_error_says_that_nothing_was_imported_while_debugging(site):
+    end = follow(site.url + start_import(site, HEADER)["progress_url"])[-1]
+    assert end["error"] == {"type": "ImportFailed", "message": end["status"]}
+
+
 def test_reason_of_a_failure_reaches_viewers_in_production(production):
     end = follow(production.url + start_import(production, HEADER)["progress_url"])[-1]
-    assert end["status"] == "The file has a header, but no rows below it. Nothing was imported."
-    assert end["error"] == {"type": "InvalidFile", "message": "The task failed."}
+    assert end["status"] == "Nothing was imported. The file has a header, but no rows below it."
+    assert end["error"] == {"type": "ImportFailed", "message": "The task failed."}
+
+
+def test_failure_of_a_file_without_a_valid_row_keeps_the_reasons(site):
+    end = follow(site.url + start_import(site, HEADER + LINE.replace(b"@", b"") * 1200)["progress_url"])[-1]
+    assert (end["state"], end["progress"]) == ("failed", 99)
+    assert (end["meta"]["imported"], end["meta"]["skipped"], len(end["meta"]["errors"])) == (0, 1200, 1000)
+
+
+def test_file_that_is_gone_before_its_import_begins_is_named(site):
+    busy = [start_simulation(site, duration=3600)["task_id"] for _ in range(WORKERS)]
+    try:
+        answer = start_import(site, HEADER + LINE)
+        (site.uploads / list_uploads(site)[0]).unlink()
+    finally:
+        for task_id in busy:
+            cancel(site, task_id)
+    end = follow(site.url + answer["progress_url"])[-1]
+    assert (end["state"], end["status"]) == ("failed", "Nothing was imported. The uploaded file is gone.")
+
+
+WESTERN = HEADER + "Zoë,zoe@example.com,1,2024-01-01\n".encode("cp1252")
+
+
+def test_windows_1252_is_read_where_it_was_chosen(site):
+    answer = start_import(site, WESTERN, data={"encoding": "windows-1252"})
+    wait_for_state(site, answer["task_id"], "succeeded")
+    with closing(sqlite3.connect(site.database)) as connection:
+        assert connection.execute("SELECT name FROM progress_site_customer").fetchall() == [("Zoë",)]
+
+
+def test_encoding_that_can_not_be_chosen_is_refused(site):
+    response = send(site, WESTERN, data={"encoding": "latin-1"})
+    assert (response.status_code, response.json()["detail"]) == (400, "encoding is 'latin-1'; allowed: windows-1252.")
 
 
 def test_import_before_any_migration_says_what_to_run(production):
     end = follow(production.url + start_import(production, HEADER + LINE)["progress_url"])[-1]
     assert end["state"] == "failed"
-    assert end["status"] == "The database failed; nothing was imported. Has 'manage.py migrate' been run?"
+    assert end["status"] == "Nothing was imported. The database failed; has 'manage.py migrate' been run?"
 
 
 def test_browser_without_javascript_is_sent_to_the_page_of_its_task(site):

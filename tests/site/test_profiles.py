@@ -28,6 +28,8 @@ from tests.support.servers import ROOT, Server, run_celery, run_command, run_dap
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
+pytestmark = pytest.mark.slow
+
 #: What README has a person start, and how many of each make the point.
 COMMANDS = {
     "embedded": {"daphne progress_site.asgi:application": 1},

@@ -168,7 +168,7 @@ def test_preflight_of_any_origin_is_allowed_while_debugging(site, method, path, 
 
 def test_pages_of_other_origins_may_read_where_a_task_is(site):
     response = requests.get(site.url, headers={"Origin": "https://stranger.example"}, timeout=DEADLINE)
-    assert response.headers["Access-Control-Expose-Headers"] == "ETag, Location, Retry-After"
+    assert response.headers["Access-Control-Expose-Headers"] == "ETag, Location, Retry-After, Server-Time"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ async function startImport(form) {
   if (file.size > Number(page.maxBytes)) {
     throw new Error(`The file is too large: ${formatNumber(file.size)} bytes; ${formatNumber(page.maxBytes)} are allowed.`);
   }
-  add(await post(form.action, new FormData(form)), `Import ${file.name}`);
+  add(await post(form.action, new FormData(form)));
 }
 
 async function post(url, body, headers = {}) {
@@ -62,7 +62,8 @@ async function post(url, body, headers = {}) {
 }
 
 // A new component is a copy of what the server would have put into the page.
-function add({ task_id: taskId }, label = makeLabel()) {
+function add({ task_id: taskId }) {
+  const label = makeLabel();
   const copy = document.importNode(document.querySelector("#component").content, true);
   const component = copy.querySelector("task-progress");
   component.setAttribute("task-id", taskId);
@@ -91,34 +92,70 @@ function showAlert(form, text) {
   alert.hidden = !text;
 }
 
-// An import says which rows it skipped, and why.
-function showErrors(component) {
-  const { result = null } = component.snapshot ?? {};
-  const errors = result?.errors ?? [];
-  if (errors.length) {
-    const details = document.createElement("details");
-    const summary = document.createElement("summary");
-    const list = document.createElement("ul");
-    const all = errors.length < result.skipped ? "The first " : "";
-    summary.textContent = `${all}${formatNumber(errors.length)} skipped rows`;
-    list.tabIndex = 0; // it scrolls
-    list.append(...errors.map(describeError));
-    details.append(summary, list);
-    component.after(details);
+// An import says what it left out, and why; one of which no row is valid fails, and has no result.
+function showOutcome(component) {
+  const { result, meta } = component.snapshot ?? {};
+  const { notes = [], errors = [], skipped = 0, kept = 0 } = result ?? meta ?? {};
+  if (notes.length || errors.length) {
+    const outcome = document.createElement("div");
+    outcome.className = "outcome";
+    outcome.append(...notes.map((note) => makeElement("p", note)));
+    if (errors.length) {
+      outcome.append(makeList(errors, skipped));
+    }
+    if (kept) {
+      outcome.append(makeDownload(component.getAttribute("task-id"), kept, skipped));
+    }
+    component.after(outcome);
   }
 }
 
+function makeList(errors, skipped) {
+  const details = document.createElement("details");
+  const list = document.createElement("ul");
+  list.tabIndex = 0; // it scrolls
+  list.append(...errors.map((error) => makeElement("li", describeError(error))));
+  details.append(makeElement("summary", describeRows(errors.length, skipped)), list);
+  return details;
+}
+
+function makeDownload(taskId, kept, skipped) {
+  const link = makeElement("a", `Download ${kept < skipped ? `the first ${formatNumber(kept)} ` : ""}as CSV`);
+  link.href = page.skippedUrl.replace("TASK-ID", encodeURIComponent(taskId));
+  link.download = "";
+  return link;
+}
+
+function makeElement(name, text) {
+  const element = document.createElement(name);
+  element.textContent = text;
+  return element;
+}
+
+function describeRows(shown, all) {
+  const which = shown < all ? `The first ${formatNumber(shown)} of ` : "";
+  return `${which}${formatNumber(all)} skipped ${all === 1 ? "row" : "rows"}`;
+}
+
 function describeError({ line, reason }) {
-  const item = document.createElement("li");
-  item.textContent = `Line ${formatNumber(line)}: ${reason}`;
-  return item;
+  return `Line ${formatNumber(line)}: ${reason}`;
 }
 
 function formatNumber(value) {
   return new Intl.NumberFormat("en").format(value);
 }
 
-tasks.querySelectorAll("task-progress").forEach(showErrors); // what had ended before the page was made
-tasks.addEventListener("task-progress:end", (event) => showErrors(event.target));
+// The encoding was chosen for the file before.
+function forgetEncoding(event) {
+  const { file, encoding } = event.currentTarget.elements;
+  if (event.target === file) {
+    encoding.value = "";
+  }
+}
+
+tasks.querySelectorAll("task-progress").forEach(showOutcome); // what had ended before the page was made
+tasks.addEventListener("task-progress:end", (event) => showOutcome(event.target));
 document.querySelector("#start-form").addEventListener("submit", (event) => submit(event, startTasks));
-document.querySelector("#import-form")?.addEventListener("submit", (event) => submit(event, startImport));
+const importForm = document.querySelector("#import-form");
+importForm?.addEventListener("submit", (event) => submit(event, startImport));
+importForm?.addEventListener("change", forgetEncoding);
