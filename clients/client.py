@@ -4,66 +4,70 @@
     python clients/client.py
     python clients/client.py --task simulate --kwargs '{"duration": 3}'
 
-The exit status is 0 only when the task succeeded, 1 when it did not or can't be followed, 130 after Ctrl-C.
+The exit status is 0 only when the task succeeded, 1 when it did not or can't be followed, 130 after Ctrl-C, 141 when
+nobody reads the output.
 """
 
-import argparse
 import asyncio
 import codecs
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-
-Snapshot = dict[str, Any]
-
-#: The number of reconnects without an event, after which the client gives up.
-MAX_ATTEMPTS = 5
+from common.connection import PROBLEM, Answer, Interrupted, Reconnection, TaskError, describe_error, find_type
+from common.display import Display, Row, open_display
+from common.script import make_parser, make_request, run
+from common.texts import Snapshot, explain, has_ended
 
 #: Seconds. A stream has no time limit, but the server sends a comment at least every 15 seconds.
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=45)
 
 
-class TaskError(Exception):
-    """A task that did not succeed, or whose end is unknown; the message is for the user."""
-
-
 def main() -> int:
     """Run the script and return its exit status."""
     arguments = make_parser("Start a task and follow its progress.").parse_args()
-    return run(start_and_show(arguments.url, make_request(arguments)))
+    display = open_display()
+    work = partial(start_and_show, arguments.url, make_request(arguments), display, arguments.timeout)
+    return run(lambda: asyncio.run(work()), display)
 
 
-async def start_and_show(url: str, request: dict[str, Any]) -> None:
+async def start_and_show(url: str, request: dict[str, Any], display: Display, reconnect_for: float) -> None:
     """Start one task and show its progress until it has succeeded."""
     async with open_session() as session:
-        with Display() as display:
-            await run_task(session, url, request, display.show)
+        with display:
+            await run_task(session, url, request, display.rows[0], reconnect_for)
 
 
 async def run_task(
-    session: aiohttp.ClientSession, url: str, request: dict[str, Any], show: Callable[[Snapshot], None]
+    session: aiohttp.ClientSession, url: str, request: dict[str, Any], row: Row, reconnect_for: float
 ) -> None:
-    """Start a task and pass on each of its snapshots until it has succeeded.
+    """Start a task and show each of its snapshots until it has succeeded.
+
+    Args:
+        reconnect_for: the seconds for which it reconnects while the site is away.
 
     Raises:
         TaskError: the task ended in another way, or can't be started or followed.
     """
-    snapshot: Snapshot = {}
-    async for snapshot in follow(session, await start_task(session, url, request)):
-        show(snapshot)
-    if snapshot.get("state") != "succeeded":
-        raise TaskError(explain(snapshot))
+    try:
+        row.task_id, progress_url = await start_task(session, url, request)
+        async for snapshot in follow(session, progress_url, Reconnection(reconnect_for, row.tell)):
+            row.show(snapshot)
+        if row.state != "succeeded":
+            raise TaskError(explain(row.snapshot))
+    except TaskError:
+        row.is_given_up = True
+        raise
 
 
-async def start_task(session: aiohttp.ClientSession, url: str, request: dict[str, Any]) -> str:
-    """Start the requested task, or the server's default, and return the URL of its progress.
+async def start_task(session: aiohttp.ClientSession, url: str, request: dict[str, Any]) -> tuple[str, str]:
+    """Start the requested task, or the server's default, and return its id and the URL of its progress.
 
     Args:
         url: the address of the site.
@@ -74,52 +78,51 @@ async def start_task(session: aiohttp.ClientSession, url: str, request: dict[str
     """
     start_url = url.rstrip("/") + "/start-task"
     try:
-        async with session.post(start_url, json=request or None) as response:
+        async with session.post(start_url, json=request or None, allow_redirects=False) as response:
             if response.status != 202:
-                raise TaskError(await describe(response))
-            answer: dict[str, str] = await response.json()
-            return urljoin(start_url, answer["progress_url"])
+                raise TaskError(f"POST {start_url} {(await read_answer(response)).describe()}")
+            started: dict[str, str] = await response.json()
+            return started["task_id"], urljoin(start_url, started["progress_url"])
     except (aiohttp.ClientError, OSError) as error:
-        raise TaskError(f"Can't reach {url!r}: {type(error).__name__}: {error}") from error
+        raise TaskError(f"Can't reach {url!r}: {describe_error(error)}") from error
 
 
-async def follow(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Snapshot]:
+async def follow(
+    session: aiohttp.ClientSession, url: str, reconnection: Reconnection | None = None
+) -> AsyncIterator[Snapshot]:
     """Yield the snapshots of a task up to its last one, with reconnects as needed.
 
     Raises:
         TaskError: the task can't be followed.
     """
+    reconnection = reconnection or Reconnection()
     decoder = EventDecoder()
-    attempts = 0
     while True:
-        reason = "the stream ended before the task did"
+        reason, retry_after = "the stream ended before the task did", 0.0
         try:
-            async with session.get(url, headers=make_headers(decoder.last_event_id)) as response:
+            async with session.get(
+                url, headers=make_headers(decoder.last_event_id), allow_redirects=False
+            ) as response:
                 if response.status == 204:  # the client has seen the last snapshot
                     return
-                await check_stream(response)
-                async for event in read_events(response, decoder):
-                    attempts = 0
-                    if event.name != "message":  # such as `end`, which repeats the last snapshot
-                        continue
-                    snapshot = json.loads(event.data)
-                    yield snapshot
-                    if snapshot["state"] not in ("queued", "running"):
-                        return
+                (await read_answer(response)).check_stream()
+                decoder.reset()
+                async for chunk in response.content.iter_any():
+                    reconnection.succeed()
+                    for event in decoder.feed(chunk):
+                        if event.name != "message":  # such as `end`, which repeats the last snapshot
+                            continue
+                        snapshot = json.loads(event.data)
+                        yield snapshot
+                        if has_ended(snapshot):
+                            return
+        except Interrupted as refusal:
+            reason, retry_after = refusal.reason, refusal.retry_after
+        except aiohttp.ClientPayloadError:
+            pass  # it ended inside a chunk
         except (aiohttp.ClientError, OSError) as error:
-            reason = f"{type(error).__name__}: {error}"
-        if attempts == MAX_ATTEMPTS:
-            raise TaskError(f"Lost {url} and gave up after {attempts} attempts to reconnect: {reason}")
-        attempts += 1
-        await asyncio.sleep(decoder.retry)
-
-
-async def read_events(response: aiohttp.ClientResponse, decoder: "EventDecoder") -> AsyncIterator["Event"]:
-    """Yield the events of one connection as they come."""
-    decoder.reset()
-    async for chunk in response.content.iter_any():
-        for event in decoder.feed(chunk):
-            yield event
+            reason = describe_error(error)
+        await asyncio.sleep(reconnection.fail(url, reason, max(decoder.retry, retry_after)))
 
 
 def make_headers(last_event_id: str) -> dict[str, str]:
@@ -128,34 +131,11 @@ def make_headers(last_event_id: str) -> dict[str, str]:
     return {**headers, "Last-Event-ID": last_event_id} if last_event_id else headers
 
 
-async def check_stream(response: aiohttp.ClientResponse) -> None:
-    """Check that a response is a stream.
-
-    Raises:
-        aiohttp.ClientResponseError: another attempt may succeed: the status is 429, or 500 or more.
-        TaskError: another attempt can't succeed, such as after 404 for a task that is gone.
-    """
-    if response.status == 429 or response.status >= 500:
-        response.raise_for_status()
-    if response.status != 200 or response.content_type != "text/event-stream":
-        raise TaskError(await describe(response))
-
-
-async def describe(response: aiohttp.ClientResponse) -> str:
-    """Return an unexpected response as text, with the `detail` of a problem (RFC 9457)."""
-    text = f"{response.method} {response.url} answered {response.status} {response.reason}"
-    if response.content_type != "application/problem+json":
-        return f"{text} ({response.content_type})"
-    problem = await response.json(content_type=None)
-    return f"{text}: {problem['detail']}"
-
-
-def explain(snapshot: Snapshot) -> str:
-    """Return why a task did not succeed."""
-    text = f"The task ended as {snapshot.get('state')!r}"
-    if error := snapshot.get("error"):
-        text += f": {error['type']}: {error['message']}"
-    return to_line(text)
+async def read_answer(response: aiohttp.ClientResponse) -> Answer:
+    """Return the answer that a response begins; of its body, only a problem is read."""
+    body = await response.text() if find_type(response.headers) == PROBLEM else ""
+    request = f"{response.method} {response.url}"
+    return Answer(request, response.status, response.reason or "", response.headers, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,72 +208,9 @@ class EventDecoder:
         return Event("\n".join(data), name) if data else None
 
 
-class Display:
-    """A display of snapshots: a bar for each task in a terminal, else a line for each snapshot."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stdout.isatty()
-        self._bars = Progress(
-            TextColumn("{task.fields[label]}{task.completed:>3d}%", markup=False),
-            BarColumn(),
-            TextColumn("{task.description}", markup=False),
-            disable=not self._is_terminal,
-        )
-        self._rows: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "Display":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bars.stop()
-
-    def show(self, snapshot: Snapshot, label: str = "") -> None:
-        """Show a snapshot of the task that has this label."""
-        progress, status = snapshot["progress"], to_line(snapshot["status"])
-        if not self._is_terminal:
-            print(f"{label}{progress:3d}%  {status}", flush=True)
-            return
-        if label not in self._rows:
-            self._rows[label] = self._bars.add_task(status, total=100, label=label)
-        self._bars.update(self._rows[label], completed=progress, description=status)
-
-
-def to_line(text: str) -> str:
-    """Return text with a space for each line end or control character, which would disturb a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def make_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser of the options for the site and the task to start."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--url", default="http://localhost:8000", help="the site (default: %(default)s)")
-    parser.add_argument("--task", metavar="NAME", help="what to start (default: the site's default task)")
-    parser.add_argument("--kwargs", metavar="JSON", type=json.loads, help="its arguments, as a JSON object")
-    return parser
-
-
-def make_request(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the body of the request, with only the options that were given."""
-    given = {"task": arguments.task, "kwargs": arguments.kwargs}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def open_session() -> aiohttp.ClientSession:
     """Return a session without limits on the duration and the number of its streams."""
     return aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0))
-
-
-def run(work: Coroutine[Any, Any, None]) -> int:
-    """Run a coroutine to its end and return the exit status."""
-    try:
-        asyncio.run(work)
-    except TaskError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
 
 
 if __name__ == "__main__":

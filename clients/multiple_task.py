@@ -4,7 +4,8 @@
     python clients/multiple_task.py
     python clients/multiple_task.py --count 20 --kwargs '{"duration": 3}'
 
-The exit status is 0 only when all succeeded, 1 when one did not or can't be followed, 130 after Ctrl-C.
+The exit status is 0 only when all succeeded, 1 when one did not or can't be followed, 130 after Ctrl-C, 141 when
+nobody reads the output.
 """
 
 import asyncio
@@ -13,7 +14,10 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
-from client import Display, TaskError, make_parser, make_request, open_session, run, run_task
+from client import open_session, run_task
+from common.connection import TaskError
+from common.display import Display, open_display, say
+from common.script import make_parser, make_request, run
 
 
 def main() -> int:
@@ -23,21 +27,22 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.count < 1:
         parser.error(f"--count must be at least 1, not {arguments.count!r}")
-    return run(start_and_show_all(arguments.url, make_request(arguments), arguments.count))
+    display = open_display(f"[{number}] " for number in range(1, arguments.count + 1))
+    work = partial(start_and_show_all, arguments.url, make_request(arguments), display, arguments.timeout)
+    return run(lambda: asyncio.run(work()), display)
 
 
-async def start_and_show_all(url: str, request: dict[str, Any], count: int) -> None:
-    """Start the same task `count` times, show all progress until the last end, and print a summary.
+async def start_and_show_all(url: str, request: dict[str, Any], display: Display, reconnect_for: float) -> None:
+    """Start the same task for each row of a display, show all progress until the last end, and print a summary.
 
     Raises:
         TaskError: a task did not succeed; the message has each reason once.
     """
     async with open_session() as session:
-        with Display() as display:
-            labels = [f"[{number}] " for number in range(1, count + 1)]
-            shows = [partial(display.show, label=label) for label in labels]
-            problems = await asyncio.gather(*(find_problem(run_task(session, url, request, show)) for show in shows))
-    print(f"{problems.count(None)} of {count} tasks succeeded.")
+        with display:
+            runs = (run_task(session, url, request, row, reconnect_for) for row in display.rows)
+            problems = await asyncio.gather(*map(find_problem, runs))
+    say(f"{problems.count(None)} of {len(problems)} tasks succeeded.")
     if any(problems):
         raise TaskError("\n".join(dict.fromkeys(filter(None, problems))))
 

@@ -4,24 +4,24 @@
     python clients/sse_client.py
     python clients/sse_client.py --task simulate --kwargs '{"duration": 3}'
 
-The exit status is 0 only when the task succeeded, 1 when it did not or can't be followed, 130 after Ctrl-C.
+The exit status is 0 only when the task succeeded, 1 when it did not or can't be followed, 130 after Ctrl-C, 141 when
+nobody reads the output.
 """
 
-import argparse
 import json
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
+from common.connection import PROBLEM, Answer, Interrupted, Reconnection, TaskError, describe_error, find_type
+from common.display import Display, Row, open_display
+from common.script import make_parser, make_request, parse_seconds, run
+from common.texts import Snapshot, explain, has_ended
 from sseclient import SSEClient
-
-Snapshot = dict[str, Any]
-
-#: The number of reconnects without an event, after which the client gives up.
-MAX_ATTEMPTS = 5
 
 #: Seconds between two attempts, until the server says another number.
 RETRY = 2.0
@@ -30,39 +30,48 @@ RETRY = 2.0
 TIMEOUT = (10, 45)
 
 
-class TaskError(Exception):
-    """A task that did not succeed, or whose end is unknown; the message is for the user."""
-
-
 def main() -> int:
     """Run the script and return its exit status."""
-    arguments = make_parser().parse_args()
-    given = {"task": arguments.task, "kwargs": arguments.kwargs}
-    try:
-        run_task(arguments.url, {name: value for name, value in given.items() if value is not None}, arguments.retry)
-    except TaskError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    parser = make_parser("Start a task and follow its progress.")
+    help_text = "how long to wait between two attempts (default: what the server says)"
+    parser.add_argument("--retry", metavar="SECONDS", type=parse_seconds, help=help_text)
+    arguments = parser.parse_args()
+    display = open_display()
+    work = partial(start_and_show, arguments.url, make_request(arguments), display)
+    return run(lambda: work(arguments.timeout, arguments.retry), display)
 
 
-def run_task(url: str, request: dict[str, Any], retry: float | None = None) -> None:
-    """Start a task and print each of its snapshots until it has succeeded.
+def start_and_show(
+    url: str, request: dict[str, Any], display: Display, reconnect_for: float, retry: float | None
+) -> None:
+    """Start one task and show its progress until it has succeeded."""
+    with display:
+        run_task(url, request, display.rows[0], reconnect_for, retry)
+
+
+def run_task(url: str, request: dict[str, Any], row: Row, reconnect_for: float, retry: float | None = None) -> None:
+    """Start a task and show each of its snapshots until it has succeeded.
+
+    Args:
+        reconnect_for: the seconds for which it reconnects while the site is away.
+        retry: seconds between two attempts; None for what the server says.
 
     Raises:
         TaskError: the task ended in another way, or can't be started or followed.
     """
-    snapshot: Snapshot = {}
-    for snapshot in follow(start_task(url, request), retry):
-        print(f"{snapshot['progress']:3d}%  {to_line(snapshot['status'])}", flush=True)
-    if snapshot.get("state") != "succeeded":
-        raise TaskError(explain(snapshot))
+    try:
+        row.task_id, progress_url = start_task(url, request)
+        for snapshot in follow(progress_url, retry, Reconnection(reconnect_for, row.tell)):
+            row.show(snapshot)
+        if row.state != "succeeded":
+            raise TaskError(explain(row.snapshot))
+    except TaskError:
+        row.is_given_up = True
+        raise
 
 
-def start_task(url: str, request: dict[str, Any]) -> str:
-    """Start the requested task, or the server's default, and return the URL of its progress.
+def start_task(url: str, request: dict[str, Any]) -> tuple[str, str]:
+    """Start the requested task, or the server's default, and return its id and the URL of its progress.
 
     Args:
         url: the address of the site.
@@ -73,16 +82,16 @@ def start_task(url: str, request: dict[str, Any]) -> str:
     """
     start_url = url.rstrip("/") + "/start-task"
     try:
-        response = requests.post(start_url, json=request or None, timeout=TIMEOUT)
+        response = requests.post(start_url, json=request or None, timeout=TIMEOUT, allow_redirects=False)
     except requests.RequestException as error:
-        raise TaskError(f"Can't reach {url!r}: {type(error).__name__}: {error}") from error
+        raise TaskError(f"Can't reach {url!r}: {describe_error(error)}") from error
     if response.status_code != 202:
-        raise TaskError(describe(response))
-    answer: dict[str, str] = response.json()
-    return urljoin(start_url, answer["progress_url"])
+        raise TaskError(f"POST {start_url} {read_answer(response).describe()}")
+    started: dict[str, str] = response.json()
+    return started["task_id"], urljoin(start_url, started["progress_url"])
 
 
-def follow(url: str, retry: float | None = None) -> Iterator[Snapshot]:
+def follow(url: str, retry: float | None = None, reconnection: Reconnection | None = None) -> Iterator[Snapshot]:
     """Yield the snapshots of a task up to its last one, with reconnects as needed.
 
     Args:
@@ -92,81 +101,50 @@ def follow(url: str, retry: float | None = None) -> Iterator[Snapshot]:
     Raises:
         TaskError: the task can't be followed.
     """
+    reconnection = reconnection or Reconnection()
     headers = {"Accept": "text/event-stream"}
-    attempts, pause = 0, RETRY if retry is None else retry
+    server_retry = RETRY
     while True:
-        reason = "the stream ended before the task did"
+        reason, retry_after = "the stream ended before the task did", 0.0
         try:
-            with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False) as response:
                 if response.status_code == 204:  # the client has seen the last snapshot
                     return
-                check_stream(response)
-                for event in SSEClient(iter(response)).events():
+                read_answer(response).check_stream()
+                for event in SSEClient(read_chunks(response, reconnection)).events():
                     snapshot = json.loads(event.data)
-                    attempts = 0
                     if event.id:
                         headers["Last-Event-ID"] = event.id
-                    if event.retry and retry is None:
-                        pause = int(event.retry) / 1000
+                    if event.retry:
+                        server_retry = int(event.retry) / 1000
                     if event.event != "message":  # such as `end`, which repeats the last snapshot
                         continue
                     yield snapshot
-                    if snapshot["state"] not in ("queued", "running"):
+                    if has_ended(snapshot):
                         return
+        except Interrupted as refusal:
+            reason, retry_after = refusal.reason, refusal.retry_after
+        except (requests.exceptions.ChunkedEncodingError, ValueError):
+            pass  # it ended inside a chunk, or inside an event, of which sseclient-py yields a part
         except requests.RequestException as error:
-            reason = f"{type(error).__name__}: {error}"
-        except ValueError:
-            pass  # if the stream ends inside an event, sseclient-py yields a part of it
-        if attempts == MAX_ATTEMPTS:
-            raise TaskError(f"Lost {url} and gave up after {attempts} attempts to reconnect: {reason}")
-        attempts += 1
-        time.sleep(pause)
+            reason = describe_error(error)
+        time.sleep(reconnection.fail(url, reason, max(server_retry, retry_after) if retry is None else retry))
 
 
-def check_stream(response: requests.Response) -> None:
-    """Check that a response is a stream.
-
-    Raises:
-        requests.HTTPError: another attempt may succeed: the status is 429, or 500 or more.
-        TaskError: another attempt can't succeed, such as after 404 for a task that is gone.
-    """
-    if response.status_code == 429 or response.status_code >= 500:
-        response.raise_for_status()
-    is_stream = response.headers.get("Content-Type", "").startswith("text/event-stream")
-    if response.status_code != 200 or not is_stream:
-        raise TaskError(describe(response))
+def read_chunks(response: requests.Response, reconnection: Reconnection) -> Iterator[bytes]:
+    """Yield the bytes of a stream as they come; even a comment is a sign that the server is there."""
+    # Chunks come as the server sends them; a number of bytes would be waited for, and with them the end of an event.
+    is_chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    for chunk in response.iter_content(None if is_chunked else 1):
+        reconnection.succeed()
+        yield chunk
 
 
-def describe(response: requests.Response) -> str:
-    """Return an unexpected response as text, with the `detail` of a problem (RFC 9457)."""
-    content_type = response.headers.get("Content-Type")
-    text = f"{response.request.method} {response.url} answered {response.status_code} {response.reason}"
-    if content_type != "application/problem+json":
-        return f"{text} ({content_type})"
-    return f"{text}: {response.json()['detail']}"
-
-
-def explain(snapshot: Snapshot) -> str:
-    """Return why a task did not succeed."""
-    text = f"The task ended as {snapshot.get('state')!r}"
-    if error := snapshot.get("error"):
-        text += f": {error['type']}: {error['message']}"
-    return to_line(text)
-
-
-def to_line(text: str) -> str:
-    """Return text with a space for each line end or control character, which would disturb a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description="Start a task and follow its progress.")
-    parser.add_argument("--url", default="http://localhost:8000", help="the site (default: %(default)s)")
-    parser.add_argument("--task", metavar="NAME", help="what to start (default: the site's default task)")
-    parser.add_argument("--kwargs", metavar="JSON", type=json.loads, help="its arguments, as a JSON object")
-    parser.add_argument("--retry", type=float, help="seconds between two attempts (default: what the server says)")
-    return parser
+def read_answer(response: requests.Response) -> Answer:
+    """Return the answer that a response begins; of its body, only a problem is read."""
+    body = response.text if find_type(response.headers) == PROBLEM else ""
+    request = f"{response.request.method} {response.url}"
+    return Answer(request, response.status_code, response.reason, response.headers, body)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-import os
-import pty
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +17,35 @@ import pytest
 
 from clients import client, sse_client
 from clients.client import Event, EventDecoder
+from tests.support.scripts import (
+    ACCEPTED,
+    BUSY,
+    GONE,
+    HEARTBEAT,
+    NEWER_THAN,
+    ONE_TASK_SCRIPTS,
+    QUEUED,
+    RUNNING,
+    SCRIPTS,
+    SEEN,
+    SOON,
+    SUCCEEDED,
+    Answer,
+    Request,
+    await_lines,
+    chunked_stream,
+    get_only_line,
+    in_turn,
+    make_env,
+    open_terminal,
+    parse_line,
+    run_script,
+    serve,
+    start_script,
+    stream,
+)
 from tests.support.servers import ROOT, Server, find_free_port, run_daphne
 from tests.support.waiting import DEADLINE
-
-SCRIPTS = ("client.py", "multiple_task.py", "sse_client.py")
-ONE_TASK_SCRIPTS = ("client.py", "sse_client.py")
 
 # --- the decoder ---
 
@@ -136,19 +157,20 @@ def fragile_site(tmp_path: Path) -> Iterator[Server]:
 @pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
 def test_script_shows_0_to_100(script: str, site: Server):
     done = run_script(script, "--url", site.url, "--kwargs", '{"duration": 0.5}')
-    lines = [parse_line(line) for line in done.stdout.splitlines()]
-    numbers = [progress for progress, _ in lines]
-    assert (numbers[0], numbers[-1]) == (0, 100)
+    heading, *lines = done.stdout.splitlines()
+    numbers = [parse_line(line)[0] for line in lines]
+    assert numbers[0] == 0
+    assert parse_line(lines[-1]) == (100, "Task completed!")
     assert numbers == sorted(numbers)
     assert len(lines) > 3
-    assert lines[-1] == (100, "Task completed!")
+    assert re.fullmatch(r"Task \w{32}: simulate", heading)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_each_of_several_tasks_reaches_100(site: Server):
     done = run_script("multiple_task.py", "--url", site.url, "--count", "3", "--kwargs", '{"duration": 0.3}')
     *lines, summary = done.stdout.splitlines()
-    last = {line[:3]: parse_line(line[4:]) for line in lines}
+    last = {line[:3]: parse_line(line[4:]) for line in lines if "] Task " not in line}
     assert last == dict.fromkeys(("[1]", "[2]", "[3]"), (100, "Task completed!"))
     assert summary == "3 of 3 tasks succeeded."
     assert (done.returncode, done.stderr) == (0, "")
@@ -181,26 +203,47 @@ def test_no_server_is_one_clear_line(script: str):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_server_killed_on_the_way_is_a_clear_error(script: str, fragile_site: Server):
-    retry = ["--retry", "0.02"] if script == "sse_client.py" else []
-    with start_script(script, "--url", fragile_site.url, *retry) as process:
+    with start_script(script, "--url", fragile_site.url, "--timeout", "0.3") as process:
         await_lines(process, 5 if script == "multiple_task.py" else 1)
         fragile_site.process.kill()
         output, errors = process.communicate(timeout=DEADLINE)
     assert process.returncode == 1
     for line in errors.splitlines():
         assert line.startswith(f"Lost {fragile_site.url}/task-progress/")
-        assert "gave up after 5 attempts to reconnect" in line
+        assert line.endswith(" and gave up after 0.3 s of reconnecting: Connection refused")
     assert errors
     assert "100%" not in output
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_ctrl_c_ends_with_130_and_no_traceback(script: str, site: Server):
+def test_ctrl_c_ends_with_130_and_says_what_runs_on(script: str, site: Server):
+    tasks = 5 if script == "multiple_task.py" else 1
     with start_script(script, "--url", site.url) as process:
-        await_lines(process, 1)
+        headings = await_lines(process, tasks)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=DEADLINE)
+        output, errors = process.communicate(timeout=DEADLINE)
     assert (process.returncode, errors) == (130, "")
+    ids = [heading.split()[-2].rstrip(":") for heading in headings]
+    expected = f"Task {ids[0]} runs on." if tasks == 1 else "5 tasks run on: "
+    last = output.splitlines()[-1]
+    assert last.startswith(expected)
+    assert [task_id for task_id in ids if task_id not in last] == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_pipe_that_is_closed_ends_the_script_quietly(script: str, site: Server):
+    with start_script(script, "--url", site.url, "--kwargs", '{"duration": 3}') as process:
+        await_lines(process, 1)
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(DEADLINE)) == ("", 141)
+
+
+@pytest.mark.parametrize("seconds", ["soon", "-1", "nan", ""])
+@pytest.mark.parametrize("option", ["--timeout", "--retry"])
+def test_seconds_that_are_none_are_refused_by_name(option: str, seconds: str):
+    done = run_script("sse_client.py", f"{option}={seconds}")
+    assert done.returncode == 2
+    assert f"argument {option}: must be a number of seconds, 0 or more, not {seconds!r}" in done.stderr
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -227,97 +270,6 @@ def test_script_does_not_import_tasks_app(script: str):
 
 
 # --- the scripts, against a server that says just these bytes ---
-
-ACCEPTED = (
-    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-    b'{"task_id": "abc", "progress_url": "/task-progress/abc"}'
-)
-STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n"
-GONE = (
-    b"HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\r\n"
-    b'{"title": "Not Found", "status": 404, "detail": "There is no task \'abc\'."}'
-)
-BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-SEEN = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
-
-SOON = b"retry: 1\n"
-QUEUED = b'id: 1\ndata: {"progress":0,"status":"Queued","state":"queued"}\n\n'
-RUNNING = b': keep-alive\nid: 18-x\ndata: {"progress":42,"status":"Working","state":"running"}\n\n'
-SUCCEEDED = (
-    b'id: 31\ndata: {"progress":100,"status":"Done","state":"succeeded"}\n\n'
-    b'id: 31\nevent: end\ndata: {"progress":100,"status":"Done","state":"succeeded"}\n\n'
-)
-HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
-NEWER_THAN = {None: (SOON, QUEUED, RUNNING, SUCCEEDED), "1": (SOON, RUNNING, SUCCEEDED), "18-x": (SOON, SUCCEEDED)}
-
-
-@dataclass(frozen=True)
-class Request:
-    method: str
-    path: str
-    last_event_id: str | None
-    body: bytes
-
-
-Answer = Callable[[Request], bytes]
-
-
-class ScriptedServer(ThreadingHTTPServer):
-    """Answers each request with the bytes that `answer` returns, and closes the connection."""
-
-    daemon_threads = False  # so that closing the server waits for them
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(("127.0.0.1", 0), ScriptedHandler)
-        self.answer = answer
-        self.requests: list[Request] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-    @property
-    def streams(self) -> list[Request]:
-        return [request for request in self.requests if request.method == "GET"]
-
-
-class ScriptedHandler(BaseHTTPRequestHandler):
-    server: ScriptedServer
-
-    def respond(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        request = Request(self.command, self.path, self.headers.get("Last-Event-ID"), body)
-        self.server.requests.append(request)
-        self.wfile.write(self.server.answer(request))
-
-    do_GET = do_POST = respond  # noqa: N815
-
-    def log_message(self, format: str, *args: object) -> None:
-        """The tests look at `requests` instead."""
-
-
-@contextmanager
-def serve(answer: Answer) -> Iterator[ScriptedServer]:
-    with ScriptedServer(answer) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join(DEADLINE)
-
-
-def in_turn(*streams: bytes) -> Answer:
-    """Accept every task, and answer the n-th stream with the n-th of these."""
-    remaining = iter(streams)
-    return lambda request: ACCEPTED if request.method == "POST" else next(remaining)
-
-
-def stream(*frames: bytes) -> bytes:
-    return STREAM_HEAD + b"\r\n" + b"".join(frames)
-
-
-def chunked_stream(*frames: bytes) -> bytes:
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(frame), frame) for frame in frames)
-    return STREAM_HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
 
 
 def follow_with_aiohttp(url: str) -> list[dict[str, Any]]:
@@ -362,6 +314,23 @@ def cut_first(first: bytes, frame: Callable[..., bytes]) -> Answer:
     return lambda request: next(answers, None) or frame(*NEWER_THAN[request.last_event_id])
 
 
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+@pytest.mark.parametrize("frame", [stream, chunked_stream])
+def test_snapshot_is_shown_when_it_has_come_and_not_with_the_next(script: str, frame: Callable[..., bytes]):
+    whole, last = frame(RUNNING, SUCCEEDED), frame(SUCCEEDED).removeprefix(frame().removesuffix(b"0\r\n\r\n"))
+    shown = threading.Event()
+
+    def answer() -> Iterator[bytes]:
+        yield whole.removesuffix(last)
+        assert shown.wait(DEADLINE)
+        yield last
+
+    with serve(in_turn(answer())) as server, start_script(script, "--url", server.url) as process:
+        assert [process.stdout.readline() for _ in range(2)][1] == " 42%  Working\n"
+        shown.set()
+        assert process.wait(DEADLINE) == 0
+
+
 @followers
 def test_reconnect_names_the_last_event(follow: Callable[[str], Any]):
     with serve(in_turn(stream(SOON, QUEUED), stream(HEARTBEAT), stream(RUNNING), stream(SUCCEEDED))) as server:
@@ -379,12 +348,6 @@ def test_answer_204_ends_the_stream(follow: Callable[[str], Any]):
 def test_busy_server_is_asked_again(follow: Callable[[str], Any]):
     with serve(in_turn(stream(SOON, RUNNING), BUSY, BUSY, stream(SUCCEEDED))) as server:
         assert [snapshot["progress"] for snapshot in follow(server.url)] == [42, 100]
-
-
-@followers
-def test_attempts_are_counted_since_the_last_event(follow: Callable[[str], Any]):
-    with serve(in_turn(*[stream(SOON, RUNNING), *[BUSY] * 4] * 3, stream(SUCCEEDED))) as server:
-        assert [snapshot["progress"] for snapshot in follow(server.url)] == [42, 42, 42, 100]
 
 
 @followers
@@ -463,14 +426,14 @@ def test_site_below_a_path_is_followed_there(script: str):
 @pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
 def test_snapshots_are_printed_one_a_line_and_the_last_once(script: str):
     with serve(in_turn(stream(SOON, QUEUED, RUNNING, SUCCEEDED))) as server:
-        assert run_script(script, "--url", server.url).stdout == "  0%  Queued\n 42%  Working\n100%  Done\n"
+        assert run_script(script, "--url", server.url).stdout == "Task abc\n  0%  Queued\n 42%  Working\n100%  Done\n"
 
 
 @pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
 def test_status_with_line_ends_and_control_characters_is_one_harmless_line(script: str):
-    nasty = b'data: {"progress":100,"status":"a\\nb\\r\\u001b[2Jc\\u2028d \xf0\x9f\x90\x8d","state":"succeeded"}\n\n'
-    with serve(in_turn(stream(nasty))) as server:
-        assert run_script(script, "--url", server.url).stdout == "100%  a b  [2Jc d \N{SNAKE}\n"
+    nasty = b'data: {"progress":9,"status":"a\\nb\\r\\u001b[2Jc\\u2028d \xf0\x9f\x90\x8d","state":"running"}\n\n'
+    with serve(in_turn(stream(nasty, SUCCEEDED))) as server:
+        assert run_script(script, "--url", server.url).stdout.splitlines()[1] == "  9%  a b  [2Jc d \N{SNAKE}"
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "lost"])
@@ -502,18 +465,19 @@ def restart_without_tasks(request: Request) -> bytes:
 def test_page_instead_of_a_stream_is_one_clear_line(script: str):
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>Log in"
     with serve(in_turn(*[page] * 5)) as server:
-        done = run_script(script, "--url", server.url)
+        done = run_script(script, "--url", server.url, "--timeout", "0")
     assert done.returncode == 1
     assert "answered 200 OK (text/html" in get_only_line(done.stderr)
 
 
 @pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
-def test_server_that_stays_away_is_given_up_after_5_attempts(script: str):
-    with serve(in_turn(stream(SOON, RUNNING), *[BUSY] * 6)) as server:
-        done = run_script(script, "--url", server.url, *(["--retry", "0"] if script == "sse_client.py" else []))
-        assert len(server.streams) == 1 + 5
+def test_server_that_stays_away_is_given_up_when_the_time_is_over(script: str):
+    answers = chain([stream(SOON, RUNNING)], repeat(BUSY))
+    with serve(lambda request: ACCEPTED if request.method == "POST" else next(answers)) as server:
+        done = run_script(script, "--url", server.url, "--timeout", "0.2")
+        assert len(server.streams) > 1
     assert done.returncode == 1
-    assert "gave up after 5 attempts to reconnect" in get_only_line(done.stderr)
+    assert " gave up after 0.2 s of reconnecting: the server answered 503" in get_only_line(done.stderr)
 
 
 def test_several_tasks_are_followed_at_once():
@@ -544,85 +508,13 @@ def test_task_that_can_not_start_does_not_stop_the_others():
     assert "answered 503 Service Unavailable" in get_only_line(done.stderr)
 
 
-@pytest.mark.parametrize("script", ["client.py", "multiple_task.py"])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_terminal_shows_a_bar(script: str):
-    with serve(in_turn(*[stream(SOON, QUEUED, RUNNING, SUCCEEDED)] * 5)) as server:
-        status, output = run_in_terminal(script, "--url", server.url)
+    with (
+        serve(in_turn(*[stream(SOON, QUEUED, RUNNING, SUCCEEDED)] * 5)) as server,
+        open_terminal(script, "--url", server.url) as terminal,
+    ):
+        status = terminal.wait()
     assert status == 0
-    assert "100% ━━━" in output
-    assert "Done" in output
-
-
-# --- helpers ---
-
-
-def run_script(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, f"clients/{script}", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=make_env(), capture_output=True, encoding="utf-8", timeout=DEADLINE)
-
-
-#: A process that was started in the background may ignore SIGINT, and so would its children.
-HEED_SIGINT = (
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-)
-
-
-@contextmanager
-def start_script(script: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", HEED_SIGINT, sys.executable, f"clients/{script}", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, env=make_env(), encoding="utf-8", **pipes) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def run_in_terminal(script: str, *arguments: str) -> tuple[int, str]:
-    """Return the exit status and what the script wrote to a terminal."""
-    master, slave = pty.openpty()
-    env = make_env() | {"TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen(
-        [sys.executable, f"clients/{script}", *arguments], cwd=ROOT, env=env, stdout=slave
-    ) as process:
-        os.close(slave)
-        output = b"".join(read_all(master))
-        os.close(master)
-    return process.returncode, output.decode()
-
-
-def read_all(master: int) -> Iterator[bytes]:
-    while True:
-        try:
-            data = os.read(master, 4096)
-        except OSError:  # Linux says so where others report the end: the other side is closed
-            return
-        if not data:
-            return
-        yield data
-
-
-def make_env() -> dict[str, str]:
-    """Return what the scripts may see; output is buffered as usual, so that a missing flush shows."""
-    return {**os.environ, "PYTHONUNBUFFERED": "", "PYTHONUTF8": "1", "NO_PROXY": "*", "NO_COLOR": "1"}
-
-
-def await_lines(process: "subprocess.Popen[str]", tasks: int) -> None:
-    """Wait until the script has printed something of this many tasks."""
-    assert process.stdout is not None
-    seen = set()
-    while len(seen) < tasks:
-        line = process.stdout.readline()
-        assert line, f"the script ended: {process.communicate()!r}"
-        seen.add(line[:3] if tasks > 1 else "")
-
-
-def parse_line(line: str) -> tuple[int, str]:
-    """` 42%  Working` → 42, "Working"."""
-    progress, _, status = line.partition("%  ")
-    return int(progress), status
-
-
-def get_only_line(text: str) -> str:
-    (line,) = text.splitlines()
-    return line
+    assert "100% ━━━" in terminal.output
+    assert "Done" in terminal.output
