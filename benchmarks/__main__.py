@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import fanout, idle, latency, reads, reporting, scale, starts, stuck, workers
+from . import costs, fanout, idle, latency, reads, reporting, scale, sizing, starts, storm, stuck, workers
 from .figures import describe_machine, print_table
 
 PARTS = {
@@ -13,8 +13,11 @@ PARTS = {
     "starts": starts,
     "reads": reads,
     "reporting": reporting,
+    "costs": costs,
     "stuck": stuck,
     "scale": scale,
+    "storm": storm,
+    "sizing": sizing,
 }
 
 

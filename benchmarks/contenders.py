@@ -6,7 +6,8 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,8 @@ class Contender:
     application: str
     pulse: str = "/pulse"
     settings: str = "benchmarks.site.settings"
+    #: Whether its viewers bear tokens, so that the wrapper answers them below Django.
+    has_tokens: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -35,6 +38,7 @@ class Running:
     contender: Contender
     server: Server
     process: psutil.Process
+    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def port(self) -> int:
@@ -43,11 +47,19 @@ class Running:
     def start_pulse(self, *, interval: float, **options: object) -> str:
         """Start what changes every `interval` seconds; return the target of its stream."""
         query = "&".join(f"{key}={value}" for key, value in {"interval": interval, **options}.items())
-        return str(self.post(f"{self.contender.pulse}?{query}")["stream"])
+        answer = self.post(f"{self.contender.pulse}?{query}")
+        return f"{answer['stream']}?token={answer['token']}" if self.contender.has_tokens else str(answer["stream"])
 
     def start(self, task: str, **kwargs: object) -> str:
         """Start a task, and return its id."""
-        return str(self.post("/start-task", {"task": task, "kwargs": kwargs})["task_id"])
+        answer = self.post("/start-task", {"task": task, "kwargs": kwargs})
+        self._tokens[task_id := str(answer["task_id"])] = str(answer["token"])
+        return task_id
+
+    def find_stream(self, task_id: str) -> str:
+        """Return the target of the stream of a task that was started."""
+        token = f"?token={self._tokens[task_id]}" if self.contender.has_tokens else ""
+        return f"/task-progress/{task_id}{token}"
 
     def post(self, target: str, data: object = None, *, timeout: float = 30) -> Mapping[str, object]:
         """Post JSON, and return the JSON that comes back within `timeout` seconds."""
@@ -101,11 +113,15 @@ class Running:
 
 @contextmanager
 def run(
-    contender: Contender, *, tasks_app: Mapping[str, object] | None = None, env: Mapping[str, str] | None = None
+    contender: Contender,
+    *,
+    tasks_app: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+    port: int = 0,
 ) -> Iterator[Running]:
     """Run a contender, with these values in TASKS_APP where it has one, and with `env` in the environment."""
     own = {"DJANGO_SETTINGS_MODULE": contender.settings, "BENCHMARK_TASKS_APP": json.dumps(tasks_app or {})}
-    with contender.run(contender.application, env={**own, **(env or {})}) as server:
+    with contender.run(contender.application, env={**own, **(env or {})}, port=port) as server:
         yield Running(contender, server, psutil.Process(server.process.pid))
 
 
@@ -123,6 +139,11 @@ def run_together(contenders: Iterable[Contender]) -> Iterator[dict[Contender, Ru
         yield servers
 
 
+def find_all(pairs: Iterable[tuple[Contender, Iterable[Contender]]]) -> list[Contender]:
+    """Return each contender of these pairs once: one, and those that it is compared with."""
+    return list(dict.fromkeys(item for ours, others in pairs for item in (ours, *others)))
+
+
 def start_beats(server: Running, count: int, *, interval: float) -> list[str]:
     """Start tasks that will change regularly, spread evenly over the interval, and return their ids."""
     return [server.start("beat", interval=interval, offset=number * interval / count) for number in range(count)]
@@ -132,10 +153,18 @@ OURS = "benchmarks.site.asgi:application"
 WRAPPED = "benchmarks.site.asgi:wrapped"
 RAW = "benchmarks.peers.raw:application"
 
+#: A Daphne on which a crowd can wait to be accepted; of 50, its default, the system turns the others away for seconds.
+run_open_daphne = partial(run_daphne, backlog=4096)
+
+#: With VALKEY_URL in the environment, the state of tasks outlives its process.
+SHARED = "benchmarks.site.tracked_settings"
+
 ours_on_daphne = Contender("tasks_app on Daphne", run_daphne, OURS)
-wrapped_on_daphne = Contender("tasks_app with its wrapper on Daphne", run_daphne, WRAPPED)
+wrapped_on_daphne = Contender("tasks_app with its wrapper on Daphne", run_daphne, WRAPPED, has_tokens=True)
+returning_on_daphne = replace(wrapped_on_daphne, run=run_open_daphne, settings=SHARED)
 naive_on_daphne = Contender("a naive Django view on Daphne", run_daphne, OURS, pulse="/naive-pulse")
 raw_on_daphne = Contender("raw ASGI on Daphne", run_daphne, RAW)
+open_raw_on_daphne = replace(raw_on_daphne, run=run_open_daphne)
 lively_on_daphne = Contender("raw ASGI with keep-alives on Daphne", run_daphne, f"{RAW}_with_keep_alives")
 eventstream_on_daphne = Contender(
     "django-eventstream on Daphne",
@@ -144,7 +173,8 @@ eventstream_on_daphne = Contender(
     settings="benchmarks.peers.eventstream_settings",
 )
 ours_on_uvicorn = Contender("tasks_app on uvicorn", run_uvicorn, OURS)
-wrapped_on_uvicorn = Contender("tasks_app with its wrapper on uvicorn", run_uvicorn, WRAPPED)
+wrapped_on_uvicorn = Contender("tasks_app with its wrapper on uvicorn", run_uvicorn, WRAPPED, has_tokens=True)
+returning_on_uvicorn = replace(wrapped_on_uvicorn, settings=SHARED)
 raw_on_uvicorn = Contender("raw ASGI on uvicorn", run_uvicorn, RAW)
 lively_on_uvicorn = Contender("raw ASGI with keep-alives on uvicorn", run_uvicorn, f"{RAW}_with_keep_alives")
 sse_starlette_on_uvicorn = Contender(

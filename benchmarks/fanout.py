@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from statistics import median
 
 from . import contenders
-from .contenders import Contender, Running, run_together
+from .contenders import Contender, Running, find_all, run_together
 from .figures import Figure
 from .readers import Readers
 
@@ -38,9 +38,7 @@ def measure(*, is_quick: bool) -> Iterator[Figure]:
 def measure_all(rounds: int) -> dict[Contender, float]:
     """Return the microseconds of server CPU per delivered frame, for each of the contenders."""
     with ExitStack() as stack:
-        servers = stack.enter_context(
-            run_together(dict.fromkeys(item for ours, others in PAIRS for item in (ours, *others)))
-        )
+        servers = stack.enter_context(run_together(find_all(PAIRS)))
         readers = {contender: stack.enter_context(open_viewers(server)) for contender, server in servers.items()}
         costs: dict[Contender, list[float]] = {contender: [] for contender in servers}
         for _ in range(rounds):

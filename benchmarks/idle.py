@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from . import contenders
-from .contenders import Contender, Running, run_together
+from .contenders import Contender, Running, find_all, run_together
 from .figures import Figure
 from .readers import Readers
 
@@ -16,8 +16,15 @@ BATCH, BATCHES, QUICK_BATCHES = 100, 10, 2
 #: Seconds after which what a server does on connecting and leaving is done.
 SETTLE = 3.0
 
-OURS = (contenders.ours_on_daphne, contenders.wrapped_on_daphne)
-OTHERS = (contenders.naive_on_daphne, contenders.sse_starlette_on_uvicorn, contenders.raw_on_daphne)
+ON_DAPHNE = (contenders.naive_on_daphne, contenders.raw_on_daphne)
+ON_UVICORN = (contenders.sse_starlette_on_uvicorn, contenders.raw_on_uvicorn)
+
+PAIRS = (
+    (contenders.ours_on_daphne, ON_DAPHNE),
+    (contenders.wrapped_on_daphne, ON_DAPHNE),
+    (contenders.ours_on_uvicorn, ON_UVICORN),
+    (contenders.wrapped_on_uvicorn, ON_UVICORN),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +40,8 @@ def measure(*, is_quick: bool) -> Iterator[Figure]:
     """Yield threads, memory and CPU of our streams beside those of others."""
     batches = QUICK_BATCHES if is_quick else BATCHES
     costs = measure_all(batches)
-    for ours in OURS:
-        for other in OTHERS:
+    for ours, others in PAIRS:
+        for other in others:
             mine, its, streams = costs[ours], costs[other], batches * BATCH
             yield Figure(f"threads with {streams:,} idle streams, {ours}", mine.threads, "", str(other), its.threads)
             yield Figure(f"memory per idle stream, {ours}", mine.memory, "KB", str(other), its.memory)
@@ -44,7 +51,7 @@ def measure(*, is_quick: bool) -> Iterator[Figure]:
 def measure_all(batches: int) -> dict[Contender, Cost]:
     """Return the cost of streams that are opened in batches, the contenders taking turns."""
     with ExitStack() as stack:
-        servers = stack.enter_context(run_together((*OURS, *OTHERS)))
+        servers = stack.enter_context(run_together(find_all(PAIRS)))
         idle = {contender: Idle(server) for contender, server in servers.items()}
         for streams in idle.values():
             stack.enter_context(streams.readers)

@@ -44,7 +44,7 @@ def measure_viewers(viewers: int, seconds: float) -> Iterator[Figure]:
     """Many viewers of 100 tasks, each following one."""
     what = f"{viewers:,} viewers of {TASKS} tasks at 2 Hz"
     with run(contenders.wrapped_on_daphne) as server:
-        targets = [f"/task-progress/{task_id}" for task_id in start_beats(server, TASKS, interval=INTERVAL)]
+        targets = [server.find_stream(task_id) for task_id in start_beats(server, TASKS, interval=INTERVAL)]
         idle, objects = server.get_memory(), count_objects(server)
         with Readers(server.port) as readers:
             readers.open([targets[number % TASKS] for number in range(viewers)])

@@ -9,4 +9,4 @@ from tasks_app.asgi import wrap
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.site.settings")
 
 application = get_asgi_application()
-wrapped = wrap(get_asgi_application())  # one of its own, since it is changed
+wrapped = wrap(application)

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from benchmarks.pulse import make_payload, run_job
 from benchmarks.site.caches import calls
 from benchmarks.site.tasks import begin, finish, pulse
-from tasks_app import astart
+from tasks_app import astart, make_token
 
 _viewers: set[asyncio.Queue[str]] = set()
 
@@ -20,10 +20,11 @@ _OPTIONS = {"interval": float, "meta_bytes": int}
 
 @csrf_exempt
 async def start_pulse(request: HttpRequest) -> JsonResponse:
-    """Start a task that changes regularly, and answer where its stream is."""
+    """Start a task that changes regularly, and answer where its stream is, with a token for it."""
     options = {name: type_(request.GET[name]) for name, type_ in _OPTIONS.items() if name in request.GET}
     task_id = await astart(pulse, **options)
-    return JsonResponse({"stream": reverse("tasks_app:task-progress", args=[task_id])})
+    target = reverse("tasks_app:task-progress", args=[task_id])
+    return JsonResponse({"stream": target, "token": make_token(task_id, max_age=24 * 3600)})
 
 
 @csrf_exempt
