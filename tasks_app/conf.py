@@ -65,6 +65,8 @@ class Settings:
     MAX_BODY: int = 65536
     #: Bytes allowed in a task's result, and in its `meta`, as JSON.
     RESULT_MAX_BYTES: int = 65536
+    #: Stages that a job may declare, since each of its snapshots carries all of them.
+    MAX_STAGES: int = 200
     #: Log lines kept per task.
     LOG_LINES: int = 1000
     #: Whether viewers see the messages of exceptions; None: only if DEBUG is on.
@@ -244,6 +246,7 @@ _RULES: Mapping[str, _Rule] = {
     "MAX_WRITE_BUFFER": _whole(at_least=1),
     "MAX_BODY": _whole(at_least=1),
     "RESULT_MAX_BYTES": _whole(at_least=1),
+    "MAX_STAGES": _whole(at_least=1),
     "LOG_LINES": _whole(at_least=1),
     "EXPOSE_ERRORS": _optional(_FLAG),
     "RECORD_TRACEBACKS": _optional(_FLAG),

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core import signing
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
@@ -221,8 +222,14 @@ def read_tokens(authorization: str, query: Query) -> TokenRights:
 
     Args:
         authorization: the header of that name, or nothing.
+
+    Raises:
+        SuspiciousOperation: there are more than MAX_TASKS_PER_STREAM; none of them is looked at.
     """
-    return TokenRights(_find_tokens(authorization, query))
+    tokens, limit = list(_find_tokens(authorization, query)), get_settings().MAX_TASKS_PER_STREAM
+    if len(tokens) > limit:
+        raise SuspiciousOperation(f"The request has {len(tokens)!r} tokens; at most {limit!r} are allowed.")
+    return TokenRights(tokens)
 
 
 def has_token(request: HttpRequest, task_id: str) -> bool:

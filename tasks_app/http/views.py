@@ -153,6 +153,7 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
 
 async def _stream(request: HttpRequest, task_id: str | None) -> HttpResponseBase:
     wanted = parse_stream(request.GET, task_id, last_event_id=request.headers.get("Last-Event-ID"))
+    get_token_rights(request)  # first: how it refuses too many must not tell whether a task exists
     with ExitStack() as unless_sent:
         stream = await _open_stream(request, wanted)
         unless_sent.callback(stream.close)
@@ -213,6 +214,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
+    get_token_rights(request)  # first, as for a stream
     with store_access():
         snapshot = await aobserve(task_id)
     if snapshot is None or not await _can_view(request, snapshot):

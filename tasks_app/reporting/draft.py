@@ -179,15 +179,20 @@ class Draft:
         )
 
 
-def make_stages(weights: Mapping[str, float]) -> tuple[Stage, ...]:
+def make_stages(weights: Mapping[str, float], *, limit: int) -> tuple[Stage, ...]:
     """Return stages with these weights.
 
+    Args:
+        limit: how many there may be, since each snapshot carries all of them.
+
     Raises:
-        TypeError, ValueError: `weights` is empty, a name has more than MAX_NAME_LENGTH characters, or a weight is not
-            a finite number above 0.
+        TypeError, ValueError: `weights` is empty or has more than `limit`, a name has more than MAX_NAME_LENGTH
+            characters, or a weight is not a finite number above 0.
     """
     if not weights:
         raise ValueError("stages() needs at least one stage, not {}")
+    if (number := len(weights)) > limit:
+        raise ValueError(f"stages() was given {number!r} stages; MAX_STAGES allows {limit!r}")
     if long := [name for name in weights if len(str(name)) > MAX_NAME_LENGTH]:
         raise ValueError(f"a stage's name may have at most {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
     return tuple(Stage(name=mend_text(str(name)), weight=_check_weight(name, weights[name])) for name in weights)

@@ -113,9 +113,10 @@ class Progress:
             weights: the name of each stage (at most 100 characters) → its share of the whole, relative to the others.
 
         Raises:
-            TypeError, ValueError: there is no stage, a name is too long, or a weight is not a finite number above 0.
+            TypeError, ValueError: there is no stage, or more than MAX_STAGES, a name is too long, or a weight is not a
+                finite number above 0.
         """
-        stages = make_stages(weights)
+        stages = make_stages(weights, limit=get_settings().MAX_STAGES)
         with self._draft.lock:
             self._draft.declare(stages)
         self._draft.touch()

@@ -151,3 +151,26 @@ async def test_no_token_appears_in_a_log(place, failing, cache, caplog):
         response = await AsyncClient().get(f"{place}token={token}", headers={"Authorization": f"Bearer {token}"})
         response.close()
         assert token not in caplog.text
+
+
+TOO_MANY = "&".join(["token=x"] * 101)
+
+
+@pytest.mark.parametrize("place", ["/tasks/{}?", "/task-progress/{}?", "/task-progress?task={}&"])
+@pytest.mark.parametrize("task_id", ["hidden", "unknown"])
+async def test_more_tokens_than_tasks_on_a_stream_answer_400_whatever_there_is(place, task_id):
+    put(make_running("hidden", owner="7"))
+    assert_problem(await AsyncClient().get(f"{place.format(task_id)}{TOO_MANY}"), 400, "101 tokens", "at most 100")
+
+
+async def test_more_tokens_than_tasks_on_a_stream_cancel_nothing():
+    put(make_running("t1"))
+    assert_problem(await AsyncClient().post(f"/tasks/t1/cancel?{TOO_MANY}"), 400, "101 tokens")
+
+
+async def test_no_token_of_too_many_is_looked_at(monkeypatch):
+    put(make_running("t1"))
+    looked_at = []
+    monkeypatch.setattr("tasks_app.permissions._read_token", looked_at.append)
+    await AsyncClient().get(f"/task-progress/t1?{TOO_MANY}")
+    assert looked_at == []

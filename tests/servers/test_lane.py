@@ -118,6 +118,13 @@ async def test_stream_is_the_view_s_to_the_byte(target, options):
     assert (exchange.body == b"") == (options.get("method") == "HEAD")
 
 
+async def test_more_tokens_than_tasks_on_a_stream_are_left_to_the_view():
+    put(make_ended("t1"))
+    exchange, is_lane = await compare(f"/task-progress/t1?{bear(*['t1'] * 101)}")
+    assert not is_lane
+    assert exchange.status == 400
+
+
 async def test_session_is_not_looked_at():
     put(make_ended(owner="7"))
     exchange, is_lane = await ask(ONE, headers=[HOST, ("Cookie", "sessionid=of-one-who-has-left")])
