@@ -16,10 +16,10 @@ from .lifecycle import acancel, aget_snapshot, cancel, get_snapshot
 from .lifecycle.announce import aannounce, announce
 from .lifecycle.start import astart, start
 from .lifecycle.task_run import task_run
-from .permissions import make_token
 from .reporting import LogHandler, Progress, task_changed, task_ended
 from .reporting.context import progress
 from .snapshot import Snapshot, Stage, State
+from .tokens import make_token
 
 __version__ = "0.1.0"
 

@@ -24,6 +24,7 @@ ROOMS = [
     "wakeups",
     "reporting",
     "streaming",
+    "tokens",
     "permissions",
     "lifecycle",
     "http",

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from ..permissions import make_token
 from ..snapshot import State
+from ..tokens import make_token
 from .endpoint import json_response
 from .links import make_url
 

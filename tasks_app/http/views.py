@@ -19,7 +19,7 @@ from ..exceptions import (
     describe,
 )
 from ..lifecycle import acancel, astart_named
-from ..permissions import get_token_rights, get_user_key, has_token, is_allowed, make_joint_token, select
+from ..permissions import get_user_key, is_allowed, select
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import (
@@ -31,6 +31,7 @@ from ..streaming import (
     aobserve,
     aobserve_many,
 )
+from ..tokens import get_token_rights, has_token, make_joint_token
 from .endpoint import conditional_response, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
 from .params import (

@@ -9,8 +9,8 @@ import logging
 from typing import NamedTuple
 
 from ..http import WantedStream, parse_stream
-from ..permissions import find_lifetime, read_tokens
 from ..streaming import Outlet, Send, Stream
+from ..tokens import find_lifetime, read_tokens
 from ..utils.query import parse_query
 from .endpoints import find_endpoint
 from .judgement import is_plain, is_secure

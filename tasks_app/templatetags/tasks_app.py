@@ -17,9 +17,10 @@ from ..conf import get_settings
 from ..exceptions import TaskNotFound, describe
 from ..http import make_url, needs_csrf
 from ..lifecycle import look_up
-from ..permissions import is_allowed_now, make_token, opens
+from ..permissions import is_allowed_now
 from ..snapshot import Snapshot
 from ..store import get_store
+from ..tokens import make_token, opens
 from ..utils import static_files
 from ..utils.json import mend_text
 from ..utils.lazy import per_process

@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient
 
 from tasks_app import make_token
-from tasks_app.permissions import Policy, opens
+from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.tokens import opens
 from tests.support.answers import assert_problem
 from tests.support.viewers import make_running, put, read_next
 
@@ -171,6 +172,6 @@ async def test_more_tokens_than_tasks_on_a_stream_cancel_nothing():
 async def test_no_token_of_too_many_is_looked_at(monkeypatch):
     put(make_running("t1"))
     looked_at = []
-    monkeypatch.setattr("tasks_app.permissions._read_token", looked_at.append)
+    monkeypatch.setattr("tasks_app.tokens._read_token", looked_at.append)
     await AsyncClient().get(f"/task-progress/t1?{TOO_MANY}")
     assert looked_at == []

@@ -24,10 +24,11 @@ from django.utils.module_loading import import_string
 from django.utils.safestring import mark_safe
 
 from tasks_app import make_token
-from tasks_app.permissions import Policy, opens
+from tasks_app.permissions import Policy
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.state import Report
 from tasks_app.store.store import MAX_THREADS, get_store
+from tasks_app.tokens import opens
 from tests.support.caches import CONTROLLED_CACHES, HANGING_CACHES, controls, gate
 from tests.support.doubles import begin, read
 from tests.support.viewers import NOW, make_running, put_silently, report
