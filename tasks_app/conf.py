@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .utils.lazy import per_process
+from .utils.rate import Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,12 @@ class Settings:
     ACTIVE_TTL: float = 86400
     #: Open streams per process; further ones are answered with 503.
     MAX_STREAMS: int = 10000
+    #: Open streams per process of one client, as `Policy.identify` names it; further ones are answered with 429.
+    MAX_STREAMS_PER_CLIENT: int | None = 50
+    #: Tasks that one client has started by `POST /start-task` and that have not ended; more are answered with 429.
+    MAX_UNFINISHED_PER_CLIENT: int | None = 100
+    #: How often one client may start a task by `POST /start-task`, such as "600/m" or "5/10s".
+    START_RATE: str | None = "600/m"
     #: Tasks on one stream.
     MAX_TASKS_PER_STREAM: int = 100
     #: Lifetime of a stream, drawn ± 20 %; None: as long as the task lives.
@@ -216,8 +223,16 @@ def _is_pattern(value: object) -> bool:
         return False
 
 
+def _is_rate(value: object) -> bool:
+    try:
+        return isinstance(value, str) and Rate.parse(value) is not None
+    except ValueError:
+        return False
+
+
 _TEXT = _Rule(lambda value: isinstance(value, str) and value != "", "a string that is not empty")
 _PATTERN = _Rule(_is_pattern, "a regular expression that is not empty; '(?!)' matches nothing")
+_RATE = _Rule(_is_rate, "a rate such as '600/m' or '5/10s'; the units are s, m, h and d")
 _FLAG = _Rule(lambda value: isinstance(value, bool), "True or False")
 
 # Redis cuts a TTL to whole seconds, so RETENTION and ACTIVE_TTL must be at least 1.
@@ -240,6 +255,9 @@ _RULES: Mapping[str, _Rule] = {
     "RETENTION": _number(at_least=1),
     "ACTIVE_TTL": _number(at_least=1),
     "MAX_STREAMS": _whole(at_least=1),
+    "MAX_STREAMS_PER_CLIENT": _optional(_whole(at_least=1)),
+    "MAX_UNFINISHED_PER_CLIENT": _optional(_whole(at_least=1)),
+    "START_RATE": _optional(_RATE),
     "MAX_TASKS_PER_STREAM": _whole(at_least=1),
     "MAX_STREAM_SECONDS": _optional(_number(at_least=0.01)),
     "TOKEN_MAX_AGE": _number(at_least=1),

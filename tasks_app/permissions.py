@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from .conf import get_settings
 from .snapshot import Snapshot
+from .utils.addresses import name_address
 
 logger = logging.getLogger("tasks_app")
 
@@ -64,6 +65,17 @@ class Policy:
         """Return whether the caller may list tasks; only staff may."""
         return is_staff(request)
 
+    @_in_place
+    def identify(self, request: HttpRequest) -> Any:
+        """Return the name of the client that a request counts for: of the limits that each client has for itself.
+
+        A logged-in user counts as one, and else the address in REMOTE_ADDR, of IPv6 its /64. Behind a proxy that is
+        the proxy's own: have the server take the client's from a header of the proxy, or override this. Return any
+        text; it is kept in memory and, as a hash, in the cache.
+        """
+        key = get_user_key(request)
+        return name_address(request.META.get("REMOTE_ADDR", "")) if key is None else f"user:{key}"
+
 
 async def is_allowed(rule: str, request: HttpRequest, *args: Any) -> bool:
     """Return whether the policy allows something to the caller.
@@ -89,13 +101,18 @@ async def select(rule: str, request: HttpRequest, snapshots: Sequence[Snapshot])
 
 
 async def _decide_each(rule: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[bool]:
+    return [_is_yes(rule, answer) for answer in await ask_each(rule, request, cases)]
+
+
+async def ask_each(rule: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Return what a method of the policy answers to each of some arguments; a sync one is called in a thread."""
     method = _find_method(rule)
 
     asked = (method(request, *case) for case in cases)
     # A decorator may hide that a method is async; then it is called in a thread, and awaited here all the same.
     in_loop = iscoroutinefunction(method) or needs_only_user(rule)
     answers = asked if in_loop else await sync_to_async(lambda: list(asked))()
-    return [_is_yes(rule, await answer if isawaitable(answer) else answer) for answer in answers]
+    return [await answer if isawaitable(answer) else answer for answer in answers]
 
 
 async def _wait_for(answer: Awaitable[object]) -> object:
@@ -117,7 +134,9 @@ def needs_only_user(rule: str) -> bool:
 
 
 def _find_method(rule: str) -> Callable[..., Any]:
-    method: Callable[..., Any] = getattr(import_string(get_settings().POLICY)(), rule)
+    policy = import_string(get_settings().POLICY)()
+    # A policy that is not derived from the default one may know its four rules alone.
+    method: Callable[..., Any] = getattr(policy if rule != "identify" or hasattr(policy, rule) else Policy(), rule)
     return method
 
 

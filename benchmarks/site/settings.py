@@ -47,5 +47,9 @@ TASKS_APP = {
     "ALLOW_ANONYMOUS_START": True,
     "FLUSH_INTERVAL": 0.01,
     "MAX_STREAMS": 100_000,
+    # All viewers and starts come from this machine.
+    "MAX_STREAMS_PER_CLIENT": None,
+    "MAX_UNFINISHED_PER_CLIENT": None,
+    "START_RATE": None,
     **json.loads(os.environ.get("BENCHMARK_TASKS_APP", "{}")),
 }

@@ -13,6 +13,7 @@ from django.http.multipartparser import MultiPartParserError
 
 from ..exceptions import TaskAlreadyEnded, TaskNotFound
 from ..utils.exhaustion import exhaustion_log, is_exhaustion
+from ..utils.rarely import Rarely
 
 logger = logging.getLogger("tasks_app")
 
@@ -21,6 +22,8 @@ Responder = Callable[[HttpRequest, "Problem"], Awaitable[HttpResponseBase]]
 
 #: Seconds after which a client may repeat a request that was answered 503.
 RETRY_AFTER = 5
+
+_refusals = Rarely()
 
 
 class Problem(Exception):
@@ -40,9 +43,13 @@ class Problem(Exception):
         #: Whether the log says already why; Django then does not log the answer.
         self.is_logged = False
 
+    def describe(self) -> dict[str, Any]:
+        """Return the members of the problem."""
+        return {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail}
+
     def to_response(self) -> HttpResponse:
         response = JsonResponse(
-            {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail},
+            self.describe(),
             status=self.status,
             content_type="application/problem+json",
             headers={"Cache-Control": "no-store", **self.headers},
@@ -104,6 +111,26 @@ def bad_request(detail: str) -> Problem:
 def unavailable(detail: str) -> Problem:
     """Return the problem of a request that may succeed later."""
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))
+
+
+def busy(kind: str, detail: str) -> Problem:
+    """Return the problem of a request for which there is no room, and log it once a minute.
+
+    However many are refused, Django neither logs each nor mails it to admins, with all that the request bears.
+
+    Args:
+        kind: what is full; the log says it once a minute for each.
+    """
+    say_rarely(kind, f"requests are answered with 503 (said once a minute): {detail}")
+    problem = unavailable(detail)
+    problem.is_logged = True
+    return problem
+
+
+def say_rarely(kind: str, text: str) -> None:
+    """Log a refusal at WARNING, unless one of its kind was logged in the last minute; `text` must hold no secret."""
+    if _refusals.is_due(kind):
+        logger.warning("%s", text)
 
 
 def _note_exhaustion(error: Exception) -> Problem:

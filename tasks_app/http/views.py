@@ -32,6 +32,7 @@ from ..streaming import (
     aobserve_many,
 )
 from ..tokens import get_token_rights, has_token, make_joint_token
+from .clients import identify, take_place
 from .endpoint import conditional_response, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
 from .params import (
@@ -42,9 +43,10 @@ from .params import (
     parse_token_tasks,
     read_body,
 )
-from .problems import Problem, bad_request, store_access, unavailable
+from .problems import Problem, bad_request, busy, store_access, unavailable
+from .refused_stream import respond_to_stream
 from .start_answer import check_urls, describe_start, respond_with
-from .wanted_stream import WantedStream, parse_stream
+from .wanted_stream import parse_stream
 
 
 @endpoint("POST")
@@ -59,13 +61,13 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     return respond_with(answer)
 
 
-@endpoint("GET", "HEAD")
+@endpoint("GET", "HEAD", respond=respond_to_stream)
 async def stream_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
     """Stream the snapshots of one task until it ends."""
     return await _stream(request, task_id)
 
 
-@endpoint("GET", "HEAD")
+@endpoint("GET", "HEAD", respond=respond_to_stream)
 async def stream_tasks(request: HttpRequest) -> HttpResponseBase:
     """Stream the snapshots of many tasks on one connection until all end."""
     return await _stream(request, None)
@@ -144,7 +146,7 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
     except InvalidArguments as error:
         raise bad_request(f"Task {name!r}: {error}.") from error
     except TaskQueueFull as error:
-        raise unavailable(f"No more tasks can be queued: {error}.") from error
+        raise busy("max_queue", f"No more tasks can be queued: {error}.") from error
     except BrokerUnavailable as error:
         raise unavailable("No task can be queued at the moment.") from error
     except StoreUnavailable as error:
@@ -155,9 +157,14 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
 async def _stream(request: HttpRequest, task_id: str | None) -> HttpResponseBase:
     wanted = parse_stream(request.GET, task_id, last_event_id=request.headers.get("Last-Event-ID"))
     get_token_rights(request)  # first: how it refuses too many must not tell whether a task exists
+    _check_server(request)
     with ExitStack() as unless_sent:
-        stream = await _open_stream(request, wanted)
+        place = take_place(await identify(request))
+        unless_sent.callback(place.give_back)
+        with store_access():
+            stream = await wanted.open()
         unless_sent.callback(stream.close)
+        stream.place = place
         views = await _get_visible_views(request, stream)
         if task_id is not None and views == [None]:
             raise not_found(task_id)
@@ -168,15 +175,13 @@ async def _stream(request: HttpRequest, task_id: str | None) -> HttpResponseBase
     return _stream_response(request, stream)
 
 
-async def _open_stream(request: HttpRequest, wanted: WantedStream) -> Stream:
+def _check_server(request: HttpRequest) -> None:
     if not hasattr(request, "scope"):
         raise Problem(
             HTTPStatus.NOT_IMPLEMENTED,
             "Streams need an ASGI server, but this is a WSGI server. Put 'daphne' first in INSTALLED_APPS, set "
             "ASGI_APPLICATION, and use runserver, or run 'daphne <project>.asgi:application'.",
         )
-    with store_access():
-        return await wanted.open()
 
 
 async def _get_visible_views(request: HttpRequest, stream: Stream) -> list[View | None]:

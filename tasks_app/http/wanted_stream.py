@@ -7,7 +7,7 @@ from ..conf import get_settings
 from ..streaming import END_ID, Stream, View, count_streams, get_hub
 from ..utils.query import Query
 from .params import parse_heartbeat, parse_logs, parse_task_ids
-from .problems import unavailable
+from .problems import busy
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class WantedStream:
             Exception: raised by the cache.
         """
         if (open_streams := count_streams()) >= (limit := get_settings().MAX_STREAMS):
-            raise unavailable(f"{open_streams!r} streams are open; at most {limit!r} are allowed.")
+            raise busy("MAX_STREAMS", f"{open_streams!r} streams are open; at most {limit!r} are allowed.")
         return await Stream.open(
             self.task_ids, with_log=self.with_log, uses_heartbeat_events=self.uses_heartbeat_events
         )

@@ -8,9 +8,11 @@ import asyncio
 import logging
 from typing import NamedTuple
 
+from ..conf import get_settings
 from ..http import WantedStream, parse_stream
-from ..streaming import Outlet, Send, Stream
+from ..streaming import Outlet, Send, Stream, get_places
 from ..tokens import find_lifetime, read_tokens
+from ..utils.addresses import name_address
 from ..utils.query import parse_query
 from .endpoints import find_endpoint
 from .judgement import is_plain, is_secure
@@ -104,12 +106,31 @@ async def _open(scope: Scope) -> OpenStream | None:
     stream = await _open_soon(wanted)
     views = [watch.view for watch in stream.watches]
     lifetime = find_lifetime(expires_at)  # opening may have taken its time
-    if lifetime is None or None in views or wanted.is_told(stream, views):
+    if lifetime is None or None in views or wanted.is_told(stream, views) or not _take_place(scope, stream):
         stream.close()
         return None
     stream.end_in(lifetime)
     wanted.show(stream, views)
     return OpenStream(stream, get_stream_headers(is_secure=is_secure(scope, headers)))
+
+
+def _take_place(scope: Scope, stream: Stream) -> bool:
+    """Count a stream for its client, and return whether there was room; else Django says who the client is.
+
+    A token is not a user, and behind a proxy that hides them all clients have one address. So what counts is the
+    address, and where the first task has an owner, this owner at this address: nobody can use up the places of the
+    owner elsewhere, and no owner those of others at the same address.
+    """
+    view = stream.watches[0].view
+    owner = None if view is None else view.snapshot.owner
+    address = name_address((scope.get("client") or [""])[0])
+    place = get_places().take(
+        address if owner is None else f"{address} user:{owner}", get_settings().MAX_STREAMS_PER_CLIENT
+    )
+    if place is None:
+        return False
+    stream.place = place
+    return True
 
 
 async def _open_soon(wanted: WantedStream) -> Stream:

@@ -1,8 +1,9 @@
 """The viewers of tasks, and the frames that each is sent."""
 
-from .frames import CONTENT_TYPE, END_ID, View
+from .frames import CONTENT_TYPE, END_ID, View, encode_refused
 from .hub import count_streams, get_hub
 from .outlet import Framed, Message, Outlet, Send
+from .places import Place, get_places
 from .polling import aobserve, aobserve_many, observe, observe_texts
 from .response import STREAM_HEADERS, EventStreamResponse
 from .shutdown import end_all_streams
@@ -16,14 +17,17 @@ __all__ = [
     "Framed",
     "Message",
     "Outlet",
+    "Place",
     "Send",
     "Stream",
     "View",
     "aobserve",
     "aobserve_many",
     "count_streams",
+    "encode_refused",
     "end_all_streams",
     "get_hub",
+    "get_places",
     "observe",
     "observe_texts",
 ]

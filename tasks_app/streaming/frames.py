@@ -112,6 +112,16 @@ def encode_missing(task_id: str) -> bytes:
     return encode_event({"task_id": task_id}, event="missing")
 
 
+def encode_refused(problem: Mapping[str, Any], *, retry_ms: int) -> bytes:
+    """Return the one event of a stream that is refused for now, after which an EventSource comes back.
+
+    Args:
+        problem: the problem, as JSON.
+        retry_ms: the milliseconds that it waits before.
+    """
+    return encode_retry(retry_ms) + encode_event({**problem, "retry_after": retry_ms / 1000}, event="refused")
+
+
 def encode_all_ended(states: Mapping[str, int]) -> bytes:
     """Return the event that ends a multiplexed stream; `states` counts the tasks in each terminal state."""
     done, total = states.get("succeeded", 0), sum(states.values())

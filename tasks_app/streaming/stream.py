@@ -15,6 +15,7 @@ from .frames import View, encode_all_ended, encode_missing, encode_retry, encode
 from .hub import Hub, get_hub
 from .log_places import LogPlaces
 from .outlet import Outlet
+from .places import NO_PLACE
 from .timing import Deadline
 from .watch import Watch
 
@@ -43,6 +44,7 @@ class Stream:
         self.outlet: Outlet | None = None
         self._is_idle = False
         self._is_overdue = False
+        self.place = NO_PLACE  # what its client has taken for it
         self._with_log = with_log
         #: Whether a change is told by its frame alone, given to the caller.
         self._is_plain = not with_log
@@ -208,6 +210,7 @@ class Stream:
 
     def _leave(self) -> None:
         self._deadline.cancel()
+        self.place.give_back()
         self._hub.leave(self, self.watches)
 
     def _put_off(self, watch: Watch) -> None:

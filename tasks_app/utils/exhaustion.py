@@ -5,15 +5,14 @@ import logging
 import time
 from collections.abc import Callable
 
+from .rarely import Rarely
+
 logger = logging.getLogger("tasks_app")
 
 #: What CPython says when it can't start a thread; it has no exception class of its own for that.
 _NO_THREAD = "can't start new thread"
 
 _NUMBERS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-
-#: Seconds in which it is logged once.
-LOG_INTERVAL = 60.0
 
 
 def is_exhaustion(error: BaseException) -> bool:
@@ -27,14 +26,11 @@ class ExhaustionLog:
     """The log of exhaustion, which says it once in a while, however many requests and jobs it hits."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._logged_at: float | None = None
+        self._rarely = Rarely(monotonic)
 
     def note(self, error: BaseException, consequence: str) -> None:
-        """Log at ERROR what `error` means for somebody, unless that was done in the last LOG_INTERVAL seconds."""
-        now = self._monotonic()
-        if self._logged_at is None or now - self._logged_at > LOG_INTERVAL:
-            self._logged_at = now
+        """Log at ERROR what `error` means for somebody, unless that was done in the last minute."""
+        if self._rarely.is_due("exhaustion"):
             logger.error(
                 "this process has no memory, threads or open files to spare (%s: %s); %s",
                 type(error).__name__,

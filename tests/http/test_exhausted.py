@@ -8,13 +8,14 @@ from django.test import AsyncClient, Client
 
 from tasks_app.store.store import Store
 from tasks_app.utils.exhaustion import exhaustion_log
+from tasks_app.utils.rarely import Rarely
 
 ERRORS = [MemoryError(), RuntimeError("can't start new thread")]
 
 
 @pytest.fixture(autouse=True)
 def _unlogged(monkeypatch) -> None:
-    monkeypatch.setattr(exhaustion_log, "_logged_at", None)
+    monkeypatch.setattr(exhaustion_log, "_rarely", Rarely())
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["memory", "threads"])

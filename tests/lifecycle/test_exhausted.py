@@ -21,6 +21,7 @@ from tasks_app.reporting.signals import SignalSender
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.utils.exhaustion import exhaustion_log
+from tasks_app.utils.rarely import Rarely
 from tasks_app.utils.threads import LoopThread, ThreadPool
 from tasks_app.wakeups import channel_layer
 from tests.support import jobs
@@ -40,7 +41,7 @@ def refused(monkeypatch) -> Iterator[set[str]]:
         original(self)
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    monkeypatch.setattr(exhaustion_log, "_logged_at", None)
+    monkeypatch.setattr(exhaustion_log, "_rarely", Rarely())
     yield refused
     refused.clear()
 
