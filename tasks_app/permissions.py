@@ -8,20 +8,23 @@ from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from .conf import get_settings
 from .snapshot import Snapshot
+from .users import MAY_CANCEL_TASK, MAY_VIEW_TASK, get_user_key, is_owner, may_cancel_all, may_view_all
 from .utils.addresses import name_address
 
 logger = logging.getLogger("tasks_app")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: What lets staff pass a default rule.
+STAFF_PERMISSIONS = {"can_view": MAY_VIEW_TASK, "can_list": MAY_VIEW_TASK, "can_cancel": MAY_CANCEL_TASK}
+
 
 def _in_place(method: F) -> F:
-    """Mark a method as safe in the event loop: it needs only the user, which is loaded before the call."""
+    """Mark a method as safe in the event loop: it needs only the user, whom `load_user` loads before the call."""
     method.in_place = True  # type: ignore[attr-defined]
     return method
 
@@ -50,20 +53,23 @@ class Policy:
     def can_view(self, request: HttpRequest, snapshot: Snapshot) -> Decision:
         """Return whether the caller may see the task.
 
-        Its owner and staff may; a task without an owner is open to every caller that knows its id. A valid token
-        shows the task without asking the policy.
+        Its owner may, and staff with the permission `tasks_app.view_task`; a task without an owner is open to every
+        caller that knows its id. A valid token shows the task without asking the policy.
         """
-        return _is_owner_or_staff(request, snapshot)
+        return snapshot.owner is None or is_owner(request, snapshot) or may_view_all(request)
 
     @_in_place
     def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> Decision:
-        """Return whether the caller may cancel the task; the same rule as `can_view`, but tokens do not count."""
-        return _is_owner_or_staff(request, snapshot)
+        """Return whether the caller may cancel the task.
+
+        The same rule as `can_view`, but the permission is `tasks_app.cancel_task`, and tokens do not count.
+        """
+        return snapshot.owner is None or is_owner(request, snapshot) or may_cancel_all(request)
 
     @_in_place
     def can_list(self, request: HttpRequest) -> Decision:
-        """Return whether the caller may list tasks; only staff may."""
-        return is_staff(request)
+        """Return whether the caller may list tasks; only staff with the permission `tasks_app.view_task` may."""
+        return may_view_all(request)
 
     @_in_place
     def identify(self, request: HttpRequest) -> Any:
@@ -133,39 +139,13 @@ def needs_only_user(rule: str) -> bool:
     return getattr(_find_method(rule), "in_place", False)
 
 
+def find_permission(rule: str) -> str | None:
+    """Return the permission by which staff pass a rule; None if another than the default rule decides."""
+    return STAFF_PERMISSIONS.get(rule) if needs_only_user(rule) else None
+
+
 def _find_method(rule: str) -> Callable[..., Any]:
     policy = import_string(get_settings().POLICY)()
     # A policy that is not derived from the default one may know its four rules alone.
     method: Callable[..., Any] = getattr(policy if rule != "identify" or hasattr(policy, rule) else Policy(), rule)
     return method
-
-
-async def load_user(request: HttpRequest) -> None:
-    """Load `request.user`, so that sync code may read it in the event loop.
-
-    A user that was set by a middleware other than Django's is kept.
-    """
-    user = getattr(request, "user", None)
-    if isinstance(user, SimpleLazyObject):
-        if user.__dict__["_setupfunc"].__module__ == "django.contrib.auth.middleware":
-            request.user = await request.auser()
-        else:
-            await sync_to_async(lambda: bool(user))()  # this middleware may query the database
-
-
-def get_user_key(request: HttpRequest) -> str | None:
-    """Return the primary key of the logged-in user as text, or None."""
-    user = getattr(request, "user", None)
-    return str(user.pk) if user is not None and user.is_authenticated else None
-
-
-def is_staff(request: HttpRequest) -> bool:
-    """Return whether the caller is active staff."""
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
-        return False
-    return bool(getattr(user, "is_staff", False) and getattr(user, "is_active", True))
-
-
-def _is_owner_or_staff(request: HttpRequest, snapshot: Snapshot) -> bool:
-    return snapshot.owner is None or get_user_key(request) == snapshot.owner or is_staff(request)

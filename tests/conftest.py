@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import hypothesis
 import pytest
@@ -48,6 +49,16 @@ def forget_stores(*, setting: str, **kwargs: object) -> None:
     if setting == "CACHES":
         get_store.cache_clear()
         get_recent_reader.cache_clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _join_long_ago() -> None:
+    """Users that tests make have joined before the tasks that they own were made, whose times are often fixed."""
+    from django.contrib.auth.models import User  # the settings are not read before
+
+    field = User._meta.get_field("date_joined")
+    field.default = datetime(2000, 1, 1, tzinfo=UTC)
+    field.__dict__.pop("_get_default", None)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,16 +15,14 @@ from django.test import RequestFactory
 
 from tasks_app.permissions import (
     Policy,
-    get_user_key,
     is_allowed,
     is_allowed_now,
-    is_staff,
-    load_user,
     select,
 )
-from tests.support.viewers import make_running
+from tests.support.viewers import NOW, make_running
 
-OWNER, OTHER, STAFF, NOBODY = User(pk=7), User(pk=8), User(pk=9, is_staff=True), AnonymousUser()
+OWNER, OTHER, NOBODY = User(pk=7, date_joined=NOW), User(pk=8), AnonymousUser()
+STAFF = User(pk=9, is_staff=True, is_superuser=True)
 
 
 def make_request(user: object = NOBODY) -> HttpRequest:
@@ -137,29 +134,6 @@ async def test_anonymous_start_can_be_allowed(settings):
 @pytest.mark.parametrize(("user", "answer"), [(OWNER, False), (STAFF, True), (NOBODY, False)])
 async def test_list_is_for_staff(user, answer):
     assert await is_allowed("can_list", make_request(user)) is answer
-
-
-def test_anonymous_user_has_no_key():
-    assert get_user_key(make_request(NOBODY)) is None
-
-
-def test_key_of_a_user_is_text():
-    assert get_user_key(make_request(OWNER)) == "7"
-
-
-def test_request_without_authentication_has_neither_key_nor_staff():
-    request = RequestFactory().get("/")
-    assert (get_user_key(request), is_staff(request)) == (None, False)
-
-
-def test_user_model_without_staff_flag_is_no_staff():
-    assert is_staff(make_request(SimpleNamespace(is_authenticated=True, pk=1))) is False
-
-
-async def test_request_without_authentication_has_no_user_to_load():
-    request = RequestFactory().get("/")
-    await load_user(request)
-    assert not hasattr(request, "user")
 
 
 # How a policy is asked

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.base import BaseHandler
 from django.db import connections, transaction
@@ -133,7 +134,7 @@ def make_upload() -> HttpRequest:
     """Return the request of a user who uploads a file."""
 
     async def get_user() -> object:
-        return types.SimpleNamespace(pk=7, is_authenticated=True)
+        return User(pk=7)
 
     request = AsyncRequestFactory().post("/upload", {"file": SimpleUploadedFile("rows.csv", b"1")})
     request.auser = get_user

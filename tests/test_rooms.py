@@ -20,6 +20,8 @@ ROOMS = [
     "conf",
     "exceptions",
     "snapshot",
+    "users",
+    "models",
     "store",
     "wakeups",
     "reporting",

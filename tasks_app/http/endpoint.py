@@ -17,7 +17,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
 
 from ..exceptions import describe
-from ..permissions import get_user_key, load_user
+from ..users import get_user_key, lacks_permission, load_user
 from ..utils.clock import format_time
 from ..utils.exhaustion import exhaustion_log
 from ..utils.json import encode_json
@@ -129,8 +129,14 @@ def not_found(task_id: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, f"There is no task {describe(task_id)}, or you may not see it.")
 
 
-def refusal(request: HttpRequest, detail: str) -> Problem:
-    """Return the problem of a caller without permission: 401 if not logged in, else 403."""
+def refusal(request: HttpRequest, detail: str, *, permission: str | None = None) -> Problem:
+    """Return the problem of a caller whom a rule refuses: 401 if not logged in, else 403.
+
+    Args:
+        permission: what staff need; those who lack it are told so.
+    """
     if get_user_key(request) is None:
         return Problem(HTTPStatus.UNAUTHORIZED, f"{detail} Log in first.", WWW_Authenticate="Session")
+    if permission is not None and lacks_permission(request, permission):
+        detail = f"{detail} Staff need the permission '{permission}'."
     return Problem(HTTPStatus.FORBIDDEN, detail)

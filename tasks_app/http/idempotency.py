@@ -11,8 +11,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..exceptions import StoreUnavailable
-from ..permissions import get_user_key
 from ..store import get_store, make_claim_key
+from ..users import get_user_key
 from ..utils.json import encode_json
 from .params import parse_idempotency_key
 from .problems import Problem, store_access

@@ -11,7 +11,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from ..conf import get_settings
 from ..exceptions import describe
-from ..permissions import get_user_key
+from ..users import get_user_key
 from ..utils.json import MAX_DEPTH, is_too_deep
 from ..utils.query import Query
 from .problems import Problem, bad_request

@@ -19,7 +19,7 @@ from ..exceptions import (
     describe,
 )
 from ..lifecycle import acancel, astart_named
-from ..permissions import get_user_key, is_allowed, select
+from ..permissions import find_permission, is_allowed, select
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import (
@@ -32,6 +32,7 @@ from ..streaming import (
     aobserve_many,
 )
 from ..tokens import get_token_rights, has_token, make_joint_token
+from ..users import get_user_key
 from .clients import identify, take_place
 from .endpoint import conditional_response, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
@@ -84,7 +85,7 @@ async def show_task(request: HttpRequest, task_id: str) -> HttpResponseBase:
 async def list_tasks(request: HttpRequest) -> HttpResponse:
     """Answer the snapshots of the recent tasks that the caller may see, the newest first."""
     if not await is_allowed("can_list", request):
-        raise refusal(request, "You may not list tasks.")
+        raise refusal(request, "You may not list tasks.", permission=find_permission("can_list"))
     limit = parse_limit(request)
     tasks = [snapshot.to_wire() async for snapshot in _find_visible(request, limit)]
     return json_response({"tasks": tasks}, headers={"Cache-Control": "private, no-cache"})
@@ -96,7 +97,7 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     check_csrf(request)
     snapshot = await _get_visible(request, task_id)
     if not await is_allowed("can_cancel", request, snapshot):
-        raise refusal(request, "You may not cancel this task.")
+        raise refusal(request, "You may not cancel this task.", permission=find_permission("can_cancel"))
     try:
         with store_access():
             await acancel(task_id)

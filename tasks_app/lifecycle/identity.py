@@ -2,8 +2,8 @@
 
 from typing import NamedTuple, Self
 
-from ..reporting import identify_owner
 from ..snapshot import make_label
+from ..users import identify_owner
 
 
 class Identity(NamedTuple):

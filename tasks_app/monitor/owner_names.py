@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ValidationError
+
+from ..users import find_user_model
 
 logger = logging.getLogger("tasks_app")
 
@@ -18,16 +19,9 @@ async def afind_owner_names(owners: Collection[str]) -> dict[str, str]:
         owners: primary keys of users as text, or other ids that the site uses for owners.
     """
     names = {owner: owner for owner in owners}
-    if owners and (model := _find_user_model()) is not None:
+    if owners and (model := find_user_model()) is not None:
         names |= await sync_to_async(_read_names)(model, owners)
     return names
-
-
-def _find_user_model() -> Any:
-    try:
-        return get_user_model()
-    except ImproperlyConfigured:  # the site does not use Django's users
-        return None
 
 
 def _read_names(model: Any, owners: Collection[str]) -> dict[str, str]:

@@ -15,10 +15,11 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.vary import vary_on_cookie
 
 from ..http import Problem, conditional_response, endpoint, json_response, make_url, not_found, refusal, store_access
-from ..permissions import is_allowed, is_staff, select
+from ..permissions import is_allowed, select
 from ..snapshot import Snapshot
 from ..store import afind_details
 from ..streaming import aobserve
+from ..users import MAY_VIEW_TASK, lacks_permission, may_view_all
 from .owner_names import afind_owner_names
 from .params import parse_order, parse_page, parse_selection
 from .recent_tasks import Recent, get_recent_reader
@@ -38,6 +39,7 @@ async def respond_with_page(request: HttpRequest, problem: Problem) -> HttpRespo
     context = {"title": problem.status.phrase, "detail": problem.detail}
     if problem.status is HTTPStatus.FORBIDDEN:  # the caller may have another account
         context["login_url"] = _get_login_url(request)
+        context["permission"] = MAY_VIEW_TASK if lacks_permission(request, MAY_VIEW_TASK) else ""
     template = f"tasks_app/{_PROBLEM_PAGES.get(problem.status, 'monitor_problem')}.html"
     return await _render(request, template, context, problem.status, headers)
 
@@ -117,7 +119,9 @@ def _find_list_url(request: HttpRequest) -> str:
 
 
 async def _check_access(request: HttpRequest) -> None:
-    if not (is_staff(request) and await is_allowed("can_list", request)):
+    if not may_view_all(request):
+        raise refusal(request, "You may not see the monitor.", permission=MAY_VIEW_TASK)
+    if not await is_allowed("can_list", request):
         raise refusal(request, "You may not see the monitor.")
 
 

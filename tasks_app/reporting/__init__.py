@@ -3,7 +3,6 @@
 from .arguments import Call
 from .context import bind, get_bound
 from .log_handler import LogHandler
-from .owner import identify_owner
 from .pauses import MAX_BACKOFF, MIN_BACKOFF
 from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher, recall
 from .progress import Progress
@@ -26,7 +25,6 @@ __all__ = [
     "find_reporter",
     "get_bound",
     "get_flusher",
-    "identify_owner",
     "recall",
     "task_changed",
     "task_ended",

@@ -110,7 +110,7 @@ def test_component_of_a_nested_site_finds_its_endpoints(settings, client):
 def test_monitor_of_a_nested_site_links_to_its_own_pages(settings, client, page):
     settings.ROOT_URLCONF, settings.TEMPLATES = NESTED, TEMPLATES
     put(make_running("t1"))
-    client.force_login(User.objects.create_user("ana", is_staff=True))
+    client.force_login(User.objects.create_superuser("ana"))
     text = client.get(f"/api/progress/{page}").content.decode()
     assert "/api/progress/tasks/monitor" in text or 'data-stream="/api/progress/task-progress"' in text
 

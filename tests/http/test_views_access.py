@@ -45,7 +45,8 @@ async def log_in(name: str | None, **options: Any) -> AsyncClient:
     """Return a client that is logged in as this user; None is nobody."""
     client = AsyncClient(**options)
     if name is not None:
-        user, _ = await User.objects.aget_or_create(username=name, is_staff=name == "staff")
+        flags = dict.fromkeys(("is_staff", "is_superuser"), name == "staff")
+        user, _ = await User.objects.aget_or_create(username=name, **flags)
         await client.aforce_login(user)
     return client
 

@@ -31,7 +31,7 @@ def anybody(settings):
 @pytest.fixture
 async def staff():
     client = AsyncClient()
-    await client.aforce_login(await User.objects.acreate(username="staff", is_staff=True))
+    await client.aforce_login(await User.objects.acreate_superuser("staff"))
     return client
 
 

@@ -282,9 +282,7 @@ async def test_named_start_checks_the_arguments():
         await astart_named("add", {}, owner=None)
 
 
-@pytest.mark.parametrize(
-    ("owner", "stored"), [(None, None), (7, "7"), ("seven", "seven"), (User(pk=7), "7"), (0, "0")]
-)
+@pytest.mark.parametrize(("owner", "stored"), [(None, None), (7, "7"), ("7", "7"), (User(pk=7), "7"), (0, "0")])
 def test_owner_is_stored_as_text(owner, stored):
     task_id = start(jobs.add, 1, owner=owner)
     assert get_snapshot(task_id).owner == stored

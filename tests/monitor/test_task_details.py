@@ -40,7 +40,7 @@ def _recorded(settings: Any) -> None:
 
 @pytest.fixture
 def staff_client(client: Client) -> Client:
-    client.force_login(User.objects.create_user("omar", is_staff=True))
+    client.force_login(User.objects.create_superuser("omar"))
     return client
 
 
@@ -74,7 +74,7 @@ async def test_who_is_not_logged_in_is_told_to_log_in():
 
 
 @pytest.mark.usefixtures("_open_task")
-@pytest.mark.parametrize("fields", [{}, {"is_staff": True, "is_active": False}])
+@pytest.mark.parametrize("fields", [{}, {"is_staff": True, "is_superuser": True, "is_active": False}])
 async def test_who_is_no_active_staff_is_refused(fields):
     assert (await (await log_in("ann", **fields)).get(PLACE)).status_code in (401, 403)
 
@@ -120,7 +120,7 @@ async def test_nobody_may_keep_the_answer(staff):
 
 
 @pytest.mark.usefixtures("_open_task")
-@pytest.mark.parametrize("user", [AnonymousUser(), User(pk=2, is_staff=True)])
+@pytest.mark.parametrize("user", [AnonymousUser(), User(pk=2, is_staff=True, is_superuser=True)])
 async def test_answer_varies_with_who_asks(user):
     request = AsyncRequestFactory().get(PLACE)
     request.user = user

@@ -65,7 +65,7 @@ async def log_in(name: str, **fields: Any) -> AsyncClient:
 
 @pytest.fixture
 async def staff() -> AsyncClient:
-    return await log_in("staff", is_staff=True)
+    return await log_in("staff", is_staff=True, is_superuser=True)
 
 
 def list_tasks(*snapshots: Snapshot) -> None:
@@ -171,7 +171,7 @@ async def test_page_refuses_others_and_shows_no_task(place):
 async def test_staff_who_are_no_longer_active_are_refused(settings, place):
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
     list_tasks(make_queued(1))
-    client = await log_in("gone", is_staff=True, is_active=False)
+    client = await log_in("gone", is_staff=True, is_superuser=True, is_active=False)
     assert (await client.get(place)).status_code == 403
 
 
@@ -232,7 +232,7 @@ async def test_staff_get_an_answer_that_only_they_may_keep(staff, place):
     assert "Cookie" in response["Vary"]
 
 
-@pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1), User(pk=2, is_staff=True)])
+@pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1), User(pk=2, is_staff=True, is_superuser=True)])
 @pytest.mark.parametrize("view", [show_monitor, show_monitor_data, partial(show_monitored_task, task_id="t1")])
 async def test_each_answer_varies_with_who_asks(view, user):
     list_tasks(make_queued(1))
@@ -594,5 +594,5 @@ async def test_app_may_stand_under_another_path(settings, staff):
 def test_wsgi_answers_too(place):
     list_tasks(make_queued(1))
     client = Client()
-    client.force_login(User.objects.create(username="staff", is_staff=True))
+    client.force_login(User.objects.create_superuser("staff"))
     assert client.get(place).status_code == 200

@@ -36,7 +36,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 urlpatterns = [path("jobs/", include("tasks_app.urls"))]
 
-OWNER, OTHER = User(pk=7), User(pk=8)
+OWNER, OTHER = User(pk=7, date_joined=NOW), User(pk=8)
 
 
 @pytest.fixture(autouse=True)

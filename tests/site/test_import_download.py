@@ -28,7 +28,7 @@ LOGIN = """
 from django.contrib.auth.models import User
 from django.test import Client
 client = Client()
-client.force_login(User.objects.create_user({name!r}, is_staff={is_staff!r}))
+client.force_login(User.objects.create_user({name!r}, is_staff={is_staff!r}, is_superuser={is_staff!r}))
 print(client.cookies["sessionid"].value)
 """
 

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.middleware import get_user
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import AsyncRequestFactory
 from django.utils.functional import SimpleLazyObject
 
-from tasks_app.permissions import get_user_key, load_user
+from tasks_app.users import get_user_key, load_user
 
 
 async def get_root() -> SimpleNamespace:
@@ -43,3 +43,26 @@ async def test_request_without_users_has_none():
     request = AsyncRequestFactory().get("/")
     await load_user(request)
     assert get_user_key(request) is None
+
+
+def test_key_of_a_user_is_text():
+    assert get_user_key(make_request(User(pk=7))) == "7"
+
+
+def test_user_without_a_login_has_no_key():
+    assert get_user_key(make_request(AnonymousUser())) is None
+
+
+class Customer(Group):
+    """Of another model than that of the site's users, with a login of its own."""
+
+    is_authenticated = True
+
+    class Meta:
+        proxy = True
+        app_label = "tests"
+
+
+@pytest.mark.parametrize("user", [Customer(pk=2), SimpleNamespace(pk="client-2", is_authenticated=True)])
+def test_login_of_what_is_no_user_of_the_site_is_none(user):
+    assert get_user_key(make_request(user)) is None

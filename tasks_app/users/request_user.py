@@ -1,0 +1,63 @@
+"""The user of a request, as whichever middleware has put it there."""
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from .keys import find_user_model, to_user_key
+from .staff import has_to_load_permissions, load_permissions
+
+#: What is asked of a user in the event loop, where none of it may be deferred.
+_FIELDS = {"date_joined", "is_active", "is_staff", "is_superuser"}
+
+
+async def load_user(request: HttpRequest) -> None:
+    """Load `request.user`, and the permissions of staff, so that sync code may read them in the event loop.
+
+    A user that was set by a middleware other than Django's is kept.
+    """
+    user = getattr(request, "user", None)
+    if isinstance(user, SimpleLazyObject):
+        if user.__dict__["_setupfunc"].__module__ == "django.contrib.auth.middleware":
+            request.user = await request.auser()
+        else:
+            await sync_to_async(lambda: bool(user))()  # this middleware may query the database
+    if _find_deferred(request) or has_to_load_permissions(request):
+        await sync_to_async(_load_rest)(request)
+
+
+def get_user_key(request: HttpRequest) -> str | None:
+    """Return the primary key of the logged-in user as text, or None.
+
+    A model other than that of the site's users has keys of its own: with one of these, nobody is logged in here.
+    """
+    user: Any = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return None
+    model = find_user_model()
+    if model is None or isinstance(user, model):
+        return str(user.pk)
+    return None if isinstance(user, Model) else _find_key(user.pk)
+
+
+def _find_key(value: object) -> str | None:
+    """Return the key of what stands for a user, such as one of whom only a token is known; None if it can't be one."""
+    try:
+        return to_user_key(value)
+    except ValueError:
+        return None
+
+
+def _find_deferred(request: HttpRequest) -> set[str]:
+    user = getattr(request, "user", None)
+    return _FIELDS & user.get_deferred_fields() if isinstance(user, Model) else set()
+
+
+def _load_rest(request: HttpRequest) -> None:
+    for name in _find_deferred(request):
+        getattr(request.user, name)
+    if has_to_load_permissions(request):
+        load_permissions(request)
