@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -31,7 +31,7 @@ Answer = dict[str, Any]
 _unfinished: set[asyncio.Task[Answer]] = set()
 
 
-async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Awaitable[Answer]]) -> Answer:
+async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
     """Return the answer of `start()`, or its earlier answer to the same caller, key and body.
 
     Raises:
@@ -40,18 +40,14 @@ async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Awa
         Exception: raised by `start`.
     """
     if (key := parse_idempotency_key(request)) is None:
-        return await start()
+        return await _finish(start())
     claim = encode_json([get_user_key(request), key])
     record = {"body": hashlib.sha256(body).hexdigest()}
     with store_access():
         held = await get_store().arun(claim_key, claim, encode_json(record))
     if held is not None:
         return _recall(json.loads(held), record)
-    # A client that leaves now must not interrupt this: the task would exist without being recorded under its key.
-    work = asyncio.ensure_future(_start_and_record(start, claim, record))
-    _unfinished.add(work)
-    work.add_done_callback(_unfinished.discard)
-    return await asyncio.shield(work)
+    return await _finish(_start_and_record(start, claim, record))
 
 
 def claim_key(name: str, text: str) -> str | None:
@@ -83,7 +79,20 @@ def release_key(name: str) -> None:
     get_store().cache.delete(make_claim_key(name))
 
 
-async def _start_and_record(start: Callable[[], Awaitable[Answer]], claim: str, record: dict[str, Any]) -> Answer:
+async def _finish(start: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return the answer of a start that a client which leaves now must not interrupt.
+
+    The task would exist without being counted for its client, or recorded under its key.
+    """
+    work = asyncio.ensure_future(start)
+    _unfinished.add(work)
+    work.add_done_callback(_unfinished.discard)
+    return await asyncio.shield(work)
+
+
+async def _start_and_record(
+    start: Callable[[], Coroutine[Any, Any, Answer]], claim: str, record: dict[str, Any]
+) -> Answer:
     try:
         answer = await start()
     except Exception:

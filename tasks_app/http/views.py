@@ -33,6 +33,7 @@ from ..streaming import (
 )
 from ..tokens import get_token_rights, has_token, make_joint_token
 from ..users import get_user_key
+from .admission import get_admission
 from .clients import identify, take_place
 from .endpoint import conditional_response, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
@@ -142,8 +143,15 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
 
 
 async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    async with get_admission().admitted(await identify(request)) as note:
+        task_id = await _start_named(request, name, kwargs)
+        note(task_id)
+    return describe_start(request, task_id, name)
+
+
+async def _start_named(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> str:
     try:
-        task_id = await astart_named(name, kwargs, owner=get_user_key(request))
+        return await astart_named(name, kwargs, owner=get_user_key(request))
     except InvalidArguments as error:
         raise bad_request(f"Task {name!r}: {error}.") from error
     except TaskQueueFull as error:
@@ -152,7 +160,6 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
         raise unavailable("No task can be queued at the moment.") from error
     except StoreUnavailable as error:
         raise unavailable("The state of tasks can't be stored at the moment.") from error
-    return describe_start(request, task_id, name)
 
 
 async def _stream(request: HttpRequest, task_id: str | None) -> HttpResponseBase:

@@ -1,5 +1,6 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
+from .clients import find_client, keep_client
 from .details import afind_details
 from .following import find_followers, note_followers
 from .key_function import keeps_key
@@ -16,11 +17,13 @@ __all__ = [
     "active_time_to_live",
     "afind_details",
     "decode",
+    "find_client",
     "find_followers",
     "find_received",
     "forget_received",
     "get_store",
     "is_task_id",
+    "keep_client",
     "keeps_key",
     "load_many",
     "make_begin_key",

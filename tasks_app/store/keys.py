@@ -72,3 +72,8 @@ def make_probe_key(name: str) -> str:
 def make_claim_key(name: str) -> str:
     """Return the key of an idempotency claim: a hash of `name`, so that every cache backend accepts it."""
     return f"tasks_app:start:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def make_client_key(name: str) -> str:
+    """Return the key of what a client has started: a hash of its name, which may be a secret."""
+    return f"tasks_app:client:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+#: Seconds by which the clocks of two machines may differ.
+SKEW = 60
+
 _FORM = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,8})?([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -42,8 +45,12 @@ class Rate:
         Args:
             used_until: what `use` returned last; 0 at first.
         """
-        return max(0.0, used_until + self.pause - self.seconds - now)
+        return max(0.0, self._heed(used_until, now) + self.pause - self.seconds - now)
 
     def use(self, used_until: float, now: float) -> float:
         """Return what is to be remembered once one more happens now."""
-        return max(used_until, now) + self.pause
+        return max(self._heed(used_until, now), now) + self.pause
+
+    def _heed(self, used_until: float, now: float) -> float:
+        """Return what is remembered, unless it can't be: a clock that was set back must shut nobody out."""
+        return used_until if used_until <= now + self.seconds + SKEW else 0.0

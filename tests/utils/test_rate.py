@@ -28,3 +28,10 @@ def test_then_they_are_evenly_apart():
             used = rate.use(used, now)
             at.append(now)
     assert at == [1000, 1001, 1002, *range(1020, 1200, 20)]
+
+
+def test_clock_that_was_set_back_shuts_nobody_out():
+    rate = Rate(2, 60)
+    used = rate.use(rate.use(0.0, 10_000.0), 10_000.0)
+    assert rate.find_wait(used, 5000.0) == 0
+    assert rate.use(used, 5000.0) == 5030.0
