@@ -76,6 +76,8 @@ class Settings:
     MAX_STAGES: int = 200
     #: Log lines kept per task.
     LOG_LINES: int = 1000
+    #: Bytes of the log lines kept per task, as JSON.
+    LOG_BYTES: int = 262_144
     #: Whether viewers see the messages of exceptions; None: only if DEBUG is on.
     EXPOSE_ERRORS: bool | None = None
     #: Whether the tracebacks of jobs are recorded, for staff in the monitor alone; None: only if DEBUG is on.
@@ -266,6 +268,7 @@ _RULES: Mapping[str, _Rule] = {
     "RESULT_MAX_BYTES": _whole(at_least=1),
     "MAX_STAGES": _whole(at_least=1),
     "LOG_LINES": _whole(at_least=1),
+    "LOG_BYTES": _whole(at_least=1),
     "EXPOSE_ERRORS": _optional(_FLAG),
     "RECORD_TRACEBACKS": _optional(_FLAG),
     "RECORD_ARGUMENTS": _optional(_FLAG),

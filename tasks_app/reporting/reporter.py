@@ -44,7 +44,8 @@ class Reporter:
         self._clock = clock
         self._wake = partial(wake, snapshot.task_id)
         self._draft = Draft(snapshot.task_id, snapshot.meta, wake=self._wake)
-        self._journal = Journal(snapshot.logged, limit=get_settings().LOG_LINES)
+        settings = get_settings()
+        self._journal = Journal(snapshot.logged, limit=settings.LOG_LINES, max_bytes=settings.LOG_BYTES)
         #: The methods that the job calls.
         self.progress = Progress(self._draft, self._journal, clock)
         self._record = Record(clock)
@@ -64,7 +65,7 @@ class Reporter:
     @property
     def is_sampled(self) -> bool:
         """Whether the flusher must poll this task for changes."""
-        return self._draft.is_tracking or self._draft.is_dirty
+        return self._draft.is_tracking or self._draft.is_dirty or self._journal.holds_back
 
     @property
     def has_news(self) -> bool:
@@ -255,7 +256,8 @@ class Reporter:
             self.catch_up(loaded)
         with self._draft.lock:
             self._absorb()
-            self._snapshot = self._snapshot.having_logged(self._journal.absorb())
+            monotonic = None if self.has_ended else self._clock.monotonic()  # the end has all that waits
+            self._snapshot = self._snapshot.having_logged(self._journal.absorb(monotonic=monotonic))
             if self._snapshot is self._written:
                 if self.has_ended or self._clock.monotonic() < self._next_beat:
                     return None

@@ -4,7 +4,16 @@ from .details import Argument, Details, cut_traceback
 from .eta import Pace
 from .follower import as_sent, end_like, is_unsent, make_follower
 from .liveness import Silence, Spell, as_silent, judge, waits_elsewhere
-from .log_page import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, LogPage, count_pages, get_slot, parse_page
+from .log_page import (
+    MAX_LEVEL_LENGTH,
+    MAX_LINE_LENGTH,
+    PAGE_LINES,
+    LogPage,
+    count_page_bytes,
+    count_pages,
+    get_slot,
+    parse_page,
+)
 from .snapshot import Snapshot
 from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
 from .succession import is_wrongly_lost, rebase, take_back
@@ -29,6 +38,7 @@ __all__ = [
     "Version",
     "as_sent",
     "as_silent",
+    "count_page_bytes",
     "count_pages",
     "cut_traceback",
     "end_like",

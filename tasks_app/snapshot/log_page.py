@@ -1,8 +1,8 @@
 """The pages in which the lines of a log are stored. Pure.
 
-Each line has an offset. Offsets grow, but may skip numbers. A page holds the lines of PAGE_LINES successive offsets;
-only the last page is ever rewritten. Pages are stored in a ring with room for LOG_LINES lines, so a task that logs
-for days takes no more space.
+Each line has an offset. Offsets grow, but may skip numbers. A page holds the lines of PAGE_LINES successive offsets,
+or fewer once it has its share of LOG_BYTES; only the last page is ever rewritten. Pages are stored in a ring with room
+for LOG_LINES lines, so a task that logs for days takes no more space.
 """
 
 import json
@@ -15,6 +15,12 @@ from ..utils.json import encode_json
 PAGE_LINES = 50
 MAX_LINE_LENGTH = 1000
 MAX_LEVEL_LENGTH = 20
+
+#: The bytes that each page has for its lines in any case.
+LEAST_PAGE_BYTES = 1024
+
+#: The bytes of a page beside its lines.
+_FRAME_BYTES = 40
 
 
 class LogPage(NamedTuple):
@@ -46,6 +52,11 @@ def parse_page(text: str) -> LogPage:
 def count_pages(logged: int) -> int:
     """Return the number of pages that hold the offsets below `logged`."""
     return -(-logged // PAGE_LINES)
+
+
+def count_page_bytes(*, limit: int, max_bytes: int) -> int:
+    """Return how many bytes of lines a page takes, so that all pages of a log have at most `max_bytes`."""
+    return max(max_bytes // (count_pages(limit) + 1) - _FRAME_BYTES, LEAST_PAGE_BYTES)
 
 
 def get_slot(number: int, *, limit: int) -> int:

@@ -8,8 +8,8 @@ from .frames import encode_log
 #: The number of bytes from which an event takes no more lines.
 EVENT_BYTES = 32768
 
-#: The most encoded events that are kept for other viewers of the same lines.
-MAX_SHARED = 32
+#: The most encoded events that are kept for other viewers of the same lines, and the most bytes of them.
+MAX_SHARED, MAX_SHARED_BYTES = 32, 8 * EVENT_BYTES
 
 #: Seconds to wait for a missing page: with several cache servers, the snapshot may be visible before its pages.
 PAGE_WAIT = 1.0
@@ -76,7 +76,8 @@ class Log:
         if cursor >= self.end:
             return None
         if (event := self._shared.get(cursor)) is None and (event := self._encode(cursor)) is not None:
-            if len(self._shared) >= MAX_SHARED:
+            size = sum(len(frame) for frame, _ in self._shared.values())
+            if len(self._shared) >= MAX_SHARED or size > MAX_SHARED_BYTES:
                 self._shared.clear()
             self._shared[cursor] = event
         return event

@@ -66,7 +66,7 @@ async def test_long_logs_are_read_in_several_batches(cache, follow):
 
 
 async def test_log_that_is_longer_than_a_batch_is_read(cache, follow, settings):
-    settings.TASKS_APP = {**settings.TASKS_APP, "LOG_LINES": 10_000}
+    settings.TASKS_APP = {**settings.TASKS_APP, "LOG_LINES": 10_000, "LOG_BYTES": 2_000_000}
     reader, viewer = LogReader(), CountingViewer()
     watch = follow(reader, viewer, "t1", (BATCH + 1) * PAGE_LINES)
     cache.take_reads()

@@ -135,7 +135,7 @@ async def agenerate(n: int, *, error: BaseException | None = None) -> AsyncItera
 
 def make_progress(draft: Draft) -> tuple[Progress, Journal]:
     """Return what a job calls that says all to this draft, and the lines that it logs."""
-    journal = Journal(0, limit=100)
+    journal = Journal(0, limit=100, max_bytes=1_000_000)
     return Progress(draft, journal, Clock()), journal
 
 

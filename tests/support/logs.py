@@ -6,6 +6,9 @@ from tests.support.doubles import START
 #: How many lines are kept, unless a test says otherwise.
 LIMIT = 1000
 
+#: More bytes than these tests log, unless they ask for fewer.
+BYTES = 100_000_000
+
 
 def log_numbers(journal: Journal, *numbers: int) -> None:
     """Log numbers, each in a line of its own."""

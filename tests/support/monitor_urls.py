@@ -49,7 +49,7 @@ def put_tasks(request: HttpRequest) -> HttpResponse:
     """Store the tasks in the body, with what they have logged and what staff know of their attempts; list them."""
     snapshots, pages = [], {}
     for data in json.loads(request.body):
-        journal = Journal(0, limit=get_settings().LOG_LINES)
+        journal = Journal(0, limit=get_settings().LOG_LINES, max_bytes=get_settings().LOG_BYTES)
         for level, text in data.pop("log", []):
             journal.append(text, level, now=datetime.now(UTC))
         for details in data.pop("attempts", []):
