@@ -153,8 +153,9 @@ class Admission:
 
     def _refuse_unfinished(self, name: str) -> Exception:
         limit = get_settings().MAX_UNFINISHED_PER_CLIENT
-        detail = f"{limit!r} of the tasks that you have started have not ended, as many as are allowed."
-        return refuse(name, "MAX_UNFINISHED_PER_CLIENT", detail)
+        return refuse(
+            name, "MAX_UNFINISHED_PER_CLIENT", f"At most {limit!r} unfinished tasks of one client are allowed."
+        )
 
     def _check_rate(self, name: str, client: _Client) -> Rate | None:
         """Return the rate at which a client may start tasks, if there is a limit.
@@ -166,7 +167,7 @@ class Admission:
             return None
         rate = Rate.parse(text)
         if wait := rate.find_wait(client.record.used_until, self._get_time()):
-            raise refuse(name, "START_RATE", f"You may start tasks at a rate of {text!r}.", retry_after=wait)
+            raise refuse(name, "START_RATE", f"At most {text} tasks may be started by one client.", retry_after=wait)
         return rate
 
     def _note(self, client: _Client, started: Iterable[str], pause: float) -> None:

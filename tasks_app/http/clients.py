@@ -40,7 +40,7 @@ def take_place(client: str) -> Place:
     """
     limit = get_settings().MAX_STREAMS_PER_CLIENT
     if (place := get_places().take(client, limit)) is None:
-        raise refuse(client, "MAX_STREAMS_PER_CLIENT", f"You have {limit!r} streams open, as many as are allowed.")
+        raise refuse(client, "MAX_STREAMS_PER_CLIENT", f"At most {limit!r} streams of one client may be open.")
     return place
 
 

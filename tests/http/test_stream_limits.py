@@ -85,7 +85,7 @@ async def test_stream_above_the_limit_of_a_client_answers_429_with_retry_after(t
     headers = dict(exchange.response_headers)
     assert (exchange.status, headers[b"Content-Type"]) == (429, b"application/problem+json")
     assert headers[b"Retry-After"] == b"5"
-    assert "2 streams open" in json.loads(exchange.body)["detail"]
+    assert "At most 2 streams" in json.loads(exchange.body)["detail"]
 
 
 async def test_one_client_takes_no_place_of_another():

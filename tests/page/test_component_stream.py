@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tasks_app.streaming.frames import encode_refused
 from tests.support.browser import needs_chromium, open_tab
 from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 from tests.support.waiting import wait_until
@@ -425,6 +426,21 @@ def test_refused_stream_is_replaced_by_polling_at_once(stub: Stub, page: Page, s
     stub.show(page, ONE)
     expect_transport(page, "polling")
     expect_percent(page, 42)
+
+
+def test_stream_that_is_refused_for_now_is_polled_and_tried_again_when_the_server_says(stub: Stub, page: Page):
+    stub.greeting = encode_refused({"status": 429}, retry_ms=60_000)
+    stub.show(page, ONE)
+    expect_transport(page, "polling")
+    expect_percent(page, 42)
+    stub.greeting = encode(seq=8, progress=50)
+    for _ in range(59):
+        page.clock.run_for(1000)
+    let_requests_arrive(page)
+    assert len(stub.streams) == 1
+    page.clock.run_for(2000)
+    expect_transport(page, "stream")
+    expect_percent(page, 50)
 
 
 def test_stream_that_ends_before_its_first_event_is_replaced_by_polling(stub: Stub, page: Page):

@@ -180,6 +180,7 @@ export class Connection {
       source.addEventListener(name, ({ data }) => this.#receive(source, (gap) => handle(JSON.parse(data), gap)));
     }
     source.addEventListener("open", () => (source.isAnswered = true));
+    source.addEventListener("refused", ({ data }) => this.#lose(source, 1000 * JSON.parse(data).retry_after));
     source.addEventListener("error", () => this.#lose(source));
   }
 
@@ -229,7 +230,7 @@ export class Connection {
     this.#timers.set("retry", () => this.#open(), HELD_BACK_MS * (0.5 + Math.random()));
   }
 
-  #lose(source) {
+  #lose(source, wait = 0) {
     const isRefused = source.readyState === EventSource.CLOSED || (source === this.#candidate && source.isAnswered);
     source.close();
     const isKnown = source === this.#source || source === this.#candidate;
@@ -243,10 +244,8 @@ export class Connection {
       this.#watches.showTransport("connecting");
       this.#contact.wait();
     }
-    if (this.#contact.problem) {
-      this.#poller.start(POLL_MS); // an EventSource does not tell of a login on another host
-    }
-    this.#retry();
+    this.#contact.problem && this.#poller.start(POLL_MS); // an EventSource does not tell of a login on another host
+    this.#retry(wait);
   }
 
   #finish(source) {
@@ -269,11 +268,11 @@ export class Connection {
     }
   }
 
-  #retry() {
+  #retry(wait = 0) {
     if (this.#firstEventAt >= this.#openedAt && Date.now() - this.#firstEventAt > STEADY_MS) {
       this.#failures = 0;
     }
-    this.#timers.set("retry", () => this.#open(), drawBackoff(this.#failures++));
+    this.#timers.set("retry", () => this.#open(), wait || drawBackoff(this.#failures++));
   }
 
   #poll(interval) {

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 4c8171893818")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 2ff37b6908ce")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -2781,6 +2781,7 @@ class Connection {
       source.addEventListener(name, ({ data }) => this.#receive(source, (gap) => handle(JSON.parse(data), gap)));
     }
     source.addEventListener("open", () => (source.isAnswered = true));
+    source.addEventListener("refused", ({ data }) => this.#lose(source, 1000 * JSON.parse(data).retry_after));
     source.addEventListener("error", () => this.#lose(source));
   }
 
@@ -2830,7 +2831,7 @@ class Connection {
     this.#timers.set("retry", () => this.#open(), HELD_BACK_MS * (0.5 + Math.random()));
   }
 
-  #lose(source) {
+  #lose(source, wait = 0) {
     const isRefused = source.readyState === EventSource.CLOSED || (source === this.#candidate && source.isAnswered);
     source.close();
     const isKnown = source === this.#source || source === this.#candidate;
@@ -2844,10 +2845,8 @@ class Connection {
       this.#watches.showTransport("connecting");
       this.#contact.wait();
     }
-    if (this.#contact.problem) {
-      this.#poller.start(POLL_MS); // an EventSource does not tell of a login on another host
-    }
-    this.#retry();
+    this.#contact.problem && this.#poller.start(POLL_MS); // an EventSource does not tell of a login on another host
+    this.#retry(wait);
   }
 
   #finish(source) {
@@ -2870,11 +2869,11 @@ class Connection {
     }
   }
 
-  #retry() {
+  #retry(wait = 0) {
     if (this.#firstEventAt >= this.#openedAt && Date.now() - this.#firstEventAt > STEADY_MS) {
       this.#failures = 0;
     }
-    this.#timers.set("retry", () => this.#open(), drawBackoff(this.#failures++));
+    this.#timers.set("retry", () => this.#open(), wait || drawBackoff(this.#failures++));
   }
 
   #poll(interval) {
