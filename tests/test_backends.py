@@ -17,6 +17,7 @@ from django.utils import timezone
 from tasks_app import StoreUnavailable, TaskCancelled, TaskQueueFull, cancel, get_snapshot, progress, start
 from tasks_app.backends import InProcessBackend, get_executor
 from tasks_app.lifecycle import compat
+from tasks_app.lifecycle.bursts import Bursts
 from tasks_app.lifecycle.compat import TaskResult, TaskResultDoesNotExist, TaskResultStatus
 from tasks_app.lifecycle.executor import Executor
 from tasks_app.reporting.process import get_flusher
@@ -407,6 +408,7 @@ def test_task_is_stored_with_its_place_in_the_line(backend, monkeypatch):
     occupy_all(1)
     stored: list[int | None] = []
     add = get_store().add
+    monkeypatch.setattr(Bursts, "note", lambda self: False)
     monkeypatch.setattr(get_store(), "add", lambda item: stored.append(item.queue_position) or add(item))
     for name in "ab":
         note.enqueue(name)

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from ..exceptions import TaskCancelled, format_traceback, is_cancel
 from ..reporting import Reporter, bind, get_flusher
-from ..store import get_store
 from ..utils.server import release_request_thread
 from ..utils.threads import LoopThread, ThreadPool
 from . import compat
@@ -67,7 +66,7 @@ class Run:
             beat=1,
             not_before=task.run_after,
             position=place,
-            is_in_burst=self._executor.bursts.note() and get_store().cache.is_timed,  # else a write costs little
+            is_in_burst=self._executor.bursts.note(),
         )
         self.reporter = get_flusher().make_reporter(snapshot, is_stored=is_stored)
         self.reporter.on_cancel = self._withdraw

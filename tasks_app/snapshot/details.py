@@ -1,12 +1,13 @@
 """The details of one attempt of a task, for staff alone: they are kept beside its snapshot. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from ..utils.clock import format_time
 from ..utils.json import encode_json, mend_text
+from .copying import replace
 from .snapshot import Snapshot
 from .state import Stage, State
 
@@ -21,7 +22,7 @@ class Argument(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Details:
     """What only staff may know of one attempt, and the times that no snapshot has.
 

@@ -1,8 +1,8 @@
 """A task that is to be sent after another has ended, with an id that is known before. Pure: the time is passed in."""
 
-from dataclasses import replace
 from datetime import datetime
 
+from .copying import replace
 from .snapshot import Snapshot
 from .state import GENERIC_MESSAGE, State
 

@@ -19,10 +19,10 @@ nor after it has expired.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+from .copying import replace
 from .snapshot import Snapshot
 from .state import UNKNOWN, State
 

@@ -1,13 +1,13 @@
 """The snapshot of a task, with its changes and its JSON. Pure: the time is passed in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
 from ..utils.clock import format_time, parse_time
 from ..utils.json import decode_json, encode_json
-from .copying import make_replace
+from .copying import replace
 from .state import (
     DEFAULT_STATUS,
     GENERIC_MESSAGE,
@@ -23,7 +23,7 @@ from .state import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: it is copied at each change
 class Snapshot:
     """Everything known of a task at one moment; each change is a method that returns a new snapshot.
 
@@ -178,15 +178,15 @@ class Snapshot:
 
     def beating(self) -> Self:
         """Return the snapshot with a new heartbeat; viewers see no difference."""
-        return _replace(self, beat=(self.beat or 0) + 1)
+        return replace(self, beat=(self.beat or 0) + 1)
 
     def written(self, *, now: datetime) -> Self:
         """Return the snapshot as written at `now` by the process that gives heartbeats; viewers see no difference."""
-        return _replace(self, written_at=now) if self.has_heartbeats and self.written_at != now else self
+        return replace(self, written_at=now) if self.has_heartbeats and self.written_at != now else self
 
     def having_logged(self, logged: int) -> Self:
         """Return the snapshot with `logged`, the offset after its last log line; viewers see no difference in it."""
-        return self if logged == self.logged else _replace(self, logged=logged)
+        return self if logged == self.logged else replace(self, logged=logged)
 
     def has_expired(self, time: datetime) -> bool:
         """Whether the task waited, at `time`, although no executor may begin it any more."""
@@ -232,7 +232,8 @@ class Snapshot:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that viewers see."""
-        data = {name: getattr(self, name) for name in _WIRE_FIELDS}
+        values = vars(self)
+        data = {name: values[name] for name in _WIRE_FIELDS}
         for name in _TIME_FIELDS:
             data[name] = format_time(data[name])
         data["stages"] = [stage.to_wire() for stage in self.stages]
@@ -263,7 +264,7 @@ class Snapshot:
             raise ValueError(f"not a stored snapshot: {str(text)[:80]!r}") from error
 
     def _changed(self, now: datetime, **changes: Any) -> Self:
-        return _replace(self, seq=self.seq + 1, updated_at=now, stalled=False, **changes)
+        return replace(self, seq=self.seq + 1, updated_at=now, stalled=False, **changes)
 
     def _ended(self, state: State, now: datetime, stages: tuple[Stage, ...], **changes: Any) -> Self:
         """Return the terminal snapshot; `status` stays if the job set one, else it is the default of `state`."""
@@ -284,7 +285,6 @@ class Snapshot:
         return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
 
 
-_replace = make_replace(Snapshot)
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
 _REPORTED_FIELDS = (
     *("percent", "current", "total", "unit", "rate", "eta"),

@@ -74,7 +74,7 @@ EXPIRED = "Expired before it began"
 UNKNOWN = "Unknown: the cache has lost it, but it may still begin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One weighted part of a task; `percent` is 0 to 100 of this stage alone.
 

@@ -1,8 +1,8 @@
 """How the snapshot of a process goes on from one that another process has stored. Pure: the time is passed in."""
 
-from dataclasses import replace
 from datetime import datetime
 
+from .copying import replace
 from .snapshot import Snapshot
 from .state import State
 

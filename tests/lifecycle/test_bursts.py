@@ -36,16 +36,15 @@ def test_burst_ends_with_a_pause(bursts, time):
 
 
 @pytest.fixture
-def shared(monkeypatch) -> Iterator[None]:
-    """The cache counts as one that other processes use, and every task as one of a burst."""
-    monkeypatch.setattr(get_store().cache, "is_timed", True)
+def busy(monkeypatch) -> Iterator[None]:
+    """Every task counts as one of a burst."""
     monkeypatch.setattr(Bursts, "note", lambda self: True)
     yield
     jobs.gate.set()
     assert get_flusher().drain(DEADLINE)
 
 
-@pytest.mark.usefixtures("shared")
+@pytest.mark.usefixtures("busy")
 def test_tasks_of_a_burst_are_stored_and_listed_in_a_moment():
     task_ids = [jobs.wait.enqueue().id for _ in range(3)]
     wait_until(lambda: get_store().read(task_ids).keys() == set(task_ids), "all are stored")
@@ -53,7 +52,7 @@ def test_tasks_of_a_burst_are_stored_and_listed_in_a_moment():
 
 
 @pytest.fixture
-def still(shared, monkeypatch) -> Iterator[None]:
+def still(busy, monkeypatch) -> Iterator[None]:
     """The flusher writes nothing."""
     with monkeypatch.context() as patch:
         patch.setattr(type(get_flusher()), "flush", lambda self, **options: True)

@@ -4,11 +4,8 @@ import dataclasses
 
 import pytest
 
-from tasks_app.snapshot.copying import make_replace
-from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.copying import replace
 from tests.support.viewers import make_running
-
-replace = make_replace(Snapshot)
 
 
 def test_copy_is_what_dataclasses_would_make():

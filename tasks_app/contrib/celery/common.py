@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
@@ -55,8 +54,10 @@ def read_header(task_id: str, name: str, request: Any) -> Snapshot:
     if (text := header.get("snapshot")) is not None:
         return Snapshot.from_json(text)
     identity, now = read_identity(header), get_flusher().clock.now()
-    snapshot = Snapshot.queued(task_id, header.get("task") or name, now=now, runner=RUNNER, **identity)
-    return replace(snapshot, attempt=request.retries or 0, seq=0)
+    attempt = request.retries or 0
+    return Snapshot.queued(
+        task_id, header.get("task") or name, now=now, runner=RUNNER, attempt=attempt, seq=0, **identity
+    )
 
 
 def find_delivery(request: Any) -> Delivery | None:
