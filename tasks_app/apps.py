@@ -12,9 +12,10 @@ class TasksAppConfig(AppConfig):
     def ready(self) -> None:
         from . import checks, deploy_checks
         from .http import exempt_from_transactions
-        from .lifecycle import connect
+        from .lifecycle import connect, connect_users
 
         checks.register()
         deploy_checks.register()
         connect()
+        connect_users()
         exempt_from_transactions()

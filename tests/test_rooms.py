@@ -52,6 +52,7 @@ WITHOUT_A_DOOR = "utils"
 PURE = {
     "exceptions",
     "monitor/summary",
+    "reporting/chores",
     "reporting/draft",
     "reporting/log",
     "reporting/track",
@@ -62,6 +63,7 @@ PURE = {
     "snapshot/follower",
     "snapshot/liveness",
     "snapshot/log_page",
+    "snapshot/orphan",
     "snapshot/snapshot",
     "snapshot/state",
     "snapshot/succession",

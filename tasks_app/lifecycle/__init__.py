@@ -7,6 +7,7 @@ from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
 from .enqueue import find_queued, get_promised_id, queue
 from .executor import Executor
 from .followers import get_followers
+from .forgetting import connect_users
 from .frameworks import Flaw, Framework, Promise, get_framework, register, unregister
 from .receivers import connect, never_raise
 from .sending import has_foreign_receivers
@@ -28,6 +29,7 @@ __all__ = [
     "claim_end",
     "compat",
     "connect",
+    "connect_users",
     "enter",
     "find_queued",
     "get_followers",

@@ -6,6 +6,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from ..users import find_user_model
 
@@ -13,12 +14,12 @@ logger = logging.getLogger("tasks_app")
 
 
 async def afind_owner_names(owners: Collection[str]) -> dict[str, str]:
-    """Return the user name of each owner, read with one query; an owner that is not a user keeps its id.
+    """Return the user name of each owner, read with one query; an owner that is no user keeps its id.
 
     Args:
         owners: primary keys of users as text, or other ids that the site uses for owners.
     """
-    names = {owner: owner for owner in owners}
+    names = {owner: owner or gettext("(deleted user)") for owner in owners}
     if owners and (model := find_user_model()) is not None:
         names |= await sync_to_async(_read_names)(model, owners)
     return names

@@ -18,7 +18,9 @@ from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from .asked import Asked
 from .backlog import Backlog
+from .chores import run_each
 from .fate import REPLACED, take, take_each, tell_fate
+from .gone import Gone
 from .own_thread import OwnThread
 from .pauses import Pauses
 from .reporter import Reporter
@@ -48,7 +50,7 @@ class Flusher(OwnThread):
         #: What must still be written of tasks without a reporter.
         self.backlog = Backlog()
         self._flush_lock, self._flushed = threading.Lock(), threading.Condition()
-        self._failures, self._asked = Failures(), Asked()
+        self._failures, self._asked, self._gone = Failures(), Asked(), Gone()
         self._pauses = Pauses(self.clock, self._failures)
         self._next_sweep = 0.0
         #: Until this time `drain_process` does not wait, since it has just timed out.
@@ -275,12 +277,12 @@ class Flusher(OwnThread):
 
     def sweep(self) -> None:
         """Do now what is due every SWEEP_INTERVAL: chores, the backlog, requests to cancel, newer attempts."""
-        for chore in list(self.chores):
-            _run_chore(chore)
+        run_each(list(self.chores))
         waiting = {item.task_id: item for item in self._asked.choose(self.reporters)}
         try:
             self.backlog.sweep([reporter.snapshot for reporter in self.reporters], clock=self.clock)
             cancelled, attempts = get_store().find_words(waiting)
+            self._gone.sweep(self.reporters, monotonic=self.clock.monotonic())
         except Exception:
             self._note_failure(sorted(waiting))
             return
@@ -291,10 +293,3 @@ class Flusher(OwnThread):
                 tell_fate(waiting[task_id], REPLACED)
         for task_id in cancelled:
             waiting[task_id].request_cancel()
-
-
-def _run_chore(chore: Callable[[], None]) -> None:
-    try:
-        chore()
-    except Exception:
-        logger.exception("%r failed", chore)

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, format_traceback, is_cancel
-from ..snapshot import Details, Snapshot, end_like, rebase, take_back
+from ..snapshot import Details, Snapshot, disown, end_like, rebase, take_back
 from ..store import Loaded
 from ..utils.clock import Clock
 from .draft import Draft
@@ -49,8 +49,7 @@ class Reporter:
         #: The methods that the job calls.
         self.progress = Progress(self._draft, self._journal, clock)
         self._record = Record(clock)
-        self._snapshot = snapshot
-        self._written = snapshot if is_stored else None
+        self._snapshot, self._written = snapshot, snapshot if is_stored else None
         self._is_handed_back = False
         #: Whether an attempt has begun of which nothing is stored yet.
         self.has_just_begun = False
@@ -228,6 +227,12 @@ class Reporter:
             self._taken_back_from = lost.seq
             self._snapshot = take_back(self._snapshot, lost)
         return is_new
+
+    def disown(self) -> None:
+        """Have the task belong to nobody, since its owner was deleted."""
+        with self._draft.lock:
+            self._snapshot = disown(self._snapshot)
+        self._wake()
 
     def stop_by(self, error: type[TaskCancelled]) -> None:
         """Set the exception class that stops the job, one that its framework knows."""

@@ -14,6 +14,7 @@ from .log_page import (
     get_slot,
     parse_page,
 )
+from .orphan import disown, empty
 from .snapshot import Snapshot
 from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
 from .succession import is_wrongly_lost, rebase, take_back
@@ -41,6 +42,8 @@ __all__ = [
     "count_page_bytes",
     "count_pages",
     "cut_traceback",
+    "disown",
+    "empty",
     "end_like",
     "get_slot",
     "is_unsent",

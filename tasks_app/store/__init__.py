@@ -3,6 +3,7 @@
 from .clients import find_client, keep_client
 from .details import afind_details
 from .following import find_followers, note_followers
+from .gone import delete_contents, find_gone, note_gone
 from .key_function import keeps_key
 from .keys import is_task_id, make_begin_key, make_claim_key, make_mark_key, make_probe_key
 from .lifetimes import active_time_to_live
@@ -17,8 +18,10 @@ __all__ = [
     "active_time_to_live",
     "afind_details",
     "decode",
+    "delete_contents",
     "find_client",
     "find_followers",
+    "find_gone",
     "find_received",
     "forget_received",
     "get_store",
@@ -31,4 +34,5 @@ __all__ = [
     "make_mark_key",
     "make_probe_key",
     "note_followers",
+    "note_gone",
 ]

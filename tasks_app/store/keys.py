@@ -74,6 +74,11 @@ def make_claim_key(name: str) -> str:
     return f"tasks_app:start:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
+def make_gone_key(owner: str) -> str:
+    """Return the key of the note that a user was deleted: a hash of the user's key, which may be any text."""
+    return f"tasks_app:gone:{hashlib.sha256(owner.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
 def make_client_key(name: str) -> str:
     """Return the key of what a client has started: a hash of its name, which may be a secret."""
     return f"tasks_app:client:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"

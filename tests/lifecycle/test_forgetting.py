@@ -1,0 +1,203 @@
+"""Deleted users: who gets their key next sees nothing of their tasks, and what runs goes on."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import caches
+from django.db import transaction
+from django.test.utils import isolate_apps
+
+from tasks_app import get_snapshot, start, task_run
+from tasks_app.lifecycle.forgetting import PAUSES, Forgetter, forget_owners, on_user_deleted
+from tasks_app.monitor.owner_names import afind_owner_names
+from tasks_app.reporting import get_flusher
+from tasks_app.snapshot import Snapshot
+from tasks_app.store.keys import make_details_key, make_page_key
+from tasks_app.store.store import get_store
+from tests.support import jobs
+from tests.support.caches import Controls
+from tests.support.doubles import FakeTime, HandFlusher
+from tests.support.viewers import NOW, make_running, put
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def user() -> User:
+    return User.objects.create(username="ada")
+
+
+@pytest.fixture
+def remote_cache(settings: Any, tmp_path: Path) -> Iterator[None]:
+    """A cache that is no part of this process."""
+    backend = "django.core.cache.backends.filebased.FileBasedCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": tmp_path, "OPTIONS": {"MAX_ENTRIES": 100_000}}}
+    yield
+    wait_until(lambda: not get_flusher().reporters, "every task ended and was stored")
+
+
+def put_ended(owner: str, task_id: str = "t1") -> Snapshot:
+    """Store, and list, a task that has left something everywhere."""
+    begun = replace(make_running(task_id, owner=owner), label="Ada's report", status="For Ada", meta={"for": "Ada"})
+    snapshot = begun.succeeded({"of": "Ada"}, now=NOW, said="Ada's is done").having_logged(1)
+    put(snapshot)
+    caches["default"].set_many({make_page_key(task_id, 0): "Ada", make_details_key(task_id, 1): "Ada"})
+    get_store().list_as_recent([snapshot])
+    return snapshot
+
+
+def test_ended_task_belongs_to_nobody_and_is_emptied(user):
+    put_ended(str(user.pk))
+    user.delete()
+    left = get_snapshot("t1")
+    assert (left.owner, left.state, left.progress, left.finished_at) == ("", "succeeded", 100, NOW)
+    assert "Ada" not in left.to_json()
+
+
+def test_log_and_details_of_an_ended_task_are_deleted(user):
+    put_ended(str(user.pk))
+    user.delete()
+    assert caches["default"].get_many([make_page_key("t1", 0), make_details_key("t1", 1)]) == {}
+
+
+def test_error_of_an_ended_task_says_nothing(user):
+    failed = make_running(owner=str(user.pk)).failed("ValueError", "Ada's row", now=NOW)
+    put(failed)
+    get_store().list_as_recent([failed])
+    user.delete()
+    assert "Ada" not in get_snapshot("t1").to_json()
+
+
+def test_users_of_a_queryset_are_forgotten(user):
+    put_ended(str(user.pk))
+    User.objects.filter(username="ada").delete()
+    assert get_snapshot("t1").owner == ""
+
+
+@isolate_apps("tests")
+def test_proxy_that_is_installed_is_listened_to(user, monkeypatch):
+    from tasks_app.lifecycle import forgetting
+
+    class Person(User):
+        class Meta:
+            proxy = True
+            app_label = "tests"
+
+    monkeypatch.setattr(forgetting.apps, "get_models", lambda: [User, Person])
+    forgetting.connect_users()
+    put_ended(str(user.pk))
+    Person.objects.get(pk=user.pk).delete()
+    forgetting.post_delete.disconnect(sender=Person, dispatch_uid="tasks_app")
+    assert get_snapshot("t1").owner == ""
+
+
+@pytest.mark.parametrize("owner", ["12345", None])
+def test_tasks_of_others_stay_as_they_are(user, owner):
+    before = put_ended(owner)
+    user.delete()
+    assert get_snapshot("t1") == before
+
+
+def test_deletion_that_is_rolled_back_forgets_nobody(user):
+    before = put_ended(str(user.pk))
+    with suppress(RuntimeError), transaction.atomic():
+        user.delete()
+        raise RuntimeError
+    assert get_snapshot("t1") == before
+
+
+def test_copy_of_the_users_in_another_database_is_none_of_them(user):
+    before = put_ended(str(user.pk))
+    on_user_deleted(instance=user, using="archive")
+    assert get_snapshot("t1") == before
+
+
+def test_task_that_runs_here_goes_on_for_nobody(user):
+    task_id = start(jobs.wait, owner=user)
+    wait_until(lambda: get_snapshot(task_id).state == "running", "it runs")
+    user.delete()
+    assert get_snapshot(task_id).owner == ""
+    jobs.gate.set()
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "it ends")
+    assert (get_snapshot(task_id).state, get_snapshot(task_id).owner) == ("succeeded", "")
+
+
+def test_job_that_deletes_its_own_user_ends_well(user):
+    with task_run("delete-account", owner=user) as task:
+        user.delete()
+    assert (get_snapshot(task.task_id).state, get_snapshot(task.task_id).owner) == ("succeeded", "")
+
+
+def test_task_that_waits_for_another_process_belongs_to_nobody(user):
+    waiting = Snapshot.queued("t1", "demo", now=NOW, owner=str(user.pk), label="Ada's")
+    put(waiting)
+    get_store().list_as_recent([waiting])
+    user.delete()
+    assert (get_snapshot("t1").owner, get_snapshot("t1").label) == ("", "Ada's")
+
+
+@pytest.mark.parametrize(("seconds", "owner"), [(0, ""), (60, "7")])
+def test_process_that_runs_a_task_learns_that_its_owner_is_gone(time, seconds, owner):
+    """A task that is made later is that of the next user with the key."""
+    elsewhere = HandFlusher(time.clock)
+    snapshot = Snapshot.queued("t1", "demo", now=get_flusher().clock.now() + timedelta(seconds=seconds), owner="7")
+    reporter = elsewhere.make_reporter(snapshot)
+    reporter.begin()
+    elsewhere.add(reporter)
+    elsewhere.flush()
+    forget_owners({"7"})
+    elsewhere.sweep()
+    elsewhere.flush()
+    assert (get_store().get("t1").owner, reporter.awaits_cancel) == (owner, True)
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    return FakeTime()
+
+
+def test_process_asks_for_gone_owners_once_a_heartbeat(time, cache, settings):
+    elsewhere = HandFlusher(time.clock)
+    reporter = elsewhere.make_reporter(Snapshot.queued("t1", "demo", now=time.now, owner="7"))
+    elsewhere.add(reporter)
+    cache.take_reads()
+    for _ in range(3):
+        elsewhere.sweep()
+    time.move(settings.TASKS_APP.get("HEARTBEAT", 5))
+    elsewhere.sweep()
+    asked = [keys for keys in cache.take_reads() if any("gone" in key for key in keys)]
+    assert len(asked) == 2
+
+
+@pytest.mark.usefixtures("remote_cache")
+def test_cache_on_a_server_is_not_waited_for(user):
+    put_ended(str(user.pk))
+    user.delete()
+    wait_until(lambda: get_snapshot("t1").owner == "", "the task was taken from its owner")
+
+
+def test_cache_that_fails_is_tried_again(cache: Controls, user):
+    put_ended(str(user.pk))
+    cache.break_down("set_many")
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            cache.repair()
+
+    forgetter = Forgetter(sleep)
+    forgetter.add(str(user.pk))
+    assert forgetter.drain(10)
+    assert (pauses, get_snapshot("t1").owner) == (list(PAUSES[:2]), "")
+
+
+async def test_monitor_says_that_the_owner_is_gone():
+    assert await afind_owner_names({""}) == {"": "(deleted user)"}
