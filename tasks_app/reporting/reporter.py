@@ -50,7 +50,8 @@ class Reporter:
         self.progress = Progress(self._draft, self._journal, clock)
         self._record = Record(clock)
         self._snapshot, self._written = snapshot, snapshot if is_stored else None
-        self._is_handed_back = False
+        #: Whether another process may begin the next attempt.
+        self.is_handed_back = False
         #: Whether an attempt has begun of which nothing is stored yet.
         self.has_just_begun = False
         self._taken_back_from: int | None = None
@@ -87,14 +88,9 @@ class Reporter:
         return self.catch_up is None
 
     @property
-    def is_handed_back(self) -> bool:
-        """Whether another process may begin the next attempt."""
-        return self._is_handed_back
-
-    @property
     def has_ended(self) -> bool:
         """Whether this process reports nothing more: the task ended, or was handed back."""
-        return self._snapshot.is_terminal or self._is_handed_back
+        return self._snapshot.is_terminal or self.is_handed_back
 
     @property
     def is_settled(self) -> bool:
@@ -104,7 +100,7 @@ class Reporter:
     @property
     def is_overdue(self) -> bool:
         """Whether the task may have been declared lost, or begun again elsewhere, since it was stored last."""
-        return self._is_handed_back or self._clock.monotonic() > self._overdue_at
+        return self.is_handed_back or self._clock.monotonic() > self._overdue_at
 
     @property
     def attempt(self) -> int:
@@ -205,7 +201,7 @@ class Reporter:
                 return
             self._absorb()
             self._snapshot = self._snapshot.requeued(now=self._clock.now(), **times)
-            self._is_handed_back = True
+            self.is_handed_back = True
         self._wake(urgently=True)
 
     def rebase(self, stored: Snapshot | None, *, since: Snapshot) -> None:
@@ -288,7 +284,7 @@ class Reporter:
 
     def _end(self, change: Callable[[Snapshot, datetime], Snapshot]) -> None:
         with self._draft.lock:
-            if self._is_handed_back:
+            if self.is_handed_back:
                 return
             self._absorb()
             self._snapshot = change(self._snapshot, self._clock.now())
