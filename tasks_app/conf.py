@@ -66,6 +66,8 @@ class Settings:
     MAX_STREAM_SECONDS: float | None = None
     #: Time for which a token, or a yes of the policy, shows a task; then the stream ends, and its client comes back.
     TOKEN_MAX_AGE: float = 900
+    #: Time after which the policy is asked again whether the caller may see the tasks of an open stream.
+    RECHECK_ACCESS: float = 60
     #: Unsent bytes above which a stream waits, on a server without backpressure; see `tasks_app.asgi`.
     MAX_WRITE_BUFFER: int = 1_048_576
     #: Bytes allowed in a request's body.
@@ -263,6 +265,7 @@ _RULES: Mapping[str, _Rule] = {
     "MAX_TASKS_PER_STREAM": _whole(at_least=1),
     "MAX_STREAM_SECONDS": _optional(_number(at_least=0.01)),
     "TOKEN_MAX_AGE": _number(at_least=1),
+    "RECHECK_ACCESS": _number(at_least=0.01),
     "MAX_WRITE_BUFFER": _whole(at_least=1),
     "MAX_BODY": _whole(at_least=1),
     "RESULT_MAX_BYTES": _whole(at_least=1),

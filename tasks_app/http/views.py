@@ -46,6 +46,7 @@ from .params import (
     read_body,
 )
 from .problems import Problem, bad_request, busy, store_access, unavailable
+from .recheck import recheck
 from .refused_stream import respond_to_stream
 from .start_answer import check_urls, describe_start, respond_with
 from .wanted_stream import parse_stream
@@ -219,6 +220,7 @@ def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:
     if request.method == "HEAD":
         stream.close()
         return StreamingHttpResponse(_nothing(), content_type=CONTENT_TYPE, headers=STREAM_HEADERS)
+    recheck(stream, request)
     return EventStreamResponse(stream)
 
 

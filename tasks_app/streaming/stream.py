@@ -50,6 +50,7 @@ class Stream:
         self._is_plain = not with_log
         settings = get_settings()
         self.watches: list[Watch] = []
+        self.request: object = None  # what opened it, where it is asked again who may see its tasks
         self._hub = hub
         self._loop = asyncio.get_running_loop()
         self._head = self._retry = encode_retry(draw_around(settings.RETRY_MS, 0.5))
@@ -187,16 +188,15 @@ class Stream:
 
     def end_in(self, seconds: float) -> None:
         """End the stream after so many seconds, when a right to see its tasks ends; its client comes back."""
-        self._deadline.plan(Stream._lapse, self, seconds)
+        self._deadline.plan(Stream.lapse, self, seconds)
 
-    def _lapse(self) -> None:
+    def lapse(self) -> None:
+        """End the stream because a right to see its tasks has ended."""
         watched = (watch.view for watch in self.watches if self in watch.audience)
-        if (view := next((view for view in watched if view and not view.is_terminal), None)) is None:
-            self.expire()
-            return
-        # A retry must be part of an event, so the client is sent a snapshot that it knows.
-        self._head += self._retry + view.data
-        self._has_lapsed = True
+        view = next((view for view in watched if view and not view.is_terminal), None)
+        if view is not None:  # a retry must be part of an event, so the client is sent a snapshot that it knows
+            self._head += self._retry + view.data
+        self._has_lapsed, self._is_done = True, self._is_done or view is None
         self._step()
 
     def _follow(self, places: LogPlaces) -> None:

@@ -26,7 +26,7 @@ async def load_user(request: HttpRequest) -> None:
         else:
             await sync_to_async(lambda: bool(user))()  # this middleware may query the database
     if _find_deferred(request) or has_to_load_permissions(request):
-        await sync_to_async(_load_rest)(request)
+        await sync_to_async(load_rest)(request)
 
 
 def get_user_key(request: HttpRequest) -> str | None:
@@ -56,7 +56,8 @@ def _find_deferred(request: HttpRequest) -> set[str]:
     return _FIELDS & user.get_deferred_fields() if isinstance(user, Model) else set()
 
 
-def _load_rest(request: HttpRequest) -> None:
+def load_rest(request: HttpRequest) -> None:
+    """Load what `load_user` loads besides the user."""
     for name in _find_deferred(request):
         getattr(request.user, name)
     if has_to_load_permissions(request):

@@ -41,6 +41,11 @@ def load_permissions(request: HttpRequest) -> frozenset[str]:
     return found
 
 
+def copy_permissions(source: HttpRequest, target: HttpRequest) -> None:
+    """Keep with a request what `load_permissions` has found for another one of the same user."""
+    setattr(target, _PERMISSIONS, getattr(source, _PERMISSIONS, (None, None)))
+
+
 def _is_permitted(request: HttpRequest, permission: str) -> bool:
     if not _is_staff(request):
         return False
