@@ -21,7 +21,7 @@ from ..exceptions import (
 from ..lifecycle import acancel, astart_named
 from ..permissions import find_permission, is_allowed, select
 from ..snapshot import Snapshot
-from ..store import get_store
+from ..store import get_store, sharing
 from ..streaming import (
     CONTENT_TYPE,
     STREAM_HEADERS,
@@ -144,8 +144,10 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
 
 
 async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    async with get_admission().admitted(await identify(request)) as note:
-        task_id = await _start_named(request, name, kwargs)
+    client = await identify(request)
+    async with get_admission().admitted(client) as note:
+        with sharing(client):
+            task_id = await _start_named(request, name, kwargs)
         note(task_id)
     return describe_start(request, task_id, name)
 

@@ -33,6 +33,7 @@ class Backlog:
 
     def add(self, snapshot: Snapshot, *, is_stored: bool, monotonic: float) -> None:
         """Add a new task, to be listed; see `NewTasks.add`. One that waits elsewhere is kept while it does."""
+        get_store().recent.note_sharer(snapshot.task_id)
         self.new_tasks.add(snapshot, is_stored=is_stored)
         self._keep_waiting(snapshot, monotonic)
 

@@ -9,7 +9,8 @@ from .keys import is_task_id, make_begin_key, make_claim_key, make_mark_key, mak
 from .lifetimes import active_time_to_live
 from .loading import Loaded, load_many
 from .received import Notes, find_received, forget_received
-from .store import RECENT_TASKS, decode, get_store
+from .recent import RECENT_TASKS, sharing
+from .store import decode, get_store
 
 __all__ = [
     "RECENT_TASKS",
@@ -35,4 +36,5 @@ __all__ = [
     "make_probe_key",
     "note_followers",
     "note_gone",
+    "sharing",
 ]

@@ -34,6 +34,11 @@ def make_recent_key(place: int) -> str:
     return f"tasks_app:recent:{place}"
 
 
+def make_plan_key(turn: int) -> str:
+    """Return the key of the places on that list which tasks use next."""
+    return f"tasks_app:recent:plan:{turn}"
+
+
 def make_mark_key() -> str:
     """Return the key of a value that stays as it is until the cache is emptied."""
     return "tasks_app:mark"

@@ -19,24 +19,20 @@ from ..utils.lazy import per_process
 from ..utils.threads import DaemonExecutor
 from .client import Client
 from .keys import (
-    RECENT_COUNT_KEY,
     is_task_id,
     make_attempt_key,
     make_cancel_key,
     make_details_key,
     make_page_key,
-    make_recent_key,
     make_task_key,
 )
 from .latency import LATE_AFTER, Latency
-from .lifetimes import active_time_to_live, page_time_to_live, time_to_live, to_seconds
+from .lifetimes import page_time_to_live, time_to_live, to_seconds
+from .recent import RecentList
 
 logger = logging.getLogger("tasks_app")
 
 T = TypeVar("T")
-
-#: The number of tasks on the list of recent ones.
-RECENT_TASKS = 1000
 
 #: The most threads of this process that use a cache which may take long to answer.
 MAX_THREADS = 4
@@ -66,6 +62,7 @@ class Store:
         #: The cache, for other rooms that keep things in it.
         self.cache = Client(connect, self._latency)
         self.is_local = self.cache.is_local
+        self.recent = RecentList(self.cache)
 
     def add(self, snapshot: Snapshot) -> bool:
         """Store the first snapshot of a task, unless its id is taken; return whether it was stored."""
@@ -133,27 +130,14 @@ class Store:
     def list_as_recent(self, snapshots: Sequence[Snapshot]) -> None:
         """Put tasks on the list of recent tasks.
 
-        Each takes the next of RECENT_TASKS places in turn. Redis, Memcached and the in-memory cache count
-        exactly. On other caches, two processes that start tasks at the same moment may use the same place: one of
-        these tasks is then not listed.
-
         Raises:
             StoreUnavailable: the cache refused some entries.
         """
-        last = self.cache.count(RECENT_COUNT_KEY, len(snapshots))
-        places = range(last - len(snapshots) + 1, last + 1)
-        entries = {
-            make_recent_key(place % RECENT_TASKS): [snapshot.created_at.timestamp(), snapshot.task_id]
-            for place, snapshot in zip(places, snapshots, strict=True)
-        }
-        ttl = max(map(active_time_to_live, snapshots))
-        if refused := self.cache.set_many(entries, ttl):
-            raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
+        self.recent.add(snapshots)
 
     def find_recent(self) -> list[str]:
         """Return the ids of recent tasks, the newest first."""
-        entries = self.cache.get_many(map(make_recent_key, range(RECENT_TASKS)))
-        return list(dict.fromkeys(task_id for _, task_id in sorted(entries.values(), reverse=True)))
+        return self.recent.find()
 
     def request_cancel(self, task_id: str, *, delay: float = 0) -> None:
         """Store a request to cancel a task; the process that runs it looks for one.

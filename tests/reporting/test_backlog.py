@@ -12,7 +12,8 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.reporting.backlog import BATCH, Backlog, NewTasks, TerminalSnapshots
 from tasks_app.reporting.flusher import Flusher
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store.store import RECENT_TASKS, get_store
+from tasks_app.store.recent import RECENT_TASKS
+from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.caches import HANGING_CACHES, REFUSING_CACHES, CacheDown, gate
 from tests.support.doubles import begin, controlled_cache, read

@@ -14,7 +14,8 @@ from django.test import override_settings
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.keys import is_task_id
-from tasks_app.store.store import RECENT_TASKS, get_store
+from tasks_app.store.recent import RECENT_TASKS
+from tasks_app.store.store import get_store
 from tests.support.caches import CONTROLLED_CACHES, REFUSING_CACHES, CacheDown, ControlledCache, controls
 from tests.support.doubles import controlled_cache, recorded_cache
 
