@@ -143,7 +143,7 @@ class Reporter:
 
     def succeed(self, result: Any = None) -> None:
         """End the task as succeeded with `result`; one that is too large or not JSON is left out."""
-        result, omitted = admit_result(result)
+        result, omitted = admit_result(result, self.task_id)
         with self._draft.lock:
             said = find_message(result) or self._draft.last_words
         self._end(lambda snapshot, now: snapshot.succeeded(result, now=now, omitted=omitted, said=said))

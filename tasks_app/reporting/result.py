@@ -1,18 +1,27 @@
 """What a job leaves behind: its result, or an exception."""
 
+import logging
 from typing import Any
 
 from ..conf import get_settings
 from ..utils.json import normalize
 
+logger = logging.getLogger("tasks_app")
 
-def admit_result(result: Any) -> tuple[Any, str | None]:
-    """Return the result as JSON gives it back and None, or None and the reason for leaving it out."""
-    limit = get_settings().RESULT_MAX_BYTES
+
+def admit_result(result: Any, task_id: str) -> tuple[Any, str | None]:
+    """Return the result as JSON gives it back and None, or None and the reason for leaving it out.
+
+    Viewers see the reason; what an exception says is logged, and shown to them only where errors are exposed.
+    """
+    settings = get_settings()
+    limit = settings.RESULT_MAX_BYTES
     try:
         result, text = normalize(result)
     except Exception as error:  # the methods of the result may raise anything
-        return None, f"The result is not JSON: {get_message(error)}"
+        message = get_message(error)
+        logger.warning("task %s: its result is not JSON, so it is left out: %s", task_id, message)
+        return None, f"The result is not JSON: {message}" if settings.exposes_errors else "The result is not JSON."
     if len(text) > limit:
         return None, f"The result has {len(text)} bytes as JSON; at most {limit} are kept."
     return result, None

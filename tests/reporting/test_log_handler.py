@@ -6,9 +6,19 @@ import logging
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
+from concurrent import futures
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from traceback import TracebackException
+from typing import NamedTuple
 
 import pytest
+from django.contrib.auth.models import User
+from django.utils.functional import SimpleLazyObject
 
 from tasks_app import LogHandler, task_run
 from tasks_app.reporting.context import bind
@@ -147,6 +157,107 @@ def test_exception_is_shown_as_its_type_unless_errors_are_exposed(logger, job, s
     ((_, text),) = read_log(job)
     assert ("the secret" in text) == exposes
     assert exposes or text == shown
+
+
+SECRET = ValueError("the secret")
+
+
+class Row:
+    """Shows what it holds."""
+
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
+
+    def __repr__(self) -> str:
+        return f"Row({vars(self)})"
+
+
+USER = User(pk=7, username="ada")
+
+
+class Slotted:
+    __slots__ = ("error",)
+
+    def __init__(self, error: object) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"Slotted({self.error})"
+
+
+class Pair(NamedTuple):
+    row: int
+    error: object
+
+
+def make_failed() -> futures.Future[None]:
+    future = futures.Future[None]()
+    future.set_exception(SECRET)
+    return future
+
+
+NESTED = [
+    ([SECRET], "['ValueError']"),
+    ((SECRET, 2), "('ValueError', 2)"),
+    ({SECRET}, "['ValueError']"),
+    (deque([SECRET]), "['ValueError']"),
+    ({"row 3": [{"why": SECRET}]}, "{'row 3': [{'why': 'ValueError'}]}"),
+    ({SECRET: 3}, "{'ValueError': 3}"),
+    (Pair(3, SECRET), "(3, 'ValueError')"),
+    (ExceptionGroup("the secret", [SECRET]), "ExceptionGroup"),
+    ([TracebackException.from_exception(SECRET)], "['TracebackException']"),
+    (Row(error=SECRET), "Row"),
+    (Row(rows=[Row(error=SECRET)]), "Row"),
+    (Slotted(SECRET), "Slotted"),
+    (partial(print, SECRET), "partial"),
+    ([make_failed()], "['Future']"),
+    ({"a": 1}.values(), "dict_values([1])"),
+    ({"a": SECRET}.values(), "dict_values"),
+]
+
+
+@pytest.mark.parametrize(("value", "shown"), NESTED)
+def test_exception_in_an_argument_is_shown_as_its_type(logger, job, value, shown):
+    logger.error("Row %d: %s", 3, value)
+    assert read_log(job) == [("error", f"Row 3: {shown}")]
+
+
+@pytest.mark.parametrize(("value", "shown"), NESTED[3:])
+def test_exception_in_a_message_is_shown_as_its_type(logger, job, value, shown):
+    logger.error(value)
+    assert read_log(job) == [("error", shown)]
+
+
+def test_exception_in_an_extra_value_is_shown_as_its_type(logger, job):
+    logger.handlers[0].setFormatter(logging.Formatter("%(message)s %(why)s"))
+    logger.error("It failed:", extra={"why": [SECRET]})
+    assert read_log(job) == [("error", "It failed: ['ValueError']")]
+
+
+def test_list_that_contains_itself_is_shown_without_its_exception(logger, job):
+    value: list[object] = [SECRET]
+    value.append(value)
+    logger.error("%s", value)
+    assert "the secret" not in str(read_log(job))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[1, "a", None, 2.5], {"a": {"b": {1, 2}}}, Row(a=1, b=[Row()]), Decimal("1.5"), date(2026, 1, 31), Path()],
+)
+def test_what_holds_no_exception_is_shown_as_it_is(logger, job, value):
+    logger.error("%s", value)
+    assert read_log(job) == [("error", str(value))]
+
+
+def test_lazy_object_is_not_loaded_by_the_search(logger, job):
+    logger.error("%d", 3, extra={"user": SimpleLazyObject(lambda: pytest.fail("it was loaded"))})
+    assert read_log(job) == [("error", "3")]
+
+
+def test_value_that_holds_too_much_to_look_through_is_shown_as_its_type(logger, job):
+    logger.error("%s", Row(rows=[object() for _ in range(10_000)]))
+    assert read_log(job) == [("error", "Row")]
 
 
 def test_stack_and_traceback_that_another_handler_has_formatted_are_left_out(logger, job):
