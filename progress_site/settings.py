@@ -50,7 +50,9 @@ PROFILE = make_profile(os.environ.get("DJANGO_PROFILE", ""), os.environ.get("DJA
 DEBUG = read_flag("DJANGO_DEBUG", True)
 SECRET_KEY = read_secret_key("DJANGO_SECRET_KEY", may_be_random=DEBUG and not PROFILE.is_shared)
 ALLOWED_HOSTS = read_list("DJANGO_ALLOWED_HOSTS")  # with DEBUG, localhost is allowed by default
-CSRF_TRUSTED_ORIGINS = read_list("DJANGO_CSRF_TRUSTED_ORIGINS")
+# Pages that may read the site's answers may also start its tasks.
+CORS_ALLOWED_ORIGINS = read_list("DJANGO_CORS_ALLOWED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = [*read_list("DJANGO_CSRF_TRUSTED_ORIGINS"), *CORS_ALLOWED_ORIGINS]
 
 # Whether the site is reached by HTTPS only. Behind a proxy, run daphne with --proxy-headers.
 IS_HTTPS = read_flag("DJANGO_HTTPS", False)
@@ -146,8 +148,7 @@ MEDIA_ROOT = Path(os.environ.get("DJANGO_MEDIA_ROOT") or BASE_DIR / "media")
 FILE_UPLOAD_PERMISSIONS = 0o600
 IMPORT_MAX_BYTES = read_size("DJANGO_IMPORT_MAX_BYTES", 20 * 1024 * 1024)
 
-CORS_ALLOW_ALL_ORIGINS = DEBUG
-CORS_ALLOWED_ORIGINS = read_list("DJANGO_CORS_ALLOWED_ORIGINS")
+CORS_ALLOW_ALL_ORIGINS = DEBUG  # to read; to start a task, a page of another origin must be trusted
 CORS_ALLOW_HEADERS = [*default_headers, "cache-control", "idempotency-key", "last-event-id"]
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "Server-Time"]
 

@@ -73,10 +73,17 @@ def show_example(request: HttpRequest, slug: str) -> HttpResponse:
 def import_customers(request: HttpRequest) -> HttpResponse:
     """Store an uploaded file and start its import.
 
-    A request without cookies, such as that of a script, needs no CSRF token. `?page=` is the slug of the example to
-    which a browser returns; without it, that is the index.
+    A script without cookies needs no CSRF token. `?page=` is the slug of the example to which a browser returns;
+    without it, that is the index.
     """
-    return csrf_protect(_import)(request) if request.COOKIES else _import(request)
+    return csrf_protect(_import)(request) if _needs_token(request) else _import(request)
+
+
+def _needs_token(request: HttpRequest) -> bool:
+    """Return whether a request may be one that a page of another site makes a browser send."""
+    origin = request.headers.get("Origin")
+    is_browser = origin is not None or "Sec-Fetch-Site" in request.headers
+    return bool(request.COOKIES) or (is_browser and origin not in settings.CSRF_TRUSTED_ORIGINS)
 
 
 def _import(request: HttpRequest) -> HttpResponse:

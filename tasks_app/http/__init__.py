@@ -1,6 +1,7 @@
 """The HTTP endpoints, and the parsing and errors that they share."""
 
 from . import views
+from .csrf import needs_csrf
 from .endpoint import (
     conditional_response,
     endpoint,
@@ -10,7 +11,7 @@ from .endpoint import (
     refusal,
 )
 from .links import make_url
-from .params import needs_csrf, parse_whole
+from .params import parse_whole
 from .problems import Problem, bad_request, store_access
 from .start_answer import start_response
 from .wanted_stream import WantedStream, parse_stream

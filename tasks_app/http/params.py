@@ -1,17 +1,14 @@
-"""The parsers of request bodies and parameters, and the CSRF check."""
+"""The parsers of request bodies and parameters."""
 
 import json
 import math
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from django.conf import settings as django_settings
-from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
+from django.http import HttpRequest
 
 from ..conf import get_settings
 from ..exceptions import describe
-from ..users import get_user_key
 from ..utils.json import MAX_DEPTH, is_too_deep
 from ..utils.query import Query
 from .problems import Problem, bad_request
@@ -164,31 +161,3 @@ def parse_idempotency_key(request: HttpRequest) -> str | None:
     if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
         raise bad_request(f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH!r} characters, not {len(key)!r}.")
     return key
-
-
-def check_csrf(request: HttpRequest) -> None:
-    """Require a CSRF token of a request with a session cookie, or with any cookie and a logged-in caller.
-
-    A browser sends such cookies even if another site has made it send the request.
-
-    Raises:
-        Problem: the token is missing or wrong.
-    """
-    if needs_csrf(request):
-        check = _CsrfCheck(lambda request: HttpResponse())
-        check.process_request(request)
-        if reason := check.process_view(request, lambda request: HttpResponse(), (), {}):
-            raise Problem(HTTPStatus.FORBIDDEN, f"CSRF check failed: {reason}")
-
-
-def needs_csrf(request: HttpRequest) -> bool:
-    """Return whether a request of this caller that changes something must bear a CSRF token."""
-    is_session = django_settings.SESSION_COOKIE_NAME in request.COOKIES
-    return is_session or (bool(request.COOKIES) and get_user_key(request) is not None)
-
-
-class _CsrfCheck(CsrfViewMiddleware):
-    """Django's own check, returning the reason of a refusal instead of an HTML page."""
-
-    def _reject(self, request: HttpRequest, reason: str) -> Any:
-        return reason

@@ -35,11 +35,11 @@ from ..tokens import get_token_rights, has_token, make_joint_token
 from ..users import get_user_key
 from .admission import get_admission
 from .clients import identify, take_place
+from .csrf import check_csrf
 from .endpoint import conditional_response, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
 from .params import (
     MAX_LIMIT,
-    check_csrf,
     parse_limit,
     parse_start,
     parse_token_tasks,

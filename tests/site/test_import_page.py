@@ -377,6 +377,11 @@ def test_browser_with_cookies_needs_the_csrf_token(site):
     assert response.status_code == 403
 
 
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}], ids=str)
+def test_page_of_another_site_imports_nothing(site, headers):
+    assert send(site, HEADER + LINE, headers=headers).status_code == 403
+
+
 def test_browser_with_cookies_and_csrf_token_may_import(site):
     token = {"X-CSRFToken": "a" * 32}
     answer = start_import(site, HEADER + LINE, cookies={"csrftoken": "a" * 32}, headers=token)

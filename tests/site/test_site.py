@@ -179,6 +179,12 @@ def test_production_allows_the_listed_origins_alone(production, origin, allowed)
     assert response.headers.get("Access-Control-Allow-Origin") == allowed
 
 
+@pytest.mark.parametrize(("origin", "status"), [("https://friend.example", 202), ("https://stranger.example", 403)])
+def test_pages_of_the_listed_origins_alone_start_tasks(production, origin, status):
+    response = requests.post(production.url + "/start-task", headers={"Origin": origin}, timeout=DEADLINE)
+    assert response.status_code == status
+
+
 def ask_preflight(site: Site, origin: str, method: str, path: str, headers: str) -> requests.Response:
     asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
     return requests.options(site.url + path, headers={"Origin": origin, **asked}, timeout=DEADLINE)
