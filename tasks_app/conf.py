@@ -70,6 +70,8 @@ class Settings:
     RECHECK_ACCESS: float = 60
     #: Unsent bytes above which a stream waits, on a server without backpressure; see `tasks_app.asgi`.
     MAX_WRITE_BUFFER: int = 1_048_576
+    #: Unsent bytes of all streams of a process, above which those with the slowest readers are cut.
+    MAX_BUFFERED_BYTES: int = 268_435_456
     #: Bytes allowed in a request's body.
     MAX_BODY: int = 65536
     #: Bytes allowed in a task's result, and in its `meta`, as JSON.
@@ -267,6 +269,7 @@ _RULES: Mapping[str, _Rule] = {
     "TOKEN_MAX_AGE": _number(at_least=1),
     "RECHECK_ACCESS": _number(at_least=0.01),
     "MAX_WRITE_BUFFER": _whole(at_least=1),
+    "MAX_BUFFERED_BYTES": _whole(at_least=1),
     "MAX_BODY": _whole(at_least=1),
     "RESULT_MAX_BYTES": _whole(at_least=1),
     "MAX_STAGES": _whole(at_least=1),

@@ -223,7 +223,7 @@ def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:
         stream.close()
         return StreamingHttpResponse(_nothing(), content_type=CONTENT_TYPE, headers=STREAM_HEADERS)
     recheck(stream, request)
-    return EventStreamResponse(stream)
+    return EventStreamResponse(stream, request_headers=getattr(request, "scope", {}).get("headers"))
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -2,19 +2,13 @@
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable
 from contextvars import Context
 from typing import Any
 
 from ..conf import get_settings
-from ..streaming import Framed, Message, Outlet, Send
-
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from ..streaming import Framed, Message, Outlet, Send, get_buffers
+from ..utils.transports import count_unread, count_unsent, is_stuck
 
 logger = logging.getLogger("tasks_app")
 
@@ -100,7 +94,7 @@ class _Guard:
         self._send = send
         self._unsent = 0
         self._drained: asyncio.Event | None = None  # None: no bytes wait
-        unsent = _count_unsent(self._transport)
+        unsent = count_unsent(self._transport)
         self._can_write_through = unsent is not None and hasattr(self._transport, "doWrite")
         if unsent or not self._can_write_through:
             self._register()
@@ -136,17 +130,27 @@ class _Guard:
         if not self._channel.persistent:  # Twisted itself watches persistent ones
             self._watch_rest()
 
+    def count_unsent(self) -> int:
+        """Return how many bytes wait for the reader."""
+        return count_unsent(self._transport) or 0
+
+    def drop(self) -> None:
+        """Drop the connection, with what waits; a normal close would wait until all is sent."""
+        self._transport.abortConnection()
+
     def pauseProducing(self) -> None:  # noqa: N802  # the names of all three are Twisted's
         """Begin to count bytes, since some wait."""
         if self._drained is None:
             self._drained = asyncio.Event()
-            self._unsent = _count_unsent(self._transport) or 0
+            self._unsent = self.count_unsent()
+            get_buffers().add(self, self._unsent)
 
     def resumeProducing(self) -> None:  # noqa: N802
         """Let `send` go on, since all bytes are sent."""
         if self._drained is not None:
             self._drained.set()
             self._drained = None
+            get_buffers().discard(self)
 
     def stopProducing(self) -> None:  # noqa: N802
         """Let `send` go on, since the connection is gone."""
@@ -189,35 +193,37 @@ class _Guard:
         transport = self._transport
         del transport.startWriting
         # The event loop handles bytes that could not be written, and errors.
-        if transport.connected and (transport.doWrite() or _count_unsent(transport)):
+        if transport.connected and (transport.doWrite() or count_unsent(transport)):
             transport.startWriting()
             self._register()
 
     async def _send_slowly(self, message: Message) -> None:
         await self._drain()
-        self._unsent += len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        self._unsent += size
+        get_buffers().grow(size)
         await self._send(message)
 
     async def _drain(self) -> None:
         while self._drained is not None and self._unsent > self._limit:
-            before = _count_unread(self._transport)
+            before = count_unread(self._transport)
             try:
                 async with asyncio.timeout(self._read_timeout):
                     await self._drained.wait()
             except TimeoutError:
-                if _is_stuck(self._transport, before):
+                if is_stuck(self._transport, before):
                     self._cut(self._unsent)
                     return
 
     def _watch_rest(self) -> None:
-        if _count_unsent(self._transport) and not self._transport.disconnected:
-            before = _count_unread(self._transport)
+        if count_unsent(self._transport) and not self._transport.disconnected:
+            before = count_unread(self._transport)
             # An empty context, so that the timer keeps nothing of the request alive.
             asyncio.get_running_loop().call_later(self._read_timeout, self._judge_rest, before, context=Context())
 
     def _judge_rest(self, before: int | None) -> None:
-        unsent = _count_unsent(self._transport)
-        if unsent and not self._transport.disconnected and _is_stuck(self._transport, before):
+        unsent = count_unsent(self._transport)
+        if unsent and not self._transport.disconnected and is_stuck(self._transport, before):
             self._cut(unsent)
         else:
             self._watch_rest()
@@ -229,8 +235,7 @@ class _Guard:
             self._read_timeout,
             self._path,
         )
-        # A normal close would wait until all is sent.
-        self._transport.abortConnection()
+        self.drop()
 
 
 def _is_stream(start: Message) -> bool:
@@ -242,39 +247,6 @@ def _is_stream(start: Message) -> bool:
 
 def _is_open(request: Any) -> bool:
     return getattr(request, "channel", None) is not None  # Twisted deletes it when the response is finished
-
-
-def _is_stuck(transport: Any, before: int | None) -> bool:
-    """Whether the reader has taken nothing since `before` bytes were unread; False if that is unknown."""
-    return before is not None and _count_unread(transport) == before
-
-
-def _count_unread(transport: Any) -> int | None:
-    """Return how many bytes wait for the reader in Twisted and in the kernel, or None if that is unknown.
-
-    Both counts are needed: the kernel takes more bytes from Twisted only after it has sent many, which may last
-    minutes with a slow reader.
-    """
-    unsent = _count_unsent(transport)
-    return None if unsent is None else unsent + _count_unacknowledged(transport)
-
-
-def _count_unsent(transport: Any) -> int | None:
-    """Return how many bytes wait in a Twisted transport, or None if it can't tell."""
-    try:
-        return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
-    except AttributeError:
-        return None
-
-
-def _count_unacknowledged(transport: Any) -> int:
-    """Return how many bytes the kernel has that the reader's kernel has not acknowledged; 0 if unknown."""
-    if fcntl is None:
-        return 0
-    try:
-        return int.from_bytes(fcntl.ioctl(transport.socket.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except (AttributeError, OSError):  # the connection is closed, or the system does not tell
-        return 0
 
 
 def _do_nothing() -> None:

@@ -69,6 +69,8 @@ async def serve_stream(found: OpenStream, scope: Scope, receive: Receive, send: 
         has_left = watching.done()
         stream.close()
         watching.cancel()
+        if isinstance(send, CycleOutlet):
+            send.close()
     if not has_left:  # some servers raise where nobody is
         await send({"type": "http.response.body"})
 

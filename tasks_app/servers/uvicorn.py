@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..streaming import Framed, Outlet, Send
+from ..streaming import CHUNK_BYTES, Framed, Outlet, Send, get_buffers
 
 #: The number of waiting bytes above which transports of asyncio and uvloop pause their writer by default.
 HIGH_WATER = 65536
@@ -30,12 +30,27 @@ class CycleOutlet(Outlet):
             Whether it was sent.
         """
         transport = self._transport
-        if transport.is_closing() or transport.get_write_buffer_size() > HIGH_WATER:
+        if transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() > HIGH_WATER:
+            get_buffers().add(self, HIGH_WATER + CHUNK_BYTES)
             return False
         if not (self._is_chunked or self._find_chunked()):
             return False
         transport.write(framed.chunk)
         return True
+
+    def count_unsent(self) -> int:
+        """Return how many bytes wait for the reader."""
+        return int(self._transport.get_write_buffer_size())
+
+    def drop(self) -> None:
+        """Drop the connection, with what waits."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Let go of the stream, which has ended."""
+        get_buffers().discard(self)
 
     def _find_chunked(self) -> bool:
         """Whether the body is chunked, which is known once the headers are sent, before the first frame."""

@@ -1,5 +1,6 @@
 """The viewers of tasks, and the frames that each is sent."""
 
+from .buffers import get_buffers
 from .frames import CONTENT_TYPE, END_ID, View, encode_refused
 from .hub import count_streams, get_hub
 from .outlet import Framed, Message, Outlet, Send
@@ -7,9 +8,10 @@ from .places import Place, get_places
 from .polling import aobserve, aobserve_many, observe, observe_texts
 from .response import STREAM_HEADERS, EventStreamResponse
 from .shutdown import end_all_streams
-from .stream import Stream
+from .stream import CHUNK_BYTES, Stream
 
 __all__ = [
+    "CHUNK_BYTES",
     "CONTENT_TYPE",
     "END_ID",
     "STREAM_HEADERS",
@@ -26,6 +28,7 @@ __all__ = [
     "count_streams",
     "encode_refused",
     "end_all_streams",
+    "get_buffers",
     "get_hub",
     "get_places",
     "observe",

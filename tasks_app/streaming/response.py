@@ -7,13 +7,21 @@ from django.http import StreamingHttpResponse
 
 from .frames import CONTENT_TYPE
 from .stream import Stream
+from .unread import get_unread
 
 
 class EventStreamResponse(StreamingHttpResponse):
-    """A response that is iterated as the stream itself, without Django's generators around it."""
+    """A response that is iterated as the stream itself, without Django's generators around it.
 
-    def __init__(self, stream: Stream) -> None:
+    Args:
+        request_headers: those in the scope of the request, by which a guard finds the stream in the server.
+    """
+
+    def __init__(self, stream: Stream, *, request_headers: object = None) -> None:
         super().__init__(stream, content_type=CONTENT_TYPE, headers=STREAM_HEADERS)
+        if request_headers is not None:
+            stream.request_headers = request_headers
+            get_unread().add(stream)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         iterator: object = self._iterator  # type: ignore[attr-defined]  # a middleware may have replaced it

@@ -11,6 +11,7 @@ from typing import Self
 from ..conf import get_settings
 from ..utils.backoff import draw_around
 from ..utils.server import release_request_thread
+from .brake import Brake
 from .frames import View, encode_all_ended, encode_missing, encode_retry, encode_server_time, get_keep_alive
 from .hub import Hub, get_hub
 from .log_places import LogPlaces
@@ -25,12 +26,11 @@ logger = logging.getLogger("tasks_app")
 CHUNK_BYTES = 65536
 
 
-class Stream:
+class Stream(Brake):
     """The frames of one or many tasks, always the latest of each, until all have ended.
 
-    It is an object with a `close()`, not a generator: after a client has left, a suspended generator runs its
-    `finally` only at the next garbage collection. Nothing is queued for a slow client: `_pending` holds the tasks that
-    have changed, and their latest frames are sent.
+    An object with a `close()`, no generator: that runs its `finally` when garbage is collected, if a client has left.
+    Nothing is queued for a slow client: `_pending` holds the tasks that have changed; their latest frames are sent.
 
     Args:
         with_log: whether each snapshot is preceded by the lines that the task has logged by then.
@@ -184,7 +184,7 @@ class Stream:
     def expire(self) -> None:
         """End the stream; its client reconnects."""
         self._is_done = True
-        self._step()
+        self.go_on()
 
     def end_in(self, seconds: float) -> None:
         """End the stream after so many seconds, when a right to see its tasks ends; its client comes back."""
@@ -197,7 +197,7 @@ class Stream:
         if view is not None:  # a retry must be part of an event, so the client is sent a snapshot that it knows
             self._head += self._retry + view.data
         self._has_lapsed, self._is_done = True, self._is_done or view is None
-        self._step()
+        self.go_on()
 
     def _follow(self, places: LogPlaces) -> None:
         self._places = places
@@ -206,7 +206,7 @@ class Stream:
 
     def _detach(self) -> None:
         self._leave()
-        self._step()
+        self.go_on()
 
     def _leave(self) -> None:
         self._deadline.cancel()

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from socket import socket
 
@@ -14,7 +14,7 @@ from tests.support import wire
 from tests.support.servers import run_daphne, run_uvicorn
 from tests.support.waiting import wait_until
 from tests.support.wire_site import Site
-from tests.support.wrapped import PLAIN, open_narrow, run_wrapped
+from tests.support.wrapped import PLAIN, WRAPPED, open_narrow, run_wrapped
 from tests.support.wrapped_site import MUCH
 
 #: A flood of these frames is what a reader that does not read would have the server keep.
@@ -74,12 +74,15 @@ def wait_for_cut(site: Site, target: str) -> None:
 
 
 @pytest.mark.slow
-def test_reader_that_does_not_read_is_cut_and_costs_no_memory():
+@pytest.mark.parametrize("application", [WRAPPED, PLAIN])
+@pytest.mark.parametrize("query", ["", "?logs=1"])
+def test_reader_that_does_not_read_is_cut_and_costs_no_memory(application, query):
     events, most = [], 0
-    with run_wrapped(**SETTINGS) as site:  # what has been used before would hide growth
+    # What has been used before would hide growth.
+    with run_wrapped(application, **{**SETTINGS, "SWEEP_INTERVAL": 0.2}) as site:
         before = site.get_stats()["rss_kb"]
         target = f"/task-progress/{site.start('flood', frames=FRAMES, size=SIZE)}"
-        with open_narrow(site, target), wire.EventStream(site.port, target) as other:
+        with open_narrow(site, target + query), wire.EventStream(site.port, target) as other:
             while (event := other.next()) is not None:
                 events.append(event)
                 if len(events) % 20 == 0:
@@ -109,8 +112,9 @@ def test_cut_is_logged_once_with_the_path_and_without_the_query(site, target):
 
 
 @pytest.mark.slow
-def test_slow_reader_gets_the_latest_and_the_end():
-    with run_wrapped(MAX_WRITE_BUFFER=4_000_000, KEEPALIVE=1, RESULT_MAX_BYTES=1_000_000) as site:
+@pytest.mark.parametrize("application", [WRAPPED, PLAIN])
+def test_slow_reader_gets_the_latest_and_the_end(application):
+    with run_wrapped(application, MAX_WRITE_BUFFER=4_000_000, KEEPALIVE=1, RESULT_MAX_BYTES=1_000_000) as site:
         task_id, received = site.start("flood", frames=FRAMES, size=SIZE), b""
         with open_narrow(site, f"/task-progress/{task_id}", receive_buffer=65_536) as client:
             while site.get_snapshot(task_id)["state"] != "succeeded":
@@ -176,12 +180,38 @@ def test_stream_that_daphne_times_out_is_let_go_of():
 
 
 @pytest.mark.slow
-def test_stream_without_the_wrapper_is_left_alone():
-    with run_wrapped(PLAIN, **{**SETTINGS, "KEEPALIVE": 0.1}) as site:
+def test_reader_that_pauses_for_less_than_keepalive_is_not_cut_without_the_wrapper():
+    with run_wrapped(PLAIN, **{**SETTINGS, "KEEPALIVE": 30, "SWEEP_INTERVAL": 0.2}) as site:
         task_id = site.start("flood", frames=FRAMES, size=SIZE)
         with open_narrow(site, f"/task-progress/{task_id}") as client:
             site.wait_for(task_id, "succeeded")
-            assert b"event: end" in read(client)
+            received = read(client)
+    assert b"event: end" in received
+    assert received.count(b'"seq"') < FRAMES / 4, "the stream was held"
+
+
+#: How a site is run on which bytes wait for readers: by the guard of the wrapper, without it, and on uvicorn.
+WAYS = {
+    "wrapped": partial(run_wrapped, WRAPPED),
+    "plain": partial(run_wrapped, PLAIN),
+    "uvicorn": partial(run_wrapped, WRAPPED, run=run_uvicorn),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_slowest_readers_are_cut_once_too_much_waits_and_others_do_not_notice(way):
+    settings = {**SETTINGS, "KEEPALIVE": 60, "SWEEP_INTERVAL": 0.2, "MAX_BUFFERED_BYTES": 3_000_000}
+    with WAYS[way](**settings) as site, ExitStack() as clients:
+        task_id = site.start("flood", frames=FRAMES, size=SIZE)
+        target = f"/task-progress/{task_id}?token={make_token(task_id)}"
+        for _ in range(30):
+            clients.enter_context(open_narrow(site, target))
+        events = site.read_all(task_id)
+        wait_until(lambda: "since more than 3000000 bytes waited" in site.log, "the slowest were cut")
+        assert "took none of" not in site.log
+    assert (events[-1].type, events[-1].json()["meta"]["number"]) == ("end", FRAMES - 1)
+    assert len(events) > FRAMES / 10
 
 
 def test_uvicorn_lets_streams_wait_by_itself():
