@@ -9,7 +9,7 @@ from ..utils.clock import Clock
 from ..utils.threads import ReentrantEvent
 
 #: Seconds between two writes that nothing shortens, so that tasks which end close together share one.
-SHORTEST_PAUSE = 0.02
+SHORTEST_PAUSE = 0.05
 
 #: Seconds for which a beginning waits for more: a short task then is written once, with its end.
 BEGIN_PAUSE = 0.003
