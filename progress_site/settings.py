@@ -135,6 +135,10 @@ TASKS_APP = {
     "STARTABLE": {name: f"{PROFILE.jobs}.{name}" for name in STARTABLE},
     "DEFAULT_TASK": "simulate",
     "ALLOW_ANONYMOUS_START": True,
+    # Nobody logs in, so the client that an address stands for may be a whole class, or a proxy.
+    "MAX_STREAMS_PER_CLIENT": 2000,
+    "MAX_UNFINISHED_PER_CLIENT": 500,
+    "START_RATE": "6000/m",
     "RESULT_MAX_BYTES": 512 * 1024,  # room for the reasons why 1,000 rows of an import were skipped
 }
 

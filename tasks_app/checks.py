@@ -8,9 +8,7 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.base import default_key_func
-from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
-from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from django.template import TemplateDoesNotExist
@@ -19,13 +17,12 @@ from django.utils.module_loading import import_string
 
 from .conf import Settings, find_mistakes, get_settings
 from .lifecycle import compat, get_framework, resolve
-from .store import keeps_key
+from .store import CULLING_CACHES, keeps_key
 from .utils import static_files
 
 Messages = Iterator[checks.CheckMessage]
 
-#: Caches that drop entries beyond MAX_ENTRIES, and the least MAX_ENTRIES that gives no warning.
-CULLING_CACHES = (LocMemCache, FileBasedCache, DatabaseCache)
+#: The least MAX_ENTRIES that gives no warning.
 ENOUGH_ENTRIES = 10_000
 
 #: Backends whose tasks run in the process that enqueues them, or never.

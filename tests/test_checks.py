@@ -20,7 +20,7 @@ from tasks_app.checks import (
     check_tasks,
     check_templates,
 )
-from tasks_app.deploy_checks import check_lane, check_web_processes
+from tasks_app.deploy_checks import check_eviction, check_lane, check_web_processes
 from tasks_app.lifecycle import compat
 from tasks_app.permissions import Policy
 from tests.support import jobs
@@ -375,7 +375,20 @@ def test_cache_that_processes_share_is_fine_at_deployment(settings, tmp_path):
     assert check_web_processes(None) == []
 
 
-@pytest.mark.parametrize("check", [check_web_processes, check_lane])
+@pytest.mark.parametrize(("entries", "count"), [(99_999, 1), (100_000, 0)])
+@pytest.mark.parametrize("backend", [FILE, "django.core.cache.backends.db.DatabaseCache"])
+def test_cache_that_drops_tasks_that_run_is_told_of_at_deployment(settings, tmp_path, backend, entries, count):
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path), "OPTIONS": {"MAX_ENTRIES": entries}}}
+    found = check_eviction(None)
+    assert [message.id for message in found] == ["tasks_app.W014"] * count
+    assert all(str(entries) in message.msg and message.hint for message in found)
+
+
+def test_cache_that_drops_what_was_not_used_for_longest_is_fine_at_deployment():
+    assert check_eviction(None) == []
+
+
+@pytest.mark.parametrize("check", [check_web_processes, check_lane, check_eviction])
 def test_check_belongs_to_deployment(check):
     assert check in checks.registry.registry.deployment_checks
 

@@ -29,7 +29,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [9, 2, 4]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [10, 2, 4]
 
 
 @pytest.fixture
@@ -155,6 +155,16 @@ async def test_view_that_starts_a_task_works_where_requests_are_atomic(upload, a
         upload = transaction.non_atomic_requests(using=alias)(upload)
     view = BaseHandler().make_view_atomic(upload)
     assert (await view(make_upload())).status_code == 200
+
+
+def test_policy_names_clients():
+    namespace: dict[str, Any] = {}
+    exec(find_block("python", "mysite/clients.py"), namespace)
+    request = AsyncRequestFactory().get("/")
+    policy = namespace["MyPolicy"]()
+    assert policy.identify(request) == "address:127.0.0.1"
+    request.account = User(pk=7)
+    assert policy.identify(request) == "account 7"
 
 
 def test_code_that_is_no_task_is_tracked():

@@ -16,6 +16,7 @@ from ..users import get_user_key
 from ..utils.json import encode_json
 from .params import parse_idempotency_key
 from .problems import Problem, store_access
+from .shares import keep_claim
 
 logger = logging.getLogger("tasks_app")
 
@@ -99,6 +100,7 @@ async def _start_and_record(
         with store_access():
             await get_store().arun(release_key, claim)
         raise
+    keep_claim(answer["task_id"], claim)
     try:
         await get_store().arun(fulfil_key, claim, encode_json(record | {"answer": answer}))
     except Exception:

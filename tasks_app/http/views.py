@@ -48,6 +48,7 @@ from .params import (
 from .problems import Problem, bad_request, busy, store_access, unavailable
 from .recheck import recheck
 from .refused_stream import respond_to_stream
+from .shares import keep_share
 from .start_answer import check_urls, describe_start, respond_with
 from .wanted_stream import parse_stream
 
@@ -149,6 +150,7 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
         with sharing(client):
             task_id = await _start_named(request, name, kwargs)
         note(task_id)
+        await keep_share(client, task_id)
     return describe_start(request, task_id, name)
 
 

@@ -1,11 +1,12 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
+from .client import CULLING_CACHES
 from .clients import find_client, keep_client
 from .details import afind_details
 from .following import find_followers, note_followers
 from .gone import delete_contents, find_gone, note_gone
 from .key_function import keeps_key
-from .keys import is_task_id, make_begin_key, make_claim_key, make_mark_key, make_probe_key
+from .keys import is_task_id, make_begin_key, make_claim_key, make_mark_key, make_probe_key, make_task_key
 from .lifetimes import active_time_to_live
 from .loading import Loaded, load_many
 from .received import Notes, find_received, forget_received
@@ -13,6 +14,7 @@ from .recent import RECENT_TASKS, sharing
 from .store import decode, get_store
 
 __all__ = [
+    "CULLING_CACHES",
     "RECENT_TASKS",
     "Loaded",
     "Notes",
@@ -34,6 +36,7 @@ __all__ = [
     "make_claim_key",
     "make_mark_key",
     "make_probe_key",
+    "make_task_key",
     "note_followers",
     "note_gone",
     "sharing",

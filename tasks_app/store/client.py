@@ -12,6 +12,9 @@ from django.core.cache.backends.locmem import LocMemCache
 from .connections import Connections
 from .latency import Latency
 
+#: Caches that drop entries beyond MAX_ENTRIES.
+CULLING_CACHES = (LocMemCache, FileBasedCache, BaseDatabaseCache)
+
 
 class Client:
     """A cache as the store uses it, from any thread.
@@ -33,6 +36,8 @@ class Client:
         self.is_timed = not self.is_local and not isinstance(cache, BaseDatabaseCache)
         #: Whether of several processes that add a key at once only one does.
         self.has_atomic_add = not isinstance(cache, FileBasedCache)
+        #: The entries beyond which the cache drops some; None if it drops none by their number.
+        self.max_entries: int | None = cache._max_entries if isinstance(cache, CULLING_CACHES) else None
         self._has_incr = type(cache).incr is not BaseCache.incr
         self._has_touch = type(cache).touch is not BaseCache.touch
         self._latency = latency
