@@ -109,7 +109,7 @@ def test_task_that_runs_reports_and_succeeds(later: Later):
 def test_task_that_raises_fails(later: Later):
     task_id = start(Job(fail))
     later.work()
-    assert wait_for_end(task_id).error["type"] == "ValueError"
+    assert wait_for_end(task_id).error == {"type": "Exception", "message": "The task failed."}
 
 
 def test_task_that_waits_is_withdrawn_by_a_cancel(later: Later):

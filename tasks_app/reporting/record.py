@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..conf import get_settings
-from ..snapshot import Argument, Details, Snapshot, cut_traceback
+from ..snapshot import MAX_NAME_LENGTH, Argument, Details, Snapshot, cut_traceback
 from ..utils.clock import Clock
 from ..utils.lazy import per_process
 from .arguments import Call, describe_call
@@ -27,6 +27,7 @@ class Record:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._error: str | None = None
         self._traceback: str | None = None
         self._details: Details | None = None
         self._taken: Details | None = None
@@ -47,12 +48,16 @@ class Record:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Add what a snapshot tells of the attempt, before that is stored."""
-        if self._details is None and snapshot.attempt == 0 and self._traceback is not None:  # it never began
+        if self._details is None and snapshot.attempt == 0 and (self._error or self._traceback):  # it never began
             self._details = Details.of(snapshot)
         if self._details is not None:
-            if self._details.traceback != self._traceback:
-                self._details = replace(self._details, traceback=self._traceback)
+            if (self._details.error, self._details.traceback) != (self._error, self._traceback):
+                self._details = replace(self._details, error=self._error, traceback=self._traceback)
             self._details = self._taken = self._details.following(snapshot)
+
+    def note_error(self, kind: str) -> None:
+        """Keep the type of what the job raised; any thread may call this."""
+        self._error = kind[:MAX_NAME_LENGTH]
 
     def note_traceback(self, text: str) -> None:
         """Keep the end of the traceback of what the job raised; any thread may call this."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, format_traceback, is_cancel
-from ..snapshot import Details, Snapshot, disown, end_like, rebase, take_back
+from ..snapshot import GENERIC_TYPE, Details, Snapshot, disown, end_like, rebase, take_back
 from ..store import Loaded
 from ..utils.clock import Clock
 from .draft import Draft
@@ -164,12 +164,13 @@ class Reporter:
     def fail_as(self, kind: str, message: str, *, traceback: str = "") -> None:
         """End the task as failed with an exception of type `kind`.
 
-        EXPOSE_ERRORS decides if viewers see `message`, RECORD_TRACEBACKS if staff see `traceback`.
+        EXPOSE_ERRORS decides if viewers see `kind` and `message`; staff see `kind`, RECORD_TRACEBACKS if `traceback`.
         """
         if traceback and get_settings().records_tracebacks:
             self._record.note_traceback(traceback)
-        shown = message if get_settings().exposes_errors else None
-        self._end(lambda snapshot, now: snapshot.failed(kind, shown, now=now))
+        self._record.note_error(kind)
+        shown = (kind, message) if get_settings().exposes_errors else (GENERIC_TYPE, None)
+        self._end(lambda snapshot, now: snapshot.failed(*shown, now=now))
 
     def fail_openly(self, kind: str, message: str) -> None:
         """End the task as failed with a `message` that all viewers may see."""

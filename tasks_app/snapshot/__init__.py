@@ -16,12 +16,13 @@ from .log_page import (
 )
 from .orphan import disown, empty
 from .snapshot import Snapshot
-from .state import EXPIRED, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
+from .state import EXPIRED, GENERIC_TYPE, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
 from .succession import is_wrongly_lost, rebase, take_back
 from .version import Version
 
 __all__ = [
     "EXPIRED",
+    "GENERIC_TYPE",
     "MAX_LEVEL_LENGTH",
     "MAX_LINE_LENGTH",
     "MAX_NAME_LENGTH",

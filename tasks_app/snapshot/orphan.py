@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .snapshot import Snapshot
-from .state import DEFAULT_STATUS, GENERIC_MESSAGE
+from .state import DEFAULT_STATUS, GENERIC_MESSAGE, GENERIC_TYPE
 
 #: The owner of a task whose owner was deleted: nobody has this key. None would open the task to all who know its id.
 GONE = ""
@@ -17,7 +17,7 @@ def disown(snapshot: Snapshot) -> Snapshot:
 
 def empty(snapshot: Snapshot, *, now: datetime) -> Snapshot:
     """Return what is kept of an ended task: how and when it ended, and nothing that its owner or its job has said."""
-    error = snapshot.error and {**snapshot.error, "message": GENERIC_MESSAGE}
+    error = snapshot.error and {"type": GENERIC_TYPE, "message": GENERIC_MESSAGE}
     return replace(
         snapshot,
         owner=GONE,

@@ -207,7 +207,7 @@ class Snapshot:
         return self._ended(State.SUCCEEDED, now, stages, progress=100, percent=100.0, **outcome)
 
     def failed(self, kind: str, message: str | None = None, *, now: datetime) -> Self:
-        """Return the terminal snapshot of a task that raised a `kind`; viewers see `message` or a generic text."""
+        """Return the terminal snapshot of a task that failed; viewers see `kind`, and `message` or a generic text."""
         if self.is_terminal:
             return self
         ended = self._ended(State.FAILED, now, self._stopped_stages(State.FAILED))

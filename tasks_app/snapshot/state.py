@@ -66,6 +66,7 @@ DEFAULT_STATUS: Mapping[State, str] = {
 
 #: The message of an error that viewers may not see.
 GENERIC_MESSAGE = "The task failed."
+GENERIC_TYPE = Exception.__name__
 
 #: The status of a task that no executor began in time.
 EXPIRED = "Expired before it began"

@@ -362,7 +362,7 @@ def test_failure_of_a_task_that_can_not_begin_is_told_when_the_cache_is_back(gat
     gate.open()
     assert get_flusher().drain(DEADLINE)
     ended = read()
-    assert (ended.state, ended.error["type"], ended.attempt) == ("failed", "ImportError", 0)
+    assert (ended.state, ended.error["type"], ended.attempt) == ("failed", "Exception", 0)
     assert (ended.task, ended.owner, ended.seq > queued.seq) == ("import", "7", True)
 
 

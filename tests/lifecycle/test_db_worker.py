@@ -97,7 +97,7 @@ def test_task_that_raises_ends_as_failed(site, queue, orders, task_id):
         orders.give_raise("no such file")
         end = read_end(stream)
     assert (end["state"], end["progress"]) == ("failed", 25)
-    assert end["error"] == {"type": "RuntimeError", "message": "The task failed."}
+    assert end["error"] == {"type": "Exception", "message": "The task failed."}
 
 
 def test_worker_arguments_and_traceback_are_recorded_for_staff(site, queue, orders, task_id):
@@ -125,7 +125,7 @@ def test_task_that_the_worker_can_not_import_ends_as_failed(site, queue, task_id
     site.remove_code(task_id)
     with site.open(task_id) as stream, site.run_worker("--queue-name", queue):
         end = read_end(stream)
-    assert (end["state"], end["error"]["type"], end["attempt"]) == ("failed", "ImportError", 0)
+    assert (end["state"], end["error"]["type"], end["attempt"]) == ("failed", "Exception", 0)
 
 
 def test_task_started_over_http_keeps_its_name(site):
@@ -373,7 +373,7 @@ def test_worker_that_is_told_twice_leaves_a_failed_task(site, queue, orders, tas
             worker.process.send_signal(signal.SIGTERM)
             wait_until(lambda text=text: text in "".join(worker.output), text)
         assert (end := read_end(stream))["state"] == "failed"
-        assert end["error"]["type"] == "SystemExit"
+        assert end["error"]["type"] == "Exception"
 
 
 def test_task_of_a_worker_that_is_killed_stalls_and_is_lost(tmp_path, queue):

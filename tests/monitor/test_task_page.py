@@ -330,7 +330,10 @@ def test_short_message_of_an_error_stands_once(site: Site, page: Page):
 
 
 def test_error_that_is_kept_back_says_nothing_but_its_type(site: Site, page: Page):
-    show_task(site, page, state="failed", error={"type": "MemoryError", "message": "The task failed."})
+    attempts = [make_attempt(1, 60, 5, state="failed", error="MemoryError")]
+    error = {"type": "Exception", "message": "The task failed."}
+    show_task(site, page, state="failed", end=5, error=error, attempts=attempts)
+    expect(page.locator("#error .type")).to_have_text("MemoryError")
     assert page.locator("#error").inner_text().split() == ["Error", "MemoryError"]
 
 

@@ -368,7 +368,7 @@ def test_script_that_fails_writes_its_last_snapshot(tmp_path):
     done = run_script(script, FILE_CACHE, tmp_path)
     assert done.returncode == 1
     snapshot = Store(lambda: FileBasedCache(str(tmp_path), {})).get(done.stdout.strip())
-    assert (snapshot.state, snapshot.error["type"]) == ("failed", "ValueError")
+    assert (snapshot.state, snapshot.error["type"]) == ("failed", "Exception")
 
 
 def test_script_that_ends_at_once_sends_task_ended_once(tmp_path):

@@ -54,6 +54,7 @@ def test_worker_and_the_times_of_the_attempt_are_recorded(flusher, time):
         "host": socket.gethostname(),
         "process": os.getpid(),
         "arguments": None,
+        "error": None,
         "traceback": None,
         "stages": [],
     }

@@ -308,7 +308,7 @@ def test_error_says_that_nothing_was_imported_while_debugging(site):
 def test_reason_of_a_failure_reaches_viewers_in_production(production):
     end = follow(production.url + start_import(production, HEADER)["progress_url"])[-1]
     assert end["status"] == "Nothing was imported. The file has a header, but no rows below it."
-    assert end["error"] == {"type": "ImportFailed", "message": "The task failed."}
+    assert end["error"] == {"type": "Exception", "message": "The task failed."}
 
 
 def test_failure_of_a_file_without_a_valid_row_keeps_the_reasons(site):

@@ -105,6 +105,7 @@ def make_attempt(number: int, start: float, end: float | None = None, **values: 
         "host": "worker-1",
         "process": 4242,
         "arguments": None,
+        "error": None,
         "traceback": None,
         "stages": [],
         **values,

@@ -114,7 +114,7 @@ def test_failure_of_what_runs_elsewhere_is_left_to_that_process(orphan):
 def test_failure_of_what_could_not_begin_is_told(orphan):
     get_store().save([orphan.requeued(now=NOW)])
     dead_workers.fail("t1", RuntimeError())
-    assert wait_for_end("t1").error["type"] == "RuntimeError"
+    assert wait_for_end("t1").error["type"] == "Exception"
 
 
 def test_end_of_a_killed_process_is_said_after_its_last_word(orphan, monkeypatch):

@@ -57,7 +57,7 @@ def test_result_that_celery_ignores_is_shown():
 def test_failure_is_shown_without_its_message():
     ended = wait_for_end(start(jobs.fail, "a secret"))
     assert (ended.state, ended.status, ended.progress) == ("failed", "Failed", 37)
-    assert ended.error == {"type": "RuntimeError", "message": "The task failed."}
+    assert ended.error == {"type": "Exception", "message": "The task failed."}
 
 
 def test_retry_keeps_the_id_and_counts_attempts(site: CelerySite):
@@ -95,7 +95,7 @@ def test_ignored_task_is_over_without_a_result():
 
 def test_rejected_task_failed():
     ended = wait_for_end(start(jobs.reject, requeue=False))
-    assert (ended.state, ended.error) == ("failed", {"type": "Reject", "message": "The task failed."})
+    assert (ended.state, ended.error) == ("failed", {"type": "Exception", "message": "The task failed."})
 
 
 def test_task_that_is_rejected_and_requeued_is_begun_anew(site: CelerySite):

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 2ff37b6908ce")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 23fbf71626ce")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -3867,13 +3867,17 @@ const { findParts } = modules["monitor/dom.js"];
 
 const SHORT = 60; // characters of a message that the component shows without cutting them
 
-/** Show the error of a task: its type, and the traceback where that is recorded, else a message that was cut above. */
+/**
+ * Show the error of a task: its type, which viewers may not be told, and the traceback where that is recorded, else a
+ * message that was cut above.
+ */
 function renderError(section, snapshot, attempts) {
   const { error, attempt } = snapshot;
   const { type, message, traceback } = findParts(section);
-  const text = attempts.find((each) => each.attempt === attempt)?.traceback ?? "";
+  const latest = attempts.find((each) => each.attempt === attempt);
+  const text = latest?.traceback ?? "";
   section.hidden = !error && !text;
-  setText(type, error?.type ?? "");
+  setText(type, error ? latest?.error ?? error.type : "");
   setText(message, text || !error || isShownAbove(snapshot) ? "" : error.message);
   setTraceback(traceback, text);
   message.hidden = !message.textContent;

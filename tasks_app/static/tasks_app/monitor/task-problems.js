@@ -7,13 +7,17 @@ import { findParts } from "./dom.js";
 
 const SHORT = 60; // characters of a message that the component shows without cutting them
 
-/** Show the error of a task: its type, and the traceback where that is recorded, else a message that was cut above. */
+/**
+ * Show the error of a task: its type, which viewers may not be told, and the traceback where that is recorded, else a
+ * message that was cut above.
+ */
 export function renderError(section, snapshot, attempts) {
   const { error, attempt } = snapshot;
   const { type, message, traceback } = findParts(section);
-  const text = attempts.find((each) => each.attempt === attempt)?.traceback ?? "";
+  const latest = attempts.find((each) => each.attempt === attempt);
+  const text = latest?.traceback ?? "";
   section.hidden = !error && !text;
-  setText(type, error?.type ?? "");
+  setText(type, error ? latest?.error ?? error.type : "");
   setText(message, text || !error || isShownAbove(snapshot) ? "" : error.message);
   setTraceback(traceback, text);
   message.hidden = !message.textContent;
