@@ -15,12 +15,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import receiver
 from playwright.sync_api import Browser
 
+from tasks_app.http import problems
+from tasks_app.http.admission import get_admission
+from tasks_app.http.shares import get_shares
 from tasks_app.monitor.recent_tasks import get_recent_reader
 from tasks_app.reporting.backlog import Backlog
 from tasks_app.reporting.process import get_flusher
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import MAX_THREADS, Store, get_store
 from tasks_app.streaming.polling import get_observer
+from tasks_app.utils.rarely import Rarely
 from tests.support import jobs
 from tests.support.backends import BACKENDS, make_params, run_memcached
 from tests.support.browser import open_browser
@@ -76,6 +80,9 @@ def _clean_slate() -> Iterator[None]:
 def _forget_the_past() -> None:
     """What this process remembers of earlier tests' tasks: what it would yet write, and what it saw."""
     get_flusher().backlog = Backlog()
+    get_admission.cache_clear()
+    get_shares.cache_clear()
+    problems._refusals = Rarely()
     get_observer.cache_clear()
 
 

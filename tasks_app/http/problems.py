@@ -109,22 +109,34 @@ def bad_request(detail: str) -> Problem:
 
 
 def unavailable(detail: str) -> Problem:
-    """Return the problem of a request that may succeed later."""
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))
+    """Return the problem of a request that may succeed later; the caller has logged why.
+
+    Else Django would log each at ERROR, and mail it to admins with all that the request bears.
+    """
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, Retry_After=str(RETRY_AFTER))
+    problem.is_logged = True
+    return problem
 
 
 def busy(kind: str, detail: str) -> Problem:
     """Return the problem of a request for which there is no room, and log it once a minute.
 
-    However many are refused, Django neither logs each nor mails it to admins, with all that the request bears.
-
     Args:
         kind: what is full; the log says it once a minute for each.
     """
     say_rarely(kind, f"requests are answered with 503 (said once a minute): {detail}")
-    problem = unavailable(detail)
-    problem.is_logged = True
-    return problem
+    return unavailable(detail)
+
+
+def broken(kind: str, detail: str) -> Problem:
+    """Return the problem of a request that met an error which is being handled, and log that once a minute.
+
+    Args:
+        kind: what has failed; the log says it once a minute for each.
+    """
+    if _refusals.is_due(kind):
+        logger.exception("requests are answered with 503 (said once a minute): the %s failed", kind)
+    return unavailable(detail)
 
 
 def say_rarely(kind: str, text: str) -> None:
@@ -135,9 +147,7 @@ def say_rarely(kind: str, text: str) -> None:
 
 def _note_exhaustion(error: Exception) -> Problem:
     exhaustion_log.note(error, "requests are answered with 503")
-    problem = unavailable("The server has no memory or threads to spare at the moment.")
-    problem.is_logged = True
-    return problem
+    return unavailable("The server has no memory or threads to spare at the moment.")
 
 
 @contextmanager
@@ -150,5 +160,4 @@ def store_access() -> Iterator[None]:
     except Exception as error:
         if is_exhaustion(error):
             raise
-        logger.exception("the cache with the state of tasks failed")
-        raise unavailable("The state of tasks can't be reached at the moment.") from error
+        raise broken("cache", "The state of tasks can't be reached at the moment.") from error

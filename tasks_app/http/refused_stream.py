@@ -16,14 +16,14 @@ async def respond_to_stream(request: HttpRequest, problem: Problem) -> HttpRespo
     """Return the response of a problem: a stream of one event, if an EventSource is to come back, else JSON."""
     response = await respond_with_json(request, problem)
     retry_after = problem.headers.get("Retry-After")
-    if problem.status not in _PASSING or retry_after is None or not _is_event_source(request):
+    if problem.status not in _PASSING or retry_after is None or not is_event_source(request):
         return response
     milliseconds = draw_around(int(retry_after) * 1250, 0.2)  # not before, and not all in the same instant
     frame = encode_refused(problem.describe(), retry_ms=milliseconds)
     return HttpResponse(frame, content_type=CONTENT_TYPE, headers={**STREAM_HEADERS, "Retry-After": retry_after})
 
 
-def _is_event_source(request: HttpRequest) -> bool:
+def is_event_source(request: HttpRequest) -> bool:
     """Return whether a request is made as the HTML standard has an EventSource make it; scripts see statuses.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface

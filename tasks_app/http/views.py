@@ -45,7 +45,7 @@ from .params import (
     parse_token_tasks,
     read_body,
 )
-from .problems import Problem, bad_request, busy, store_access, unavailable
+from .problems import Problem, bad_request, broken, busy, store_access
 from .recheck import recheck
 from .refused_stream import respond_to_stream
 from .shares import keep_share
@@ -162,9 +162,9 @@ async def _start_named(request: HttpRequest, name: str, kwargs: Mapping[str, Any
     except TaskQueueFull as error:
         raise busy("max_queue", f"No more tasks can be queued: {error}.") from error
     except BrokerUnavailable as error:
-        raise unavailable("No task can be queued at the moment.") from error
+        raise broken("broker", "No task can be queued at the moment.") from error
     except StoreUnavailable as error:
-        raise unavailable("The state of tasks can't be stored at the moment.") from error
+        raise broken("cache", "The state of tasks can't be stored at the moment.") from error
 
 
 async def _stream(request: HttpRequest, task_id: str | None) -> HttpResponseBase:

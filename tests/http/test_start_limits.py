@@ -10,13 +10,11 @@ from django.core.cache import caches
 from django.test import AsyncClient, override_settings
 
 from tasks_app import cancel, get_snapshot, start
-from tasks_app.http import problems
 from tasks_app.http.admission import Admission, Record, get_admission
 from tasks_app.http.problems import Problem
 from tasks_app.lifecycle import compat
 from tasks_app.store.clients import find_client, keep_client
 from tasks_app.store.keys import make_client_key, make_task_key
-from tasks_app.utils.rarely import Rarely
 from tests.support import jobs
 from tests.support.answers import assert_problem, post_start
 from tests.support.viewers import make_running, put, until
@@ -31,8 +29,7 @@ def client() -> AsyncClient:
 
 
 @pytest.fixture(autouse=True)
-def _limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problems, "_refusals", Rarely())
+def _limits(settings: Any) -> None:
     set_limits(settings, MAX_UNFINISHED_PER_CLIENT=2)
 
 

@@ -15,7 +15,7 @@ from django.utils.log import AdminEmailHandler
 
 from tasks_app import make_token
 from tasks_app.asgi import wrap
-from tasks_app.http import clients, problems
+from tasks_app.http import clients
 from tasks_app.permissions import Policy
 from tasks_app.store.store import Store
 from tasks_app.streaming.hub import get_hub
@@ -38,7 +38,6 @@ def client() -> AsyncClient:
 @pytest.fixture(autouse=True)
 async def _leaves_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Whatever is answered, no stream is left open, and no place taken."""
-    monkeypatch.setattr(problems, "_refusals", Rarely())
     monkeypatch.setattr(clients, "_faults", Rarely())
     settings.TASKS_APP = {**settings.TASKS_APP, "MAX_STREAMS_PER_CLIENT": 2}
     hub = get_hub()
@@ -352,6 +351,20 @@ def mailed(settings: Any) -> Any:
     logging.getLogger("django").addHandler(handler)
     yield mail
     logging.getLogger("django").removeHandler(handler)
+
+
+async def test_cache_that_fails_is_said_once_a_minute_without_a_mail_or_a_token(cache, caplog, mailed):
+    token = make_token("t1")
+    cache.break_down()
+    for path in ("/tasks/t1", PLACE) * 10:
+        assert (await ask(f"{path}?token={token}")).status == 503
+    cache.reset()
+    assert [record.getMessage() for record in caplog.records if "answered with 503" in record.getMessage()] == [
+        "requests are answered with 503 (said once a minute): the cache failed"
+    ]
+    assert {record.name for record in caplog.records} == {"tasks_app"}
+    assert token not in caplog.text
+    assert len(mailed.outbox) == 0
 
 
 @pytest.mark.parametrize("setting", ["MAX_STREAMS", "MAX_STREAMS_PER_CLIENT"])

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 
+from tasks_app.http.refused_stream import is_event_source
 from tests.support.stub import RUNNING, Stub, encode, run_stub
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -79,6 +81,13 @@ def test_server_that_is_away_is_shown_and_found_again(stub: Stub, tmp_path: Path
         stub.stranger = None
         wait_until(lambda: count("running") == 2, "the server is found again")
         assert count("reconnecting") == 1
+
+
+def test_event_source_of_firefox_is_known_by_its_headers(stub: Stub, tmp_path: Path):
+    with open_firefox(stub, tmp_path):
+        stub.wait_for_stream()
+    (headers,) = stub.find_requests("GET", "/task-progress")
+    assert is_event_source(RequestFactory().get("/task-progress", headers=dict(headers)))
 
 
 def test_page_that_never_heard_the_server_does_not_connect_for_ever(stub: Stub, tmp_path: Path):
