@@ -10,12 +10,13 @@ class TasksAppConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        from . import checks, deploy_checks
+        from . import checks, deploy_checks, security_checks
         from .http import exempt_from_transactions
         from .lifecycle import connect, connect_users
 
         checks.register()
         deploy_checks.register()
+        security_checks.register()
         connect()
         connect_users()
         exempt_from_transactions()

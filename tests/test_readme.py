@@ -37,7 +37,7 @@ def shop(tmp_path: Path) -> Path:
     """A project from `startproject`, to which only what README says was added, and a task that it shows."""
     for arguments in (["startproject", "mysite", "."], ["startapp", "shop"]):
         subprocess.run([sys.executable, "-m", "django", *arguments], cwd=tmp_path, check=True)
-    stubs = "\n\ndef read(path):\n    return list(range(int(path)))\n\n\ndef save(row):\n    pass\n"
+    stubs = "\n\ndef read(upload_id):\n    return list(range(upload_id))\n\n\ndef save(row):\n    pass\n"
     (tmp_path / "shop" / "tasks.py").write_text(find_block("python", "def import_rows") + stubs)
     paste(tmp_path, find_block("python", "mysite/urls.py"))
     allow_anonymous_start(tmp_path)
@@ -93,7 +93,7 @@ def find_warnings(shop: Path, env: dict[str, str]) -> list[str]:
 
 def run_to_the_end(shop: Path, env: dict[str, str], *, with_token: bool = False) -> dict[str, Any]:
     """Start the example task over HTTP, follow it, and return its last snapshot."""
-    body = json.dumps({"task": "import", "kwargs": {"path": "250"}}).encode()
+    body = json.dumps({"task": "import", "kwargs": {"upload_id": 250}}).encode()
     with run_daphne("mysite.asgi:application", env=env, cwd=shop) as server:
         start = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(start, timeout=DEADLINE) as response:
@@ -122,10 +122,14 @@ def test_site_with_celery_made_as_readme_says_hears_no_warning_and_runs_its_exam
 def upload(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """The view that starts a task for its user."""
     shop_tasks: Any = types.ModuleType("shop.tasks")
-    exec(find_block("python", "def import_rows") + "\nread = list\ndef save(row): pass", shop_tasks.__dict__)
+    exec(find_block("python", "def import_rows") + "\nread = range\ndef save(row): pass", shop_tasks.__dict__)
     monkeypatch.setitem(sys.modules, "shop", types.ModuleType("shop"))
     monkeypatch.setitem(sys.modules, "shop.tasks", shop_tasks)
-    namespace: dict[str, Any] = {"save_upload": lambda file: "path"}
+
+    async def save_upload(file: object) -> object:
+        return types.SimpleNamespace(pk=5)
+
+    namespace: dict[str, Any] = {"save_upload": save_upload}
     exec(find_block("python", "async def upload"), namespace)
     return namespace["upload"]
 

@@ -37,6 +37,7 @@ ROOMS = [
     "admin",
     "checks",
     "deploy_checks",
+    "security_checks",
     "urls",
     "asgi",
     "integration",
