@@ -1,7 +1,7 @@
 """The decorator of all endpoints, and the answers that several of them give."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
 from hashlib import sha256
@@ -17,6 +17,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
 
 from ..exceptions import describe
+from ..snapshot import Snapshot
 from ..users import get_user_key, lacks_permission, load_user
 from ..utils.clock import format_time
 from ..utils.exhaustion import exhaustion_log
@@ -102,9 +103,19 @@ def _exempt(view: Endpoint) -> None:
         transaction.non_atomic_requests(using=alias)(view)
 
 
-def json_response(data: Mapping[str, Any], **options: Any) -> HttpResponse:
-    """Return a response with `data` as JSON, and the server's time, since the clock of a client may be wrong."""
-    response = HttpResponse(encode_json(data), content_type="application/json", **options)
+def encode_list(snapshots: Iterable[Snapshot]) -> str:
+    """Return a list of tasks as JSON; each by itself, since other threads wait until the encoder is done."""
+    return f'{{"tasks":[{",".join(encode_json(snapshot.to_wire()) for snapshot in snapshots)}]}}'
+
+
+def json_response(data: Mapping[str, Any] | str, **options: Any) -> HttpResponse:
+    """Return a response with the server's time, since the clock of a client may be wrong.
+
+    Args:
+        data: a JSON object, or its text.
+    """
+    text = data if isinstance(data, str) else encode_json(data)
+    response = HttpResponse(text, content_type="application/json", **options)
     response["Server-Time"] = f"{format_time(datetime.now(UTC))}"
     return response
 

@@ -36,7 +36,7 @@ from ..users import get_user_key
 from .admission import get_admission
 from .clients import identify, take_place
 from .csrf import check_csrf
-from .endpoint import conditional_response, endpoint, json_response, not_found, refusal
+from .endpoint import conditional_response, encode_list, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
 from .params import (
     MAX_LIMIT,
@@ -90,8 +90,9 @@ async def list_tasks(request: HttpRequest) -> HttpResponse:
     if not await is_allowed("can_list", request):
         raise refusal(request, "You may not list tasks.", permission=find_permission("can_list"))
     limit = parse_limit(request)
-    tasks = [snapshot.to_wire() async for snapshot in _find_visible(request, limit)]
-    return json_response({"tasks": tasks}, headers={"Cache-Control": "private, no-cache"})
+    tasks = [snapshot async for snapshot in _find_visible(request, limit)]
+    content = await get_store().arun_aside(encode_list, tasks)
+    return json_response(content, headers={"Cache-Control": "private, no-cache"})
 
 
 @endpoint("POST")

@@ -37,6 +37,9 @@ T = TypeVar("T")
 #: The most threads of this process that use a cache which may take long to answer.
 MAX_THREADS = 4
 
+#: The most tasks that are read from a local cache in the event loop; of more, to unpickle them takes too long.
+MAX_IN_PLACE = 100
+
 
 class Saved(NamedTuple):
     """The outcome of `Store.save`.
@@ -209,7 +212,9 @@ class Store:
             raise StoreUnavailable(f"the cache has not answered within {LATE_AFTER} s") from error
 
     async def aread(self, task_ids: Iterable[str]) -> dict[str, str]:
-        return await self.arun(self.read, task_ids)
+        task_ids = list(task_ids)
+        run = self.arun if len(task_ids) <= MAX_IN_PLACE else self.arun_aside
+        return await run(self.read, task_ids)
 
     async def aread_pages(self, slots: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         return await self.arun(self.read_pages, slots)
@@ -226,6 +231,10 @@ class Store:
             Exception: raised by the function.
         """
         return await self.arun(self._call_unless_late, time.monotonic(), function, *args)
+
+    async def arun_aside(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function in another thread, even if the cache is local: it may take long."""
+        return await asyncio.wrap_future(self.submit(function, *args))
 
     def _call_unless_late(self, asked_at: float, function: Callable[..., T], *args: Any) -> T:
         if self.hangs and time.monotonic() - asked_at > LATE_AFTER:

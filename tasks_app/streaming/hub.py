@@ -15,6 +15,7 @@ from ..store import get_store
 from ..utils.backoff import Failures
 from ..utils.lazy import call_after_fork
 from ..utils.server import Server
+from ..utils.turns import take_turns
 from ..wakeups import LayerListener
 from .expired import declare_expired, find_expired
 from .judgement import judge_by_settings
@@ -202,15 +203,14 @@ class Hub:
         self._wake.clear()
 
     async def _read(self, *, is_sweep: bool) -> None:
-        task_ids, batch = self._stale, self._batch
-        self._stale, self._batch = set(), None
+        task_ids, self._stale, batch, self._batch = self._stale, set(), self._batch, None
         if is_sweep:
             task_ids |= self.watched - self._read_since_sweep
             self._read_since_sweep.clear()
         try:
             self._taken_over.clear()
             texts = await get_store().aread(task_ids) if task_ids else {}
-            self._apply(task_ids - self._taken_over, texts)
+            await self._apply(task_ids, texts)
             if batch is not None:
                 batch.set_result(None)
             await self._logs.read()
@@ -234,10 +234,10 @@ class Hub:
             batch.set_exception(error)
             batch.exception()  # marks it as retrieved: the callers that wait for it may be gone
 
-    def _apply(self, task_ids: Iterable[str], texts: dict[str, str]) -> None:
-        for task_id in task_ids:
-            watch = self._watches.get(task_id)
-            if watch is not None and watch.apply(texts.get(task_id), monotonic=time.monotonic()):
+    async def _apply(self, task_ids: Iterable[str], texts: dict[str, str]) -> None:
+        async for watch in take_turns(filter(None, map(self._watches.get, task_ids))):  # large ones take long
+            text, is_older = texts.get(watch.task_id), watch.task_id in self._taken_over
+            if not is_older and watch.apply(text, monotonic=time.monotonic()):
                 watch.notify()
 
     async def _judge_silence(self) -> None:

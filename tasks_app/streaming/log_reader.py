@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..conf import get_settings
 from ..snapshot import LogPage, parse_page
 from ..store import get_store
+from ..utils.turns import take_turns
 from .log import Log
 from .watch import Viewer, Watch, notify_each
 
@@ -63,11 +64,11 @@ class LogReader:
         """
         for batch in _split(self._find_behind()):
             slots = [(watch.task_id, slot) for watch, log, logged in batch for slot in log.find_slots(logged)]
-            pages = _parse_pages(await get_store().aread_pages(slots))
-            for watch, log, logged in batch:
+            pages = await _parse_pages(await get_store().aread_pages(slots))
+            async for watch, log, logged in take_turns(batch):
                 if log.take_in(logged, pages[watch.task_id], monotonic=time.monotonic()):
                     notify_each(list(watch.log_viewers), watch)
-            await asyncio.sleep(0)  # parsing pages takes long enough that other coroutines need a turn
+            await asyncio.sleep(0)  # a batch takes long enough that other coroutines need a turn
 
     def _find_behind(self) -> list[Behind]:
         return [
@@ -92,9 +93,9 @@ def _split(behind: Iterable[Behind]) -> Iterator[list[Behind]]:
         yield batch
 
 
-def _parse_pages(texts: Mapping[tuple[str, int], str]) -> Mapping[str, dict[int, LogPage]]:
+async def _parse_pages(texts: Mapping[tuple[str, int], str]) -> Mapping[str, dict[int, LogPage]]:
     pages: defaultdict[str, dict[int, LogPage]] = defaultdict(dict)
-    for (task_id, slot), text in texts.items():
+    async for (task_id, slot), text in take_turns(texts.items()):
         try:
             pages[task_id][slot] = parse_page(text)
         except ValueError:

@@ -57,8 +57,10 @@ async def aobserve(task_id: str) -> Snapshot | None:
 
 
 async def aobserve_many(task_ids: Sequence[str]) -> list[Snapshot]:
-    """Do what `observe_many` does, from async code."""
-    return await get_store().acall_unless_late(observe_many, task_ids)
+    """Do what `observe_many` does, from async code; many tasks take long to decode."""
+    store = get_store()
+    call = store.arun_aside if store.is_local else store.acall_unless_late
+    return await call(observe_many, task_ids)
 
 
 def _look(task_id: str, text: str | None) -> "Sight | None":

@@ -1,5 +1,6 @@
 """GET /tasks: the recent tasks, for those who may see them."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -155,3 +156,17 @@ async def test_cache_failure_is_503(staff):
     with controlled_cache("get_many"):
         response = await staff.get("/tasks")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
+
+
+async def test_tasks_are_decoded_and_encoded_in_another_thread(staff, monkeypatch):
+    """Large ones would hold up the event loop, and with it every stream."""
+    put_many(1, 2)
+    decoded, encoded = [], []
+    decode, encode = polling.observe_texts, Snapshot.to_wire
+    monkeypatch.setattr(polling, "observe_texts", lambda *args: decoded.append(threading.get_ident()) or decode(*args))
+    monkeypatch.setattr(
+        Snapshot, "to_wire", lambda snapshot: encoded.append(threading.get_ident()) or encode(snapshot)
+    )
+    assert await list_ids(staff) == ["t2", "t1"]
+    assert (len(decoded), len(encoded)) == (1, 2)
+    assert threading.get_ident() not in {*decoded, *encoded}

@@ -21,6 +21,7 @@ from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
 from tasks_app.store.store import Saved, get_store
+from tasks_app.store.store import decode as decode_stored
 from tasks_app.streaming.hub import Hub, count_streams, get_hub, get_hubs, get_pause
 from tasks_app.streaming.stream import Stream
 from tasks_app.streaming.watch import View, Watch
@@ -934,3 +935,27 @@ async def test_entry_that_comes_back_in_time_is_not_lost(clock):
     put(snapshot)
     await clock.pass_by(200)
     assert watching.view.snapshot.state is State.QUEUED
+
+
+async def test_others_have_turns_while_a_hub_decodes_many_tasks(cache, monkeypatch):
+    """Else a thousand large tasks that change at once would hold up every stream for seconds."""
+    put(*(make_running(f"t{number}") for number in range(20)))
+    turns, seen = 0, []
+
+    def note(task_id: str, text: str) -> Snapshot | None:
+        seen.append(turns)
+        return decode_stored(task_id, text)
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("tasks_app.utils.turns.TURN_SECONDS", 0)
+    monkeypatch.setattr("tasks_app.streaming.watch.decode", note)
+    other = asyncio.create_task(count())
+    stream = await Stream.open([f"t{number}" for number in range(20)])
+    other.cancel()
+    stream.close()
+    assert len(set(seen)) == 20
