@@ -132,7 +132,8 @@ class Admission:
 
     def _merge(self, client: _Client, stored: Record) -> None:
         with self._lock:
-            client.record.task_ids = stored.task_ids | client.record.task_ids
+            if get_settings().MAX_UNFINISHED_PER_CLIENT is not None:
+                client.record.task_ids = stored.task_ids | client.record.task_ids
             client.record.used_until = max(stored.used_until, client.record.used_until)
 
     def _admit(self, name: str, client: _Client) -> float:
@@ -174,10 +175,10 @@ class Admission:
         """Note what has become of a start that was under way."""
         with self._lock:
             client.pending -= 1
-            if started:
-                client.record.task_ids.update(dict.fromkeys(started))
-            else:
+            if not started:
                 client.record.used_until -= pause
+            elif get_settings().MAX_UNFINISHED_PER_CLIENT is not None:
+                client.record.task_ids.update(dict.fromkeys(started))
 
     async def _store(self, name: str, client: _Client) -> None:
         with self._lock:

@@ -254,6 +254,13 @@ async def test_client_that_starts_too_often_is_told_when_to_come_back(client, se
     await end(*task_ids)
 
 
+async def test_tasks_are_not_remembered_where_none_are_counted(settings):
+    set_limits(settings, MAX_UNFINISHED_PER_CLIENT=None, START_RATE="100/s")
+    for number in range(50):
+        assert await is_admitted(get_admission(), task_id=f"t{number}")
+    assert "t4" not in str(find_client(HERE))
+
+
 async def test_rate_is_one_of_all_processes(settings):
     set_limits(settings, MAX_UNFINISHED_PER_CLIENT=None, START_RATE="2/h")
     assert [await is_admitted(Admission(), task_id=f"t{number}") for number in range(3)] == [True, True, False]

@@ -54,6 +54,19 @@ def test_many_starts_of_one_push_off_none_of_the_others(batch):
     assert found[:800] == theirs[:-801:-1]
 
 
+@pytest.mark.usefixtures("store")
+def test_every_cache_keeps_what_others_have_started(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(recent, "RECENT_TASKS", 20)
+    monkeypatch.setattr(recent, "TURN", 5)
+    monkeypatch.setattr(recent, "PLAN_TTL", None)
+    lister = Lister()
+    others = lister.add(3, "other")
+    theirs = lister.add(40, "hostile", batch=3)
+    found = get_store().find_recent()
+    assert set(others) <= set(found)
+    assert set(theirs[-10:]) <= set(found)
+
+
 def test_what_others_start_comes_onto_a_list_that_one_has_filled():
     lister = Lister()
     lister.add(1100, "hostile", batch=100)

@@ -66,9 +66,10 @@ def run_uvicorn(
     cwd: Path = ROOT,
     port: int = 0,
     parser: str = "auto",
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Run `uvicorn <application>`; port 0 is any."""
-    options = ["--port", str(port), "--http", parser]
+    """Run `uvicorn <options> <application>`; port 0 is any."""
+    options = ["--port", str(port), "--http", parser, *options]
     with _run_on_any_port([sys.executable, "-m", "uvicorn", *options, application], env, cwd) as server:
         yield server
 
