@@ -111,11 +111,14 @@ def encode_list(snapshots: Iterable[Snapshot]) -> str:
 def json_response(data: Mapping[str, Any] | str, **options: Any) -> HttpResponse:
     """Return a response with the server's time, since the clock of a client may be wrong.
 
+    No cache stores it, unless the options have headers that allow it.
+
     Args:
         data: a JSON object, or its text.
     """
     text = data if isinstance(data, str) else encode_json(data)
     response = HttpResponse(text, content_type="application/json", **options)
+    response.headers.setdefault("Cache-Control", "no-store")
     response["Server-Time"] = f"{format_time(datetime.now(UTC))}"
     return response
 

@@ -122,22 +122,20 @@ async def make_tokens(request: HttpRequest) -> HttpResponse:
     visible = [snapshot.task_id for snapshot in await select("can_view", request, snapshots)]
     token = make_joint_token(visible) if visible else None
     answer = {"token": token, "tasks": visible, "max_age": get_settings().TOKEN_MAX_AGE}
-    return json_response(answer, headers={"Cache-Control": "no-store"})
+    return json_response(answer)
 
 
 async def _check_can_start(request: HttpRequest, name: str) -> None:
     """Check that the caller may start the task called `name`.
 
-    A caller who may start none of the STARTABLE tasks is refused without learning whether the name exists; others
-    are told the names that they may start.
+    A name that the caller may not start is as unknown as one that does not exist; which ones there are is told only
+    as far as the caller may start them.
 
     Raises:
         Problem: the caller may not start the task, or the name is unknown.
     """
     names = get_settings().STARTABLE
-    if name in names:
-        if not await is_allowed("can_start", request, name):
-            raise refusal(request, "You may not start this task.")
+    if name in names and await is_allowed("can_start", request, name):
         return
     allowed = [known for known in sorted(names) if await is_allowed("can_start", request, known)]
     if names and not allowed:
@@ -183,7 +181,7 @@ async def _stream(request: HttpRequest, task_id: str | None) -> HttpResponseBase
         if task_id is not None and views == [None]:
             raise not_found(task_id)
         if wanted.is_told(stream, views):
-            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+            return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"Cache-Control": "private, no-cache"})
         unless_sent.pop_all()
     wanted.show(stream, views)
     return _stream_response(request, stream)

@@ -94,7 +94,7 @@ async def show_task_details(request: HttpRequest, task_id: str) -> HttpResponseB
     snapshot = await _find_task(request, task_id)
     with store_access():
         attempts = await afind_details(snapshot)
-    return json_response({"attempts": attempts}, headers={"Cache-Control": "no-store"})
+    return json_response({"attempts": attempts})
 
 
 async def _find_task(request: HttpRequest, task_id: str) -> Snapshot:

@@ -3,8 +3,9 @@
 import hashlib
 import re
 
-#: A task's id is part of URLs and cache keys: printable ASCII without a slash (memcached forbids spaces).
-_TASK_ID = re.compile(r"[!-.0-~]{1,128}")
+#: A task's id is part of URLs and cache keys: printable ASCII without a slash (memcached forbids spaces). Browsers and
+#: proxies take "." and ".." in a path for the folder and the one above.
+_TASK_ID = re.compile(r"(?!\.{1,2}\Z)[!-.0-~]{1,128}")
 
 RECENT_COUNT_KEY = "tasks_app:recent"
 

@@ -33,7 +33,7 @@ class EventStreamResponse(StreamingHttpResponse):
 
 #: `identity` keeps out GZipMiddleware, which on Django 5.2 compresses each chunk separately.
 STREAM_HEADERS = {
-    "Cache-Control": "no-cache, no-transform",
+    "Cache-Control": "private, no-cache, no-transform",
     "X-Accel-Buffering": "no",
     "Content-Encoding": "identity",
 }

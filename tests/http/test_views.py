@@ -142,12 +142,35 @@ async def test_stream_of_garbage_answers_404(client):
 # GET /task-progress/<id>
 
 
+ANSWERS = {
+    "204": ("get", "/task-progress/t1?last_event_id=3", {}),
+    "stream": ("get", "/task-progress/t1", {}),
+    "stream of many": ("get", "/task-progress?task=t1", {}),
+    "stream head": ("head", "/task-progress/t1", {}),
+    "snapshot": ("get", "/tasks/t1", {}),
+    "304": ("get", "/tasks/t1", {"If-None-Match": "*"}),
+    "problem": ("get", "/tasks/unknown", {}),
+    "start": ("post", "/start-task", {}),
+    "cancel": ("post", "/tasks/running/cancel", {}),
+}
+
+
+@pytest.mark.parametrize(("method", "place", "headers"), ANSWERS.values(), ids=ANSWERS)
+async def test_no_cache_keeps_an_answer_for_others(client, method, place, headers):
+    """One that has no Cache-Control is kept by a proxy with `proxy_cache_valid any`."""
+    put(make_running().succeeded(now=NOW), make_running("running"))
+    response = await getattr(client, method)(place, headers=headers)
+    assert {"private", "no-store"} & set(response["Cache-Control"].split(", "))
+    if response.streaming and method == "get":
+        await read_rest(response)
+
+
 async def test_stream_has_the_headers_of_a_stream(client):
     put(ENDED)
     response = await client.get("/task-progress/t1")
     assert response.status_code == 200
     assert response["Content-Type"] == "text/event-stream"
-    assert response["Cache-Control"] == "no-cache, no-transform"
+    assert response["Cache-Control"] == "private, no-cache, no-transform"
     assert response["X-Accel-Buffering"] == "no"
     assert response["Content-Encoding"] == "identity"
     await read_rest(response)
@@ -210,7 +233,7 @@ async def test_head_answers_the_headers_alone(client, place):
     put(RUNNING)
     response = await client.head(place)
     assert (response.status_code, response["Content-Type"]) == (200, "text/event-stream")
-    assert response["Cache-Control"] == "no-cache, no-transform"
+    assert response["Cache-Control"] == "private, no-cache, no-transform"
     assert not get_hub().viewers
 
 

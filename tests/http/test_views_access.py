@@ -105,10 +105,27 @@ class NoAddPolicy(Policy):
         return name != "add"
 
 
-async def test_policy_refuses_one_task_by_403_to_who_is_logged_in(settings):
+@pytest.mark.parametrize("name", ["ann", None])
+async def test_task_that_the_policy_refuses_is_as_unknown_as_one_that_never_was(settings, name):
     use_policy(settings, NoAddPolicy)
-    client = await log_in("ann")
-    assert_problem(await post_start(client, {"task": "add", "kwargs": {"a": 1}}), 403)
+    client = await log_in(name)
+    hidden, unknown = [await post_start(client, {"task": task, "kwargs": {"a": 1}}) for task in ("add", "odd")]
+    assert_problem(hidden, 400, "Unknown task 'add'")
+    assert (unknown.status_code, unknown.content.replace(b"'odd'", b"'add'")) == (400, hidden.content)
+
+
+class NothingPolicy(Policy):
+    def can_start(self, request: HttpRequest, name: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("name", "status"), [("ann", 403), (None, 401)])
+async def test_who_may_start_nothing_is_refused_in_one_way(settings, name, status):
+    use_policy(settings, NothingPolicy)
+    client = await log_in(name)
+    answers = [await post_start(client, {"task": task}) for task in ("add", "odd")]
+    assert [answer.status_code for answer in answers] == [status, status]
+    assert answers[0].content == answers[1].content
 
 
 async def test_unknown_name_is_told_with_those_that_the_caller_may_start(settings):

@@ -21,8 +21,9 @@ from tests.support.doubles import controlled_cache, recorded_cache
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
-GOOD_IDS = ["a", "8c1f3f1e-3f0b-4a7e-9d6e-0f2b7c6d5e4f", "x" * 128, "a:b", "a.b~!", "..", "%2F"]
-BAD_IDS = ["", "a/b", "../etc/passwd", "a b", "a\n", "\x00", "\x7f", "é", "x" * 129, "x" * 5000, "a\u2028b", "\ud800"]
+GOOD_IDS = ["a", "8c1f3f1e-3f0b-4a7e-9d6e-0f2b7c6d5e4f", "x" * 128, "a:b", "a.b~!", "...", "..a", "%2F"]
+BAD_IDS = ["", ".", "..", "a/b", "../etc/passwd", "a b", "a\n", "\x00", "\x7f", "é", "x" * 129, "x" * 5000]
+BAD_IDS += ["a\u2028b", "\ud800"]
 
 
 def make_snapshot(task_id: str = "t1", **changes: Any) -> Snapshot:

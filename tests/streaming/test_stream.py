@@ -529,7 +529,7 @@ async def test_response_has_the_headers_of_a_stream():
     response.close()
     assert dict(response.headers) == {
         "Content-Type": "text/event-stream",
-        "Cache-Control": "no-cache, no-transform",
+        "Cache-Control": "private, no-cache, no-transform",
         "X-Accel-Buffering": "no",
         "Content-Encoding": "identity",
     }

@@ -50,7 +50,7 @@ def test_stream_has_exactly_these_headers(site):
     assert (head.version, head.status) == ("HTTP/1.1", 200)
     ours = {
         "content-type": "text/event-stream",
-        "cache-control": "no-cache, no-transform",
+        "cache-control": "private, no-cache, no-transform",
         "x-accel-buffering": "no",
         "content-encoding": "identity",
     }
