@@ -1,5 +1,6 @@
 """What one client takes of a cache that drops entries beyond a number: never the place of the others."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,10 +8,12 @@ from django.core.cache import caches
 from django.test import AsyncClient
 
 from tasks_app import get_snapshot
+from tasks_app import start as start_task
 from tasks_app.http.shares import PART, Shares, get_shares
 from tasks_app.permissions import Policy
 from tasks_app.store.keys import make_claim_key, make_details_key, make_page_key, make_task_key
 from tasks_app.store.store import get_store
+from tests.support import jobs
 from tests.support.answers import post_start
 from tests.support.viewers import NOW, make_running, put, until
 
@@ -26,6 +29,11 @@ def make_ended(task_id: str) -> Any:
 
 def is_stored(task_id: str) -> bool:
     return get_store().get(task_id) is not None
+
+
+def is_there(task_id: str) -> bool:
+    """Return whether a task is stored, without a read, after which a cache would keep it for longer."""
+    return make_task_key(task_id) in caches["default"]
 
 
 def start_and_end(shares: Shares, client: str, *task_ids: str) -> None:
@@ -83,6 +91,27 @@ def test_cache_that_drops_nothing_by_number_has_no_shares(settings, backend):
     location = "redis://127.0.0.1:1" if "redis" in backend else "127.0.0.1:1"
     settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": location}}
     assert get_shares() == ()
+
+
+# What the site itself starts, which is no client's
+
+
+async def test_in_memory_cache_drops_no_task_that_waits_or_runs(settings, open_gate):
+    cache = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}}
+    backend = "tasks_app.backends.InProcessBackend"
+    settings.CACHES = {"default": {**cache, "LOCATION": "two thousand"}}
+    settings.TASKS = {"default": {"BACKEND": backend, "OPTIONS": {"max_workers": 2, "max_queue": 2000}}}
+    settings.TASKS_APP = {**settings.TASKS_APP, "HEARTBEAT": 0.1}
+    unfinished = [start_task(jobs.wait) for _ in range(6)]
+    first = [start_task(jobs.greet) for _ in range(10)]
+    await until(lambda: all(get_snapshot(task_id).is_terminal for task_id in first), "the first have ended")
+    while any(is_there(task_id) for task_id in first):
+        for _ in range(20):
+            start_task(jobs.greet)
+        await asyncio.sleep(0.05)
+        assert all(is_there(task_id) for task_id in unfinished)
+    open_gate()
+    await until(lambda: all(get_snapshot(task_id).is_terminal for task_id in unfinished), "all have ended")
 
 
 # Over HTTP
