@@ -6,6 +6,8 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
+from ..utils.lazy import per_process
+
 
 def identify_owner(owner: object) -> str | None:
     """Return the stored form of an owner: a user's primary key as text, or None.
@@ -47,10 +49,16 @@ def to_user_key(value: object) -> str:
 
 def find_user_model() -> Any:
     """Return the class of the site's users; None if it does not use those of Django."""
+    return _find_models()[0]
+
+
+@per_process("AUTH_USER_MODEL", "INSTALLED_APPS")
+def _find_models() -> tuple[Any]:
+    """Return the class, or None, in a tuple: it is asked for with each task, and Django looks it up each time."""
     try:
-        return get_user_model()
+        return (get_user_model(),)
     except ImproperlyConfigured:
-        return None
+        return (None,)
 
 
 def _make_error(owner: object) -> ValueError:
