@@ -137,5 +137,6 @@ class Executor:
             self.loop.run(run.arun())
         elif not run.has_begun:
             self.pool.submit(run.task_id, run.run, priority=run.task_result.task.priority)
-            if position := self.pool.count_waiting():  # the next sweep updates all positions, by priority
+            # The next sweep updates all positions, by priority.
+            if run.reporter.snapshot.queue_position is None and (position := self.pool.count_waiting()):
                 run.reporter.wait_in_line(position)

@@ -50,8 +50,7 @@ class Draft:
         self.meta: Mapping[str, Any] = dict(meta)
         self._active: str | None = None
         self._loop_total: float | None = None
-        self._unit_pace = Pace()
-        self._percent_pace = Pace()
+        self._unit_pace = self._percent_pace = _NO_PACE
 
     def say(self, status: str, *, is_with_step: bool) -> None:
         """Set the status, and remember the step with or after which it was set."""
@@ -62,12 +61,13 @@ class Draft:
     @property
     def last_words(self) -> str | None:
         """The status if it was set after the last step; one set with a step says what the job did in it."""
+        if self.status is None or self._is_said_with_step:
+            return None
         if self.stages:
             is_done = all(stage.state is State.SUCCEEDED for stage in self.stages)
         else:
             is_done = self.current is not None and (self.total is None or self.current >= self.total)
-        is_after = not self._is_said_with_step and self._said_at == self._find_place()
-        return self.status if is_done and is_after else None
+        return self.status if is_done and self._said_at == self._find_place() else None
 
     def touch(self) -> None:
         """Mark a change, and wake the flusher if it is the first one."""
@@ -177,6 +177,10 @@ class Draft:
         self.stages = tuple(
             replace(stage, **changes) if stage.name == self._active else stage for stage in self.stages
         )
+
+
+#: That of a job which has reported nothing.
+_NO_PACE = Pace()
 
 
 def make_stages(weights: Mapping[str, float], *, limit: int) -> tuple[Stage, ...]:

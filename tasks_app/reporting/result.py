@@ -14,6 +14,8 @@ def admit_result(result: Any, task_id: str) -> tuple[Any, str | None]:
 
     Viewers see the reason; what an exception says is logged, and shown to them only where errors are exposed.
     """
+    if result is None:  # that of most jobs
+        return None, None
     settings = get_settings()
     limit = settings.RESULT_MAX_BYTES
     try:
