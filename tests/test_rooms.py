@@ -67,6 +67,7 @@ PURE = {
     "snapshot/orphan",
     "snapshot/snapshot",
     "snapshot/state",
+    "snapshot/stored_fields",
     "snapshot/succession",
     "snapshot/version",
     "store/keys",

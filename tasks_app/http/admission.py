@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..conf import get_settings
 from ..store import decode, find_client, get_store, keep_client
+from ..utils.json import decode_json
 from ..utils.lazy import per_process
 from ..utils.rarely import Rarely
 from ..utils.rate import Rate
@@ -42,9 +43,9 @@ class Record:
     def from_json(cls, text: object) -> "Record":
         """Return the record in a stored text; an empty one if there is none, or it is of another shape."""
         try:
-            task_ids, used_until = json.loads(text) if isinstance(text, str) else ([], 0.0)
+            task_ids, used_until = decode_json(text) if isinstance(text, str) else ([], 0.0)
             return cls(dict.fromkeys(map(str, task_ids)), float(used_until))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             return cls()
 
     def to_json(self) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
@@ -13,7 +12,7 @@ from django.http import HttpRequest
 from ..exceptions import StoreUnavailable
 from ..store import get_store, make_claim_key
 from ..users import get_user_key
-from ..utils.json import encode_json
+from ..utils.json import decode_json, encode_json
 from .params import parse_idempotency_key
 from .problems import Problem, store_access
 from .shares import keep_claim
@@ -27,6 +26,9 @@ IDEMPOTENCY_TTL = 24 * 3600
 CLAIM_TTL = 60
 
 Answer = dict[str, Any]
+
+#: What the answer to a start has at least.
+_ANSWER = {"task_id", "status_url"}
 
 #: Starts that continue even if their clients have left; an event loop itself holds only weak references to these.
 _unfinished: set[asyncio.Task[Answer]] = set()
@@ -45,9 +47,9 @@ async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Cor
     claim = encode_json([get_user_key(request), key])
     record = {"body": hashlib.sha256(body).hexdigest()}
     with store_access():
-        held = await get_store().arun(claim_key, claim, encode_json(record))
+        held = await get_store().arun(claim_or_read, claim, encode_json(record))
     if held is not None:
-        return _recall(json.loads(held), record)
+        return _recall(held, record)
     return await _finish(_start_and_record(start, claim, record))
 
 
@@ -70,6 +72,18 @@ def claim_key(name: str, text: str) -> str | None:
     raise StoreUnavailable("the cache did not store the claim of an idempotency key")
 
 
+def claim_or_read(name: str, text: str) -> Mapping[str, Any] | None:
+    """Do what `claim_key` does, but read what is stored; what no start has stored there is replaced."""
+    for _ in range(2):
+        if (held := claim_key(name, text)) is None:
+            return None
+        if (record := _read(held)) is not None:
+            return record
+        logger.error("what is stored of an Idempotency-Key can't be decoded; it is replaced")
+        release_key(name)
+    raise StoreUnavailable("the cache did not store the claim of an idempotency key")
+
+
 def fulfil_key(name: str, text: str) -> None:
     """Replace the text under a claimed idempotency key, for IDEMPOTENCY_TTL seconds."""
     get_store().cache.set(make_claim_key(name), text, IDEMPOTENCY_TTL)
@@ -78,6 +92,23 @@ def fulfil_key(name: str, text: str) -> None:
 def release_key(name: str) -> None:
     """Release a claimed idempotency key."""
     get_store().cache.delete(make_claim_key(name))
+
+
+def _read(text: object) -> Mapping[str, Any] | None:
+    """Return what a start has stored under its key, or None."""
+    try:
+        record = decode_json(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or not isinstance(record.get("body"), str):
+        return None
+    answer = record.get("answer", dict.fromkeys(_ANSWER, ""))
+    is_answer = isinstance(answer, dict) and answer.keys() >= _ANSWER and all(map(_is_text, answer.values()))
+    return record if is_answer else None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 async def _finish(start: Coroutine[Any, Any, Answer]) -> Answer:

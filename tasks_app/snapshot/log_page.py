@@ -45,7 +45,7 @@ def parse_page(text: str) -> LogPage:
         data = json.loads(text)
         lines = [encode_json({name: str(line[name]) for name in ("t", "level", "text")}) for line in data["lines"]]
         return LogPage(int(data["offset"]), [line.encode() for line in lines])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a stored page of a log: {str(text)[:80]!r}") from error
 
 

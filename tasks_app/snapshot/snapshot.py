@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
-from ..utils.clock import format_time, parse_time
+from ..utils.clock import format_time
 from ..utils.json import decode_json, encode_json
 from .copying import replace
 from .state import (
@@ -21,6 +21,7 @@ from .state import (
     cut,
     floor_percent,
 )
+from .stored_fields import read_fields
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: it is copied at each change
@@ -255,12 +256,8 @@ class Snapshot:
         """
         try:
             data = {name: value for name, value in decode_json(text).items() if name in _STORED_FIELDS}
-            data["state"] = State(data["state"])
-            data["stages"] = tuple(map(Stage.from_wire, data["stages"]))
-            data |= {name: parse_time(data[name]) for name in _TIME_FIELDS}
-            data |= {name: parse_time(data[name]) for name in _PRIVATE_TIMES if name in data}
-            return cls(**data)
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            return cls(**read_fields(data, times=(*_TIME_FIELDS, *_PRIVATE_TIMES)))
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a stored snapshot: {str(text)[:80]!r}") from error
 
     def _changed(self, now: datetime, **changes: Any) -> Self:

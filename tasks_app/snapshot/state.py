@@ -99,12 +99,15 @@ class Stage:
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            name=data["name"],
-            weight=data["weight"],
-            percent=float(data["progress"]),
-            state=State(data["state"]),
-        )
+        """Return the stage of a stored snapshot.
+
+        Raises:
+            KeyError, TypeError, ValueError, OverflowError: it is none.
+        """
+        name, weight, percent = data["name"], float(data["weight"]), float(data["progress"])
+        if not (isinstance(name, str) and 0 < weight < math.inf and 0 <= percent <= 100):
+            raise ValueError(f"not a stored stage: {str(data)[:80]!r}")
+        return cls(name=name, weight=data["weight"], percent=percent, state=State(data["state"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,13 +80,16 @@ class Client:
         Two processes that count at the same moment may get the same value, unless the backend has its own `incr`.
         """
         if not self._has_incr:
-            value = int(self.get(key) or 0) + number
+            value = (_read_count(self.get(key)) or 0) + number
             self.set(key, value, None)
             return value
         try:
             return int(self._call("incr", key, number))
-        except ValueError:  # the key does not exist yet
-            self.add(key, 0, None)
+        except Exception:  # the key does not exist yet, or holds what is no number: backends differ in what they raise
+            if (found := self.get(key)) is None:
+                self.add(key, 0, None)
+            elif _read_count(found) is None:
+                self.set(key, 0, None)
             return int(self._call("incr", key, number))
 
     def close(self) -> None:
@@ -97,3 +100,8 @@ class Client:
         if self.is_timed:
             return self._latency.measure(self._connections.call, name, *args)
         return self._connections.call(name, *args)
+
+
+def _read_count(value: object) -> int | None:
+    """Return the number that a counter holds; None if it holds none."""
+    return value if isinstance(value, int) else None

@@ -20,4 +20,9 @@ def note_followers(task_id: str, followers: Sequence[str], *, delay: float = 0) 
 def find_followers(task_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return the ids of the tasks that were to be sent after each of these tasks, where that is noted."""
     keys = {make_followers_key(task_id): task_id for task_id in task_ids}
-    return {keys[key]: list(ids) for key, ids in get_store().cache.get_many(list(keys)).items()} if keys else {}
+    found = get_store().cache.get_many(list(keys)) if keys else {}
+    return {keys[key]: [*filter(_is_text, ids)] for key, ids in found.items() if isinstance(ids, list)}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

@@ -19,7 +19,8 @@ def note_gone(owners: Iterable[str], *, at: float) -> None:
 def find_gone(owners: Iterable[str]) -> dict[str, float]:
     """Return when those of these users were deleted that are gone."""
     keys = {make_gone_key(owner): owner for owner in owners}
-    return {keys[key]: at for key, at in get_store().cache.get_many(list(keys)).items()} if keys else {}
+    found = get_store().cache.get_many(list(keys)) if keys else {}
+    return {keys[key]: at for key, at in found.items() if isinstance(at, int | float)}
 
 
 def delete_contents(snapshot: Snapshot) -> None:

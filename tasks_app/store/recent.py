@@ -122,7 +122,7 @@ class RecentList:
 
     def _read_plan(self, turn: int) -> list[int] | None:
         plan = self._cache.get(make_plan_key(turn))
-        is_plan = isinstance(plan, list) and len(plan) == TURN and set(plan) <= set(range(RECENT_TASKS))
+        is_plan = isinstance(plan, list) and len(plan) == TURN and all(map(_is_place, plan))
         return plan if is_plan else None
 
     def _make_plan(self, turn: int) -> list[int]:
@@ -167,3 +167,7 @@ def _find_oldest_of_most(entries: Mapping[int, _Entry], taken: Set[int]) -> Iter
 def _digest(name: str) -> str:
     """Return a short text that stands for a client, whose name may be a secret."""
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _is_place(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < RECENT_TASKS

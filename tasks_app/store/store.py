@@ -174,7 +174,7 @@ class Store:
         found = self.cache.get_many([*cancels, *attempts]) if cancels else {}
         return (
             {cancels[key] for key in found.keys() & cancels.keys()},
-            {attempts[key]: found[key] for key in found.keys() & attempts.keys()},
+            {attempts[key]: found[key] for key in found.keys() & attempts.keys() if isinstance(found[key], int)},
         )
 
     def find_cancelled(self, task_ids: Iterable[str]) -> set[str]:
@@ -255,7 +255,9 @@ def decode(task_id: str, text: str | None) -> Snapshot | None:
     if text is None:
         return None
     try:
-        return Snapshot.from_json(text)
+        if (snapshot := Snapshot.from_json(text)).task_id != task_id:
+            raise ValueError(f"it is that of task {snapshot.task_id!r}")
+        return snapshot
     except ValueError:
         logger.exception("task %s: its stored snapshot can't be decoded", task_id)
         return None

@@ -29,5 +29,9 @@ def format_time(time: datetime | None) -> str | None:
 
 @lru_cache(1024)
 def parse_time(text: str | None) -> datetime | None:
-    """Return the time in a text made by `format_time`."""
-    return None if text is None else datetime.fromisoformat(text)
+    """Return the time in a text made by `format_time`.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is none.
+    """
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

@@ -1,6 +1,7 @@
 """JSON for the wire and the store: one line of ASCII, with limited nesting. Pure."""
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -75,7 +76,13 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name!r} is not a JSON value")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _parse_float(text: str) -> float:
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text[:20]!r} is too large a number")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float)
 
 
 def _get_items(value: object) -> Iterable[object]:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app.snapshot.follower import end_like
-from tasks_app.snapshot.snapshot import Snapshot, encode_json, format_time, parse_time
+from tasks_app.snapshot.snapshot import Snapshot, encode_json, format_time
 from tasks_app.snapshot.state import DEFAULT_STATUS, Report, Stage, State, floor_percent, percent_of
 from tasks_app.snapshot.version import Version
+from tasks_app.utils.clock import parse_time
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=90)
