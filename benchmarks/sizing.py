@@ -21,7 +21,8 @@ from .readers import Readers
 
 SECONDS, QUICK_SECONDS = 10.0, 2.0
 
-#: Groups of wake-ups, and writes a second of a process whose tasks change all the time; see `tasks_app`.
+#: Groups of wake-ups, and writes a second of a process whose tasks change all the time, each followed by a read of who
+#: listens; see `tasks_app`.
 GROUPS, WRITES = 64, 10.0
 
 web = replace(contenders.wrapped_on_daphne, settings="benchmarks.site.sizing_settings")
@@ -105,7 +106,7 @@ class Model:
             frame=frame,
             first=rest.memory,
             memory=(of_viewers.memory - rest.memory) / (crowded.viewers - idle.viewers),
-            reads=(of_tasks.requests - 1 - WRITES - busy.messages) / busy.messages,
+            reads=(of_tasks.requests - 1 - 2 * WRITES - busy.messages) / busy.messages,
         )
 
     def predict(self, load: Load, processes: int) -> Cost:
@@ -114,7 +115,7 @@ class Model:
         return Cost(
             cpu=self.base + load.changes * self.change + share.frames * self.frame,
             memory=self.first + share.viewers * self.memory,
-            requests=WRITES + load.messages + processes * (1 + load.messages * self.reads),
+            requests=2 * WRITES + load.messages + processes * (1 + load.messages * self.reads),
         )
 
 

@@ -6,7 +6,15 @@ from .details import afind_details
 from .following import find_followers, note_followers
 from .gone import delete_contents, find_gone, note_gone
 from .key_function import keeps_key
-from .keys import is_task_id, make_begin_key, make_claim_key, make_mark_key, make_probe_key, make_task_key
+from .keys import (
+    is_task_id,
+    make_begin_key,
+    make_claim_key,
+    make_listening_key,
+    make_mark_key,
+    make_probe_key,
+    make_task_key,
+)
 from .lifetimes import active_time_to_live
 from .loading import Loaded, load_many
 from .received import Notes, find_received, forget_received
@@ -34,6 +42,7 @@ __all__ = [
     "load_many",
     "make_begin_key",
     "make_claim_key",
+    "make_listening_key",
     "make_mark_key",
     "make_probe_key",
     "make_task_key",

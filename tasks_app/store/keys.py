@@ -65,6 +65,11 @@ def make_begin_key(task_id: str, attempt: int) -> str:
     return f"tasks_app:begin:{task_id}:{attempt}"
 
 
+def make_listening_key(group: str) -> str:
+    """Return the key of the note that a process listens to the wake-ups of a group of tasks."""
+    return f"tasks_app:listening:{group}"
+
+
 def make_attempt_key(task_id: str) -> str:
     """Return the key of the number of a task's latest attempt."""
     return f"tasks_app:attempt:{task_id}"

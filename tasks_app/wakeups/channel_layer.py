@@ -2,7 +2,7 @@
 
 Tasks are spread over a fixed number of groups: one flush of a thousand tasks sends a few dozen messages, and a
 process that watches ten thousand tasks joins a few dozen groups. A process ignores wake-ups of tasks it does not
-watch.
+watch. A group that no process listens to gets none.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from ..utils.backoff import Failures
 from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import per_process
 from ..utils.threads import LoopThread
+from . import interest
 
 try:
     from channels.layers import channel_layers
@@ -82,13 +83,22 @@ class LayerSender:
             self._loop.start()
 
     def send(self, task_ids: Collection[str]) -> None:
-        """Tell other processes that these tasks changed, if a layer connects them."""
-        if has_layer():
+        """Tell other processes that these tasks changed, if a layer connects them, and any of them listens."""
+        if has_layer() and (heard := self._find_heard(task_ids)):
             with self._lock:
-                self._pending.update(task_ids)
+                self._pending.update(heard)
                 if self._is_idle.is_set() and self._try_to_start():
                     self._is_idle.clear()
                     self._loop.run(self._send_pending())
+
+    def _find_heard(self, task_ids: Collection[str]) -> Collection[str]:
+        groups = {task_id: name_group(task_id) for task_id in task_ids}
+        try:
+            listened = interest.find_interest(set(groups.values()))
+        except Exception:  # whatever a cache backend raises; it has just stored the tasks
+            logger.debug("whether anybody listens is not known", exc_info=True)
+            return task_ids
+        return [task_id for task_id, group in groups.items() if group in listened]
 
     def _try_to_start(self) -> bool:
         try:
@@ -182,6 +192,7 @@ class LayerListener:
         channel = await layer.new_channel("tasks_app")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_joined(layer, channel))
+            group.create_task(self._keep_noted())
             group.create_task(self._receive(layer, channel))
 
     async def _receive(self, layer: Any, channel: str) -> None:
@@ -189,6 +200,18 @@ class LayerListener:
             message = await _receive_one(layer, channel)
             if message is not None and message["origin"] != get_sender().origin:
                 self._on_change(message["task_ids"])
+
+    async def _keep_noted(self) -> None:
+        while True:
+            await asyncio.sleep(interest.RENEW_AFTER)
+            await self._note(self._watched)
+
+    async def _note(self, groups: Iterable[str]) -> None:
+        """Note that these groups are listened to; without the note, the hub's sweep sees what changes."""
+        try:
+            await interest.note_interest(groups)
+        except Exception:  # whatever a cache backend raises
+            logger.warning("other processes send no wake-ups for %s s", interest.RENEW_AFTER, exc_info=True)
 
     async def _keep_joined(self, layer: Any, channel: str) -> None:
         joined: set[str] = set()
@@ -215,7 +238,8 @@ class LayerListener:
         for group in self._watched.keys() - (set() if renews else joined):
             await layer.group_add(group, channel)
             joined.add(group)
-            # Wake-ups sent before the group was joined did not arrive.
+            await self._note([group])
+            # Wake-ups sent before the group was joined, and that noted, did not arrive.
             self._on_change(list(self._watched.get(group, ())))
 
 
