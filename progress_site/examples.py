@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.template import engines
 
 from . import tasks
 from .imports import import_customers
-from .simulation import MAX_DURATION, simulate_work
-
-#: The maximum number of tasks that a form starts at once.
-MAX_COUNT = 50
+from .simulation import get_maximum, simulate_work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +79,12 @@ def make_template(component: str) -> Any:
 
 def choose_seconds(value: int) -> Field:
     """Return the field for the duration of a task, with the default `value` in seconds."""
-    return Field(name="duration", label="Seconds", value=value, minimum=0, maximum=MAX_DURATION, step="any")
+    return Field(name="duration", label="Seconds", value=value, minimum=0, maximum=get_maximum(), step="any")
 
 
 def choose_count(value: int) -> Field:
     """Return the field for the number of tasks, with the default `value`."""
-    return Field(name="count", label="Tasks", value=value, minimum=1, maximum=MAX_COUNT)
+    return Field(name="count", label="Tasks", value=value, minimum=1, maximum=settings.DEMO_MAX_COUNT)
 
 
 @cache

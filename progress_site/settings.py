@@ -131,6 +131,7 @@ CACHES = {
 }
 CHANNEL_LAYERS = PROFILE.channel_layers
 TASKS = {"default": PROFILE.tasks}
+DEMO_MAX_COUNT = 50  # the most tasks that a form starts at once
 STARTABLE = ("simulate", "scan_folders", "train_model", "archive_photos", "write_report", "import_sample")
 TASKS_APP = {
     "CACHE": "tasks",
@@ -139,10 +140,13 @@ TASKS_APP = {
     "ALLOW_ANONYMOUS_START": True,
     # Nobody logs in, so the client that an address stands for may be a whole class, or a proxy.
     "MAX_STREAMS_PER_CLIENT": 2000,
-    "MAX_UNFINISHED_PER_CLIENT": 500,
+    # Without debug, fewer than there are workers: no visitor holds all of them.
+    "MAX_UNFINISHED_PER_CLIENT": read_size("DJANGO_MAX_TASKS_PER_CLIENT", 500 if DEBUG else DEMO_MAX_COUNT),
     "START_RATE": "6000/m",
     "RESULT_MAX_BYTES": 512 * 1024,  # room for the reasons why 1,000 rows of an import were skipped
 }
+# How long a simulation may hold its worker.
+SIMULATION_MAX_SECONDS = read_size("DJANGO_SIMULATION_MAX_SECONDS", 3600 if DEBUG else 120)
 
 IMPORT_TASK = f"{PROFILE.jobs}.import_csv"
 CELERY_BROKER_URL = os.environ.get("DJANGO_BROKER_URL", "").strip() or PROFILE.broker_url
@@ -164,5 +168,5 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(os.environ.get("DJANGO_STATIC_ROOT") or BASE_DIR / "build" / "static")
-# Convenient for a demo; on a busy site, the proxy serves STATIC_ROOT.
-SERVES_STATIC = read_flag("DJANGO_SERVE_STATIC", True)
+# Django's own way to serve them is not meant for the public: there, the proxy serves STATIC_ROOT.
+SERVES_STATIC = read_flag("DJANGO_SERVE_STATIC", DEBUG)

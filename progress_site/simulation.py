@@ -4,6 +4,8 @@ import random
 import time
 from collections.abc import Iterator
 
+from django.conf import settings
+
 from tasks_app import progress
 
 #: The status, by the percentage from which on it is shown.
@@ -15,8 +17,6 @@ TEXTS = {
     100: "Task completed!",
 }
 
-MAX_DURATION = 3600
-
 
 def simulate_work(duration: float) -> dict[str, float]:
     """Sleep for `duration` seconds, in steps of random size.
@@ -25,7 +25,7 @@ def simulate_work(duration: float) -> dict[str, float]:
         The number of "steps", and the "seconds" that they took.
 
     Raises:
-        ValueError: `duration` is not between 0 and MAX_DURATION.
+        ValueError: `duration` is not between 0 and SIMULATION_MAX_SECONDS.
         TaskCancelled: the task was asked to stop.
     """
     check_duration(duration)
@@ -43,7 +43,7 @@ def spread(count: int, duration: float) -> Iterator[int]:
     """Yield the numbers from 1 to `count`, evenly over `duration` seconds.
 
     Raises:
-        ValueError: `duration` is not between 0 and MAX_DURATION.
+        ValueError: `duration` is not between 0 and SIMULATION_MAX_SECONDS.
         TaskCancelled: the task was asked to stop.
     """
     check_duration(duration)
@@ -54,13 +54,20 @@ def spread(count: int, duration: float) -> Iterator[int]:
 
 
 def check_duration(duration: float) -> None:
-    """Check that `duration` is from 0 to MAX_DURATION seconds.
+    """Check that `duration` is from 0 to SIMULATION_MAX_SECONDS.
 
     Raises:
         ValueError: it is not.
     """
-    if not 0 <= duration <= MAX_DURATION:
-        raise ValueError(f"duration must be between 0 and {MAX_DURATION} seconds, not {duration!r}")
+    maximum = get_maximum()
+    if not 0 <= duration <= maximum:
+        raise ValueError(f"duration must be between 0 and {maximum} seconds, not {duration!r}")
+
+
+def get_maximum() -> int:
+    """Return how many seconds a simulation may last; other sites than the demo may use it, too."""
+    maximum: int = getattr(settings, "SIMULATION_MAX_SECONDS", 3600)
+    return maximum
 
 
 def describe(percent: float) -> str:

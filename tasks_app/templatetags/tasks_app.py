@@ -108,11 +108,13 @@ def task_progress(
         page_title: whether the title of the page shows the progress while the task lives.
         page_icon: whether the icon of the page does.
 
-    Raises:
-        ValueError: `task_id` is empty.
+    Without an id, as of a variable that the page does not have, it shows nothing, and says so in the log.
     """
     if not task_id:
-        raise ValueError(f"task_id must be the id of a task, not {describe(task_id)}")
+        logger.warning(
+            "{%% task_progress %%} shows nothing: its task_id is %s, not the id of a task", describe(task_id)
+        )
+        return {}
     request = context.get("request")
     snapshot = _find_visible(request, str(task_id), token)
     is_given = snapshot is not None and not token and (logs or not snapshot.is_terminal)

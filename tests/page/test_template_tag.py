@@ -113,9 +113,14 @@ def test_other_labels_stay_as_they_are(label, shown):
 
 
 @pytest.mark.parametrize("task_id", ["", None])
-def test_task_without_id_is_an_error_that_names_the_value(task_id):
-    with pytest.raises(ValueError, match=re.escape(f"not {task_id!r}")):
-        render(task_id=task_id)
+def test_task_without_id_shows_nothing_and_says_so(task_id, caplog):
+    assert render(task_id=task_id).strip() == ""
+    assert f"task_id is {task_id!r}" in caplog.text
+
+
+def test_task_without_id_leaves_the_script_to_the_next():
+    html = render("{% task_progress missing %}{% task_progress task_id %}")
+    assert len(find_all(html, "script")) == len(find_all(render(), "script"))
 
 
 def test_app_under_another_path_is_named(settings):

@@ -143,11 +143,9 @@ def test_page_needs_nothing_that_its_content_security_policy_forbids(kind, reque
     assert re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=|javascript:", response.text) == []
 
 
-@pytest.mark.parametrize("kind", ["site", "production"])
-def test_plain_daphne_serves_the_static_files_of_the_page(kind, request):
-    url = request.getfixturevalue(kind).url
-    files = re.findall(r'"(/static/[^"]+)"', requests.get(url, timeout=DEADLINE).text)
-    answers = [requests.get(url + file, timeout=DEADLINE) for file in files]
+def test_plain_daphne_serves_the_static_files_of_the_page_while_debugging(site):
+    files = re.findall(r'"(/static/[^"]+)"', requests.get(site.url, timeout=DEADLINE).text)
+    answers = [requests.get(site.url + file, timeout=DEADLINE) for file in files]
     assert [answer.status_code for answer in answers] == [200] * 5
     assert {answer.headers["Content-Type"] for answer in answers} == {"image/svg+xml", "text/css", "text/javascript"}
 
@@ -183,6 +181,24 @@ def test_production_allows_the_listed_origins_alone(production, origin, allowed)
 def test_pages_of_the_listed_origins_alone_start_tasks(production, origin, status):
     response = requests.post(production.url + "/start-task", headers={"Origin": origin}, timeout=DEADLINE)
     assert response.status_code == status
+
+
+def test_production_serves_no_static_files_by_itself(production):
+    assert requests.get(f"{production.url}/static/tasks_app/task-progress.js", timeout=DEADLINE).status_code == 404
+
+
+def test_visitor_of_production_holds_some_workers_for_minutes_at_most(production):
+    snapshot = follow(production.url + start_simulation(production, duration=3600)["progress_url"])[-1]
+    assert snapshot["state"] == "failed"
+    body = {"task": "simulate", "kwargs": {"duration": 60}}
+    answers = [requests.post(f"{production.url}/start-task", json=body, timeout=DEADLINE) for _ in range(60)]
+    started = [answer.json()["task_id"] for answer in answers if answer.status_code == 202]
+    try:
+        assert len(started) <= 50
+        assert {answer.status_code for answer in answers} == {202, 429}
+    finally:
+        for task_id in started:
+            cancel(production, task_id)
 
 
 def ask_preflight(site: Site, origin: str, method: str, path: str, headers: str) -> requests.Response:
