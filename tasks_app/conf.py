@@ -21,8 +21,10 @@ class Settings:
     STARTABLE: Mapping[str, str] = field(default_factory=dict)
     #: The name that `POST /start-task` starts for an empty body; None: an empty body is refused.
     DEFAULT_TASK: str | None = None
-    #: Whether visitors may start tasks without logging in.
+    #: Whether visitors may start tasks without logging in. What they start is open to those who know its id.
     ALLOW_ANONYMOUS_START: bool = False
+    #: Who sees a task without an owner: "staff" alone, or all who know its "id"; only staff may cancel it.
+    OWNERLESS: str = "staff"
     #: Dotted path of the class with the rules for starting, seeing, cancelling and listing tasks.
     POLICY: str = "tasks_app.permissions.Policy"
     #: Alias, in CACHES, of the cache that stores the tasks.
@@ -246,6 +248,7 @@ _RULES: Mapping[str, _Rule] = {
     "STARTABLE": _Rule(_is_str_mapping, "a dict of names to dotted paths"),
     "DEFAULT_TASK": _optional(_TEXT),
     "ALLOW_ANONYMOUS_START": _FLAG,
+    "OWNERLESS": _choice("staff", "id"),
     "POLICY": _TEXT,
     "CACHE": _TEXT,
     "CHANNEL_LAYER": _TEXT,

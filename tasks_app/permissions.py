@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from inspect import isawaitable, iscoroutinefunction
 from itertools import compress
 from typing import Any, TypeAlias, TypeVar
@@ -11,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from .conf import get_settings
-from .snapshot import Snapshot
+from .snapshot import ANYONE, Snapshot
 from .users import MAY_CANCEL_TASK, MAY_VIEW_TASK, get_user_key, is_owner, may_cancel_all, may_view_all
 from .utils.addresses import name_address
 
@@ -53,18 +54,20 @@ class Policy:
     def can_view(self, request: HttpRequest, snapshot: Snapshot) -> Decision:
         """Return whether the caller may see the task.
 
-        Its owner may, and staff with the permission `tasks_app.view_task`; a task without an owner is open to every
-        caller that knows its id. A valid token shows the task without asking the policy.
+        Its owner may, and staff with the permission `tasks_app.view_task`. A task that a visitor has started is open
+        to every caller that knows its id; one without an owner only if OWNERLESS is "id". A valid token shows the task
+        without asking the policy.
         """
-        return snapshot.owner is None or is_owner(request, snapshot) or may_view_all(request)
+        return is_owner(request, snapshot) or may_view_all(request) or _is_open(snapshot)
 
     @_in_place
     def can_cancel(self, request: HttpRequest, snapshot: Snapshot) -> Decision:
         """Return whether the caller may cancel the task.
 
-        The same rule as `can_view`, but the permission is `tasks_app.cancel_task`, and tokens do not count.
+        Its owner may, and staff with the permission `tasks_app.cancel_task`. A valid token of the scope "control"
+        cancels the task without asking the policy.
         """
-        return snapshot.owner is None or is_owner(request, snapshot) or may_cancel_all(request)
+        return is_owner(request, snapshot) or may_cancel_all(request)
 
     @_in_place
     def can_list(self, request: HttpRequest) -> Decision:
@@ -149,3 +152,28 @@ def _find_method(rule: str) -> Callable[..., Any]:
     # A policy that is not derived from the default one may know its four rules alone.
     method: Callable[..., Any] = getattr(policy if rule != "identify" or hasattr(policy, rule) else Policy(), rule)
     return method
+
+
+def identify_starter(request: HttpRequest) -> str | None:
+    """Return the owner of what a caller starts: their key; for visitors who may start tasks, all who know the id."""
+    return get_user_key(request) or (ANYONE if get_settings().ALLOW_ANONYMOUS_START else None)
+
+
+def _is_open(snapshot: Snapshot) -> bool:
+    """Return whether every caller that knows the id of a task may see it."""
+    if snapshot.owner is not None:
+        return snapshot.owner == ANYONE
+    if get_settings().OWNERLESS == "id":
+        return True
+    _warn_of_hidden(snapshot.task)
+    return False
+
+
+@lru_cache(1000)
+def _warn_of_hidden(task: str) -> None:
+    """Say once why tasks of this name stay hidden: what worked without an owner before would else seem to be lost."""
+    logger.warning(
+        "task %r has no owner, so only staff may see it: pass one, such as start(…, owner=request.user), show it by "
+        "{%% task_progress %%} or a token, or set OWNERLESS to 'id'",
+        task,
+    )

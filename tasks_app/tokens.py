@@ -1,4 +1,4 @@
-"""Tokens that show tasks to their bearer, without another look at session and policy."""
+"""Tokens that show tasks to their bearer, or give control of them, without another look at session and policy."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator
@@ -16,6 +16,9 @@ from .utils.query import Query
 #: Names the version of the tokens: one of another version has a signature that does not fit.
 _SALT = "tasks_app.token.v1"
 
+#: What a token's text ends with, by its scope.
+_SUFFIXES = {"view": "", "control": ".control"}
+
 #: The characters of a task in a token.
 MARK_LENGTH = 16
 
@@ -23,8 +26,8 @@ MARK_LENGTH = 16
 _RIGHTS = "_tasks_app_rights"
 
 
-def make_token(task_id: str, *, max_age: float | None = None) -> str:
-    """Return a signed token that lets its bearer see one task; it does not allow cancelling.
+def make_token(task_id: str, *, max_age: float | None = None, scope: str = "view") -> str:
+    """Return a signed token that lets its bearer see one task.
 
     Send it as the query parameter `token`, or as `Authorization: Bearer`. A stream of several tasks takes several
     parameters `token`.
@@ -32,25 +35,33 @@ def make_token(task_id: str, *, max_age: float | None = None) -> str:
     Args:
         task_id: the id of the task.
         max_age: seconds until the token expires, by default TOKEN_MAX_AGE.
+        scope: "view"; or "control", which lets its bearer cancel the task as well.
+
+    Raises:
+        ValueError: `scope` is neither.
     """
-    return make_joint_token([task_id], max_age=max_age)
+    return make_joint_token([task_id], max_age=max_age, scope=scope)
 
 
-def make_joint_token(task_ids: Iterable[str], *, max_age: float | None = None) -> str:
+def make_joint_token(task_ids: Iterable[str], *, max_age: float | None = None, scope: str = "view") -> str:
     """Do what `make_token` does, for several tasks: the token of a hundred fits into a URL."""
+    if scope not in _SUFFIXES:
+        raise ValueError(f"scope must be one of {tuple(_SUFFIXES)!r}, not {scope!r}")
     lifetime = min(get_settings().TOKEN_MAX_AGE if max_age is None else max_age, MAX_SECONDS)
     expires_at = int((timezone.now().timestamp() + lifetime) * 1000)  # never longer
-    return _get_signer().sign(f"{expires_at}.{''.join(map(_make_mark, task_ids))}")
+    return _get_signer().sign(f"{expires_at}.{''.join(map(_make_mark, task_ids))}{_SUFFIXES[scope]}")
 
 
 class TokenRights:
-    """What some tokens allow: to see tasks, each of them until the last of its tokens expires."""
+    """What some tokens allow: to see tasks, each of them until the last of its tokens expires, and to control them."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self._expiries: dict[str, float] = {}
-        for expires_at, marks in filter(None, map(_read_token, tokens)):
-            for mark in marks:
-                self._expiries[mark] = max(expires_at, self._expiries.get(mark, 0.0))
+        self._controls: dict[str, float] = {}
+        for expires_at, marks, gives_control in filter(None, map(_read_token, tokens)):
+            _prolong(self._expiries, marks, expires_at)
+            if gives_control:
+                _prolong(self._controls, marks, expires_at)
 
     def get_lifetime(self, task_id: str) -> float | None:
         """Return for how many seconds more the task may be seen; None if it may not."""
@@ -59,6 +70,10 @@ class TokenRights:
     def get_expiry(self, *task_ids: str) -> float:
         """Return the time, in seconds since 1970, until which all these tasks may be seen; 0 if not all ever were."""
         return min(self._expiries.get(_make_mark(task_id), 0.0) for task_id in task_ids) if self._expiries else 0.0
+
+    def gives_control(self, task_id: str) -> bool:
+        """Return whether the task may be cancelled."""
+        return find_lifetime(self._controls.get(_make_mark(task_id), 0.0)) is not None
 
 
 def find_lifetime(expires_at: float) -> float | None:
@@ -96,9 +111,24 @@ def has_token(request: HttpRequest, task_id: str) -> bool:
     return get_token_rights(request).get_lifetime(task_id) is not None
 
 
+def has_control(request: HttpRequest, task_id: str) -> bool:
+    """Return whether the request carries a valid token with which this task may be cancelled."""
+    return get_token_rights(request).gives_control(task_id)
+
+
 def opens(token: str, task_id: str) -> bool:
     """Return whether `token` is for this task and has not expired."""
     return TokenRights([token]).get_lifetime(task_id) is not None
+
+
+def gives_control(token: str, task_id: str) -> bool:
+    """Return whether `token` is one with which this task may be cancelled, and has not expired."""
+    return TokenRights([token]).gives_control(task_id)
+
+
+def _prolong(expiries: dict[str, float], marks: Iterable[str], expires_at: float) -> None:
+    for mark in marks:
+        expiries[mark] = max(expires_at, expiries.get(mark, 0.0))
 
 
 def _make_mark(task_id: str) -> str:
@@ -107,14 +137,15 @@ def _make_mark(task_id: str) -> str:
     return urlsafe_b64encode(digest).decode("ascii")
 
 
-def _read_token(token: str) -> tuple[float, list[str]] | None:
-    """Return the expiry of a token and the marks of its tasks, or None if its signature is bad."""
+def _read_token(token: str) -> tuple[float, list[str], bool] | None:
+    """Return a token's expiry, the marks of its tasks and whether it gives control; None if its signature is bad."""
     try:
         text = _get_signer().unsign(token)
     except signing.BadSignature:
         return None
-    expires_at, _, marks = text.partition(".")
-    return int(expires_at) / 1000, [marks[start : start + MARK_LENGTH] for start in range(0, len(marks), MARK_LENGTH)]
+    expires_at, marks, *suffix = text.split(".")
+    each = [marks[start : start + MARK_LENGTH] for start in range(0, len(marks), MARK_LENGTH)]
+    return int(expires_at) / 1000, each, bool(suffix)
 
 
 @per_process("SECRET_KEY", "SECRET_KEY_FALLBACKS")

@@ -13,6 +13,7 @@ DEFAULTS = {
     "STARTABLE": {},
     "DEFAULT_TASK": None,
     "ALLOW_ANONYMOUS_START": False,
+    "OWNERLESS": "staff",
     "POLICY": "tasks_app.permissions.Policy",
     "CACHE": "default",
     "CHANNEL_LAYER": "default",

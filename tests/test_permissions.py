@@ -15,10 +15,12 @@ from django.test import RequestFactory
 
 from tasks_app.permissions import (
     Policy,
+    _warn_of_hidden,
     is_allowed,
     is_allowed_now,
     select,
 )
+from tasks_app.snapshot import ANYONE
 from tests.support.viewers import NOW, make_running
 
 OWNER, OTHER, NOBODY = User(pk=7, date_joined=NOW), User(pk=8), AnonymousUser()
@@ -109,15 +111,41 @@ def use_policy(settings: Any, policy: type[Policy]) -> None:
         ("7", OTHER, False),
         ("7", NOBODY, False),
         ("7", STAFF, True),
-        (None, NOBODY, True),
-        (None, OTHER, True),
-        ("", NOBODY, False),
+        (None, STAFF, True),
+        (None, NOBODY, False),
+        (None, OTHER, False),
         ("None", NOBODY, False),
-        ("None", AnonymousUser(), False),
     ],
 )
-async def test_task_belongs_to_its_owner_and_staff(question, owner, user, answer):
+async def test_task_belongs_to_its_owner_and_staff(settings, question, owner, user, answer):
+    settings.TASKS_APP = {}
     assert await is_allowed(question, make_request(user), make_running(owner=owner)) is answer
+
+
+@pytest.mark.parametrize("user", [OTHER, NOBODY], ids=["user", "visitor"])
+@pytest.mark.parametrize(
+    ("ownerless", "owner", "answer"), [("id", None, True), ("staff", ANYONE, True), ("id", "7", False)]
+)
+async def test_id_alone_shows_what_is_open(settings, ownerless, owner, user, answer):
+    settings.TASKS_APP = {"OWNERLESS": ownerless}
+    assert await is_allowed("can_view", make_request(user), make_running(owner=owner)) is answer
+
+
+@pytest.mark.parametrize("owner", [None, ANYONE])
+@pytest.mark.parametrize("ownerless", ["id", "staff"])
+async def test_id_alone_cancels_nothing(settings, ownerless, owner):
+    settings.TASKS_APP = {"OWNERLESS": ownerless}
+    assert await is_allowed("can_cancel", make_request(NOBODY), make_running(owner=owner)) is False
+
+
+async def test_log_says_once_by_name_why_a_task_without_an_owner_is_hidden(settings, caplog):
+    settings.TASKS_APP = {}
+    _warn_of_hidden.cache_clear()  # a process says it once, whichever test comes first
+    for task_id in ("t1", "t2"):
+        await is_allowed("can_view", make_request(OTHER), make_running(task_id))
+        await is_allowed("can_view", make_request(STAFF), make_running(task_id))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.records[0].getMessage().startswith("task 'demo' has no owner, so only staff may see it")
 
 
 @pytest.mark.parametrize(("user", "answer"), [(OWNER, True), (STAFF, True), (NOBODY, False)])

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from tasks_app import make_token
-from tasks_app.tokens import TokenRights, has_token, make_joint_token, opens
+from tasks_app.tokens import TokenRights, gives_control, has_control, has_token, make_joint_token, opens
 
 
 def make_request(*, query: str = "", **headers: str) -> HttpRequest:
@@ -146,3 +146,30 @@ def test_token_of_another_version_is_none():
 )
 def test_token_alone_says_what_it_opens(token, task_id, expected):
     assert opens(token, task_id) is expected
+
+
+@pytest.mark.parametrize(("scope", "expected"), [("view", False), ("control", True)])
+def test_token_cancels_by_its_scope(scope, expected):
+    token = make_token("t1", scope=scope)
+    assert (gives_control(token, "t1"), opens(token, "t1")) == (expected, True)
+
+
+def test_token_of_control_is_good_for_its_task_alone():
+    request = make_request(query=f"token={make_token('t1', scope='control')}&token={make_token('t2')}")
+    assert [has_control(request, task_id) for task_id in ("t1", "t2", "t3")] == [True, False, False]
+
+
+def test_longer_view_does_not_prolong_control():
+    rights = TokenRights([make_token("t1", scope="control", max_age=-1), make_token("t1")])
+    assert (rights.gives_control("t1"), rights.get_lifetime("t1") is not None) == (False, True)
+
+
+def test_scope_can_not_be_added_to_a_token():
+    content, _, signature = make_token("t1").rpartition(":")
+    assert not opens(f"{content}.control:{signature}", "t1")
+
+
+@pytest.mark.parametrize("scope", ["cancel", "", None])
+def test_unknown_scope_is_an_error(scope):
+    with pytest.raises(ValueError, match=r"scope must be one of \('view', 'control'\), not "):
+        make_token("t1", scope=scope)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ..snapshot import State
 from ..tokens import make_token
+from ..users import get_user_key
 from .endpoint import json_response
 from .links import make_url
 
@@ -15,7 +16,8 @@ from .links import make_url
 def start_response(request: HttpRequest, task_id: str, *, task: str) -> HttpResponse:
     """Return the response of `POST /start-task`, for your own views that start tasks.
 
-    Send it only to the caller who started the task: it contains a token with which anyone can see the task.
+    Send it only to the caller who started the task: it contains a token with which anyone can see the task, and, if
+    the caller is not logged in, cancel it.
 
     Args:
         request: the request that started the task.
@@ -25,7 +27,7 @@ def start_response(request: HttpRequest, task_id: str, *, task: str) -> HttpResp
     Returns:
         A JSON response with status 202 and a `Location` header.
     """
-    return respond_with(describe_start(request, task_id, task))
+    return respond_with(request, describe_start(request, task_id, task))
 
 
 def check_urls(request: HttpRequest) -> None:
@@ -51,8 +53,9 @@ def describe_start(request: HttpRequest, task_id: str, task: str) -> dict[str, A
     }
 
 
-def respond_with(answer: Mapping[str, Any]) -> HttpResponse:
-    """Return the response with an answer of `describe_start` and a new token."""
-    token = make_token(answer["task_id"])
+def respond_with(request: HttpRequest, answer: Mapping[str, Any]) -> HttpResponse:
+    """Return the response with an answer of `describe_start` and a new token, by which alone a visitor can cancel."""
+    scope = "control" if get_user_key(request) is None else "view"
+    token = make_token(answer["task_id"], scope=scope)
     headers = {"Location": answer["status_url"]}
     return json_response({**answer, "token": token}, status=HTTPStatus.ACCEPTED, headers=headers)

@@ -19,7 +19,7 @@ from ..exceptions import (
     describe,
 )
 from ..lifecycle import acancel, astart_named
-from ..permissions import find_permission, is_allowed, select
+from ..permissions import find_permission, identify_starter, is_allowed, select
 from ..snapshot import Snapshot
 from ..store import get_store, sharing
 from ..streaming import (
@@ -31,8 +31,7 @@ from ..streaming import (
     aobserve,
     aobserve_many,
 )
-from ..tokens import get_token_rights, has_token, make_joint_token
-from ..users import get_user_key
+from ..tokens import get_token_rights, has_control, has_token, make_joint_token
 from .admission import get_admission
 from .clients import identify, take_place
 from .csrf import check_csrf
@@ -62,7 +61,7 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     await _check_can_start(request, name)
     check_urls(request)
     answer = await answer_once(request, body, lambda: _start(request, name, kwargs))
-    return respond_with(answer)
+    return respond_with(request, answer)
 
 
 @endpoint("GET", "HEAD", respond=respond_to_stream)
@@ -100,7 +99,7 @@ async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     """Request the cancel of a task."""
     check_csrf(request)
     snapshot = await _get_visible(request, task_id)
-    if not await is_allowed("can_cancel", request, snapshot):
+    if not (has_control(request, task_id) or await is_allowed("can_cancel", request, snapshot)):
         raise refusal(request, "You may not cancel this task.", permission=find_permission("can_cancel"))
     try:
         with store_access():
@@ -155,7 +154,7 @@ async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> 
 
 async def _start_named(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> str:
     try:
-        return await astart_named(name, kwargs, owner=get_user_key(request))
+        return await astart_named(name, kwargs, owner=identify_starter(request))
     except InvalidArguments as error:
         raise bad_request(f"Task {name!r}: {error}.") from error
     except TaskQueueFull as error:

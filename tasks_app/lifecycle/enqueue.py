@@ -15,7 +15,7 @@ from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import get_flusher
 from ..snapshot import Snapshot, as_sent, is_unsent
 from ..store import get_store
-from .identity import Identity
+from .identity import Identity, inherit_owner
 
 logger = logging.getLogger("tasks_app")
 
@@ -107,7 +107,7 @@ def queue(
     """
     start = _untold.pop(task_id, None) or _start.get()
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
-        start = Start(Identity(None, owner, label))
+        start = Start(Identity(None, inherit_owner() if owner is None else owner, label))
     # Only `start()` may wait for a cache that hangs.
     is_awaited = start is _start.get() and start.promised_id is None
     snapshot = Snapshot.queued(

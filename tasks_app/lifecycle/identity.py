@@ -2,7 +2,9 @@
 
 from typing import NamedTuple, Self
 
-from ..snapshot import make_label
+from ..conf import get_settings
+from ..reporting import get_bound
+from ..snapshot import ANYONE, make_label
 from ..users import identify_owner
 
 
@@ -26,4 +28,17 @@ class Identity(NamedTuple):
         Raises:
             ValueError: `owner` can't be one.
         """
-        return cls(None, identify_owner(owner), make_label(label))
+        return cls(None, _find_owner(owner), make_label(label))
+
+
+def inherit_owner() -> str | None:
+    """Return the owner of the task that runs in this context, which those that it enqueues have as well, or None."""
+    bound = get_bound()
+    return None if bound is None else bound.snapshot.owner
+
+
+def _find_owner(owner: object) -> str | None:
+    if owner is None:
+        return inherit_owner()
+    is_visitor = getattr(owner, "is_anonymous", False) is True
+    return ANYONE if is_visitor and get_settings().ALLOW_ANONYMOUS_START else identify_owner(owner)

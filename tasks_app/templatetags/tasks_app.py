@@ -20,7 +20,7 @@ from ..lifecycle import look_up
 from ..permissions import is_allowed_now
 from ..snapshot import Snapshot
 from ..store import get_store
-from ..tokens import make_token, opens
+from ..tokens import gives_control, make_token, opens
 from ..utils import static_files
 from ..utils.json import mend_text
 from ..utils.lazy import per_process
@@ -92,17 +92,17 @@ def task_progress(
 ) -> dict[str, Any]:
     """Show a task live, and without JavaScript as it is when the page is rendered.
 
-    The page contains the task's state only if its reader may see the task: `token` opens it, or the policy allows it
-    for the context's `request`. If the policy does, the page also contains a token, with which the component is shown
-    the task for TOKEN_MAX_AGE and which the session renews: a page that is cached for several readers shows the task
-    to all of them. A template rendered in an event loop contains neither, because neither cache nor policy may block
-    the loop.
+    The page contains the task's state only if its reader may see the task: `token` opens it, the policy allows it for
+    the context's `request`, or the task has no owner, so that the page alone decides. Without a `token` the page also
+    contains one, with which the component is shown the task for TOKEN_MAX_AGE and which the session renews: a page
+    that is cached for several readers shows the task to all of them. A template rendered in an event loop contains
+    neither, because neither cache nor policy may block the loop, but for a task without owner in a local cache.
 
     Args:
         task_id: the id of the task.
         label: the displayed name; by default, that with which the task was started, else the name of its function.
         token: the token from `make_token`, for readers who may not see the task otherwise.
-        cancel: whether to show a cancel button.
+        cancel: whether to show a cancel button, to readers who may cancel the task.
         logs: whether to show the task's log lines.
         compact: whether to show everything in one row.
         page_title: whether the title of the page shows the progress while the task lives.
@@ -116,7 +116,8 @@ def task_progress(
         )
         return {}
     request = context.get("request")
-    snapshot = _find_visible(request, str(task_id), token)
+    snapshot = _look_up(request, str(task_id), token)
+    cancel = cancel and _may_cancel(request, snapshot, token)
     is_given = snapshot is not None and not token and (logs or not snapshot.is_terminal)
     label = _mend_label(label)
     return task_progress_head(context) | {
@@ -158,13 +159,10 @@ def _find_base(request: HttpRequest | None) -> str:
     return make_url("tasks-progress", request=request).removesuffix("task-progress")
 
 
-def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snapshot | None:
+def _look_up(request: HttpRequest | None, task_id: str, token: str) -> Snapshot | None:
     """Return the task, or None if the reader may not see it, or nothing can be read; a page is shown in any case."""
-    if _is_in_event_loop():
-        return None
     try:
-        snapshot = get_store().call_briefly(partial(look_up, waits=False), task_id)
-        return snapshot if opens(token, task_id) or _can_view(request, snapshot) else None
+        return _find_in_loop(task_id) if _is_in_event_loop() else _find_visible(request, task_id, token)
     except TaskNotFound:
         return None
     except Exception:
@@ -172,11 +170,32 @@ def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snap
         return None
 
 
-def _can_view(request: HttpRequest | None, snapshot: Snapshot) -> bool:
-    if request is None:
+def _find_visible(request: HttpRequest | None, task_id: str, token: str) -> Snapshot | None:
+    snapshot = get_store().call_briefly(partial(look_up, waits=False), task_id)
+    bool(getattr(request, "user", None))  # loads the lazy user, which may query the database; the page varies by it
+    is_visible = snapshot.owner is None or opens(token, task_id) or _is_allowed("can_view", request, snapshot)
+    return snapshot if is_visible else None
+
+
+def _find_in_loop(task_id: str) -> Snapshot | None:
+    """Return a task without owner, if a local cache has it: then nothing blocks the loop, and no policy is asked."""
+    snapshot = look_up(task_id, waits=False) if get_store().is_local else None
+    return snapshot if snapshot is not None and snapshot.owner is None else None
+
+
+def _may_cancel(request: HttpRequest | None, snapshot: Snapshot | None, token: str) -> bool:
+    """Return whether the reader may cancel the task; of one that is not known, the server says so when it is asked."""
+    if snapshot is None or gives_control(token, snapshot.task_id):
+        return True
+    try:
+        return not _is_in_event_loop() and _is_allowed("can_cancel", request, snapshot)
+    except Exception:
+        logger.exception("task %s: the policy did not tell a page whether its reader may cancel it", snapshot.task_id)
         return False
-    bool(getattr(request, "user", None))  # loads the lazy user, which may query the database
-    return is_allowed_now("can_view", request, snapshot)
+
+
+def _is_allowed(rule: str, request: HttpRequest | None, snapshot: Snapshot) -> bool:
+    return request is not None and is_allowed_now(rule, request, snapshot)
 
 
 def _is_in_event_loop() -> bool:

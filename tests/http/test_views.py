@@ -22,6 +22,7 @@ from tests.support.viewers import (
     decode,
     find_states,
     has_no_viewers,
+    make_cancel_url,
     make_running,
     put,
     read_events,
@@ -400,7 +401,7 @@ def test_stream_under_wsgi_is_no_error_in_the_log_and_a_warning_once(caplog):
 def test_snapshot_and_cancel_work_under_wsgi():
     put(RUNNING)
     assert Client().get("/tasks/t1").json()["state"] == "running"
-    assert Client().post("/tasks/t1/cancel").status_code == 202
+    assert Client().post(make_cancel_url("t1")).status_code == 202
 
 
 # GET /tasks/<id>
@@ -461,7 +462,7 @@ async def test_head_of_a_snapshot_has_its_headers_and_no_body(client):
 async def test_cancel_answers_202_and_the_task_stops(client):
     task_id = await start_named(client, "wait")
     await until(lambda: get_snapshot(task_id).state == "running", "the task runs")
-    response = await client.post(f"/tasks/{task_id}/cancel")
+    response = await client.post(make_cancel_url(task_id))
     assert (response.status_code, response.json()) == (202, {"task_id": task_id, "cancel_requested": True})
     await until(lambda: get_snapshot(task_id).state == "cancelled", "the task stopped")
 
@@ -469,21 +470,21 @@ async def test_cancel_answers_202_and_the_task_stops(client):
 async def test_second_cancel_of_an_ended_task_answers_409(client):
     task_id = start(jobs.await_forever)
     await until(lambda: get_snapshot(task_id).state == "running", "the task runs")
-    assert (await client.post(f"/tasks/{task_id}/cancel")).status_code == 202
+    assert (await client.post(make_cancel_url(task_id))).status_code == 202
     await until(lambda: get_snapshot(task_id).is_terminal, "the task stopped")
-    assert_problem(await client.post(f"/tasks/{task_id}/cancel"), 409, "ended")
+    assert_problem(await client.post(make_cancel_url(task_id)), 409, "ended")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"garbage", b"x" * 100_000])
 async def test_body_of_a_cancel_is_not_looked_at(client, body):
     put(RUNNING)
-    response = await client.post("/tasks/t1/cancel", body, content_type="application/json")
+    response = await client.post(make_cancel_url("t1"), body, content_type="application/json")
     assert response.status_code == 202
 
 
 async def test_cancel_of_a_queued_task_elsewhere_is_accepted(client):
     put(Snapshot.queued("t1", "demo", now=NOW))
-    assert (await client.post("/tasks/t1/cancel")).status_code == 202
+    assert (await client.post(make_cancel_url("t1"))).status_code == 202
     assert get_store().find_cancelled(["t1"]) == {"t1"}
 
 

@@ -15,11 +15,13 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tasks_app.streaming.hub import get_hub
 from tasks_app.streaming.response import EventStreamResponse
+from tasks_app.tokens import gives_control
 from tests.support.answers import assert_problem, post_start
 from tests.support.viewers import (
     NOW,
     find_states,
     has_no_viewers,
+    make_cancel_url,
     make_running,
     put,
     read_events,
@@ -140,7 +142,7 @@ async def test_unknown_name_is_told_with_those_that_the_caller_may_start(setting
 async def test_script_without_cookies_needs_no_csrf_token():
     put(make_running())
     client = AsyncClient(enforce_csrf_checks=True)
-    assert (await client.post("/tasks/t1/cancel")).status_code == 202
+    assert (await client.post(make_cancel_url("t1"))).status_code == 202
     response = await post_start(client)
     assert response.status_code == 202
     await until(lambda: get_snapshot(response.json()["task_id"]).is_terminal, "the task ended")
@@ -489,3 +491,53 @@ async def test_policy_that_raises_shows_nothing_and_leaves_no_stream(settings, p
     client = AsyncClient(raise_request_exception=False)
     response = await client.get(place)
     assert (response.status_code, b"succeeded" in response.content) == (500, False)
+
+
+# Tasks without an owner, and those of visitors
+
+
+@pytest.fixture
+def stranger(settings):
+    """A visitor of a site with the default settings for tasks without an owner."""
+    settings.TASKS_APP = {name: value for name, value in settings.TASKS_APP.items() if name != "OWNERLESS"}
+    return AsyncClient()
+
+
+@pytest.mark.parametrize("place", ["/task-progress/t1", "/tasks/t1"])
+async def test_task_that_nobody_started_is_hidden(stranger, place):
+    put(make_running())
+    response = await stranger.get(place)
+    assert (response.status_code, response.json()["detail"]) == (404, (await stranger.get(place)).json()["detail"])
+
+
+async def test_visitor_sees_by_id_what_visitors_started_and_cancels_by_the_token_of_the_answer(stranger):
+    answer = (await post_start(stranger, {"task": "wait"})).json()
+    path = f"/tasks/{answer['task_id']}"
+    assert (await stranger.get(path)).status_code == 200
+    for token in ("", make_token(answer["task_id"])):
+        assert (await stranger.post(f"{path}/cancel?token={token}")).status_code == 401
+    response = await stranger.post(f"{path}/cancel", headers={"Authorization": f"Bearer {answer['token']}"})
+    assert response.status_code == 202
+    await until(lambda: get_snapshot(answer["task_id"]).is_terminal, "the task stopped")
+
+
+async def test_token_of_a_user_who_is_logged_in_only_shows():
+    client = await log_in("ann")
+    answer = (await post_start(client)).json()
+    assert not gives_control(answer["token"], answer["task_id"])
+    await until(lambda: get_snapshot(answer["task_id"]).is_terminal, "the task ended")
+
+
+async def test_visitor_is_no_owner_where_a_policy_alone_lets_visitors_start(settings, stranger):
+    policy = "tests.http.test_views_access.OpenStartPolicy"
+    settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False, "POLICY": policy}
+    answer = (await post_start(stranger)).json()
+    assert get_snapshot(answer["task_id"]).owner is None
+    assert (await stranger.get(f"/tasks/{answer['task_id']}")).status_code == 404
+    assert (await stranger.get(f"/tasks/{answer['task_id']}?token={answer['token']}")).status_code == 200
+    await until(lambda: get_snapshot(answer["task_id"]).is_terminal, "the task ended")
+
+
+class OpenStartPolicy(Policy):
+    def can_start(self, request: HttpRequest, name: str) -> bool:
+        return True

@@ -290,6 +290,7 @@ def test_owner_is_stored_as_text(owner, stored):
 
 
 @pytest.mark.parametrize("owner", [AnonymousUser(), User(), object(), 1.5])
-def test_owner_who_can_not_be_told_apart_is_refused(owner):
+def test_owner_who_can_not_be_told_apart_is_refused(settings, owner):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False}
     with pytest.raises(ValueError, match="owner must be"):
         start(jobs.add, 1, owner=owner)

@@ -28,7 +28,7 @@ from tasks_app.permissions import Policy
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.state import Report
 from tasks_app.store.store import MAX_THREADS, get_store
-from tasks_app.tokens import opens
+from tasks_app.tokens import gives_control, opens
 from tests.support.caches import CONTROLLED_CACHES, HANGING_CACHES, controls, gate
 from tests.support.doubles import begin, read
 from tests.support.viewers import NOW, make_running, put_silently, report
@@ -278,8 +278,8 @@ def test_token_of_another_task_shows_nothing():
     assert read_snapshot(html) is None
 
 
-def test_template_without_a_request_shows_no_state():
-    put_silently(make_running())
+def test_template_without_a_request_shows_no_state_of_a_task_with_an_owner():
+    put_silently(make_running(owner="7"))
     assert read_snapshot(render()) is None
 
 
@@ -293,7 +293,7 @@ class SlowPolicy(Policy):
 @pytest.mark.parametrize(("user", "expected"), [(OWNER, True), (AnonymousUser(), False)])
 def test_policy_that_is_async_is_asked(settings, user, expected):
     settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.page.test_template_tag.SlowPolicy"}
-    put_silently(make_running())
+    put_silently(make_running(owner="7"))
     assert (read_snapshot(render(request=make_request(user))) is not None) is expected
 
 
@@ -303,8 +303,8 @@ def test_lazy_user_is_loaded_before_the_policy_looks():
     assert read_snapshot(render(request=make_request(SimpleLazyObject(load)))) is not None
 
 
-async def test_template_rendered_in_an_event_loop_shows_no_state():
-    put_silently(make_running())
+async def test_template_rendered_in_an_event_loop_shows_no_state_of_a_task_with_an_owner():
+    put_silently(make_running(owner="7"))
     html = render(request=make_request())
     assert (read_snapshot(html), find_all(html, "task-progress")) == (None, [{"task-id": "t1"}])
 
@@ -348,9 +348,61 @@ def test_page_brings_no_token_of_whom_the_policy_refuses():
     assert find_token(render(request=make_request(OTHER))) == (None, None)
 
 
-def test_page_without_a_request_brings_no_token():
-    put_silently(make_running())
+def test_page_without_a_request_brings_no_token_of_a_task_with_an_owner():
+    put_silently(make_running(owner="7"))
     assert find_token(render()) == (None, None)
+
+
+@pytest.mark.parametrize("ownerless", ["staff", "id"])
+def test_page_itself_shows_a_task_without_an_owner(settings, ownerless):
+    settings.TASKS_APP = {**settings.TASKS_APP, "OWNERLESS": ownerless}
+    put_silently(make_running())
+    html = render(request=make_request())
+    assert read_snapshot(html)["task_id"] == "t1"
+    assert opens(find_token(html)[0], "t1")
+    assert not gives_control(find_token(html)[0], "t1")
+
+
+async def test_page_rendered_in_an_event_loop_shows_a_task_without_an_owner(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "OWNERLESS": "staff"}
+    put_silently(make_running())
+    html = render(request=make_request())
+    assert read_snapshot(html)["task_id"] == "t1"
+    assert opens(find_token(html)[0], "t1")
+
+
+@pytest.mark.parametrize(
+    ("owner", "user", "scope", "expected"),
+    [
+        ("7", OWNER, None, True),
+        ("7", OTHER, "view", False),
+        ("7", OTHER, "control", True),
+        (None, OTHER, None, False),
+    ],
+)
+def test_button_is_for_those_who_may_cancel(owner, user, scope, expected):
+    put_silently(make_running(owner=owner))
+    token = make_token("t1", scope=scope) if scope else ""
+    html = render("{% task_progress task_id token=token cancel=True %}", request=make_request(user), token=token)
+    assert ("cancel" in find_all(html, "task-progress")[0]) is expected
+
+
+def test_button_is_shown_for_a_task_that_is_not_known_yet():
+    html = render("{% task_progress task_id cancel=True %}", request=make_request())
+    assert "cancel" in find_all(html, "task-progress")[0]
+
+
+class BrokenCancelPolicy(Policy):
+    def can_cancel(self, request: HttpRequest, snapshot: Any) -> bool:
+        return bool(1 / 0)
+
+
+def test_page_is_shown_though_the_policy_fails_for_the_button(settings, caplog):
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.page.test_template_tag.BrokenCancelPolicy"}
+    put_silently(make_running())
+    html = render("{% task_progress task_id cancel=True %}", request=make_request())
+    assert "cancel" not in find_all(html, "task-progress")[0]
+    assert "task t1: the policy did not tell" in caplog.text
 
 
 def test_token_of_the_tag_stays_and_is_not_renewed():
@@ -376,7 +428,7 @@ class CountingPolicy(Policy):
 
 def test_policy_is_asked_once_for_the_state_and_the_token(settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.page.test_template_tag.CountingPolicy"}
-    put_silently(make_running())
+    put_silently(make_running(owner="7"))
     before = CountingPolicy.asked
     assert find_token(render(request=make_request()))[0] is not None
     assert CountingPolicy.asked == before + 1

@@ -291,7 +291,8 @@ def test_owner_is_stored_as_its_primary_key(owner, key):
 
 
 @pytest.mark.parametrize("owner", [User(), AnonymousUser(), object(), [7], 1.5])
-def test_owner_without_a_primary_key_is_named(owner):
+def test_owner_without_a_primary_key_is_named(settings, owner):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False}
     with pytest.raises(ValueError, match="owner must be") as caught:
         task_run("nightly", owner=owner)
     assert str(caught.value) == f"owner must be None, a saved user or a primary key, not {owner!r}"

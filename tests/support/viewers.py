@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.core.cache import caches
 
-from tasks_app import wakeups
+from tasks_app import make_token, wakeups
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report
 from tasks_app.snapshot.version import Version
@@ -42,6 +42,11 @@ class CountingViewer:
 def make_running(task_id: str = "t1", *, owner: str | None = None) -> Snapshot:
     """Return the snapshot of a task that runs; its seq is 2."""
     return Snapshot.queued(task_id, "demo", now=NOW, owner=owner).begun(now=NOW)
+
+
+def make_cancel_url(task_id: str) -> str:
+    """Return the URL that cancels a task, with a token that allows it."""
+    return f"/tasks/{task_id}/cancel?token={make_token(task_id, scope='control')}"
 
 
 def report(snapshot: Snapshot, current: float) -> Snapshot:
