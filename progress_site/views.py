@@ -140,8 +140,7 @@ def _check_size(size: int) -> None:
 def _start_import(request: HttpRequest, upload: UploadedFile, fallback: str) -> str:
     name = uploads.store(upload)
     try:
-        owner = request.user if request.user.is_authenticated else None
-        return start(import_csv, name, fallback, owner=owner, label=f"Import {upload.name}")
+        return start(import_csv, name, fallback, owner=request.user, label=f"Import {upload.name}")
     except BaseException as error:
         uploads.delete(name)
         if isinstance(error, BrokerUnavailable | StoreUnavailable | TaskQueueFull):

@@ -28,8 +28,7 @@ def announce(name: str, *, owner: object = None, label: object = None, task_id: 
 
     Args:
         name: the name of the task, shown to viewers.
-        owner: the user that owns the task (a saved user or a primary key); None: every caller that knows the id may
-            see it.
+        owner: the user that owns the task (a saved user or a primary key), as for `start()`.
         label: what people call this task, where its name is not enough; viewers see at most 200 characters.
         task_id: an id to give it; None for a random one. That of a task which has ended is used once more.
 

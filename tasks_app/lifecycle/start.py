@@ -55,8 +55,10 @@ def start(
             carries options such as `queue` or `countdown`.
         args, kwargs: the arguments of the task. One of them that is called `owner`, `label` or `on_commit` can only
             be passed by its position, or in a signature of Celery.
-        owner: the user that may see and cancel the task, or the primary key of that user. With None and the default
-            policy, every caller that knows the id may do so.
+        owner: the user that may see and cancel the task, or the primary key of that user. With None it has the owner
+            of the task that runs in this context; without one, the default policy shows it to staff alone, unless
+            OWNERLESS says otherwise. With ALLOW_ANONYMOUS_START a visitor, that is an AnonymousUser, may be the owner:
+            all who know the id then see it.
         label: what people call this task, such as "Import orders.csv", which tells it from others of its name;
             viewers see at most 200 characters. None for the name of the task.
         on_commit: False enqueues the task at once. With None, tasks of `InProcessBackend` and of Celery wait for the

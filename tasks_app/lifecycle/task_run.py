@@ -20,8 +20,8 @@ class task_run:  # noqa: N801 - used like a function
 
     Args:
         name: the name of the task, shown to viewers.
-        owner: the user that owns the task (a saved user or a primary key); None: every caller that knows the id may
-            see it, unless the task was announced with an owner.
+        owner: the user that owns the task (a saved user or a primary key), as for `start()`; None also takes the owner
+            with whom the task was announced.
         label: what people call this task, where its name is not enough; viewers see at most 200 characters. None
             leaves one that was announced as it is.
         task_id: the id that `announce` returned, or another; None for a random one. A task that has ended is run once

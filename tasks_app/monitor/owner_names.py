@@ -8,6 +8,7 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
+from ..snapshot import ANYONE, GONE
 from ..users import find_user_model
 
 logger = logging.getLogger("tasks_app")
@@ -19,7 +20,8 @@ async def afind_owner_names(owners: Collection[str]) -> dict[str, str]:
     Args:
         owners: primary keys of users as text, or other ids that the site uses for owners.
     """
-    names = {owner: owner or gettext("(deleted user)") for owner in owners}
+    named = {GONE: gettext("(deleted user)"), ANYONE: gettext("(visitor)")}
+    names = {owner: named.get(owner, owner) for owner in owners}
     if owners and (model := find_user_model()) is not None:
         names |= await sync_to_async(_read_names)(model, owners)
     return names

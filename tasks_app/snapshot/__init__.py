@@ -16,7 +16,7 @@ from .log_page import (
 )
 from .orphan import disown, empty
 from .snapshot import Snapshot
-from .state import ANYONE, EXPIRED, GENERIC_TYPE, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
+from .state import ANYONE, EXPIRED, GENERIC_TYPE, GONE, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
 from .succession import is_wrongly_lost, rebase, take_back
 from .version import Version
 
@@ -24,6 +24,7 @@ __all__ = [
     "ANYONE",
     "EXPIRED",
     "GENERIC_TYPE",
+    "GONE",
     "MAX_LEVEL_LENGTH",
     "MAX_LINE_LENGTH",
     "MAX_NAME_LENGTH",

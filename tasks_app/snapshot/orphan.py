@@ -4,10 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .snapshot import Snapshot
-from .state import DEFAULT_STATUS, GENERIC_MESSAGE, GENERIC_TYPE
-
-#: The owner of a task whose owner was deleted: nobody has this key. None would open the task to all who know its id.
-GONE = ""
+from .state import DEFAULT_STATUS, GENERIC_MESSAGE, GENERIC_TYPE, GONE
 
 
 def disown(snapshot: Snapshot) -> Snapshot:

@@ -30,7 +30,7 @@ class Snapshot:
 
     The fields are those of the wire, plus seven private ones that never leave the servers:
 
-    - `owner`: the primary key of the owning user, as text; ANYONE; None: nobody.
+    - `owner`: the primary key of the owning user, as text, or ANYONE or GONE; None: it has none.
     - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
     - `runner`: the name of what can take back a waiting task, a framework or `task_run`; None: the reporting process.
     - `logged`: the offset after the last line of its log.

@@ -17,8 +17,11 @@ MAX_NAME_LENGTH = 100
 MAX_TASK_LENGTH = 200
 MAX_LABEL_LENGTH = 200
 
-#: The owner of a task that a visitor has started: all who know its id may see it. No primary key is like it.
-ANYONE = ""
+#: The owner of a task that a visitor has started: all who know its id may see it. No user may have this key.
+ANYONE = "*"
+
+#: The owner of a task whose owner was deleted: nobody has this key.
+GONE = ""
 
 #: https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings and the two sections after it
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")

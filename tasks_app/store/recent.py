@@ -10,7 +10,7 @@ from itertools import chain, groupby, islice
 from typing import Any, NamedTuple
 
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot
+from ..snapshot import ANYONE, Snapshot
 from .client import Client
 from .keys import RECENT_COUNT_KEY, make_plan_key, make_recent_key
 from .lifetimes import active_time_to_live
@@ -108,7 +108,7 @@ class RecentList:
             self._sharers.pop(snapshot.task_id, None)
 
     def _find_sharer(self, snapshot: Snapshot) -> str | None:
-        if snapshot.owner is not None:
+        if snapshot.owner not in (None, ANYONE):
             return _digest(f"user:{snapshot.owner}")
         return self._sharers.get(snapshot.task_id)
 

@@ -6,7 +6,11 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
+from ..snapshot import ANYONE, GONE
 from ..utils.lazy import per_process
+
+#: What says of a task that it belongs to no user.
+_NO_KEYS = (GONE, ANYONE)
 
 
 def identify_owner(owner: object) -> str | None:
@@ -25,9 +29,9 @@ def identify_owner(owner: object) -> str | None:
     model = find_user_model()
     is_user = hasattr(owner, "is_authenticated") if model is None else isinstance(owner, model)
     key = getattr(owner, "pk", None) if is_user else None
-    if key is None:
+    if key is None or (text := str(key)) in _NO_KEYS:
         raise _make_error(owner)
-    return str(key)
+    return text
 
 
 def to_user_key(value: object) -> str:
@@ -42,7 +46,7 @@ def to_user_key(value: object) -> str:
         key = text if model is None else str(model._meta.pk.to_python(text))
     except (ValidationError, TypeError, ValueError) as error:
         raise _make_error(value) from error
-    if not key:
+    if key in _NO_KEYS:
         raise _make_error(value)
     return key
 

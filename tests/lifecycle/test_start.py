@@ -12,8 +12,10 @@ from tasks_app import (
     astart,
     get_snapshot,
     start,
+    task_run,
 )
 from tasks_app.lifecycle.start import astart_named, check_arguments, resolve
+from tasks_app.snapshot import ANYONE
 from tests.support import jobs
 from tests.support.viewers import until
 from tests.support.waiting import wait_until
@@ -294,3 +296,24 @@ def test_owner_who_can_not_be_told_apart_is_refused(settings, owner):
     settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False}
     with pytest.raises(ValueError, match="owner must be"):
         start(jobs.add, 1, owner=owner)
+
+
+def test_task_of_a_visitor_is_open_where_visitors_may_start_tasks():
+    task_id = start(jobs.add, 1, owner=AnonymousUser())
+    wait_for_end(task_id)
+    assert get_snapshot(task_id).owner == ANYONE
+
+
+def test_job_that_starts_a_task_gives_it_its_owner():
+    with task_run("outer", owner=7):
+        inner, other = start(jobs.add, 1), start(jobs.add, 1, owner=8)
+    for task_id in (inner, other):
+        wait_for_end(task_id)
+    assert [get_snapshot(task_id).owner for task_id in (inner, other)] == ["7", "8"]
+
+
+def test_task_that_a_visitors_job_starts_is_open_as_well():
+    with task_run("outer", owner=AnonymousUser()):
+        inner = jobs.add.enqueue(1).id
+    wait_for_end(inner)
+    assert get_snapshot(inner).owner == ANYONE

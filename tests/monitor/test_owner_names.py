@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError
 
 from tasks_app.monitor.owner_names import afind_owner_names
+from tasks_app.snapshot import ANYONE, GONE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,3 +58,7 @@ async def test_database_that_fails_is_logged_and_ids_are_shown(monkeypatch, capl
     assert await afind_owner_names(["7"]) == {"7": "7"}
     assert "owners" in caplog.text
     assert "the database is down" in caplog.text
+
+
+async def test_those_who_are_no_users_are_called_what_they_are():
+    assert await afind_owner_names([ANYONE, GONE]) == {ANYONE: "(visitor)", GONE: "(deleted user)"}

@@ -467,6 +467,30 @@ def test_cancel_asks_first_and_sends_the_token_of_the_cookie(stub: Stub, page: P
 
 
 @pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ('token="view" cancel-token="control"', "Bearer control"),
+        ('token="given"', "Bearer given"),
+        ('token="of the page" token-age="900"', None),
+        ("", None),
+    ],
+)
+def test_cancel_carries_the_token_that_its_reader_was_given(stub: Stub, page: Page, attributes, expected):
+    component = show_one(stub, page, f"cancel {attributes}")
+    component.evaluate("element => element.requestCancel()")
+    (headers,) = stub.find_requests("POST", "/tasks/t/cancel")
+    assert headers.get("Authorization") == expected
+
+
+def test_token_of_control_is_in_no_url(stub: Stub, page: Page):
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    show_one(stub, page, 'cancel cancel-token="control"').evaluate("element => element.requestCancel()")
+    assert any(url.endswith("/tasks/t/cancel") for url in urls)
+    assert not any("control" in url for url in urls)
+
+
+@pytest.mark.parametrize(
     "head",
     ['<meta name="csrf-token" content="from the page">', '<input name="csrfmiddlewaretoken" value="from the page">'],
 )

@@ -61,7 +61,8 @@ def test_empty_body_starts_the_default_task(env):
     with run_runserver(env=env) as server:
         started = wire.send(server.port, "POST", "/start-task").json()
         assert started["task"] == "simulate"
-        assert wire.send(server.port, "POST", f"/tasks/{started['task_id']}/cancel").status == 202
+        path = f"{started['cancel_url']}?token={started['token']}"
+        assert wire.send(server.port, "POST", path).status == 202
 
 
 def test_ctrl_c_ends_it_and_waits_for_neither_open_streams_nor_running_tasks(server):

@@ -152,6 +152,15 @@ def test_task_is_started_and_cancelled_by_keyboard_alone(site: Site, page: Page)
     expect(component.locator(".line .text")).to_contain_text(["photos back"])
 
 
+def test_visitor_can_cancel_after_a_reload_too(site: Site, page: Page):
+    component = start(site, page, "cancel", duration="600")
+    expect_states(component, 1, "running")
+    page.reload()
+    component.get_by_role("button", name="Cancel").click()
+    component.get_by_role("button", name="Yes").click()
+    expect_states(component, 1, "cancelled")
+
+
 def press_until(page: Page, key: str, name: str) -> None:
     """Press a key until the element of this id or class has the focus."""
     focused = "() => { const { activeElement: host } = document; return host.shadowRoot?.activeElement ?? host; }"

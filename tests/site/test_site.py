@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import requests
 from django.core import signing
+from django.test import override_settings
 
 from progress_site import settings, simulation
+from tasks_app import make_token
 from tests.support.servers import ROOT, run_daphne
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -37,6 +39,7 @@ class Site:
 def run_site(folder: Path, *, is_migrated: bool = True, **env: str) -> Iterator[Site]:
     """Run the demo site on Daphne, with its data in `folder`."""
     database, media = folder / "db.sqlite3", folder / "media"
+    env = {"DJANGO_SECRET_KEY": SECRET_KEY} | env
     env |= SETTINGS | {"DJANGO_DATABASE": str(database), "DJANGO_MEDIA_ROOT": str(media)}
     if is_migrated:
         manage("migrate", "-v0", env=env)
@@ -71,7 +74,11 @@ def wait_for_state(site: Site, task_id: str, state: str) -> None:
 
 
 def cancel(site: Site, task_id: str) -> None:
-    response = requests.post(f"{site.url}/tasks/{task_id}/cancel", timeout=DEADLINE)
+    """Cancel a task as who has started it can, whose answer had such a token."""
+    with override_settings(SECRET_KEY=SECRET_KEY):
+        token = make_token(task_id, scope="control")
+    headers = {"Authorization": f"Bearer {token}"}
+    response = requests.post(f"{site.url}/tasks/{task_id}/cancel", headers=headers, timeout=DEADLINE)
     assert response.status_code == 202, response.text
 
 
@@ -97,7 +104,7 @@ def production(tmp_path_factory) -> Iterator[Site]:
 
 @pytest.fixture
 def unmigrated(tmp_path) -> Iterator[Site]:
-    with run_site(tmp_path, is_migrated=False, DJANGO_SECRET_KEY=SECRET_KEY) as running:
+    with run_site(tmp_path, is_migrated=False) as running:
         yield running
 
 

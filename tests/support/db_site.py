@@ -17,6 +17,7 @@ from uuid import UUID
 
 from tests.support import wire
 from tests.support.servers import ROOT, Server, run_command, run_daphne
+from tests.support.viewers import make_cancel_url
 from tests.support.waiting import DEADLINE, wait_until
 
 DATABASE = "db.sqlite3"
@@ -57,7 +58,7 @@ class Site:
         return stream
 
     def cancel(self, task_id: str) -> None:
-        assert wire.send(self.port, "POST", f"/tasks/{task_id}/cancel").status == 202
+        assert wire.send(self.port, "POST", make_cancel_url(task_id)).status == 202
 
     def get(self, task_id: str) -> wire.Response:
         return wire.send(self.port, "GET", f"/tasks/{task_id}")

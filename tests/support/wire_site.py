@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.support import wire
 from tests.support.servers import Server, run_daphne
+from tests.support.viewers import make_cancel_url
 from tests.support.waiting import wait_until
 
 
@@ -45,7 +46,7 @@ class Site:
         self.order(name, **{"raise": message})
 
     def cancel(self, task_id: str) -> None:
-        assert wire.send(self.port, "POST", f"/tasks/{task_id}/cancel").status == 202
+        assert wire.send(self.port, "POST", make_cancel_url(task_id)).status == 202
 
     def get_stats(self) -> dict[str, Any]:
         return wire.send(self.port, "GET", "/stats").json()

@@ -10,6 +10,7 @@ from django.db import models
 from django.test.utils import isolate_apps
 from django.utils.functional import SimpleLazyObject
 
+from tasks_app.snapshot import ANYONE, GONE
 from tasks_app.users import identify_owner
 
 STAND_IN = SimpleNamespace(pk=2, is_authenticated=True)
@@ -87,6 +88,15 @@ def test_user_of_another_model_is_refused(monkeypatch):
 def test_key_that_is_text_is_taken_as_it_is(monkeypatch):
     person = use_model(monkeypatch, models.CharField(primary_key=True, max_length=20))
     assert [identify_owner(owner) for owner in ("ada", person(id="ada"))] == ["ada", "ada"]
+
+
+@isolate_apps("tests")
+@pytest.mark.parametrize("key", [GONE, ANYONE])
+def test_key_that_means_no_user_is_refused(monkeypatch, key):
+    person = use_model(monkeypatch, models.CharField(primary_key=True, max_length=20))
+    for owner in (key, person(id=key)):
+        with pytest.raises(ValueError, match="owner must be"):
+            identify_owner(owner)
 
 
 @pytest.mark.parametrize(("owner", "key"), [("ada", "ada"), (7, "7"), (STAND_IN, "2")])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import wire
+from tests.support.viewers import make_cancel_url
 from tests.support.wire_site import Site, run_site
 
 JSON = [("Content-Type", "application/json")]
@@ -249,7 +250,7 @@ def test_repeat_with_the_same_idempotency_key_answers_the_same_task(site, key):
 def test_cancel_of_an_ended_task_answers_409(site):
     task_id = site.start("count")
     site.wait_for(task_id, "succeeded")
-    assert_problem(wire.send(site.port, "POST", f"/tasks/{task_id}/cancel"), 409)
+    assert_problem(wire.send(site.port, "POST", make_cancel_url(task_id)), 409)
 
 
 HEADERS = {

@@ -204,7 +204,7 @@ def test_task_is_started_polled_and_cancelled_on_a_wsgi_server(wsgi):
         return wire.send(server.port, "GET", started["status_url"]).json()
 
     wait_until(lambda: poll()["status"] == "Half", "the task is half done")
-    assert wire.send(server.port, "POST", started["cancel_url"]).status == 202
+    assert wire.send(server.port, "POST", f"{started['cancel_url']}?token={started['token']}").status == 202
     wait_until(lambda: poll()["state"] == "cancelled", "the task was cancelled")
 
 

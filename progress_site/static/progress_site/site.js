@@ -61,12 +61,14 @@ async function post(url, body, headers = {}) {
   return data;
 }
 
-// A new component is a copy of what the server would have put into the page.
-function add({ task_id: taskId }) {
+// A new component is a copy of what the server would have put into the page. A visitor can cancel by the token alone.
+function add({ task_id: taskId, token }) {
   const label = makeLabel();
   const copy = document.importNode(document.querySelector("#component").content, true);
   const component = copy.querySelector("task-progress");
   component.setAttribute("task-id", taskId);
+  component.setAttribute("cancel-token", token);
+  sessionStorage.setItem(`token ${taskId}`, token);
   if (label) {
     component.setAttribute("label", label);
   }
@@ -84,6 +86,15 @@ function remember() {
   const taskIds = [...tasks.querySelectorAll("task-progress")].map((component) => component.getAttribute("task-id"));
   const query = new URLSearchParams(taskIds.slice(0, page.maxTasks).reverse().map((taskId) => ["task", taskId]));
   history.replaceState(null, "", `${page.pageUrl}?${query}`);
+}
+
+// After a reload the server knows no more of a visitor than the address, and leaves the button out.
+function bringTokenBack(component) {
+  const token = sessionStorage.getItem(`token ${component.getAttribute("task-id")}`);
+  if (token && !component.hasAttribute("cancel")) {
+    component.setAttribute("cancel-token", token);
+    component.toggleAttribute("cancel", document.querySelector("#component").content.querySelector("[cancel]") !== null);
+  }
 }
 
 function showAlert(form, text) {
@@ -153,6 +164,7 @@ function forgetEncoding(event) {
   }
 }
 
+tasks.querySelectorAll("task-progress").forEach(bringTokenBack);
 tasks.querySelectorAll("task-progress").forEach(showOutcome); // what had ended before the page was made
 tasks.addEventListener("task-progress:end", (event) => showOutcome(event.target));
 document.querySelector("#start-form").addEventListener("submit", (event) => submit(event, startTasks));

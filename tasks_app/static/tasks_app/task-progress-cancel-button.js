@@ -3,6 +3,11 @@
 import { setAttribute, setHidden, setText } from "./task-progress-dom.js";
 import { texts } from "./task-progress-texts.js";
 
+/** Return the token by which an element may cancel its task, or null. One with an age only shows it. */
+export function findCancelToken(element) {
+  return element.getAttribute("cancel-token") ?? (element.hasAttribute("token-age") ? null : element.getAttribute("token"));
+}
+
 export class CancelButton {
   #parts;
   #on;

@@ -4,7 +4,7 @@
 // compact, page-title and page-icon.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
-import { CancelButton } from "./task-progress-cancel-button.js";
+import { CancelButton, findCancelToken } from "./task-progress-cancel-button.js";
 import { describe, describeName, describeNews } from "./task-progress-description.js";
 import { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } from "./task-progress-dom.js";
 import { Fit } from "./task-progress-fit.js";
@@ -82,7 +82,7 @@ export class TaskProgressElement extends HTMLElement {
     takeOverProperty(this, "cancel");
     this.#parts ??= makeParts(this.attachShadow({ mode: "open" }));
     this.#button ??= new CancelButton(this.#parts, {
-      send: () => postCancel(this.#base, this.getAttribute("task-id")),
+      send: () => postCancel(this.#base, this.getAttribute("task-id"), findCancelToken(this)),
       render: () => this.render(),
       answer: () => this.#problem && this.#dispatch("error", this.#problem),
       moveFocus: () => this.#parts.card.focus(),

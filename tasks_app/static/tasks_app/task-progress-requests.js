@@ -53,11 +53,13 @@ export async function fetchJson(url, options) {
  *
  * @param {string} base - as `findBase` returns it
  * @param {string} taskId
+ * @param {?string} token - one that its reader was given, who may have no other right
  * @returns {Promise<string>} the problem, or "" without one
  */
-export async function postCancel(base, taskId) {
+export async function postCancel(base, taskId, token) {
   try {
-    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`));
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`, { headers }));
   } catch (error) {
     return error.name === "TimeoutError" ? texts.unanswered : texts.unreachable;
   }
@@ -73,7 +75,7 @@ export async function postCancel(base, taskId) {
  */
 export async function postTokens(base, taskIds) {
   try {
-    const response = await postWithToken(`${base}tasks/tokens`, JSON.stringify({ tasks: taskIds }));
+    const response = await postWithToken(`${base}tasks/tokens`, { body: JSON.stringify({ tasks: taskIds }) });
     if (asksForLogin(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
       return { token: null, tasks: [] };
     }
@@ -125,10 +127,10 @@ function limit(signal) {
 
 // Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
 // in the page is out of date once the user has logged in again.
-async function postWithToken(url, body) {
+async function postWithToken(url, { headers: others, body }) {
   let response;
   for (const token of readCsrfTokens()) {
-    const headers = { Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
+    const headers = { ...others, Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
     response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
     if (response.status !== 403) {

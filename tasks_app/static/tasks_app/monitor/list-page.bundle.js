@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 23fbf71626ce")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 9882c679c668")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -376,6 +376,11 @@ modules["task-progress-cancel-button.js"] ??= (() => {
 const { setAttribute, setHidden, setText } = modules["task-progress-dom.js"];
 const { texts } = modules["task-progress-texts.js"];
 
+/** Return the token by which an element may cancel its task, or null. One with an age only shows it. */
+function findCancelToken(element) {
+  return element.getAttribute("cancel-token") ?? (element.hasAttribute("token-age") ? null : element.getAttribute("token"));
+}
+
 class CancelButton {
   #parts;
   #on;
@@ -470,7 +475,7 @@ class CancelButton {
     }
   }
 }
-return { CancelButton };
+return { findCancelToken, CancelButton };
 })();
 
 modules["task-progress-description.js"] ??= (() => {
@@ -1777,11 +1782,13 @@ async function fetchJson(url, options) {
  *
  * @param {string} base - as `findBase` returns it
  * @param {string} taskId
+ * @param {?string} token - one that its reader was given, who may have no other right
  * @returns {Promise<string>} the problem, or "" without one
  */
-async function postCancel(base, taskId) {
+async function postCancel(base, taskId, token) {
   try {
-    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`));
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`, { headers }));
   } catch (error) {
     return error.name === "TimeoutError" ? texts.unanswered : texts.unreachable;
   }
@@ -1797,7 +1804,7 @@ async function postCancel(base, taskId) {
  */
 async function postTokens(base, taskIds) {
   try {
-    const response = await postWithToken(`${base}tasks/tokens`, JSON.stringify({ tasks: taskIds }));
+    const response = await postWithToken(`${base}tasks/tokens`, { body: JSON.stringify({ tasks: taskIds }) });
     if (asksForLogin(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
       return { token: null, tasks: [] };
     }
@@ -1849,10 +1856,10 @@ function limit(signal) {
 
 // Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
 // in the page is out of date once the user has logged in again.
-async function postWithToken(url, body) {
+async function postWithToken(url, { headers: others, body }) {
   let response;
   for (const token of readCsrfTokens()) {
-    const headers = { Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
+    const headers = { ...others, Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
     response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
     if (response.status !== 403) {
@@ -3145,7 +3152,7 @@ modules["task-progress-element.js"] ??= (() => {
 // compact, page-title and page-icon.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
-const { CancelButton } = modules["task-progress-cancel-button.js"];
+const { CancelButton, findCancelToken } = modules["task-progress-cancel-button.js"];
 const { describe, describeName, describeNews } = modules["task-progress-description.js"];
 const { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } = modules["task-progress-dom.js"];
 const { Fit } = modules["task-progress-fit.js"];
@@ -3223,7 +3230,7 @@ class TaskProgressElement extends HTMLElement {
     takeOverProperty(this, "cancel");
     this.#parts ??= makeParts(this.attachShadow({ mode: "open" }));
     this.#button ??= new CancelButton(this.#parts, {
-      send: () => postCancel(this.#base, this.getAttribute("task-id")),
+      send: () => postCancel(this.#base, this.getAttribute("task-id"), findCancelToken(this)),
       render: () => this.render(),
       answer: () => this.#problem && this.#dispatch("error", this.#problem),
       moveFocus: () => this.#parts.card.focus(),
