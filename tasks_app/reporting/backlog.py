@@ -37,11 +37,11 @@ class Backlog:
         self.new_tasks.add(snapshot, is_stored=is_stored)
         self._keep_waiting(snapshot, monotonic)
 
-    def keep(self, snapshot: Snapshot, *, monotonic: float) -> None:
-        """Keep the last snapshot that this process has stored of a task, which the cache may lose."""
-        if snapshot.is_terminal:
-            self.terminal_snapshots.keep(snapshot, monotonic=monotonic)
-        self._keep_waiting(snapshot, monotonic)
+    def keep(self, version: Version, *, monotonic: float) -> None:
+        """Keep the last version that this process has stored of a task, which the cache may lose."""
+        if version.snapshot.is_terminal:
+            self.terminal_snapshots.keep(version, monotonic=monotonic)
+        self._keep_waiting(version.snapshot, monotonic)
 
     def find(self, task_id: str) -> Snapshot | None:
         """Return what is kept of a task, or None."""
@@ -156,7 +156,7 @@ class Due(NamedTuple):
 
     at: float
     pause: float
-    snapshot: Snapshot
+    version: Version
 
 
 class TerminalSnapshots:
@@ -173,7 +173,7 @@ class TerminalSnapshots:
     def __bool__(self) -> bool:
         return bool(self._due)
 
-    def keep(self, snapshot: Snapshot, *, monotonic: float) -> None:
+    def keep(self, version: Version, *, monotonic: float) -> None:
         """Keep a terminal snapshot, to check once more that the cache has it.
 
         The check is due after HEARTBEAT, or half of RETENTION if that is shorter. A cache in the memory of this
@@ -183,12 +183,12 @@ class TerminalSnapshots:
             settings = get_settings()
             pause = min(settings.HEARTBEAT, settings.RETENTION / 2)
             with self._lock:
-                self._due[snapshot.task_id] = Due(monotonic + pause, pause, snapshot)
+                self._due[version.snapshot.task_id] = Due(monotonic + pause, pause, version)
 
     def find(self, task_id: str) -> Snapshot | None:
         """Return the kept terminal snapshot of a task, or None."""
         due = self._due.get(task_id)
-        return None if due is None else due.snapshot
+        return None if due is None else due.version.snapshot
 
     def forget(self, task_id: str) -> None:
         """Drop the terminal snapshot of a task, which has a new reporter."""
@@ -209,50 +209,49 @@ class TerminalSnapshots:
             Exception: any error of the cache; the snapshots not checked yet are kept.
         """
         with self._lock:
-            due = [item.snapshot for item in self._due.values() if item.at <= monotonic]
+            due = [(task_id, item.version) for task_id, item in self._due.items() if item.at <= monotonic]
         for start in range(0, len(due), BATCH):
-            batch = {snapshot.task_id: snapshot for snapshot in due[start : start + BATCH]}
-            self._restore(batch, monotonic, on_missing)
+            self._restore(dict(due[start : start + BATCH]), monotonic, on_missing)
 
-    def _restore(
-        self, snapshots: dict[str, Snapshot], monotonic: float, on_missing: Callable[[Snapshot], object]
-    ) -> None:
+    def _restore(self, kept: dict[str, Version], monotonic: float, on_missing: Callable[[Snapshot], object]) -> None:
         store = get_store()
-        texts = store.read(snapshots)
+        texts = store.read(kept)
         missing = [
-            found
-            for task_id, item in snapshots.items()
-            if (found := _find_missing(item, texts.get(task_id))) is not None
+            found for task_id, item in kept.items() if (found := _find_missing(item, texts.get(task_id))) is not None
         ]
         versions, refused = store.save(missing)
-        for task_id in snapshots.keys() - versions.keys() - refused:
-            self._replace(snapshots[task_id], None, monotonic)
+        for task_id in kept.keys() - versions.keys() - refused:
+            self._replace(kept[task_id], None, monotonic)
         for task_id, version in versions.items():
-            self._replace(snapshots[task_id], version.snapshot, monotonic)
+            self._replace(kept[task_id], version, monotonic)
             if task_id not in texts:
                 on_missing(version.snapshot)
         wakeups.publish(versions)
         if refused:
             raise StoreUnavailable(f"the cache refused the terminal snapshots of {sorted(refused)!r}")
 
-    def _replace(self, snapshot: Snapshot, stored: Snapshot | None, monotonic: float) -> None:
-        """Look for `stored` later, which was stored in place of `snapshot`; for nothing if it is None."""
+    def _replace(self, version: Version, stored: Version | None, monotonic: float) -> None:
+        """Look for `stored` later, which was stored in place of `version`; for nothing if it is None."""
+        task_id = version.snapshot.task_id
         with self._lock:
-            due = self._due.get(snapshot.task_id)
-            if due is None or due.snapshot is not snapshot:  # a later one has replaced it
+            due = self._due.get(task_id)
+            if due is None or due.version is not version:  # a later one has replaced it
                 return
             pause = due.pause * 2
             if stored is None or pause > get_settings().RETENTION / 2:
-                del self._due[snapshot.task_id]
+                del self._due[task_id]
             else:
-                self._due[snapshot.task_id] = Due(monotonic + pause, pause, stored)
+                self._due[task_id] = Due(monotonic + pause, pause, stored)
 
 
-def _find_missing(snapshot: Snapshot, text: str | None) -> Snapshot | None:
+def _find_missing(version: Version, text: str | None) -> Snapshot | None:
     """Return what to store so that the cache has this snapshot, or None if it has.
 
     It may hold none, an older one from a restored dump, or one by which others declared the attempt lost.
     """
+    if text == version.text:  # nearly always
+        return None
+    snapshot = version.snapshot
     stored = decode(snapshot.task_id, text)
     if stored is None:
         return snapshot

@@ -219,7 +219,7 @@ class Flusher(OwnThread):
             self.signals.send(snapshot)
         for reporter, snapshot in written:
             if reporter.is_settled:  # last: a process may exit as soon as its tasks are removed
-                self.backlog.keep(snapshot, monotonic=self.clock.monotonic())
+                self.backlog.keep(versions[snapshot.task_id], monotonic=self.clock.monotonic())
                 if not self.remove(reporter):  # the next attempt has begun meanwhile
                     self.backlog.forget(reporter.task_id)
 

@@ -12,6 +12,7 @@ from tasks_app.exceptions import StoreUnavailable
 from tasks_app.reporting.backlog import BATCH, Backlog, NewTasks, TerminalSnapshots
 from tasks_app.reporting.flusher import Flusher
 from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.snapshot.version import Version
 from tasks_app.store.recent import RECENT_TASKS
 from tasks_app.store.store import get_store
 from tests.support import jobs
@@ -237,12 +238,12 @@ def test_end_that_comes_while_an_earlier_one_is_restored_is_looked_for_later(tim
     settings.CACHES = HANGING_CACHES
     ends, first = TerminalSnapshots(), Snapshot.queued("t1", "demo", now=time.now).lost(now=time.now)
     second = replace(first, seq=first.seq + 10)
-    ends.keep(first, monotonic=0)
+    ends.keep(Version.of(first), monotonic=0)
     gate.shut()
     restoring = threading.Thread(target=ends.restore, kwargs={"monotonic": 100})
     restoring.start()
     wait_until(lambda: gate.waiting, "what is due is read")
-    ends.keep(second, monotonic=100)
+    ends.keep(Version.of(second), monotonic=100)
     gate.open()
     restoring.join(DEADLINE)
     ends.restore(monotonic=200)
