@@ -281,6 +281,20 @@ def test_markup_in_a_status_stays_text(stub: Stub, page: Page):
 
 
 @pytest.mark.parametrize(
+    ("url", "text", "rel"),
+    [
+        ("/reports/7", "Open result", None),
+        ("//evil.example/x", "Open result (evil.example)", "noopener noreferrer"),
+        ("https://user:pass@evil.example:8443/x", "Open result (evil.example:8443)", "noopener noreferrer"),
+    ],
+)
+def test_result_link_to_another_site_says_which(stub: Stub, page: Page, url, text, rel):
+    link = show_one(stub, page, **{**DONE, "result": {"url": url}}).locator(".link")
+    expect(link).to_have_text(text)
+    assert link.get_attribute("rel") == rel
+
+
+@pytest.mark.parametrize(
     ("url", "href"),
     [
         ("/reports/7", "reports/7"),

@@ -1,10 +1,10 @@
 """How components are connected: one stream for all, which comes back whatever happens to it. A stub is the server."""
 
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tasks_app.streaming.frames import encode_refused
 from tests.support.browser import needs_chromium, open_tab
@@ -462,16 +462,28 @@ def test_refused_streams_do_not_make_it_poll_more_often(stub: Stub, page: Page):
     assert asked.count("/tasks/t") < 6
 
 
-def test_polling_sends_the_token_and_finds_what_is_missing(stub: Stub, page: Page):
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_polling_sends_the_token_in_a_header_and_finds_what_is_missing(stub: Stub, page: Page):
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
     stub.stream_status = 501
     del stub.snapshots["t"]
-    stub.show(page, '<task-progress task-id="t" token="a b"></task-progress>')
+    stub.show(page, '<task-progress task-id="t" token="a:b"></task-progress>')
     expect(page.locator("task-progress")).to_have_attribute("data-state", "missing")
-    polls = [url for url in asked if "/tasks/t" in url]
-    assert polls
-    assert all(parse_qs(urlsplit(poll).query) == {"token": ["a b"]} for poll in polls)
+    polls = [request for request in asked if "/tasks/t" in request.url]
+    assert {(urlsplit(poll.url).query, poll.headers.get("authorization")) for poll in polls} == {("", "Bearer a:b")}
+
+
+def test_polling_puts_the_token_into_the_query_behind_a_proxy_with_a_password(stub: Stub, page: Page):
+    def answer(route: Route) -> None:
+        if "authorization" in route.request.headers:
+            route.fulfill(status=401, headers={"WWW-Authenticate": "Basic"})
+        else:
+            route.continue_()
+
+    page.route("**/tasks/t*", answer)
+    stub.stream_status = 501
+    stub.show(page, '<task-progress task-id="t" token="a:b"></task-progress>')
+    expect_percent(page, 42)
 
 
 def test_hidden_tab_lets_go_of_its_stream_and_polls_until_it_is_seen_again(stub: Stub, page: Page):

@@ -10,7 +10,7 @@ import { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } from
 import { Fit } from "./task-progress-fit.js";
 import { LogPane } from "./task-progress-log.js";
 import { makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
-import { findBase, findWebUrl, postCancel } from "./task-progress-requests.js";
+import { findBase, findForeignHost, findWebUrl, postCancel } from "./task-progress-requests.js";
 import { serverNow } from "./task-progress-server-time.js";
 import { findState, isLive, isSame, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
@@ -272,9 +272,12 @@ export class TaskProgressElement extends HTMLElement {
     const isLoggedOut = this.state === "reconnecting" && this.#contact.problem === "loggedOut";
     const url = this.state === "succeeded" && this.#snapshot.result?.url;
     // The server leads to the login and back, where the page is asked for as a whole.
-    setAttribute(link, "href", findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url));
-    setHidden(link, !link.getAttribute("href"));
-    setText(link, isLoggedOut ? texts.logIn : texts.result);
+    const href = findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url);
+    const host = findForeignHost(href);
+    setAttribute(link, "href", href);
+    setAttribute(link, "rel", host ? "noopener noreferrer" : null);
+    setHidden(link, !href);
+    setText(link, isLoggedOut ? texts.logIn : `${texts.result}${host && ` (${host})`}`);
   }
 
   // What a task has logged comes before its snapshot; one that came with the page says nothing of lines.

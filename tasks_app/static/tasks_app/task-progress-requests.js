@@ -23,6 +23,12 @@ export function findWebUrl(value) {
   return /^https?:$/.test(protocol) ? href : "";
 }
 
+/** Return the host of a web URL that leads to another site than the page's, which a link must say; "" for its own. */
+export function findForeignHost(href) {
+  const { origin, host } = href ? new URL(href) : location;
+  return origin === location.origin ? "" : host;
+}
+
 /**
  * Ask for the snapshot of a task. Only the app's own answer counts: not that of a login page, of a proxy or of a portal.
  *
@@ -32,13 +38,28 @@ export function findWebUrl(value) {
  * @returns {Promise<{snapshot?: object, isMissing?: boolean, problem: string}>} the problem is one of `Contact`, or ""
  */
 export async function fetchSnapshot(base, { taskId, token, tokenAge }, signal) {
-  const query = token && !tokenAge ? `?token=${encodeURIComponent(token)}` : "";
   try {
-    const response = await fetchJson(`${makeTaskUrl(base, taskId)}${query}`, { redirect: "manual", signal: limit(signal) });
-    return await readAnswer(response, taskId);
+    return await readAnswer(await fetchWithToken(makeTaskUrl(base, taskId), tokenAge ? null : token, signal), taskId);
   } catch {
     return { problem: "unreachable" }; // no answer, or one that is cut off
   }
+}
+
+// A header is in no log and no history. Where it is not taken, the token goes into the query: a proxy that asks for a
+// password answers 401, as the app never does here, and another site is not asked whether it allows the header.
+async function fetchWithToken(url, token, signal) {
+  const options = { redirect: "manual", signal: limit(signal) };
+  if (!token) {
+    return fetchJson(url, options);
+  }
+  if (!findForeignHost(url) && /^[!-~]+$/.test(token)) {
+    const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
+    const response = await fetchJson(url, { ...options, headers });
+    if (response.status !== 401) {
+      return response;
+    }
+  }
+  return fetchJson(`${url}?token=${encodeURIComponent(token)}`, options);
 }
 
 /** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 9882c679c668")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 4430825293c5")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -1752,6 +1752,12 @@ function findWebUrl(value) {
   return /^https?:$/.test(protocol) ? href : "";
 }
 
+/** Return the host of a web URL that leads to another site than the page's, which a link must say; "" for its own. */
+function findForeignHost(href) {
+  const { origin, host } = href ? new URL(href) : location;
+  return origin === location.origin ? "" : host;
+}
+
 /**
  * Ask for the snapshot of a task. Only the app's own answer counts: not that of a login page, of a proxy or of a portal.
  *
@@ -1761,13 +1767,28 @@ function findWebUrl(value) {
  * @returns {Promise<{snapshot?: object, isMissing?: boolean, problem: string}>} the problem is one of `Contact`, or ""
  */
 async function fetchSnapshot(base, { taskId, token, tokenAge }, signal) {
-  const query = token && !tokenAge ? `?token=${encodeURIComponent(token)}` : "";
   try {
-    const response = await fetchJson(`${makeTaskUrl(base, taskId)}${query}`, { redirect: "manual", signal: limit(signal) });
-    return await readAnswer(response, taskId);
+    return await readAnswer(await fetchWithToken(makeTaskUrl(base, taskId), tokenAge ? null : token, signal), taskId);
   } catch {
     return { problem: "unreachable" }; // no answer, or one that is cut off
   }
+}
+
+// A header is in no log and no history. Where it is not taken, the token goes into the query: a proxy that asks for a
+// password answers 401, as the app never does here, and another site is not asked whether it allows the header.
+async function fetchWithToken(url, token, signal) {
+  const options = { redirect: "manual", signal: limit(signal) };
+  if (!token) {
+    return fetchJson(url, options);
+  }
+  if (!findForeignHost(url) && /^[!-~]+$/.test(token)) {
+    const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
+    const response = await fetchJson(url, { ...options, headers });
+    if (response.status !== 401) {
+      return response;
+    }
+  }
+  return fetchJson(`${url}?token=${encodeURIComponent(token)}`, options);
 }
 
 /** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */
@@ -1875,7 +1896,7 @@ function readCsrfTokens() {
   const tokens = [cookie, element?.value ?? element?.content].filter(Boolean);
   return tokens.length ? tokens : [""];
 }
-return { findBase, makeTaskUrl, findWebUrl, fetchSnapshot, fetchJson, postCancel, postTokens };
+return { findBase, makeTaskUrl, findWebUrl, findForeignHost, fetchSnapshot, fetchJson, postCancel, postTokens };
 })();
 
 modules["task-progress-timers.js"] ??= (() => {
@@ -3158,7 +3179,7 @@ const { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } = mod
 const { Fit } = modules["task-progress-fit.js"];
 const { LogPane } = modules["task-progress-log.js"];
 const { makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
-const { findBase, findWebUrl, postCancel } = modules["task-progress-requests.js"];
+const { findBase, findForeignHost, findWebUrl, postCancel } = modules["task-progress-requests.js"];
 const { serverNow } = modules["task-progress-server-time.js"];
 const { findState, isLive, isSame, isTerminal } = modules["task-progress-states.js"];
 const { follow } = modules["task-progress-stream.js"];
@@ -3420,9 +3441,12 @@ class TaskProgressElement extends HTMLElement {
     const isLoggedOut = this.state === "reconnecting" && this.#contact.problem === "loggedOut";
     const url = this.state === "succeeded" && this.#snapshot.result?.url;
     // The server leads to the login and back, where the page is asked for as a whole.
-    setAttribute(link, "href", findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url));
-    setHidden(link, !link.getAttribute("href"));
-    setText(link, isLoggedOut ? texts.logIn : texts.result);
+    const href = findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url);
+    const host = findForeignHost(href);
+    setAttribute(link, "href", href);
+    setAttribute(link, "rel", host ? "noopener noreferrer" : null);
+    setHidden(link, !href);
+    setText(link, isLoggedOut ? texts.logIn : `${texts.result}${host && ` (${host})`}`);
   }
 
   // What a task has logged comes before its snapshot; one that came with the page says nothing of lines.
