@@ -5,6 +5,7 @@ import select
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from . import contenders
 from .contenders import Contender, run
@@ -20,6 +21,7 @@ def measure(*, is_quick: bool) -> Iterator[Figure]:
     """Yield the requests a second of `POST /start-task`, beside those of a view that does nothing."""
     seconds = QUICK_SECONDS if is_quick else SECONDS
     for ours in (contenders.ours_on_daphne, contenders.wrapped_on_daphne):
+        ours = replace(ours, settings=contenders.SHARED)  # with every default
         rates = {target: measure_one(ours, target, seconds) for target in ("/start-task", "/accept")}
         yield Figure(
             f"POST /start-task, {ours}", rates["/start-task"], "a second", "a view that does nothing", rates["/accept"]
