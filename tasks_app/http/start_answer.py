@@ -53,9 +53,13 @@ def describe_start(request: HttpRequest, task_id: str, task: str) -> dict[str, A
     }
 
 
-def respond_with(request: HttpRequest, answer: Mapping[str, Any]) -> HttpResponse:
-    """Return the response with an answer of `describe_start` and a new token, by which alone a visitor can cancel."""
+def respond_with(request: HttpRequest, answer: Mapping[str, Any], *, is_visible: bool = True) -> HttpResponse:
+    """Return the response with an answer of `describe_start` and a new token, by which alone a visitor can cancel.
+
+    Args:
+        is_visible: whether its starter may see the task; if not, the token is None.
+    """
     scope = "control" if get_user_key(request) is None else "view"
-    token = make_token(answer["task_id"], scope=scope)
+    token = make_token(answer["task_id"], scope=scope) if is_visible else None
     headers = {"Location": answer["status_url"]}
     return json_response({**answer, "token": token}, status=HTTPStatus.ACCEPTED, headers=headers)

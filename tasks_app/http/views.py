@@ -1,5 +1,6 @@
 """The endpoints: async views that hold no thread while they wait."""
 
+import logging
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from ..exceptions import (
     describe,
 )
 from ..lifecycle import acancel, astart_named
-from ..permissions import find_permission, identify_starter, is_allowed, select
+from ..permissions import find_permission, identify_starter, is_allowed, needs_only_user, select
 from ..snapshot import Snapshot
 from ..store import get_store, sharing
 from ..streaming import (
@@ -51,6 +52,8 @@ from .shares import keep_share
 from .start_answer import check_urls, describe_start, respond_with
 from .wanted_stream import parse_stream
 
+logger = logging.getLogger("tasks_app")
+
 
 @endpoint("POST")
 async def start_task(request: HttpRequest) -> HttpResponse:
@@ -61,7 +64,7 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     await _check_can_start(request, name)
     check_urls(request)
     answer = await answer_once(request, body, lambda: _start(request, name, kwargs))
-    return respond_with(request, answer)
+    return respond_with(request, answer, is_visible=await _is_visible_to_starter(request, answer["task_id"]))
 
 
 @endpoint("GET", "HEAD", respond=respond_to_stream)
@@ -140,6 +143,21 @@ async def _check_can_start(request: HttpRequest, name: str) -> None:
     if names and not allowed:
         raise refusal(request, "You may not start this task.")
     raise bad_request(f"Unknown task {describe(name)}; allowed: {allowed!r}.")
+
+
+async def _is_visible_to_starter(request: HttpRequest, task_id: str) -> bool:
+    """Return whether the policy shows a task to its starter, as the default one does; what fails here is a no.
+
+    The task has started: after an error, the client would start it a second time.
+    """
+    if needs_only_user("can_view"):
+        return True
+    try:
+        snapshot = await aobserve(task_id)
+        return snapshot is not None and await is_allowed("can_view", request, snapshot)
+    except Exception:
+        logger.exception("task %s: its starter is given no token", task_id)
+        return False
 
 
 async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:

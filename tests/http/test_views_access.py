@@ -435,6 +435,25 @@ async def test_token_of_the_start_answer_shows_the_task():
 # Policies
 
 
+class HidingPolicy(Policy):
+    def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
+        if snapshot.task.endswith("fail"):
+            raise RuntimeError("the policy broke")
+        return snapshot.task.endswith("greet")
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "is_visible"),
+    [("ann", "count", False), (None, "count", False), ("ann", "fail", False), ("ann", "greet", True)],
+)
+async def test_start_answer_has_a_token_only_if_the_policy_shows_the_task(settings, name, task, is_visible):
+    use_policy(settings, HidingPolicy)
+    response = await post_start(await log_in(name), {"task": task})
+    answer = response.json()
+    assert (response.status_code, answer["token"] is not None) == (202, is_visible)
+    await until(lambda: get_snapshot(answer["task_id"]).is_terminal, "the task ended")
+
+
 class DatabasePolicy(Policy):
     def can_view(self, request: HttpRequest, snapshot: Snapshot) -> bool:
         return User.objects.filter(username=snapshot.task_id).exists()
