@@ -77,6 +77,7 @@ PURE = {
     "utils/backoff",
     "utils/clock",
     "utils/json",
+    "wakeups/message",
 }
 
 #: What README has people import from elsewhere, or derive a class from.

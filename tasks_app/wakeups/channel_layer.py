@@ -8,7 +8,6 @@ watch. A group that no process listens to gets none.
 import asyncio
 import logging
 import threading
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from contextvars import Context
@@ -20,8 +19,10 @@ from ..conf import get_settings
 from ..utils.backoff import Failures
 from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import per_process
+from ..utils.rarely import Rarely
 from ..utils.threads import LoopThread
 from . import interest
+from .message import find_task_ids, make_message, name_group
 
 try:
     from channels.layers import channel_layers
@@ -34,7 +35,8 @@ except ImportError:  # the layer is none of channels_redis
 
 logger = logging.getLogger("tasks_app")
 
-GROUPS = 64
+#: Of which messages of another shape was said.
+_oddities = Rarely()
 
 #: Seconds after which groups are joined again, because membership expires (channels_redis: after a day).
 RENEW_AFTER = 3600.0
@@ -130,8 +132,7 @@ class LayerSender:
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 for group, ids in by_group.items():
-                    message = {"type": "tasks_app.changed", "origin": self.origin, "task_ids": ids}
-                    await get_layer().group_send(group, message)
+                    await get_layer().group_send(group, make_message(self.origin, ids))
             self._failures.clear()
         except Exception:
             # A layer may raise anything. The hubs' sweeps make up for what was not sent.
@@ -198,8 +199,19 @@ class LayerListener:
     async def _receive(self, layer: Any, channel: str) -> None:
         while True:
             message = await _receive_one(layer, channel)
-            if message is not None and message["origin"] != get_sender().origin:
-                self._on_change(message["task_ids"])
+            if message is not None:
+                self._hear(message)
+
+    def _hear(self, message: object) -> None:
+        """Pass on which tasks a message names; one of another shape is said without its text, once a minute."""
+        try:
+            task_ids = find_task_ids(message, unless_from=get_sender().origin)
+        except ValueError as error:
+            if _oddities.is_due("message"):
+                logger.warning("a message on the channel layer is %s; it is skipped, as others may be", error)
+        else:
+            if task_ids:
+                self._on_change(task_ids)
 
     async def _keep_noted(self) -> None:
         while True:
@@ -258,11 +270,6 @@ async def _receive_one(layer: Any, channel: str) -> Any:
             raise
         logger.debug("no wake-up for %.1f s: %r", loop.time() - began, error)
         return None
-
-
-def name_group(task_id: str) -> str:
-    """Return the group that carries the wake-ups of a task."""
-    return f"tasks_app.{zlib.crc32(task_id.encode()) % GROUPS}"
 
 
 @per_process()
