@@ -20,6 +20,7 @@ class Exchange:
     target: str
     headers: Headers = (HOST,)
     method: str = "GET"
+    request_body: bytes = b""
     scope: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -39,7 +40,7 @@ class Exchange:
         self.sent: list[dict[str, Any]] = []
         self.received = 0
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        self._messages.put_nowait({"type": "http.request", "body": self.request_body, "more_body": False})
         self.serving: asyncio.Task[None] | None = None
 
     def start(self, application: Any) -> "Exchange":

@@ -67,6 +67,10 @@ def _read_status() -> dict[str, str]:
     return dict(line.split(":\t", 1) for line in lines)
 
 
+def _count_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 async def show_stats(request: HttpRequest) -> JsonResponse:
     """Answer what this process holds at the moment."""
     hub, status = get_hub(), _read_status()
@@ -79,5 +83,7 @@ async def show_stats(request: HttpRequest) -> JsonResponse:
             "native_threads": int(status["Threads"]),
             "rss_kb": int(status["VmRSS"].split()[0]),
             "pid": os.getpid(),
+            "coroutines": len(asyncio.all_tasks()),
+            "descriptors": _count_descriptors(),
         }
     )

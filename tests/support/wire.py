@@ -137,8 +137,9 @@ class Response:
 class Connection:
     """One TCP connection to a server on this machine, with one request on it."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        """Connect from this address, which is one client."""
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE, source_address=(address, 0))
         self._rest = b""
         self._chunks = ChunkDecoder()
         self.head = Head("", 0, [])
