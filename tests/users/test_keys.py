@@ -94,6 +94,7 @@ def test_key_that_is_text_is_taken_as_it_is(monkeypatch):
 @pytest.mark.parametrize("key", [GONE, ANYONE])
 def test_key_that_means_no_user_is_refused(monkeypatch, key):
     person = use_model(monkeypatch, models.CharField(primary_key=True, max_length=20))
+    person.USERNAME_FIELD = "id"  # which the text of an error asks for
     for owner in (key, person(id=key)):
         with pytest.raises(ValueError, match="owner must be"):
             identify_owner(owner)
