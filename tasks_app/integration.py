@@ -11,6 +11,8 @@ An integration has these parts:
 - A task that is delivered for the first time begins faster by `begin(…, delivery=Delivery.FIRST)`. Who cancels a task
   that waits must then call `claim_end`, and leave it to its worker if that returns False; a message that comes once
   more is begun by `begin(…, delivery=Delivery.AGAIN)`.
+- Where callers may choose an id and use it again (`is_chosen`), pass `is_new_run=True` to `queue` for the first
+  message of a run, put what `name_run` returns of the snapshot into it, and pass that to `begin` as `run`.
 - When a task is sent that is to send others later, whose ids are known, call `get_followers().announce` with what
   `make_follower` returns of them. While it runs, `get_followers().keep` has the cache keep them.
 - When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
@@ -35,7 +37,9 @@ from .lifecycle import (
     find_queued,
     get_followers,
     get_promised_id,
+    is_chosen,
     leave,
+    name_run,
     never_raise,
     pass_on,
     queue,
@@ -57,6 +61,7 @@ from .reporting import (
 )
 from .snapshot import EXPIRED, Snapshot, State, make_follower, make_label
 from .store import Notes, get_store, is_task_id
+from .utils.clock import parse_time
 from .utils.lazy import per_process
 from .utils.threads import DaemonExecutor
 
@@ -91,11 +96,14 @@ __all__ = [
     "get_promised_id",
     "get_store",
     "get_valid_settings",
+    "is_chosen",
     "is_task_id",
     "leave",
     "make_follower",
     "make_label",
+    "name_run",
     "never_raise",
+    "parse_time",
     "pass_on",
     "per_process",
     "queue",

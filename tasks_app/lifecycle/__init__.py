@@ -2,6 +2,7 @@
 
 from . import compat
 from .attempts import Delivery, adopt, adopt_promised, begin, enter, leave, pass_on, use_store, write
+from .chosen_ids import is_chosen, name_run
 from .claims import claim_end
 from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
 from .enqueue import find_queued, get_promised_id, queue
@@ -37,8 +38,10 @@ __all__ = [
     "get_promised_id",
     "get_snapshot",
     "has_foreign_receivers",
+    "is_chosen",
     "leave",
     "look_up",
+    "name_run",
     "never_raise",
     "pass_on",
     "queue",

@@ -1,18 +1,16 @@
 """Tasks that `task_run` runs under an id that is known before: shown as queued from their announcement on."""
 
-from dataclasses import replace
 from functools import partial
-from typing import NoReturn
 
 from django.utils.crypto import get_random_string
 
-from .. import wakeups
 from ..exceptions import StoreUnavailable, TaskCancelled, TaskIdTaken
 from ..reporting import Reporter, find_reporter, get_flusher
 from ..snapshot import Snapshot, State
 from ..store import get_store, is_task_id
 from ..streaming import observe
 from .attempts import adopt, begin, use_store, write
+from .chosen_ids import begin_again, check_is_free, refuse
 from .claims import claim_beginning
 from .identity import Identity
 
@@ -115,18 +113,8 @@ def _store(known: Snapshot) -> Snapshot:
     (found,) = _find(known.task_id)
     if found is None:
         raise StoreUnavailable(f"the cache did not store task {known.task_id!r}")
-    if not found.is_terminal or found.owner != known.owner:
-        _refuse(found)
-    return _store_once_more(replace(known, attempt=found.attempt, seq=found.seq + 1))
-
-
-def _store_once_more(known: Snapshot) -> Snapshot:
-    get_store().withdraw_cancel(known.task_id)
-    versions, refused = get_store().save([known])
-    if refused:
-        raise StoreUnavailable(f"the cache did not store task {known.task_id!r}")
-    wakeups.publish(versions)
-    return known
+    check_is_free(found, known.owner)
+    return begin_again(found, known)
 
 
 def _find(task_id: str) -> tuple[Snapshot | None]:
@@ -140,7 +128,7 @@ def _check_may_begin(found: Snapshot, owner: str | None) -> None:
     is_own = found.owner == owner or (owner is None and found.runner == ANNOUNCED)
     waits = found.state is State.QUEUED and found.runner == ANNOUNCED
     if not is_own or not (waits or found.is_terminal or found.stalled):
-        _refuse(found)
+        refuse(found)
 
 
 def _check_not_cancelled(found: Snapshot) -> None:
@@ -160,8 +148,3 @@ def _heed_cancel(reporter: Reporter) -> None:
     if use_store(reporter.task_id, what, get_store().find_cancelled, [reporter.task_id]):
         reporter.end_cancelled()
         raise TaskCancelled(f"task {reporter.task_id} was cancelled before it began")
-
-
-def _refuse(found: Snapshot) -> NoReturn:
-    what = "has ended, and is not of this owner" if found.is_terminal else f"exists already, and is {found.state}"
-    raise TaskIdTaken(f"task {found.task_id!r} {what}; use another id, or none for a random one")

@@ -8,10 +8,11 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import TypeVar
 
-from ..exceptions import StoreUnavailable
 from ..reporting import GetCall, Reporter, bind, get_bound, get_flusher
-from ..snapshot import Snapshot, State, rebase
-from ..store import Loaded, forget_received, get_store
+from ..snapshot import Snapshot
+from ..store import forget_received, get_store
+from .catch_up import CatchUp, CatchUpPromised, CatchUpUnstarted, Hidden, claim_attempt
+from .chosen_ids import find_base, is_of_another_run, name_run
 from .claims import claim_beginning
 
 logger = logging.getLogger("tasks_app")
@@ -41,6 +42,7 @@ def begin(
     is_awaited: bool = False,
     delivery: Delivery | None = None,
     get_call: GetCall | None = None,
+    run: str | None = None,
 ) -> Reporter:
     """Begin an attempt of a task in this process and return its reporter.
 
@@ -53,12 +55,19 @@ def begin(
         delivery: how the message came that describes `known`; None if that is not known. At the first delivery, what
             is stored is read with the next write, unless the task was withdrawn; who withdraws it must `claim_end`.
         get_call: tells how the job is called, for staff; only asked where the settings have that recorded.
+        run: what `name_run` returned of the task when the message was sent, if its id can be used again. A task that
+            is stored of another run stays as it is, and nobody sees this attempt.
     """
-    reporter = _make_reporter(known, is_awaited, delivery) if before is None else _follow(before, known)
+    if before is not None and run in (None, name_run(before.snapshot)):
+        reporter = _follow(before, known)
+    else:
+        reporter = _make_reporter(known, is_awaited, delivery, run)
     reporter.begin(get_call)
+    if isinstance(reporter.catch_up, Hidden):
+        return reporter
     get_flusher().add(reporter)
     if reporter.attempt > 1 and reporter.is_read:
-        use_store(known.task_id, "its new attempt could not be stored", _claim, reporter.snapshot)
+        use_store(known.task_id, "its new attempt could not be stored", claim_attempt, reporter.snapshot)
     return reporter
 
 
@@ -152,98 +161,32 @@ def use_store(task_id: str, what: str, function: Callable[..., T], *args: object
         return None
 
 
-class CatchUp:
-    """The postponed read of a task that began without one, perhaps since the store could not be read.
-
-    The reporter calls it from the flusher's thread until it succeeds, and writes nothing before.
-
-    Args:
-        reporter: the reporter of the task in this process.
-        known: the snapshot with which the first attempt since the last read began.
-    """
-
-    def __init__(self, reporter: Reporter, known: Snapshot) -> None:
-        self.known = known
-        self._reporter = reporter
-
-    def __call__(self, loaded: Loaded | None = None) -> None:
-        """Read the stored snapshot, unless it is given, and rebase the reporter onto it.
-
-        Raises:
-            StoreUnavailable: the store still can't be read.
-        """
-        reporter = self._reporter
-        try:
-            stored, is_cancelled = loaded or get_store().load(reporter.task_id)
-            if self.is_superseded(stored):
-                get_flusher().remove(reporter)
-            else:
-                self._go_on_from(stored)
-        except Exception as error:  # whatever a cache backend raises
-            raise StoreUnavailable(f"the stored snapshot of task {reporter.task_id!r} can't be read") from error
-        reporter.catch_up = None
-        if is_cancelled:
-            reporter.request_cancel()
-
-    def is_superseded(self, stored: Snapshot | None) -> bool:
-        """Whether the next attempt has begun since this one was handed back."""
-        return self._reporter.is_handed_back and stored is not None and stored.attempt > self.known.attempt
-
-    def _go_on_from(self, stored: Snapshot | None) -> None:
-        flusher = get_flusher()
-        _claim(rebase(self._reporter.snapshot, stored, since=self.known, now=flusher.clock.now()))
-        if stored is None:
-            flusher.enlist(self.known)
-        self._reporter.rebase(stored, since=self.known)
-
-
-class CatchUpUnstarted(CatchUp):
-    """The postponed read of a task that ended before it began; only a queued task is written over."""
-
-    def is_superseded(self, stored: Snapshot | None) -> bool:
-        """Whether the store holds no queued snapshot of the task."""
-        return stored is None or stored.state is not State.QUEUED
-
-
-class CatchUpPromised(CatchUp):
-    """The postponed read of a task that will not be sent; only a queued task is written over."""
-
-    def is_superseded(self, stored: Snapshot | None) -> bool:
-        """Whether the task has begun or ended."""
-        return stored is not None and stored.state is not State.QUEUED
-
-
-def _claim(snapshot: Snapshot) -> None:
-    """Store the number of a repeated attempt, so that a worker with an earlier one stops reporting.
-
-    A broker may deliver a message again while its first worker still runs the task.
-    """
-    if snapshot.attempt > 1:
-        get_store().claim_attempt(snapshot.task_id, snapshot.attempt)
-
-
 def _follow(before: Reporter, known: Snapshot) -> Reporter:
     latest = _choose(before.snapshot, known)
     reporter = get_flusher().make_reporter(latest)
     reporter.follow(before)
     if isinstance(before.catch_up, CatchUp) and latest is not known:
-        reporter.catch_up = CatchUp(reporter, before.catch_up.known)
+        reporter.catch_up = before.catch_up.pass_to(reporter)
     return reporter
 
 
-def _make_reporter(known: Snapshot, is_awaited: bool = False, delivery: Delivery | None = None) -> Reporter:
+def _make_reporter(
+    known: Snapshot, is_awaited: bool = False, delivery: Delivery | None = None, run: str | None = None
+) -> Reporter:
     if get_flusher().is_failing:
-        return _make_unread(known)
+        return _make_unread(known, run)
     is_claimed = _try_to_claim(known, delivery)
     if is_claimed and delivery is Delivery.FIRST:
-        return _make_unread(known)
+        return _make_unread(known, run)
     what, load = _UNREAD, _await if is_awaited else get_store().load
     if (loaded := use_store(known.task_id, what, load, known.task_id)) is None:
-        return _make_unread(known)
+        return _make_unread(known, run)
     stored, is_cancelled = loaded
     if stored is None:
         get_flusher().enlist(known)
-    latest = _choose(stored, known)
+    elif is_of_another_run(stored, run):
+        return _make_hidden(known)
+    latest = _choose(find_base(stored, known, run), known)
     if is_claimed is False and not is_cancelled and latest.attempt == known.attempt:
         latest = replace(latest, attempt=latest.attempt + 1)  # its process died before it could write
     reporter = get_flusher().make_reporter(latest)
@@ -259,10 +202,17 @@ def _try_to_claim(known: Snapshot, delivery: Delivery | None) -> bool | None:
     return use_store(known.task_id, _UNREAD, claim_beginning, known)
 
 
-def _make_unread(known: Snapshot) -> Reporter:
+def _make_unread(known: Snapshot, run: str | None) -> Reporter:
     """Return a reporter that reads what is stored before it writes anything."""
     reporter = get_flusher().make_reporter(known)
-    reporter.catch_up = CatchUp(reporter, known)
+    reporter.catch_up = CatchUp(reporter, known, run)
+    return reporter
+
+
+def _make_hidden(known: Snapshot) -> Reporter:
+    logger.warning("task %s: another run has this id by now; nobody sees the one of this message", known.task_id)
+    reporter = get_flusher().make_reporter(known)
+    reporter.catch_up = Hidden(reporter, known)
     return reporter
 
 

@@ -15,6 +15,7 @@ from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import get_flusher
 from ..snapshot import Snapshot, as_sent, is_unsent
 from ..store import get_store
+from .chosen_ids import begin_again, check_is_free, is_of_another_run, name_run, refuse
 from .identity import Identity, inherit_owner
 
 logger = logging.getLogger("tasks_app")
@@ -78,6 +79,7 @@ def queue(
     database: str | None = None,
     keep: Keep | None = None,
     is_in_burst: bool = False,
+    is_new_run: bool = False,
 ) -> tuple[Snapshot, bool]:
     """Store the first snapshot of an enqueued task.
 
@@ -95,6 +97,8 @@ def queue(
             begin before the snapshot is stored, or after the cache was emptied, and needs them then.
         is_in_burst: whether this process reports the task and enqueues many, whose first snapshots its flusher is to
             write together; not what `start()` starts.
+        is_new_run: whether this is the first message of a run whose id its caller has chosen: a task that has ended
+            under the same id then begins again, as a new record.
 
     Returns:
         The snapshot, and whether it is stored or will be at the commit; if not, the caller has it written. If the
@@ -103,7 +107,8 @@ def queue(
 
     Raises:
         StoreUnavailable: the cache failed in a `starting` block; elsewhere the snapshot is stored later.
-        TaskIdTaken: a `starting` block gives an owner to a task that has another one.
+        TaskIdTaken: a `starting` block gives an owner to a task that has another one, or begins a new run under the id
+            of a task that has not ended.
     """
     start = _untold.pop(task_id, None) or _start.get()
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
@@ -127,10 +132,11 @@ def queue(
         return snapshot, False
     try:
         if database is None:
-            known = _add(snapshot, is_awaited)
-            if start is _start.get():
-                check_owner(known, start.identity.owner)
-            return known, True
+            is_started = start is _start.get()
+            if is_started and is_new_run:
+                _check_id(snapshot)
+            known = _add(snapshot, is_awaited, is_new_run)
+            return _choose_run(snapshot, known, is_started, is_new_run), True
         _add_at_commit(snapshot, database, keep if is_awaited else None)
     except TaskIdTaken:
         raise
@@ -153,6 +159,22 @@ def check_owner(known: Snapshot, owner: str | None) -> None:
     """
     if None not in (owner, known.owner) and owner != known.owner:
         raise TaskIdTaken(f"task {known.task_id!r} exists already, and has another owner; use another id")
+
+
+def _check_id(snapshot: Snapshot) -> None:
+    if (known := get_store().get(snapshot.task_id)) is not None:
+        check_is_free(known, snapshot.owner)
+
+
+def _choose_run(snapshot: Snapshot, known: Snapshot, is_started: bool, is_new_run: bool) -> Snapshot:
+    """Return the stored task that a message is of, or `snapshot` if it is of a run that nobody sees under this id."""
+    if is_new_run and is_of_another_run(known, name_run(snapshot)):
+        if is_started:  # another one has begun since it was checked
+            refuse(known)
+        return known if known.owner == snapshot.owner else snapshot
+    if is_started:
+        check_owner(known, snapshot.owner)
+    return known
 
 
 def get_promised_id() -> str | None:
@@ -185,19 +207,30 @@ def find_queued(task_id: str) -> Snapshot | None:
     return start.snapshot
 
 
-def _add(snapshot: Snapshot, is_awaited: bool) -> Snapshot:
-    return _add_now(snapshot) if is_awaited else get_store().call_briefly(_add_now, snapshot)
+def _add(snapshot: Snapshot, is_awaited: bool, is_new_run: bool = False) -> Snapshot:
+    add = partial(_add_now, snapshot, is_new_run)
+    return add() if is_awaited else get_store().call_briefly(add)
 
 
-def _add_now(snapshot: Snapshot) -> Snapshot:
+def _add_now(snapshot: Snapshot, is_new_run: bool) -> Snapshot:
     store = get_store()
     if store.add(snapshot):
+        if is_new_run:
+            store.forget_words(snapshot.task_id)  # of a run whose end is kept no longer
         get_flusher().enlist(snapshot)
         return snapshot
     known = store.get(snapshot.task_id)
     if known is None:
         raise StoreUnavailable(f"the cache did not store task {snapshot.task_id!r}")
-    return _send(as_sent(known, snapshot)) if is_unsent(known) else known
+    if is_unsent(known):
+        return _send(as_sent(known, snapshot))
+    return _begin_again(known, snapshot) if is_new_run and known.is_terminal else known
+
+
+def _begin_again(ended: Snapshot, snapshot: Snapshot) -> Snapshot:
+    run = begin_again(ended, snapshot)
+    get_flusher().enlist(run)
+    return run
 
 
 def _send(snapshot: Snapshot) -> Snapshot:

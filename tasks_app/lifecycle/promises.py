@@ -10,8 +10,9 @@ from ..reporting import get_flusher
 from ..snapshot import Snapshot
 from ..store import get_store
 from .attempts import adopt_promised
+from .chosen_ids import check_is_free
 from .commits import call_at_commit
-from .enqueue import check_owner, starting
+from .enqueue import starting
 from .frameworks import Framework, Promise
 from .identity import Identity
 
@@ -25,14 +26,14 @@ def enqueue_at_commit(
 
     Raises:
         StoreUnavailable: the cache can't be reached; nothing will be enqueued.
-        TaskIdTaken: a task with this id has another owner; nothing will be enqueued.
+        TaskIdTaken: a task with this id has not ended, or has another owner; nothing will be enqueued.
     """
     try:
         known = get_store().get(promise.task_id)  # at the commit it is too late to refuse
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new task could not be stored") from error
     if known is not None:
-        check_owner(known, identity.owner)
+        check_is_free(known, identity.owner)
     call_at_commit(partial(_keep, framework, task, promise, identity), databases)
     return promise.task_id
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
@@ -15,8 +16,11 @@ from ...integration import (
     find_reporter,
     get_bound,
     get_flusher,
+    is_chosen,
     is_task_id,
     make_label,
+    name_run,
+    parse_time,
 )
 
 logger = logging.getLogger("tasks_app")
@@ -26,6 +30,10 @@ RUNNER = "celery"
 
 #: The message header with the name, the owner and the label of the task, which the cache may lose.
 HEADER = "tasks_app"
+
+
+#: The part of the header that tells a run from others of its id, if that can be used again.
+RUN = "run"
 
 
 def is_tracked(name: str, task_id: str) -> bool:
@@ -45,6 +53,8 @@ def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, Any]
     """
     header: dict[str, Any] = {"task": snapshot.task, "owner": snapshot.owner}
     header |= {name: value for name in ("label", "attempt") if (value := getattr(snapshot, name))}
+    if is_chosen(snapshot.task_id):
+        header[RUN] = name_run(snapshot)
     return header if is_stored else {**header, "snapshot": snapshot.to_json()}
 
 
@@ -55,9 +65,10 @@ def read_header(task_id: str, name: str, request: Any) -> Snapshot:
         return Snapshot.from_json(text)
     identity, now = read_identity(header), get_flusher().clock.now()
     attempt = request.retries or 0
-    return Snapshot.queued(
+    snapshot = Snapshot.queued(
         task_id, header.get("task") or name, now=now, runner=RUNNER, attempt=attempt, seq=0, **identity
     )
+    return replace(snapshot, created_at=parse_time(header[RUN]) or now) if RUN in header else snapshot
 
 
 def find_delivery(request: Any) -> Delivery | None:
@@ -70,7 +81,7 @@ def find_delivery(request: Any) -> Delivery | None:
         return None
     if (request.delivery_info or {}).get("redelivered") or request.get("redelivered"):
         return Delivery.AGAIN
-    is_first = not header.keys() & {"snapshot", "attempt"}  # a replacement has an attempt
+    is_first = not header.keys() & {"snapshot", "attempt", RUN}  # a replacement has an attempt
     return Delivery.FIRST if is_first and not (request.retries or request.expires) else None
 
 

@@ -18,6 +18,7 @@ from ...integration import (
     get_bound,
     get_flusher,
     get_store,
+    is_chosen,
     never_raise,
     pass_on,
     queue,
@@ -87,7 +88,9 @@ def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any], times: Ma
         return _postpone(started, times) if any(times.values()) else started
     header = headers.get(HEADER) or {}  # a worker resends what it received; a caller may label a step of a chain
     name = header.get("task") or headers["task"]
-    snapshot, _ = queue(task_id, name, runner=RUNNER, **read_identity(header), **times)
+    # Of what a worker or an earlier task sends, the header names the owner.
+    is_new_run = is_chosen(task_id) and "owner" not in header and not headers.get("retries")
+    snapshot, _ = queue(task_id, name, runner=RUNNER, is_new_run=is_new_run, **read_identity(header), **times)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
         # The worker itself resends the task, since the process that ran it is dead.
         pass_on(adopt(snapshot), **times)

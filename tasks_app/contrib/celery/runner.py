@@ -25,6 +25,7 @@ from ...integration import (
     get_flusher,
     get_promised_id,
     get_store,
+    is_chosen,
     per_process,
     queue,
 )
@@ -51,7 +52,7 @@ class CeleryTasks:
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         task_id = get_promised_id() or _make_id(task)
-        queue(task_id, _get_name(task), runner=self.name)
+        queue(task_id, _get_name(task), runner=self.name, is_new_run=is_chosen(task_id))
         try:
             task.apply_async(tuple(args), dict(kwargs), task_id=task_id)
         except OperationalError as error:

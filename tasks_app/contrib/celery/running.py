@@ -30,7 +30,7 @@ from ...integration import (
     write,
 )
 from . import dead_workers
-from .common import fail, find_delivery, find_own, is_tracked, make_call, read_header
+from .common import HEADER, RUN, fail, find_delivery, find_own, is_tracked, make_call, read_header
 from .followers import keep_followers, settle_followers
 
 
@@ -47,7 +47,8 @@ def on_prerun(*, task_id: str, task: Any, args: Any = (), kwargs: Any = None, **
         _replaced[outer] = _replaced.get(outer, 0) + 1
         return
     known, get_call = read_header(task_id, task.name, task.request), partial(make_call, task, args or (), kwargs or {})
-    reporter = begin(known, find_reporter(task_id), delivery=find_delivery(task.request), get_call=get_call)
+    delivery, run = find_delivery(task.request), (task.request.get(HEADER) or {}).get(RUN)
+    reporter = begin(known, find_reporter(task_id), delivery=delivery, get_call=get_call, run=run)
     enter(reporter)
     reporter.stop_by(JobCancelled)
     keep_followers(task.request, reporter)

@@ -1,0 +1,114 @@
+"""Celery tasks under ids that callers choose: one run after another, and nobody sees what another one's run does."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import pytest
+from django.db import transaction
+from redis import Redis
+
+from tasks_app import TaskIdTaken, TaskNotFound, get_snapshot, start
+from tasks_app.store.keys import make_task_key
+from tasks_app.store.store import get_store
+from tests.support import celery_app as jobs
+from tests.support.celery_site import CelerySite, run_celery_site
+from tests.support.viewers import NOW, put_silently
+from tests.support.waiting import wait_until
+
+NAMED = jobs.add.s(1).set(task_id="report-7")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[CelerySite]:
+    with run_celery_site() as site:
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue(site: CelerySite) -> None:
+    with Redis.from_url(site.broker_url) as client:
+        client.flushall()
+
+
+def end(task_id: str) -> None:
+    """Store the end of a task, as its worker does."""
+    put_silently(get_snapshot(task_id).begun(now=NOW).succeeded("the first one's", now=NOW))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("opened", [nullcontext, transaction.atomic])
+@pytest.mark.parametrize("owner", [7, 8, None])
+def test_id_of_a_task_that_has_not_ended_is_refused(site: CelerySite, opened, owner):
+    start(NAMED, owner=7)
+    before = get_snapshot("report-7")
+    with opened(), pytest.raises(TaskIdTaken, match="'report-7' exists already, and is queued"):
+        start(NAMED, owner=owner)
+    assert (get_snapshot("report-7"), site.count_messages()) == (before, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("opened", [nullcontext, transaction.atomic])
+@pytest.mark.parametrize("owner", [8, None])
+def test_id_of_an_ended_task_of_somebody_else_is_refused(site: CelerySite, opened, owner):
+    start(NAMED, owner=7)
+    end("report-7")
+    with opened(), pytest.raises(TaskIdTaken, match="'report-7' has ended, and is not of this owner"):
+        start(NAMED, owner=owner)
+    assert (get_snapshot("report-7").result, site.count_messages()) == ("the first one's", 1)
+
+
+@pytest.mark.parametrize(("first", "second"), [(7, 7), (None, 8), (None, None)])
+def test_ended_id_is_a_new_task_of_its_new_owner(site: CelerySite, first, second):
+    start(NAMED, owner=first)
+    get_store().request_cancel("report-7")
+    end("report-7")
+    ended = get_snapshot("report-7")
+    start(NAMED, owner=second, label="Second")
+    found = get_snapshot("report-7")
+    assert (found.state, found.result, found.label) == ("queued", None, "Second")
+    assert found.owner == (None if second is None else str(second))
+    assert found.seq > ended.seq
+    assert get_store().find_cancelled(["report-7"]) == set()
+
+
+def test_message_that_reuses_an_ended_id_is_a_new_task_without_its_owner(site: CelerySite):
+    start(NAMED, owner=7)
+    end("report-7")
+    NAMED.apply_async()
+    found = get_snapshot("report-7")
+    assert (found.state, found.result, found.owner) == ("queued", None, None)
+
+
+@pytest.mark.slow
+def test_message_under_the_id_of_somebody_elses_task_shows_them_nothing(site: CelerySite):
+    """The site's own code sends it: nothing can refuse that."""
+    job = jobs.count.s(1, wait=True).set(task_id="report-7")
+    start(job, owner=7)
+    with site.run_worker("--concurrency=2"):
+        wait_until(lambda: get_snapshot("report-7").status == "Waiting", "the first one runs")
+        jobs.add.apply_async((1, 41), task_id="report-7")
+        wait_until(lambda: (site.read_result("report-7") or {}).get("result") == 42, "the second one has ended")
+        assert get_snapshot("report-7").state == "running"
+        site.say("report-7")
+        wait_until(lambda: get_snapshot("report-7").is_terminal, "the first one ends")
+    found = get_snapshot("report-7")
+    assert (found.owner, found.result) == ("7", {"counted": 1})
+
+
+def test_retry_of_a_chosen_id_is_an_attempt_of_its_run(site: CelerySite):
+    start(jobs.retry.s().set(task_id="report-7"), owner=7)
+    with site.run_worker("--concurrency=1"):
+        wait_until(lambda: get_snapshot("report-7").is_terminal, "it ended")
+    found = get_snapshot("report-7")
+    assert (found.state, found.owner, found.attempt) == ("succeeded", "7", 2)
+
+
+def test_id_whose_end_is_kept_no_longer_begins_without_the_cancel_of_its_past(site: CelerySite):
+    start(NAMED, owner=7)
+    get_store().request_cancel("report-7")
+    end("report-7")
+    get_store().cache.delete(make_task_key("report-7"))
+    with pytest.raises(TaskNotFound):
+        get_snapshot("report-7")
+    start(NAMED, owner=8)
+    assert get_store().find_cancelled(["report-7"]) == set()
