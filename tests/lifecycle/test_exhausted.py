@@ -164,6 +164,7 @@ def test_wake_ups_go_out_once_there_is_a_thread(refused, monkeypatch):
         sent.extend(sorted(task_ids))
 
     monkeypatch.setattr(channel_layer, "has_layer", lambda: True)
+    monkeypatch.setattr(channel_layer.interest, "find_interest", lambda groups: groups)
     monkeypatch.setattr(sender, "_send", send)
     refused.add("tasks_app-layer")
     sender.send(["t1"])

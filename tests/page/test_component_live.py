@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tasks_app import make_token
 from tests.support.browser import needs_chromium, needs_whole_chromium, open_page_keeper, open_tab
 from tests.support.component_site import BUFFERING, NGINX, make_url, run_component_site, run_proxy
 from tests.support.readme import find_block
@@ -43,6 +44,12 @@ def page(browser: Browser) -> Iterator[Page]:
 def show_one(site: Site, page: Page, task_id: str, body: str = TAG, port: int = 0, **context: str) -> Locator:
     page.goto(make_url(site, body, port=port, task=task_id, **context))
     return page.locator("task-progress")
+
+
+def show_to_canceller(site: Site, page: Page, task_id: str) -> Locator:
+    """Show a task to a reader who may cancel it."""
+    tag = "{% load tasks_app %}{% task_progress task cancel=True token=token %}"
+    return show_one(site, page, task_id, tag, token=make_token(task_id, scope="control"))
 
 
 def expect_state(component: Locator, state: str, *, timeout: float = SLOW) -> None:
@@ -147,7 +154,7 @@ def test_task_that_ended_without_a_line_says_so(site: Site, page: Page):
 
 def test_reader_cancels_the_task(site: Site, page: Page):
     task_id = site.start_puppet("cancelled")
-    component = show_one(site, page, task_id)
+    component = show_to_canceller(site, page, task_id)
     component.get_by_role("button", name="Cancel").click()
     component.get_by_role("button", name="Yes").click()
     expect_state(component, "cancelled")
@@ -263,20 +270,22 @@ def test_reader_without_javascript_sees_the_state_and_can_refresh(site: Site, br
     site.order_return("plain")
 
 
+@pytest.mark.parametrize("show", [show_one, show_to_canceller])
 @pytest.mark.parametrize("width", [604, 320])
-def test_card_is_as_high_before_its_script_is_there(site: Site, browser: Browser, width):
-    task_id = site.start_puppet(f"height-{width}")
+def test_card_is_as_high_before_its_script_is_there(site: Site, browser: Browser, width, show):
+    name = f"height-{width}-{show.__name__}"
+    task_id = site.start_puppet(name)
     heights = []
     for is_enabled in (False, True):
         viewport = {"width": width, "height": 640}
         with open_tab(browser, java_script_enabled=is_enabled, viewport=viewport) as page:
-            component = show_one(site, page, task_id)
+            component = show(site, page, task_id)
             if is_enabled:
                 expect_state(component, "running")
             box = component.bounding_box()
             assert box is not None
             heights.append(box["height"])
-    site.order_return(f"height-{width}")
+    site.order_return(name)
     assert heights[0] == pytest.approx(heights[1], abs=12)
 
 
@@ -285,7 +294,9 @@ def test_card_is_as_high_before_its_script_is_there(site: Site, browser: Browser
 
 def test_tag_of_readme(site: Site, page: Page):
     task_id = site.start_puppet("readme-tag")
-    page.goto(make_url(site, find_block("html", "{% task_progress task_id"), task_id=task_id))
+    token = make_token(task_id, scope="control")  # the reader of the example owns the task
+    body = find_block("html", "{% task_progress task_id").replace("cancel=True", "cancel=True token=token")
+    page.goto(make_url(site, body, task_id=task_id, token=token))
     component = page.locator("task-progress")
     expect(component.locator(".name")).to_have_text("Import")
     component.get_by_role("button", name="Cancel").click()

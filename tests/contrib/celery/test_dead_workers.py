@@ -167,7 +167,7 @@ def test_task_that_a_worker_sends_anew_for_a_dead_process_is_queued_before(orpha
     headers: dict[str, Any] = {"id": "t1", "task": "demo", "retries": 1}
     publishing.on_publish(headers=headers)
     assert get_store().get("t1").state == "queued"
-    assert headers["tasks_app"] == {"task": "demo", "owner": "7", "attempt": 1}
+    assert {"task": "demo", "owner": "7", "attempt": 1}.items() <= headers["tasks_app"].items()
 
 
 def test_message_that_the_worker_can_not_read_is_the_end_of_its_task(orphan):

@@ -113,9 +113,9 @@ def test_task_run_inside_another_leaves_progress_to_the_outer_one():
     assert wait_for_end(inner_id).result == 2
 
 
-def test_tasks_that_a_task_starts_have_an_owner_of_their_own():
-    owned, sent = wait_for_end(start(jobs.start_another, owner=5)).result
-    assert (wait_for_end(owned).owner, wait_for_end(sent).owner) == ("7", None)
+def test_tasks_that_a_task_starts_have_its_owner_unless_they_are_given_one():
+    given, sent = wait_for_end(start(jobs.start_another, owner=5)).result
+    assert (wait_for_end(given).owner, wait_for_end(sent).owner) == ("7", "5")
 
 
 @pytest.mark.parametrize(("by", "result"), [("task", 5), ("chain", 5), ("group", [2, 3])])
