@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 
+from ..conf import get_settings
 from ..snapshot import State
 from ..tokens import make_token
 from ..users import get_user_key
@@ -59,7 +61,14 @@ def respond_with(request: HttpRequest, answer: Mapping[str, Any], *, is_visible:
     Args:
         is_visible: whether its starter may see the task; if not, the token is None.
     """
-    scope = "control" if get_user_key(request) is None else "view"
-    token = make_token(answer["task_id"], scope=scope) if is_visible else None
+    is_visitor = get_user_key(request) is None
+    token = make_token(answer["task_id"], scope="control" if is_visitor else "view") if is_visible else None
     headers = {"Location": answer["status_url"]}
+    if is_visitor and is_visible and not get_settings().ALLOW_ANONYMOUS_START:  # else the id is enough
+        answer = {**answer, "progress_url": _open_by_token(answer)}
     return json_response({**answer, "token": token}, status=HTTPStatus.ACCEPTED, headers=headers)
+
+
+def _open_by_token(answer: Mapping[str, Any]) -> str:
+    """Return the URL of the progress with a token that shows the task, for clients that follow it as it is."""
+    return f"{answer['progress_url']}?{urlencode({'token': make_token(answer['task_id'])})}"

@@ -553,6 +553,9 @@ async def test_visitor_is_no_owner_where_a_policy_alone_lets_visitors_start(sett
     answer = (await post_start(stranger)).json()
     assert get_snapshot(answer["task_id"]).owner is None
     assert (await stranger.get(f"/tasks/{answer['task_id']}")).status_code == 404
+    assert (await stranger.head(f"/task-progress/{answer['task_id']}")).status_code == 404
+    assert (await stranger.head(answer["progress_url"])).status_code == 200
+    assert "control" not in answer["progress_url"]
     assert (await stranger.get(f"/tasks/{answer['task_id']}?token={answer['token']}")).status_code == 200
     await until(lambda: get_snapshot(answer["task_id"]).is_terminal, "the task ended")
 
