@@ -73,10 +73,14 @@ def make_known(name: str, identity: Identity, task_id: str) -> Snapshot:
     return Snapshot.queued(task_id, str(name), now=now, owner=owner, label=label, runner=ANNOUNCED)
 
 
-def begin_announced(known: Snapshot) -> Reporter:
+def begin_announced(known: Snapshot, *, is_owner_named: bool) -> Reporter:
     """Begin a task that may have been announced, or that runs once more, and return its reporter.
 
     If the cache does not answer, nobody can know what it holds: the task begins.
+
+    Args:
+        known: the task, if it was not announced.
+        is_owner_named: whether the caller has named its owner, who must then be that of the announced task.
 
     Raises:
         TaskIdTaken: a task with this id runs or begins, waits for another executor, or has another owner.
@@ -87,7 +91,7 @@ def begin_announced(known: Snapshot) -> Reporter:
     if loaded == (None,):
         use_store(known.task_id, "it may be asked to stop", get_store().forget_words, known.task_id)
     if found is not None:
-        _check_may_begin(found, known.owner)
+        _check_may_begin(found, known.owner, is_owner_named)
         _check_not_cancelled(found)
     if use_store(known.task_id, "it may begin twice", claim_beginning, found or known, BEGIN_SECONDS) is False:
         raise TaskIdTaken(f"task {known.task_id!r} begins elsewhere at this moment; use another id")
@@ -123,9 +127,9 @@ def _find(task_id: str) -> tuple[Snapshot | None]:
     return (observe(task_id) if reporter is None else reporter.snapshot,)
 
 
-def _check_may_begin(found: Snapshot, owner: str | None) -> None:
+def _check_may_begin(found: Snapshot, owner: str | None, is_owner_named: bool) -> None:
     """Check that a task is at rest, and not someone else's: what was announced need not be told its owner again."""
-    is_own = found.owner == owner or (owner is None and found.runner == ANNOUNCED)
+    is_own = found.owner == owner or (found.runner == ANNOUNCED and not is_owner_named)
     waits = found.state is State.QUEUED and found.runner == ANNOUNCED
     if not is_own or not (waits or found.is_terminal or found.stalled):
         refuse(found)

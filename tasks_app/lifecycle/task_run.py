@@ -37,6 +37,7 @@ class task_run:  # noqa: N801 - used like a function
     def __init__(self, name: str, owner: object = None, *, label: object = None, task_id: str | None = None) -> None:
         self._name = str(name)
         self._identity = Identity.make(owner, label)
+        self._is_owner_named = owner is not None
         self._task_id = check_task_id(task_id)
         self._reporter: Reporter | None = None
 
@@ -79,7 +80,8 @@ class task_run:  # noqa: N801 - used like a function
 
     def _begin(self) -> Reporter:
         if self._task_id is not None:
-            return begin_announced(make_known(self._name, self._identity, self._task_id))
+            known = make_known(self._name, self._identity, self._task_id)
+            return begin_announced(known, is_owner_named=self._is_owner_named)
         flusher = get_flusher()
         now, (_, owner, label) = flusher.clock.now(), self._identity
         snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=owner, label=label)

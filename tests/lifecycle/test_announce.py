@@ -234,6 +234,13 @@ def test_run_does_not_take_what_another_owner_has_announced():
         run("mine", owner=8)
 
 
+@pytest.mark.parametrize("owner", [None, 7])
+def test_run_inside_of_another_task_keeps_the_owner_that_was_announced(owner):
+    announce("nightly", owner=owner, task_id="mine")
+    with task_run("outer", owner=8):
+        assert run("mine").owner == (owner and str(owner))
+
+
 def test_run_without_an_owner_does_not_take_what_an_executor_has_run_for_one():
     now = get_flusher().clock.now()
     get_store().save([store("theirs", owner="7", runner="celery").begun(now=now).succeeded(now=now)])
