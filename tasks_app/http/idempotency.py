@@ -34,8 +34,18 @@ _ANSWER = {"task_id", "status_url"}
 _unfinished: set[asyncio.Task[Answer]] = set()
 
 
-async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+async def answer_once(
+    request: HttpRequest, body: bytes, client: str, start: Callable[[], Coroutine[Any, Any, Answer]]
+) -> tuple[Answer, bool]:
     """Return the answer of `start()`, or its earlier answer to the same caller, key and body.
+
+    Callers who are not logged in share their keys: one may come back from another address.
+
+    Args:
+        client: the name of the client that the request counts for.
+
+    Returns:
+        The answer, and whether this client was given it first.
 
     Raises:
         Problem: the key is malformed or was used with another body, its first request has not finished, or the
@@ -43,14 +53,14 @@ async def answer_once(request: HttpRequest, body: bytes, start: Callable[[], Cor
         Exception: raised by `start`.
     """
     if (key := parse_idempotency_key(request)) is None:
-        return await _finish(start())
+        return await _finish(start()), True
     claim = encode_json([get_user_key(request), key])
-    record = {"body": hashlib.sha256(body).hexdigest()}
+    record = {"body": _hash(body), "client": _hash(client.encode("utf-8", "surrogatepass"))}
     with store_access():
         held = await get_store().arun(claim_or_read, claim, encode_json(record))
     if held is not None:
-        return _recall(held, record)
-    return await _finish(_start_and_record(start, claim, record))
+        return _recall(held, record), held.get("client") == record["client"]
+    return await _finish(_start_and_record(start, claim, record)), True
 
 
 def claim_key(name: str, text: str) -> str | None:
@@ -92,6 +102,10 @@ def fulfil_key(name: str, text: str) -> None:
 def release_key(name: str) -> None:
     """Release a claimed idempotency key."""
     get_store().cache.delete(make_claim_key(name))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read(text: object) -> Mapping[str, Any] | None:

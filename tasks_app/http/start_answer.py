@@ -55,14 +55,18 @@ def describe_start(request: HttpRequest, task_id: str, task: str) -> dict[str, A
     }
 
 
-def respond_with(request: HttpRequest, answer: Mapping[str, Any], *, is_visible: bool = True) -> HttpResponse:
+def respond_with(
+    request: HttpRequest, answer: Mapping[str, Any], *, is_visible: bool = True, is_starter: bool = True
+) -> HttpResponse:
     """Return the response with an answer of `describe_start` and a new token, by which alone a visitor can cancel.
 
     Args:
         is_visible: whether its starter may see the task; if not, the token is None.
+        is_starter: whether the request comes from the client that started the task; else the token only shows it.
     """
     is_visitor = get_user_key(request) is None
-    token = make_token(answer["task_id"], scope="control" if is_visitor else "view") if is_visible else None
+    scope = "control" if is_visitor and is_starter else "view"
+    token = make_token(answer["task_id"], scope=scope) if is_visible else None
     headers = {"Location": answer["status_url"]}
     if is_visitor and is_visible and not get_settings().ALLOW_ANONYMOUS_START:  # else the id is enough
         answer = {**answer, "progress_url": _open_by_token(answer)}

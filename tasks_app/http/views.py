@@ -63,8 +63,10 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     check_csrf(request)
     await _check_can_start(request, name)
     check_urls(request)
-    answer = await answer_once(request, body, lambda: _start(request, name, kwargs))
-    return respond_with(request, answer, is_visible=await _is_visible_to_starter(request, answer["task_id"]))
+    client = await identify(request)
+    answer, is_starter = await answer_once(request, body, client, lambda: _start(request, client, name, kwargs))
+    is_visible = await _is_visible_to_starter(request, answer["task_id"])
+    return respond_with(request, answer, is_visible=is_visible, is_starter=is_starter)
 
 
 @endpoint("GET", "HEAD", respond=respond_to_stream)
@@ -160,8 +162,7 @@ async def _is_visible_to_starter(request: HttpRequest, task_id: str) -> bool:
         return False
 
 
-async def _start(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    client = await identify(request)
+async def _start(request: HttpRequest, client: str, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     async with get_admission().admitted(client) as note:
         with sharing(client):
             task_id = await _start_named(request, name, kwargs)

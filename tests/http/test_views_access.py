@@ -540,6 +540,16 @@ async def test_visitor_sees_by_id_what_visitors_started_and_cancels_by_the_token
     await until(lambda: get_snapshot(answer["task_id"]).is_terminal, "the task stopped")
 
 
+async def test_repeat_by_another_client_is_given_no_control(settings, stranger):
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": "tests.http.test_views_access.NamingPolicy"}
+    answers = [
+        (await post_start(stranger, **{"Idempotency-Key": "k", "X-Who": who})).json() for who in ("a", "b", "a")
+    ]
+    task_id = answers[0]["task_id"]
+    assert [gives_control(answer["token"], task_id) for answer in answers] == [True, False, True]
+    await until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
+
+
 async def test_token_of_a_user_who_is_logged_in_only_shows():
     client = await log_in("ann")
     answer = (await post_start(client)).json()
@@ -558,6 +568,11 @@ async def test_visitor_is_no_owner_where_a_policy_alone_lets_visitors_start(sett
     assert "control" not in answer["progress_url"]
     assert (await stranger.get(f"/tasks/{answer['task_id']}?token={answer['token']}")).status_code == 200
     await until(lambda: get_snapshot(answer["task_id"]).is_terminal, "the task ended")
+
+
+class NamingPolicy(Policy):
+    def identify(self, request: HttpRequest) -> str:
+        return request.headers["X-Who"]
 
 
 class OpenStartPolicy(Policy):
