@@ -28,8 +28,8 @@ logger = logging.getLogger("tasks_app")
 #: Streams that are looked at without a pause for the event loop.
 BATCH = 200
 
-#: By what a policy may tell callers apart, besides user and session.
-_TRAITS = ("HTTP_HOST", "REMOTE_ADDR", "QUERY_STRING", "HTTP_AUTHORIZATION", "HTTP_COOKIE")
+#: What differs between the requests of one caller; by all else a policy may tell callers apart.
+_VOLATILE = {"REMOTE_PORT", "HTTP_LAST_EVENT_ID"}
 
 #: What is asked of the policy, and the same for all streams of one caller.
 _Question = tuple[HttpRequest, Snapshot]
@@ -104,7 +104,7 @@ class _Round:
         self._has_thread = False
         self._users: dict[Hashable, FreshUser | Exception] = {}
         self._decisions: dict[Hashable, bool] = {}
-        self._traits = () if needs_only_user("can_view") else _TRAITS
+        self._needs_only_user = needs_only_user("can_view")
 
     async def look_at(self, streams: Sequence[Stream]) -> None:
         """End those of the streams that show a task which the policy shows no more."""
@@ -138,7 +138,7 @@ class _Round:
             self.failure = user
             return {}
         user.enter(request)
-        caller = (name, *map(request.META.get, self._traits))
+        caller = name if self._needs_only_user else (name, _find_traits(request))
         return {(caller, snapshot.task_id): (request, snapshot) for snapshot in _find_allowed(stream, request)}
 
     async def _decide(self, questions: Mapping[Hashable, _Question]) -> None:
@@ -156,6 +156,13 @@ class _Round:
         except Exception:
             logger.exception("POLICY %r: can_view failed; a stream ends", get_settings().POLICY)
             return False
+
+
+def _find_traits(request: HttpRequest) -> frozenset[tuple[str, str]]:
+    """Return the texts in a request by which a policy may tell its caller from others, besides user and session."""
+    return frozenset(
+        (name, value) for name, value in request.META.items() if isinstance(value, str) and name not in _VOLATILE
+    )
 
 
 def _load_each(requests: Mapping[Hashable, HttpRequest]) -> dict[Hashable, FreshUser | Exception]:

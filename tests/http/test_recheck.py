@@ -387,11 +387,19 @@ async def test_many_streams_of_one_user_take_one_query_a_round(settings):
     assert max(rules.calls.values()) <= 2  # a round may have begun before
 
 
-async def test_callers_whom_a_policy_may_tell_apart_are_asked_about_each(settings):
+@pytest.mark.parametrize(
+    ("url", "headers"), [("/task-progress/t1?share={}", {}), ("/task-progress/t1", {"X-Share": "{}"})]
+)
+async def test_callers_whom_a_policy_may_tell_apart_are_asked_about_each(settings, url, headers):
     use_policy(settings)
     put(make_running())
-    first, second = [await open_stream(AsyncClient(), f"/task-progress/t1?share={share}") for share in "ab"]
-    rules.says = lambda request, snapshot: request.GET["share"] == "b"
+    first, second = [
+        await open_stream(
+            AsyncClient(), url.format(share), **{key: text.format(share) for key, text in headers.items()}
+        )
+        for share in "ab"
+    ]
+    rules.says = lambda request, snapshot: "b" in (request.GET.get("share"), request.headers.get("X-Share"))
     await assert_ends(first)
     await assert_goes_on(second)
 
