@@ -21,7 +21,7 @@ def make_queued(owner: str | None, *, created_at=NOW) -> Snapshot:
 
 def receive(sent: Snapshot):
     """Begin a task as a worker does that knows it from its message alone."""
-    return begin(replace(sent, seq=0), run=name_run(sent))
+    return begin(replace(sent, seq=0), find_reporter(sent.task_id), run=name_run(sent))
 
 
 @pytest.mark.parametrize(

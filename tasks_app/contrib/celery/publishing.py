@@ -88,8 +88,7 @@ def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any], times: Ma
         return _postpone(started, times) if any(times.values()) else started
     header = headers.get(HEADER) or {}  # a worker resends what it received; a caller may label a step of a chain
     name = header.get("task") or headers["task"]
-    # Of what a worker or an earlier task sends, the header names the owner.
-    is_new_run = is_chosen(task_id) and "owner" not in header and not headers.get("retries")
+    is_new_run = is_chosen(task_id) and not headers.get("retries")
     snapshot, _ = queue(task_id, name, runner=RUNNER, is_new_run=is_new_run, **read_identity(header), **times)
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
         # The worker itself resends the task, since the process that ran it is dead.
