@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +54,16 @@ class Proxy:
 @contextmanager
 def run_nginx(folder: Path, first: int, second: int) -> Iterator[Proxy]:
     """Run nginx in front of the servers on these two ports, with its files in `folder`."""
-    port = find_free_port()
     site = (ROOT / "progress_site" / "nginx.conf").read_text()
-    for old, new in ((":8001", f":{first}"), (":8002", f":{second}"), ("listen 80;", f"listen 127.0.0.1:{port};")):
+    with run_configuration(folder, site, {":8001": f":{first}", ":8002": f":{second}"}) as proxy:
+        yield proxy
+
+
+@contextmanager
+def run_configuration(folder: Path, site: str, places: Mapping[str, str]) -> Iterator[Proxy]:
+    """Run nginx with this text in its `http` block, once the places of this machine are put in for those in it."""
+    port = find_free_port()
+    for old, new in {**places, "listen 80;": f"listen 127.0.0.1:{port};"}.items():
         assert old in site
         site = site.replace(old, new)
     (folder / "site.conf").write_text(site)

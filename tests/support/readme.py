@@ -1,4 +1,4 @@
-"""The code blocks of README, for the tests that run them."""
+"""The code blocks of README and of the documents, for the tests that run them."""
 
 import re
 
@@ -9,9 +9,9 @@ from tests.support.servers import ROOT
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def find_block(language: str, containing: str) -> str:
+def find_block(language: str, containing: str, *, document: str = "README.md") -> str:
     """Return the one code block in `language` that contains a text, as this Django wants it."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / document).read_text(encoding="utf-8")
     (block,) = [code for kind, code in _BLOCK.findall(text) if kind == language and containing in code]
     if django.VERSION < (6,):
         # As the comment in the block says.
