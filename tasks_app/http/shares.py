@@ -3,33 +3,80 @@
 import logging
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from itertools import islice
 
 from ..reporting import get_flusher
 from ..snapshot import Snapshot
-from ..store import decode, delete_contents, get_store, make_claim_key, make_task_key
+from ..store import count_stored_pages, decode, delete_contents, get_store, make_claim_key, make_task_key
 from ..utils.lazy import per_process
 from ..utils.rarely import Rarely
 
 logger = logging.getLogger("tasks_app")
 
-#: The part of the cache's entries, as a divisor, that the tasks of one client may be.
+#: The part of the cache's entries, as a divisor, that the tasks of one client, and the pages of their logs, may be.
 PART = 10
+
+
+#: How many of a client's tasks are looked at whenever it starts one.
+LOOK = 2
+
+
+@dataclass(slots=True)
+class _Client:
+    """What this process has started for a client: the tasks that may yet run, and what the ended ones take."""
+
+    waiting: dict[str, None] = field(default_factory=dict)
+    #: How many places of its share each ended task takes: one, and one for each page of its log.
+    ended: dict[str, int] = field(default_factory=dict)
+    #: The names of the idempotency claims.
+    claims: dict[str, str] = field(default_factory=dict)
+    taken: int = 0
+
+    def see(self, task_id: str, places: int | None) -> None:
+        """Note what a task takes that waited; None: it may yet run, and is looked at after the others."""
+        if task_id in self.waiting:
+            del self.waiting[task_id]
+            if places is None:
+                self.waiting[task_id] = None
+            else:
+                self.ended[task_id] = places
+                self.taken += places
+
+    def find_over(self, limit: int) -> list[str]:
+        """Return the tasks that ended first, without which no more than the limit is taken."""
+        over, taken = [], self.taken + len(self.waiting)
+        for task_id, places in self.ended.items():
+            if taken <= limit:
+                break
+            over.append(task_id)
+            taken -= places
+        return over
+
+    def take_back(self, task_id: str) -> None:
+        """Count an ended task as one that waits."""
+        self.taken -= self.ended.pop(task_id, 0)
+        self.waiting[task_id] = None
+
+    def forget(self, task_id: str) -> str | None:
+        """Count an ended task no more, and return the name of its claim."""
+        self.taken -= self.ended.pop(task_id, 0)
+        return self.claims.pop(task_id, None)
 
 
 class Shares:
     """The tasks that this process has started for each client, of which the oldest ended ones make room for the next.
 
     Args:
-        limit: the most tasks of a client.
+        limit: the most places of a client, each for a task or a page of its log.
         total: the most tasks that are remembered of all clients.
     """
 
     def __init__(self, limit: int, total: int) -> None:
         self._limit, self._total = limit, total
         self._lock = threading.Lock()
-        #: Each client's tasks, with the names of their idempotency claims; the client that started last is the last.
-        self._started: OrderedDict[str, dict[str, str | None]] = OrderedDict()
+        #: The client that started last is the last.
+        self._started: OrderedDict[str, _Client] = OrderedDict()
         self._clients: dict[str, str] = {}
 
     def add(self, client: str, task_id: str) -> None:
@@ -39,46 +86,63 @@ class Shares:
             Exception: raised by the cache.
         """
         with self._lock:
-            self._started.setdefault(client, {})[task_id] = None
+            started = self._started.setdefault(client, _Client())
+            started.waiting[task_id] = None
             self._started.move_to_end(client)
             self._clients[task_id] = client
             self._forget_some()
-            started = self._started.get(client, {})
-            over = list(islice(started, max(len(started) - self._limit, 0)))
-        texts = get_store().read(over)
-        for task_id in over:
-            snapshot = decode(task_id, texts.get(task_id))
-            self._keep(client, task_id) if snapshot and not snapshot.is_terminal else self._drop(task_id, snapshot)
+            looked_at = list(islice(started.waiting, LOOK))
+        self._look(started, looked_at)
+        with self._lock:
+            over = started.find_over(self._limit)
+        for task_id, snapshot in _read(over).items():
+            self._drop(started, task_id, snapshot)
 
     def add_claim(self, task_id: str, claim: str) -> None:
         """Count an idempotency claim with its task."""
         with self._lock:
             if (client := self._clients.get(task_id)) is not None:
-                self._started[client][task_id] = claim
+                self._started[client].claims[task_id] = claim
 
     def _forget_some(self) -> None:
         """Forget the clients whose last start is longest ago: the cache holds no more than `total` tasks anyway."""
         while len(self._clients) > self._total and len(self._started) > 1:
-            for task_id in self._started.popitem(last=False)[1]:
-                del self._clients[task_id]
+            forgotten = self._started.popitem(last=False)[1]
+            for task_id in (*forgotten.waiting, *forgotten.ended):
+                self._clients.pop(task_id, None)
 
-    def _keep(self, client: str, task_id: str) -> None:
-        """Look at a task that has not ended after the others."""
+    def _look(self, started: _Client, task_ids: list[str]) -> None:
+        """Note what those of some tasks take that have ended; the others are looked at after the rest."""
+        snapshots = _read(task_ids)
         with self._lock:
-            started = self._started.get(client, {})
-            if task_id in started:
-                started[task_id] = started.pop(task_id)
+            for task_id, snapshot in snapshots.items():
+                started.see(task_id, _count_places(snapshot))
 
-    def _drop(self, task_id: str, snapshot: Snapshot | None) -> None:
+    def _drop(self, started: _Client, task_id: str, snapshot: Snapshot | None) -> None:
         with self._lock:
-            client = self._clients.pop(task_id, None)
-            claim = self._started[client].pop(task_id) if client is not None else None
+            if _count_places(snapshot) is None:  # it was not found when it was looked at
+                started.take_back(task_id)
+                return
+            claim = started.forget(task_id)
+            self._clients.pop(task_id, None)
         get_flusher().backlog.forget(task_id)  # else it may be stored again
         if snapshot is not None:
             delete_contents(snapshot)
             get_store().cache.delete(make_task_key(task_id))
         if claim is not None:
             get_store().cache.delete(make_claim_key(claim))
+
+
+def _count_places(snapshot: Snapshot | None) -> int | None:
+    """Return what a task takes, one place if nothing is known of it any more; None if it may yet run."""
+    if snapshot is None:
+        return 1
+    return 1 + count_stored_pages(snapshot) if snapshot.is_terminal else None
+
+
+def _read(task_ids: list[str]) -> dict[str, Snapshot | None]:
+    texts = get_store().read(task_ids) if task_ids else {}
+    return {task_id: decode(task_id, texts.get(task_id)) for task_id in task_ids}
 
 
 async def keep_share(client: str, task_id: str) -> None:

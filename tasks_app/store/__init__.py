@@ -4,7 +4,7 @@ from .client import CULLING_CACHES
 from .clients import find_client, keep_client
 from .details import afind_details
 from .following import find_followers, note_followers
-from .gone import delete_contents, find_gone, note_gone
+from .gone import count_stored_pages, delete_contents, find_gone, note_gone
 from .key_function import keeps_key
 from .keys import (
     is_task_id,
@@ -28,6 +28,7 @@ __all__ = [
     "Notes",
     "active_time_to_live",
     "afind_details",
+    "count_stored_pages",
     "decode",
     "delete_contents",
     "find_client",

@@ -23,9 +23,14 @@ def find_gone(owners: Iterable[str]) -> dict[str, float]:
     return {keys[key]: at for key, at in found.items() if isinstance(at, int | float)}
 
 
+def count_stored_pages(snapshot: Snapshot) -> int:
+    """Return how many pages of a task's log may be stored."""
+    return min(count_pages(snapshot.logged), count_pages(get_settings().LOG_LINES + PAGE_LINES))
+
+
 def delete_contents(snapshot: Snapshot) -> None:
     """Delete the log and the details of an ended task."""
-    pages = min(count_pages(snapshot.logged), count_pages(get_settings().LOG_LINES + PAGE_LINES))
+    pages = count_stored_pages(snapshot)
     attempts = range(max(snapshot.attempt - MAX_ATTEMPTS + 1, 0), snapshot.attempt + 1)
     for key in (
         *(make_page_key(snapshot.task_id, slot) for slot in range(pages)),

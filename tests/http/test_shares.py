@@ -11,6 +11,7 @@ from tasks_app import get_snapshot
 from tasks_app import start as start_task
 from tasks_app.http.shares import PART, Shares, get_shares
 from tasks_app.permissions import Policy
+from tasks_app.snapshot.log_page import PAGE_LINES
 from tasks_app.store.keys import make_claim_key, make_details_key, make_page_key, make_task_key
 from tasks_app.store.store import get_store
 from tests.support import jobs
@@ -77,11 +78,20 @@ def test_log_details_and_claim_go_with_their_task():
     assert kept == []
 
 
+def test_pages_of_a_log_count_as_tasks_do():
+    shares = Shares(10, 100)
+    for number in range(8):
+        put(make_running(f"a{number}").having_logged(PAGE_LINES * 4).succeeded(None, now=NOW))
+        shares.add("a", f"a{number}")
+    assert [number for number in range(8) if is_stored(f"a{number}")] == [6, 7]
+
+
 def test_only_as_many_tasks_are_remembered_as_the_cache_holds():
     shares = Shares(10, 20)
     for number in range(100):
         start_and_end(shares, f"client {number}", f"t{number}")
-    assert len(shares._clients) == sum(map(len, shares._started.values())) <= 20
+    remembered = [len(client.waiting) + len(client.ended) for client in shares._started.values()]
+    assert len(shares._clients) == sum(remembered) <= 20
     assert all(is_stored(f"t{number}") for number in range(100))
     shares.add_claim("t0", "k")  # of a task that is forgotten
 
