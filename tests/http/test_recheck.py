@@ -54,7 +54,7 @@ class Rules:
     def reset(self) -> None:
         self.calls: Counter[str] = Counter()
         self.says: Callable[[HttpRequest, Snapshot], object] = lambda request, snapshot: True
-        self.threads: set[int] = set()
+        self.threads: set[threading.Thread] = set()
         self.is_database_down = False
 
     def count(self, name: str) -> None:
@@ -69,7 +69,7 @@ rules = Rules()
 class RulesPolicy(Policy):
     def can_view(self, request: HttpRequest, snapshot: Snapshot) -> Any:
         rules.calls["can_view"] += 1
-        rules.threads.add(threading.get_ident())
+        rules.threads.add(threading.current_thread())
         return rules.says(request, snapshot)
 
 
@@ -422,7 +422,7 @@ async def test_round_leaves_no_thread(settings):
     stream = await open_stream(AsyncClient())
     rules.threads.clear()
     await assert_goes_on(stream, lambda: rules.calls["can_view"] > 3)
-    await until(lambda: not rules.threads & {thread.ident for thread in threading.enumerate()}, "the threads ended")
+    await until(lambda: not any(thread.is_alive() for thread in rules.threads), "the threads ended")
 
 
 # A database that is down
