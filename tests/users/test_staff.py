@@ -57,7 +57,13 @@ async def test_staff_may_what_their_permissions_say(codenames):
 
 
 @pytest.mark.parametrize(
-    "flags", [{"is_staff": False}, {"is_active": False}, {"is_superuser": True, "is_staff": False}]
+    "flags",
+    [
+        {"is_staff": False},
+        {"is_active": False},
+        {"is_superuser": True, "is_staff": False},
+        {"is_superuser": True, "is_active": False},
+    ],
 )
 async def test_permissions_count_only_for_active_staff(flags):
     request = make_request(await make_staff(*BOTH, **flags))
