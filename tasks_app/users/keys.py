@@ -46,7 +46,7 @@ def to_user_key(value: object) -> str:
         key = text if model is None else str(model._meta.pk.to_python(text))
     except (ValidationError, TypeError, ValueError) as error:
         raise _make_error(value) from error
-    if key in _NO_KEYS:
+    if value is None or key in _NO_KEYS:
         raise _make_error(value)
     return key
 

@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from .keys import find_user_model, to_user_key
+from .keys import find_user_model, identify_owner, to_user_key
 from .staff import has_to_load_permissions, load_permissions
 
 #: What is asked of a user in the event loop, where none of it may be deferred.
@@ -32,21 +32,16 @@ async def load_user(request: HttpRequest) -> None:
 def get_user_key(request: HttpRequest) -> str | None:
     """Return the primary key of the logged-in user as text, or None.
 
-    A model other than that of the site's users has keys of its own: with one of these, nobody is logged in here.
+    A model other than that of the site's users has keys of its own: with one of these, nobody is logged in here. Nor
+    is anybody whose user could own no task, such as one that was not saved.
     """
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return None
-    model = find_user_model()
-    if model is None or isinstance(user, model):
-        return str(user.pk)
-    return None if isinstance(user, Model) else _find_key(user.pk)
-
-
-def _find_key(value: object) -> str | None:
-    """Return the key of what stands for a user, such as one of whom only a token is known; None if it can't be one."""
+    # What is no model may stand for a user, such as one of whom only a token is known.
+    stands_in = find_user_model() is not None and not isinstance(user, Model)
     try:
-        return to_user_key(value)
+        return to_user_key(user.pk) if stands_in else identify_owner(user)
     except ValueError:
         return None
 

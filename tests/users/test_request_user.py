@@ -8,6 +8,7 @@ from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import AsyncRequestFactory
 from django.utils.functional import SimpleLazyObject
 
+from tasks_app.snapshot import ANYONE, GONE
 from tasks_app.users import get_user_key, load_user
 
 
@@ -63,6 +64,17 @@ class Customer(Group):
         app_label = "tests"
 
 
-@pytest.mark.parametrize("user", [Customer(pk=2), SimpleNamespace(pk="client-2", is_authenticated=True)])
+@pytest.mark.parametrize(
+    "user",
+    [
+        Customer(pk=2),
+        User(),
+        User(pk=ANYONE),
+        User(pk=GONE),
+        SimpleNamespace(pk=None, is_authenticated=True),
+        SimpleNamespace(pk="client-2", is_authenticated=True),
+    ],
+    ids=["other model", "unsaved", "anyone", "gone", "keyless", "odd key"],
+)
 def test_login_of_what_is_no_user_of_the_site_is_none(user):
     assert get_user_key(make_request(user)) is None
