@@ -35,7 +35,17 @@ def name_caller(request: HttpRequest) -> Hashable:
     """Return a value that is the same for requests of one user and session."""
     user, session = getattr(request, "user", None), getattr(request, "session", None)
     user_class = None if user is None else user.__class__  # not its type, which may be a lazy object's
-    return user_class, getattr(user, "pk", None), getattr(session, "session_key", None)
+    return user_class, _name_user(user), getattr(session, "session_key", None)
+
+
+def _name_user(user: Any) -> Hashable:
+    """Return the key of a user; of one whom no database knows only this very object tells what there is to know."""
+    is_known = _is_stored(user) or not getattr(user, "is_authenticated", False)
+    return getattr(user, "pk", None) if is_known else id(user)
+
+
+def _is_stored(user: Any) -> bool:
+    return isinstance(user, Model) and not user._state.adding
 
 
 def load_fresh(request: HttpRequest) -> FreshUser:
@@ -64,7 +74,7 @@ def _find_logged_in(user: Any, key: str, session: SessionBase) -> Any:
 
 
 def _reload(user: Any) -> Any:
-    if not isinstance(user, Model) or user._state.adding:
+    if not _is_stored(user):
         return user  # nobody, or one whom no database knows
     found = user.__class__._base_manager.using(user._state.db).filter(pk=user.pk).first()
     return found if found is not None and getattr(found, "is_active", True) else _find_user({})
