@@ -118,7 +118,7 @@ def check_slow_readers(app_configs: object, **kwargs: object) -> list[checks.Che
     return [
         checks.Warning(
             f"ASGI_APPLICATION, {django_settings.ASGI_APPLICATION!r}, is not wrapped: Daphne keeps what it sends in "
-            "memory until it is read, so a few clients that do not read fill it.",
+            "memory until it is read, which is then looked at every SWEEP_INTERVAL alone, so that more may wait.",
             hint="Make it wrap(get_asgi_application()), with 'from tasks_app.asgi import wrap', as the outermost "
             "wrapper. If another server serves the site, silence this warning.",
             id="tasks_app.W019",
