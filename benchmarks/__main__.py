@@ -2,7 +2,7 @@
 
 import argparse
 
-from . import costs, fanout, idle, latency, reads, reporting, scale, sizing, starts, storm, stuck, workers
+from . import costs, fanout, hostile, idle, latency, reads, reporting, scale, sizing, starts, storm, stuck, workers
 from .figures import describe_machine, print_table
 
 PARTS = {
@@ -15,6 +15,7 @@ PARTS = {
     "reporting": reporting,
     "costs": costs,
     "stuck": stuck,
+    "hostile": hostile,
     "scale": scale,
     "storm": storm,
     "sizing": sizing,

@@ -50,9 +50,9 @@ class Running:
         answer = self.post(f"{self.contender.pulse}?{query}")
         return f"{answer['stream']}?token={answer['token']}" if self.contender.has_tokens else str(answer["stream"])
 
-    def start(self, task: str, **kwargs: object) -> str:
-        """Start a task, and return its id."""
-        answer = self.post("/start-task", {"task": task, "kwargs": kwargs})
+    def start(self, task: str, *, port: int | None = None, **kwargs: object) -> str:
+        """Start a task, perhaps by way of another port, and return its id."""
+        answer = self.post("/start-task", {"task": task, "kwargs": kwargs}, port=port)
         self._tokens[task_id := str(answer["task_id"])] = str(answer["token"])
         return task_id
 
@@ -61,10 +61,13 @@ class Running:
         token = f"?token={self._tokens[task_id]}" if self.contender.has_tokens else ""
         return f"/task-progress/{task_id}{token}"
 
-    def post(self, target: str, data: object = None, *, timeout: float = 30) -> Mapping[str, object]:
+    def post(
+        self, target: str, data: object = None, *, timeout: float = 30, port: int | None = None
+    ) -> Mapping[str, object]:
         """Post JSON, and return the JSON that comes back within `timeout` seconds."""
         body = b"" if data is None else json.dumps(data).encode()
-        request = urllib.request.Request(self.server.url + target, body, {"Content-Type": "application/json"})
+        url = f"http://127.0.0.1:{port or self.port}{target}"
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=timeout) as response:
             answer: Mapping[str, object] = json.load(response)
         return answer
