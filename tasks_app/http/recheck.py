@@ -111,7 +111,9 @@ class _Round:
         callers = {
             stream: (request, name_caller(request))
             for stream in streams
-            if isinstance(request := stream.request, HttpRequest) and any(_find_allowed(stream, request))
+            if not stream.has_lapsed
+            and isinstance(request := stream.request, HttpRequest)
+            and any(_find_allowed(stream, request))
         }
         await self._load_users({name: request for request, name in callers.values()})
         asked = {stream: self._find_questions(stream, *caller) for stream, caller in callers.items()}

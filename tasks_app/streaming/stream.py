@@ -46,8 +46,7 @@ class Stream(Brake):
         self._is_overdue = False
         self.place = NO_PLACE  # what its client has taken for it
         self._with_log = with_log
-        #: Whether a change is told by its frame alone, given to the caller.
-        self._is_plain = not with_log
+        self._is_plain = not with_log  # whether a change is told by its frame alone, given to the caller
         settings = get_settings()
         self.watches: list[Watch] = []
         self.request: object = None  # what opened it, where it is asked again who may see its tasks
@@ -64,9 +63,8 @@ class Stream(Brake):
         self._places: LogPlaces | None = None
         self._ended: Counter[str] = Counter()
         self._is_many = False
-        self._has_lapsed = False
-        self._is_done = False
-        self._is_closed = False
+        self.has_lapsed = False  # whether it ends once its client knows, since a right to see its tasks has
+        self._is_done = self._is_closed = False
 
     @classmethod
     async def open(
@@ -191,12 +189,14 @@ class Stream(Brake):
         self._deadline.plan(Stream.lapse, self, seconds)
 
     def lapse(self) -> None:
-        """End the stream because a right to see its tasks has ended."""
+        """End the stream because a right to see its tasks has ended; once is enough."""
+        if self.has_lapsed:
+            return
         watched = (watch.view for watch in self.watches if self in watch.audience)
-        view = next((view for view in watched if view and not view.is_terminal), None)
-        if view is not None:  # a retry must be part of an event, so the client is sent a snapshot that it knows
+        # A retry must be part of an event, so the client is sent a snapshot that it knows.
+        if view := next((view for view in watched if view and not view.is_terminal), None):
             self._head += self._retry + view.data
-        self._has_lapsed, self._is_done = True, self._is_done or view is None
+        self.has_lapsed, self._is_done = True, self._is_done or view is None
         self.go_on()
 
     def _follow(self, places: LogPlaces) -> None:
@@ -269,7 +269,7 @@ class Stream(Brake):
 
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""
-        self._is_done = self._has_lapsed
+        self._is_done = self.has_lapsed
         return head
 
     def _take_view(self, watch: Watch, view: View) -> bytes:

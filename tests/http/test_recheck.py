@@ -408,6 +408,18 @@ async def test_many_streams_of_one_user_take_one_query_a_round(settings):
     assert max(rules.calls.values()) <= 2  # a round may have begun before
 
 
+async def test_stream_that_ends_and_is_not_read_yet_is_not_asked_about_again(settings):
+    use_policy(settings)
+    put(make_running())
+    stream = await open_stream(await log_in("ann"))
+    rules.reset()
+    rules.says = lambda request, snapshot: False
+    await until(lambda: rules.calls.get("can_view"), "the policy was asked")
+    await asyncio.sleep(0.25)  # some rounds
+    assert rules.calls["can_view"] == 1
+    await assert_ends(stream)
+
+
 @pytest.mark.parametrize(
     ("url", "headers"), [("/task-progress/t1?share={}", {}), ("/task-progress/t1", {"X-Share": "{}"})]
 )

@@ -52,7 +52,7 @@ class CeleryTasks:
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         task_id = get_promised_id() or _make_id(task)
-        queue(task_id, _get_name(task), runner=self.name, is_new_run=is_chosen(task_id))
+        queue(task_id, _get_name(task), runner=self.name, is_new_run=_has_own_id(task) or is_chosen(task_id))
         try:
             task.apply_async(tuple(args), dict(kwargs), task_id=task_id)
         except OperationalError as error:
@@ -107,8 +107,12 @@ def _is_signature(task: object) -> bool:
     return type(task) is Signature  # chains, groups and chords are more than one task
 
 
+def _has_own_id(task: object) -> bool:
+    return _is_signature(task) and bool(task.id)  # type: ignore[attr-defined]
+
+
 def _make_id(task: Any) -> str:
-    return str((task.id if _is_signature(task) else None) or uuid())
+    return str(task.id if _has_own_id(task) else uuid())
 
 
 def _get_name(task: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -68,6 +69,15 @@ def test_ended_id_is_a_new_task_of_its_new_owner(site: CelerySite, first, second
     assert found.owner == (None if second is None else str(second))
     assert found.seq > ended.seq
     assert get_store().find_cancelled(["report-7"]) == set()
+
+
+@pytest.mark.parametrize("owner", [7, 8, None])
+def test_random_id_of_a_signature_is_one_that_its_caller_chose(site: CelerySite, owner):
+    signature = jobs.add.s(1).set(task_id=str(uuid4()))
+    start(signature, owner=7)
+    with pytest.raises(TaskIdTaken, match="exists already, and is queued"):
+        start(signature, owner=owner)
+    assert site.count_messages() == 1
 
 
 def test_message_that_reuses_an_ended_id_is_a_new_task_without_its_owner(site: CelerySite):
