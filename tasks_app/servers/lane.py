@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..conf import get_settings
 from ..http import WantedStream, parse_stream
+from ..snapshot import ANYONE
 from ..streaming import Outlet, Send, Stream, get_places
 from ..tokens import find_lifetime, read_tokens
 from ..utils.addresses import name_address
@@ -127,7 +128,7 @@ def _take_place(scope: Scope, stream: Stream) -> bool:
     owner = None if view is None else view.snapshot.owner
     address = name_address((scope.get("client") or [""])[0])
     place = get_places().take(
-        address if owner is None else f"{address} user:{owner}", get_settings().MAX_STREAMS_PER_CLIENT
+        address if owner in (None, ANYONE) else f"{address} user:{owner}", get_settings().MAX_STREAMS_PER_CLIENT
     )
     if place is None:
         return False

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.site.test_site import (
+    SECRET_KEY,
     SETTINGS,
     Site,
     cancel,
@@ -23,7 +24,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 pytestmark = pytest.mark.slow
 
-PROFILE = {"DJANGO_PROFILE": "celery", "DJANGO_SECRET_KEY": "of the tests"}
+PROFILE = {"DJANGO_PROFILE": "celery", "DJANGO_SECRET_KEY": SECRET_KEY}
 
 
 @pytest.fixture(scope="module")

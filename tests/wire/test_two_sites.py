@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from clients.client import follow, open_session
+from tasks_app import make_token
 from tests.site.test_site import SECRET_KEY, SETTINGS
 from tests.support import wire
 from tests.support.nginx import Proxy, needs_nginx, run_nginx
@@ -84,7 +86,8 @@ async def test_no_viewer_misses_the_end_when_both_processes_are_restarted_in_tur
         tasks = [worker.stdout.readline().strip() for worker in workers]
         for worker in workers:
             report(worker, current=1, total=4, status="one")
-        viewers = [Viewer(f"{proxy.url}/task-progress/{tasks[number % 4]}") for number in range(VIEWERS)]
+        urls = [f"{proxy.url}/task-progress/{task_id}?token={make_site_token(task_id)}" for task_id in tasks]
+        viewers = [Viewer(urls[number % 4]) for number in range(VIEWERS)]
         async with open_session() as session, asyncio.timeout(150), asyncio.TaskGroup() as following:
             for viewer in viewers:
                 following.create_task(viewer.follow(session))
@@ -100,6 +103,12 @@ async def test_no_viewer_misses_the_end_when_both_processes_are_restarted_in_tur
         assert [viewer.seen[-1] for viewer in viewers] == ["succeeded"] * VIEWERS
         # Half of the viewers had a task that outlived both processes, and so came back at least once.
         assert len(proxy.read_requests()) >= VIEWERS * 3 / 2
+
+
+def make_site_token(task_id: str) -> str:
+    """Return a token of the site: what its workers run has no owner."""
+    with override_settings(SECRET_KEY=SECRET_KEY):
+        return make_token(task_id)
 
 
 class Viewer:
