@@ -108,6 +108,7 @@ def parse_imports(text: str, package: tuple[str, ...]) -> Iterator[Import]:
 
 
 @cache
+@cache  # the tests ask again and again
 def find_imports(path: Path) -> list[Import]:
     return list(parse_imports(path.read_text(), path.relative_to(ROOT).parent.parts))
 
