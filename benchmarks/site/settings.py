@@ -45,6 +45,7 @@ TASKS_APP = {
         "nothing": "benchmarks.site.tasks.nothing",
     },
     "ALLOW_ANONYMOUS_START": True,
+    "OWNERLESS": "id",  # viewers follow what a view enqueues, and have no login
     "FLUSH_INTERVAL": 0.01,
     "MAX_STREAMS": 100_000,
     # All viewers and starts come from this machine.
