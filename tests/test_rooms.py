@@ -108,7 +108,6 @@ def parse_imports(text: str, package: tuple[str, ...]) -> Iterator[Import]:
 
 
 @cache
-@cache  # the tests ask again and again
 def find_imports(path: Path) -> list[Import]:
     return list(parse_imports(path.read_text(), path.relative_to(ROOT).parent.parts))
 
@@ -144,6 +143,7 @@ def find_own_targets(path: Path) -> set[str]:
     return {target for item in find_imports(path) if (target := find_target(item)) is not None}
 
 
+@cache
 def find_handed_out(room: str) -> list[str]:
     """Return the `__all__` of a room."""
     for node in ast.parse((PACKAGE / room / "__init__.py").read_text()).body:
@@ -152,6 +152,7 @@ def find_handed_out(room: str) -> list[str]:
     return []
 
 
+@cache
 def find_rooms() -> list[str]:
     """Return the folders whose names other rooms get through their `__init__`."""
     folders = {name_room(path) for path in find_modules() if len(path.relative_to(PACKAGE).parts) > 1}

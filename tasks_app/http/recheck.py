@@ -55,34 +55,19 @@ class Rounds:
     def __init__(self) -> None:
         self._streams: WeakSet[Stream] = WeakSet()
         self._failures = Failures()
-        self._is_planned = False
+        #: Whether a round runs, or will.
+        self.is_planned = False
         #: The round that runs; the event loop itself keeps no task alive.
         self.running: asyncio.Task[None] | None = None
 
     def add(self, stream: Stream) -> None:
         """Look at a stream from now on, as long as it exists."""
         self._streams.add(stream)
-        if not self._is_planned:
+        if not self.is_planned:
             self._plan()
 
-    def _plan(self) -> None:
-        self._is_planned = True
-        # A context of its own, so that it keeps nothing of the request that runs.
-        asyncio.get_running_loop().call_later(get_settings().RECHECK_ACCESS, self._begin, context=Context())
-
-    def _begin(self) -> None:
-        self.running = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        try:
-            await self._look_at_all()
-        except Exception:
-            logger.exception("open streams could not be looked at; they go on until TOKEN_MAX_AGE")
-        self.running, self._is_planned = None, False
-        if self._streams:
-            self._plan()
-
-    async def _look_at_all(self) -> None:
+    async def look_at_all(self) -> None:
+        """End the streams that the policy allows no more."""
         streams, current = list(self._streams), _Round()
         async with ThreadSensitiveContext():  # sync code in it runs in one thread, which ends with it
             while streams:
@@ -93,6 +78,23 @@ class Rounds:
             self._failures.clear()
         elif self._failures.note():
             logger.error("who may see the tasks of open streams can't be asked; they go on", exc_info=error)
+
+    def _plan(self) -> None:
+        self.is_planned = True
+        # A context of its own, so that it keeps nothing of the request that runs.
+        asyncio.get_running_loop().call_later(get_settings().RECHECK_ACCESS, self._begin, context=Context())
+
+    def _begin(self) -> None:
+        self.running = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self.look_at_all()
+        except Exception:
+            logger.exception("open streams could not be looked at; they go on until TOKEN_MAX_AGE")
+        self.running, self.is_planned = None, False
+        if self._streams:
+            self._plan()
 
 
 class _Round:

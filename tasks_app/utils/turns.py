@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -11,11 +11,15 @@ T = TypeVar("T")
 TURN_SECONDS = 0.005
 
 
-async def take_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """Yield these items, and let others have a turn whenever their work took a few milliseconds."""
-    end = time.monotonic() + TURN_SECONDS
+async def take_turns(items: Iterable[T], *, monotonic: Callable[[], float] = time.monotonic) -> AsyncIterator[T]:
+    """Yield these items, and let others have a turn whenever their work took a few milliseconds.
+
+    Args:
+        monotonic: the clock.
+    """
+    end = monotonic() + TURN_SECONDS
     for item in items:
         yield item
-        if time.monotonic() >= end:
+        if monotonic() >= end:
             await asyncio.sleep(0)
-            end = time.monotonic() + TURN_SECONDS
+            end = monotonic() + TURN_SECONDS

@@ -153,10 +153,11 @@ def test_first_attempt_has_no_word_to_leave(gate, monkeypatch):
 
 def test_task_begins_while_the_flusher_hangs_in_a_write_that_has_not_failed_yet(gate):
     first = begin(make_anew())
-    wait_until(is_written, "the first one was written")
-    gate.shut()
+    wait_until(lambda: get_store().find_recent(), "the first one was written, and listed")
+    gate.shut("set_many")  # else the flusher may hang in a read
     first.progress.update(current=1)
-    wait_until(lambda: "set_many" in gate.waiting, "the flusher writes")
+    wait_until(lambda: gate.waiting, "the flusher writes")
+    gate.shut()
     second = soon(begin, make_anew("t2"))
     gate.open()
     end(first)

@@ -1,6 +1,5 @@
 """What one client takes of a cache that drops entries beyond a number: never the place of the others."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from tasks_app import get_snapshot
 from tasks_app import start as start_task
 from tasks_app.http.shares import PART, Shares, get_shares
 from tasks_app.permissions import Policy
+from tasks_app.reporting import find_reporter
 from tasks_app.snapshot.log_page import PAGE_LINES
 from tasks_app.store.keys import make_claim_key, make_details_key, make_page_key, make_task_key
 from tasks_app.store.store import get_store
@@ -116,9 +116,8 @@ async def test_in_memory_cache_drops_no_task_that_waits_or_runs(settings, open_g
     first = [start_task(jobs.greet) for _ in range(10)]
     await until(lambda: all(get_snapshot(task_id).is_terminal for task_id in first), "the first have ended")
     while any(is_there(task_id) for task_id in first):
-        for _ in range(20):
-            start_task(jobs.greet)
-        await asyncio.sleep(0.05)
+        batch = [start_task(jobs.greet) for _ in range(20)]
+        await until(lambda batch=batch: not any(map(find_reporter, batch)), "these have ended, and are stored")
         assert all(is_there(task_id) for task_id in unfinished)
     open_gate()
     await until(lambda: all(get_snapshot(task_id).is_terminal for task_id in unfinished), "all have ended")

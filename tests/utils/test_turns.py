@@ -1,18 +1,14 @@
 """Others have a turn while one coroutine has much to do."""
 
 import asyncio
-import time
+from types import SimpleNamespace
 
 from tasks_app.utils.turns import TURN_SECONDS, take_turns
 
 
-def work(seconds: float) -> None:
-    time.sleep(seconds)
-
-
 async def count_turns(items: int, *, seconds: float) -> int:
     """Return how often another coroutine had a turn while each item took so many seconds."""
-    turns = 0
+    turns, clock = 0, SimpleNamespace(now=0.0)
 
     async def take() -> None:
         nonlocal turns
@@ -21,8 +17,8 @@ async def count_turns(items: int, *, seconds: float) -> int:
             await asyncio.sleep(0)
 
     other = asyncio.create_task(take())
-    async for _ in take_turns(range(items)):
-        work(seconds)
+    async for _ in take_turns(range(items), monotonic=lambda: clock.now):
+        clock.now += seconds
     other.cancel()
     return turns
 
