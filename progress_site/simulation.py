@@ -65,7 +65,7 @@ def check_duration(duration: float) -> None:
 
 
 def get_maximum() -> int:
-    """Return how many seconds a simulation may last; other sites than the demo may use it, too."""
+    """Return how many seconds a simulation may last, in the demo or in another site that uses it."""
     maximum: int = getattr(settings, "SIMULATION_MAX_SECONDS", 3600)
     return maximum
 

@@ -34,7 +34,7 @@ _DEEPEST_CONTAINER = 20
 def hide_errors(value: Any, *, level: int = 0) -> Any:
     """Return a value with each exception in it as the name of its type.
 
-    Containers are copied; an object that holds an exception is shown as its type, too. No code of the value is called.
+    Containers are copied; an object that holds an exception is also shown as its type. No code of the value is called.
     """
     kind = type(value)
     if issubclass(kind, _PLAIN) or not _holds_error(value):

@@ -107,7 +107,7 @@ class _Waiting:
     """The latest lines that are not in a page yet, and how many before them had to be dropped.
 
     The lock is held for microseconds, and never while anything is encoded, so that the job does not wait. A signal
-    handler of the job may log, too.
+    handler of the job may also log.
     """
 
     def __init__(self, limit: int, page_bytes: int) -> None:
