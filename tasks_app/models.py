@@ -9,7 +9,7 @@ from .users import CANCEL_TASK, VIEW_TASK
 
 
 class _NoTasks(models.Manager["Task"]):
-    """What finds no row, without a query: `dumpdata` and the like read every model."""
+    """A manager that finds no row, without a query: `dumpdata` and the like read every model."""
 
     def get_queryset(self) -> models.QuerySet["Task"]:
         return super().get_queryset().none()

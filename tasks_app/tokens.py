@@ -53,7 +53,7 @@ def make_joint_token(task_ids: Iterable[str], *, max_age: float | None = None, s
 
 
 class TokenRights:
-    """What some tokens allow: to see tasks, each of them until the last of its tokens expires, and to control them."""
+    """The rights of some tokens: to see tasks, each until the last of its tokens expires, and to control them."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self._expiries: dict[str, float] = {}

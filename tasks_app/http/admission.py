@@ -1,4 +1,4 @@
-"""How many tasks each client may start, and how often: kept in the cache, and healed by what the store knows."""
+"""The number and the rate of the tasks that each client may start: kept in the cache, healed by the store."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ PAUSE = 1.0
 
 @dataclass(slots=True)
 class Record:
-    """What is known of a client's starts.
+    """The known starts of a client.
 
     Attributes:
         task_ids: the tasks that it has started and that are not known to have ended, in their order.
@@ -54,9 +54,9 @@ class Record:
 
 @dataclass(slots=True)
 class _Client:
-    """What this process knows of a client.
+    """The starts of a client that this process knows.
 
-    What it has started stays here until it has ended: another process that writes the record at the same moment may
+    A task stays here until it has ended: another process that writes the record at the same moment may
     take it out there.
     """
 

@@ -1,4 +1,4 @@
-"""Who counts as one client, and what is refused to one that takes too much."""
+"""The names of clients, and the refusals of those that take too much."""
 
 import logging
 import math

@@ -1,4 +1,4 @@
-"""What each client takes of a cache that drops entries beyond a number: a tenth of it, so that the others stay."""
+"""The share of each client in a cache that drops entries beyond a number: a tenth of it, so that the others stay."""
 
 import logging
 import threading
@@ -24,7 +24,7 @@ LOOK = 2
 
 @dataclass(slots=True)
 class _Client:
-    """What this process has started for a client: the tasks that may yet run, and what the ended ones take."""
+    """The tasks that this process has started for a client: those that may yet run, and the ended ones' places."""
 
     waiting: dict[str, None] = field(default_factory=dict)
     #: How many places of its share each ended task takes: one, and one for each page of its log.

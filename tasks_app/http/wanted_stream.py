@@ -12,7 +12,7 @@ from .problems import busy
 
 @dataclass(slots=True)
 class WantedStream:
-    """What a client asks for, with the last event that it has."""
+    """The stream that a client asks for, with the last event that it has."""
 
     task_ids: Sequence[str]
     is_many: bool

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Delivery(Enum):
-    """How the message of a task came to the process that begins it."""
+    """The way in which the message of a task came to the process that begins it."""
 
     #: It was sent once, and comes for the first time.
     FIRST = auto()

@@ -1,4 +1,4 @@
-"""How a backend of `django.tasks` calls the function of a task, for staff."""
+"""The call of a task's function by a backend of `django.tasks`, for staff."""
 
 from typing import TYPE_CHECKING, Any
 

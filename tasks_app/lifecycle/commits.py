@@ -1,4 +1,4 @@
-"""What waits for the commit of the transactions that are open in this thread."""
+"""Calls that wait for the commit of the transactions that are open in this thread."""
 
 from collections.abc import Callable, Collection
 from functools import partial

@@ -26,7 +26,7 @@ Keep = Callable[[Identity], None]
 
 @dataclass(slots=True)
 class Start:
-    """What `start()` gives the task that it enqueues, its id if that was promised, and the outcome."""
+    """The identity that `start()` gives the task that it enqueues, its id if that was promised, and the outcome."""
 
     identity: Identity
     promised_id: str | None = None

@@ -24,7 +24,7 @@ MAX_ANNOUNCED = 10_000
 
 @dataclass(slots=True)
 class Step:
-    """What a task that runs in this process is to send, and when the cache is next told to keep that."""
+    """The tasks that one which runs here is to send, and the time at which the cache is next told to keep them."""
 
     followers: dict[str, Snapshot]
     due_at: float

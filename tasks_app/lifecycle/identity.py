@@ -1,4 +1,4 @@
-"""What `start()` gives a task, which keeps it in every attempt and wherever it waits."""
+"""The name, the owner and the label of a task, which it keeps in every attempt and wherever it waits."""
 
 from typing import NamedTuple, Self
 

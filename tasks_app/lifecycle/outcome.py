@@ -1,4 +1,4 @@
-"""What became of a task of `django.tasks`, as far as its backend says so at the end."""
+"""The outcome of a task of `django.tasks`, as far as its backend tells it at the end."""
 
 import logging
 import re

@@ -28,7 +28,7 @@ logger = logging.getLogger("tasks_app")
 
 
 class Host(Protocol):
-    """What a run needs of the executor that it belongs to."""
+    """The interface of the executor that a run belongs to."""
 
     signals: Any
     worker_id: str

@@ -1,4 +1,4 @@
-"""What type checkers know of the tasks that `start` takes."""
+"""The types of the tasks that `start` takes, for type checkers."""
 
 from typing import Any, ParamSpec, Protocol
 

@@ -52,7 +52,7 @@ BRACKETS: Mapping[type, tuple[str, str]] = {
 
 
 class Call(NamedTuple):
-    """How a framework calls a job: the function, and its arguments but for a context that it takes first."""
+    """The call of a job by a framework: the function, and its arguments but for a context that it takes first."""
 
     function: Callable[..., Any]
     args: Sequence[Any]

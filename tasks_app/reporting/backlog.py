@@ -22,7 +22,7 @@ MAX_UNSTORED = 10_000
 
 
 class Backlog:
-    """What this process owes to the cache of tasks that no reporter of its writes."""
+    """The writes that this process owes to the cache for tasks that none of its reporters writes."""
 
     def __init__(self) -> None:
         self.new_tasks, self.terminal_snapshots, self.waiting_tasks = NewTasks(), TerminalSnapshots(), WaitingTasks()

@@ -1,4 +1,4 @@
-"""What a flusher asks of one attempt: its snapshot, and what became of it elsewhere."""
+"""The fate of one attempt: its snapshot, and its end or its successor elsewhere."""
 
 import logging
 from collections.abc import Iterable, Sequence

@@ -168,7 +168,7 @@ class _Waiting:
 
 
 class _Allowance:
-    """What a task may log now: as much as is kept at once, then in KEPT_SECONDS as much again."""
+    """The allowance of a log: as much as is kept at once, then in KEPT_SECONDS as much again."""
 
     def __init__(self, limit: int, max_bytes: int) -> None:
         self._limit, self._max_bytes = limit, max_bytes

@@ -1,4 +1,4 @@
-"""How a process learns that the cache was emptied, as by a restart: the list of recent tasks is gone then."""
+"""The mark by which a process learns that the cache was emptied, as by a restart: the recent list is gone then."""
 
 import math
 import secrets

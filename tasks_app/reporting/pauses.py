@@ -19,7 +19,7 @@ MIN_BACKOFF, MAX_BACKOFF = 0.1, 5.0
 
 
 class Pauses:
-    """When the next write is due; only the flusher's thread waits for it."""
+    """The time of the next write; only the flusher's thread waits for it."""
 
     def __init__(self, clock: Clock, failures: Failures) -> None:
         self._clock = clock

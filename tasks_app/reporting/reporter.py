@@ -74,7 +74,7 @@ class Reporter:
 
     @property
     def next_beat(self) -> float:
-        """When a heartbeat is due, by the monotonic clock."""
+        """The time of the next heartbeat, by the monotonic clock."""
         return self._next_beat
 
     @property
@@ -114,7 +114,7 @@ class Reporter:
 
     @property
     def details(self) -> Sequence[Details]:
-        """What only staff may know, to write with the snapshot taken last."""
+        """The details for staff, to write with the snapshot taken last."""
         return self._record.news
 
     def begin(self, get_call: GetCall | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What a job leaves behind: its result, or an exception."""
+"""The result of a job, or its exception."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which reporters may have something to write: of thousands that wait or run, few do."""
+"""The reporters that may have something to write: of thousands that wait or run, few do."""
 
 import math
 from collections import deque

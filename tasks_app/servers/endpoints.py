@@ -25,7 +25,7 @@ class Endpoint(NamedTuple):
 
 
 class _Site(NamedTuple):
-    """What the settings say of paths."""
+    """The settings about paths."""
 
     script_name: str | None
     has_languages: bool

@@ -18,7 +18,7 @@ _COMMON_MIDDLEWARE = "django.middleware.common.CommonMiddleware"
 
 
 class _Site(NamedTuple):
-    """What the settings say of requests."""
+    """The settings about requests."""
 
     #: Whether CommonMiddleware may refuse or redirect a request.
     is_picky: bool

@@ -24,7 +24,7 @@ class Argument(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Details:
-    """What only staff may know of one attempt, and the times that no snapshot has.
+    """The details of one attempt, for staff alone, with the times that no snapshot has.
 
     - `state`: that of the task when the attempt was seen last; "queued" if it was handed back for the next one.
     - `host`, `process`: the machine and the process id of its worker; None for a task that never began.

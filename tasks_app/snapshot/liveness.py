@@ -30,7 +30,7 @@ K = TypeVar("K")
 
 
 class Spell(NamedTuple):
-    """How long a task has been silent, in seconds; 0 where silence means nothing.
+    """The silence of a task, in seconds; 0 where silence means nothing.
 
     Attributes:
         length: since its last sign of life.

@@ -1,4 +1,4 @@
-"""What is left of a task whose owner was deleted. Pure: the time is passed in."""
+"""The remains of a task whose owner was deleted. Pure: the time is passed in."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a stored snapshot must look like: another program, or another version, may have left anything there. Pure."""
+"""The shape of a stored snapshot: another program, or another version, may have left anything there. Pure."""
 
 import sys
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""How the snapshot of a process goes on from one that another process has stored. Pure: the time is passed in."""
+"""The continuation of a snapshot that another process has stored. Pure: the time is passed in."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What is known of the tasks that one client has started."""
+"""The stored records of what each client has started."""
 
 from ..conf import get_settings
 from .keys import make_client_key

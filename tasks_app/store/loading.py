@@ -1,4 +1,4 @@
-"""What processes that begin tasks must know of each, read for many of them at once."""
+"""The state of tasks that begin, read for many of them at once."""
 
 from collections.abc import Sequence
 

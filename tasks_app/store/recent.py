@@ -58,8 +58,8 @@ class _Entry(NamedTuple):
 class RecentList:
     """The list in a cache: RECENT_TASKS places, of which the next TURN to be used are chosen together.
 
-    Free ones come first, then the oldest of whoever has most. So each keeps an equal share, if they need it, of the
-    places that are not chosen at the moment.
+    Free ones come first, then the oldest of the client that has most. So each keeps an equal share, if they need it,
+    of the places that are not chosen at the moment.
     """
 
     def __init__(self, cache: Client) -> None:
@@ -139,7 +139,7 @@ class RecentList:
 
 
 def _choose(entries: Mapping[int, _Entry], taken: Set[int]) -> list[int]:
-    """Return TURN places: those that are free, then the oldest of whoever has most; those `taken` only at last."""
+    """Return TURN places: free ones, then the oldest of the client that has most; those `taken` only at last."""
     free = (place for place in range(RECENT_TASKS) if place not in entries and place not in taken)
     return list(islice(chain(free, _find_oldest_of_most(entries, taken), sorted(taken)), TURN))
 

@@ -1,4 +1,4 @@
-"""What the silence of tasks means by the settings in force, for all who watch tasks in this process."""
+"""The meaning of a task's silence by the settings in force, for all who watch tasks in this process."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

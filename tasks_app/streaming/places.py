@@ -26,7 +26,7 @@ class Place:
 
 
 class Places:
-    """How many streams each client has open; clients without any are forgotten."""
+    """The number of streams that each client has open; clients without any are forgotten."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a garbage collection may give a place back while one is taken

@@ -24,7 +24,7 @@ TIME_TO_LIVE = 3600
 
 
 class Probe:
-    """What one observer writes and reads back, one exchange at a time, in another thread if the cache is not local."""
+    """The exchanges of one observer with the cache, one at a time, in another thread if the cache is not local."""
 
     def __init__(self) -> None:
         self._key = make_probe_key(get_random_string(16))

@@ -13,7 +13,7 @@ from .staff import copy_permissions
 
 
 class FreshUser(NamedTuple):
-    """Who a request would be from if it came now."""
+    """The user whom a request would have if it came now."""
 
     #: A request with this user and session alone, if the site has them, and with what was loaded of the user.
     sample: HttpRequest
@@ -87,7 +87,7 @@ def _find_user(stored: Mapping[str, Any]) -> Any:
 
 
 class _Copy(SessionBase):
-    """What a session holds: where Django would renew or delete it, no browser would hear of its new key."""
+    """A copy of a session: where Django would renew or delete it, no browser would hear of its new key."""
 
     def __init__(self, stored: Mapping[str, Any]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Whose a task is."""
+"""The ownership of tasks."""
 
 from datetime import datetime, timedelta
 

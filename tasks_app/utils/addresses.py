@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 #: The most characters of an address that is none, such as a name that a site puts in its place.
 MAX_LENGTH = 100
 
-#: The bits of an IPv6 address that name a network; whoever is given one has all of its addresses.
+#: The bits of an IPv6 address that name a network; who is given one has all of its addresses.
 PREFIX_BITS = 64
 
 

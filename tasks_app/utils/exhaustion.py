@@ -1,4 +1,4 @@
-"""What says that this process has no memory, threads or open files to spare; later it may have some again."""
+"""Errors of a process that has no memory, threads or open files to spare; later it may have some again."""
 
 import errno
 import logging

@@ -1,4 +1,4 @@
-"""What is said once in a while, however often it happens."""
+"""Log lines that are written once in a while, however often their cause occurs."""
 
 import threading
 import time

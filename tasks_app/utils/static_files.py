@@ -1,4 +1,4 @@
-"""Who serves static files, as far as it can be seen."""
+"""The servers of static files, as far as they can be seen."""
 
 import sys
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What waits in the transports of Twisted, on which Daphne runs, for readers that are behind."""
+"""The bytes that wait in the transports of Twisted, on which Daphne runs, for readers that are behind."""
 
 import sys
 from collections.abc import Iterator
