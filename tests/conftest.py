@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import hypothesis
 import pytest
+from django.conf import settings
 from django.core.cache import caches
 from django.core.management import call_command
 from django.core.signals import setting_changed
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import receiver
 from playwright.sync_api import Browser
 
@@ -53,6 +53,14 @@ def forget_stores(*, setting: str, **kwargs: object) -> None:
     if setting == "CACHES":
         get_store.cache_clear()
         get_recent_reader.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SQLite's database is a file: threads that share one in memory get an error where others wait for the lock."""
+    default = settings.DATABASES["default"]
+    if default["ENGINE"] == "django.db.backends.sqlite3":
+        default["TEST"] = {**default.get("TEST", {}), "NAME": str(tmp_path_factory.mktemp("database") / "db.sqlite3")}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -102,13 +110,12 @@ def cache(settings) -> Iterator[Controls]:
 
 
 def _close_connections(store: Store) -> None:
-    """Close what a store has opened in its threads: Django itself never closes an in-memory database."""
+    """Close what a store has opened in its threads."""
     all_of_them = threading.Barrier(MAX_THREADS)
 
     def close() -> None:
         all_of_them.wait(DEADLINE)
-        for connection in connections.all(initialized_only=True):
-            BaseDatabaseWrapper.close(connection)
+        connections.close_all()
 
     for closing in [store.submit(close) for _ in range(MAX_THREADS)]:
         closing.result(DEADLINE)

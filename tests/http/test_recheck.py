@@ -11,8 +11,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.contrib.sessions.models import Session
-from django.db import OperationalError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient
 from django.utils.decorators import sync_and_async_middleware
@@ -28,9 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-async def _often(settings, monkeypatch):
+async def _often(settings):
     """The policy is asked again soon; no test leaves a stream or a round, or a rule to another test."""
-    monkeypatch.setattr("tasks_app.http.recheck.connections", Connections())
     settings.TASKS_APP = {**settings.TASKS_APP, "RECHECK_ACCESS": 0.05}
     hub, rounds = get_hub(), get_rounds()
     rules.reset()
@@ -38,14 +36,6 @@ async def _often(settings, monkeypatch):
     await until(lambda: has_no_viewers(hub), "the hub has no viewers left")
     settings.TASKS_APP = {**settings.TASKS_APP, "RECHECK_ACCESS": 3600}
     await until(lambda: rounds.running is None, "the last round has ended")
-
-
-class Connections:
-    """Those of a thread, which Django itself never closes to an in-memory database."""
-
-    def close_all(self) -> None:
-        for connection in connections.all(initialized_only=True):
-            BaseDatabaseWrapper.close(connection)
 
 
 class Rules:

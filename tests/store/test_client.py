@@ -24,7 +24,7 @@ def make_client(connect: Any = None) -> Client:
     return Client(connect or (lambda: BareCache("client", {})), Latency())
 
 
-# A database gives each thread a connection of its own, which for an in-memory one Django never closes.
+# A database gives each thread a connection of its own, which nothing here closes.
 @pytest.mark.parametrize("store", ["locmem", "file", *make_params()], indirect=True)
 def test_threads_that_use_the_store_at_once_get_what_is_theirs(store):
     def use(number: int) -> list[Any]:

@@ -27,7 +27,15 @@ ASGI_APPLICATION = "tests.support.asgi.application"
 #: Another database is named by `tests.support.postgresql`.
 DATABASES = {
     "default": json.loads(os.environ.get("TEST_DATABASE", "null"))
-    or {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    or {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": ":memory:",  # of servers that are started with these settings; for the tests it is a file
+        "OPTIONS": {
+            "timeout": 120,  # seconds that a busy machine keeps
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+        },
+    }
 }
 CACHES = {
     "default": {
