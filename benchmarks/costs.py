@@ -1,4 +1,4 @@
-"""What it costs to have short tasks tracked: the same tasks without tasks_app, in turns."""
+"""The cost of tracking short tasks: the same tasks without tasks_app, in turns."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

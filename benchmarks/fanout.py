@@ -1,4 +1,4 @@
-"""What a frame costs the server: 300 viewers of one task at 20 Hz."""
+"""The cost of a frame to the server: 300 viewers of one task at 20 Hz."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""What a client that asks for all it can does to another, who waits from a start to the first frame of its stream."""
+"""The wait of one client, from a start to the first frame of its stream, beside another that asks for all it can."""
 
 import socket
 import time

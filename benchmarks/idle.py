@@ -1,4 +1,4 @@
-"""What an open stream costs while nothing happens, and what it cost to open it."""
+"""The cost of an open stream while nothing happens, and the cost of opening it."""
 
 import time
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ PAIRS = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What streams cost a server: threads of all, kilobytes and milliseconds of CPU of each."""
+    """The cost of streams to a server: threads of all, kilobytes and milliseconds of CPU of each."""
 
     threads: int
     memory: float

@@ -1,4 +1,4 @@
-"""How long a change takes from `update()` to the viewer's socket, on a server that does nothing else."""
+"""The time that a change takes from `update()` to the viewer's socket, on a server that does nothing else."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What every contender sends: a payload of one size with the moment at which it was made, from a job in a thread."""
+"""The payload that every contender sends: a fixed size, with the moment it was made, from a job in a thread."""
 
 import asyncio
 import json

@@ -43,7 +43,7 @@ class Readers:
 
     @property
     def frames(self) -> int:
-        """How many frames have arrived, of all viewers."""
+        """The frames that have arrived, of all viewers."""
         return sum(viewer.frames for viewer in self.viewers.values())
 
     def open(self, targets: Iterable[str], *, at_once: int = 50) -> None:

@@ -1,4 +1,4 @@
-"""How often the cache is asked, against the number of viewers: 10 tasks, each viewer following them all."""
+"""The reads of the cache, against the number of viewers: 10 tasks, each viewer following them all."""
 
 from collections.abc import Iterator
 

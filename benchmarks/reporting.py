@@ -1,4 +1,4 @@
-"""What a job pays for reporting, per step of its loop: the least of several rounds, taken in turns."""
+"""The cost of reporting to a job, per step of its loop: the least of several rounds, taken in turns."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What more viewers, tasks, changes and web processes take: a model of it, fitted to one web process, and its checks.
+"""A model of what more viewers, tasks, changes and web processes take, fitted to one web process, and its checks.
 
 The model is in docs/explanation/sizing.md. Tasks run in a process of their own, and all processes share one Valkey.
 """
@@ -41,23 +41,23 @@ class Load:
 
     @property
     def frames(self) -> float:
-        """How many frames are sent a second."""
+        """The frames sent in a second."""
         return self.viewers * self.rate
 
     @property
     def changes(self) -> float:
-        """How many changes there are a second."""
+        """The changes in a second."""
         return self.tasks * self.rate
 
     @property
     def messages(self) -> float:
-        """How many wake-up messages are sent a second: one for each group that a write touches."""
+        """The wake-up messages sent in a second: one for each group that a write touches."""
         return WRITES * GROUPS * (1 - (1 - 1 / GROUPS) ** (self.changes / WRITES))
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a load was seen to take."""
+    """The measured cost of a load."""
 
     #: The part of a core that a web process used, on average.
     cpu: float

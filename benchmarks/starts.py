@@ -1,4 +1,4 @@
-"""How many tasks a second can be started over HTTP."""
+"""The number of tasks that can be started over HTTP in a second."""
 
 import json
 import select

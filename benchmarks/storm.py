@@ -27,7 +27,7 @@ PAIRS = (
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """When viewers had their first frame, in seconds since the server listened, and what they cost it."""
+    """The times of viewers' first frames, in seconds since the server listened, and their cost to it."""
 
     times: list[float]
     cpu: float

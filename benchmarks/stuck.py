@@ -1,4 +1,4 @@
-"""What a client that does not read does to the server and to the other viewers: 60 s at 20 Hz of large frames."""
+"""The effect of a client that does not read on the server and the other viewers: 60 s at 20 Hz of large frames."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How long a change takes from a Celery worker to a viewer, beside polling as celery-progress does."""
+"""The time that a change takes from a Celery worker to a viewer, beside polling as celery-progress does."""
 
 import json
 import time

@@ -98,7 +98,7 @@ class SkippedRows:
 
 
 class _Encoder:
-    """What a CSV writer writes to, for a binary file."""
+    """The text side of a binary file, for a CSV writer."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

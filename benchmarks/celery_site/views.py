@@ -1,4 +1,4 @@
-"""How the other job is started."""
+"""The view that starts the other job."""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt

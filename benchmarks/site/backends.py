@@ -1,4 +1,4 @@
-"""What a site would have without tasks_app: a backend of `django.tasks` on a plain pool of threads."""
+"""The site's backend without tasks_app: one of `django.tasks` on a plain pool of threads."""
 
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the benchmark asks of the site, and the view that most people would write first."""
+"""The views that the benchmark asks for, and the one that most people would write first."""
 
 import asyncio
 import gc

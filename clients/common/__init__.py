@@ -1,1 +1,1 @@
-"""What the scripts share: how they reconnect, what they say of a task, and how a terminal or a pipe shows it."""
+"""The shared parts of the scripts: reconnecting, the texts about a task, and their display in a terminal or a pipe."""

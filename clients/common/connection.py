@@ -1,4 +1,4 @@
-"""What a server's answers mean to a client, and for how long it reconnects."""
+"""The meaning of a server's answers to a client, and the time for which it reconnects."""
 
 import json
 import os

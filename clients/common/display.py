@@ -1,4 +1,4 @@
-"""How tasks are shown: in a terminal a bar for each, elsewhere a line for each change."""
+"""The display of tasks: in a terminal a bar for each, elsewhere a line for each change."""
 
 import sys
 from collections import Counter
@@ -40,7 +40,7 @@ class OutputClosed(Exception):
 
 @dataclass(eq=False)
 class Row:
-    """What is shown of one task.
+    """The line of one task.
 
     Attributes:
         name: what stands before its lines, such as "[1] "; may be empty.
@@ -80,7 +80,7 @@ class Row:
 
     @property
     def percent(self) -> int | None:
-        """How far the task is; None for one that counts without knowing up to what."""
+        """The part that is done; None for a task that counts towards an unknown total."""
         is_counting = is_open_ended(self.snapshot) and self.snapshot.get("current") is not None
         return None if is_counting else self.snapshot.get("progress", 0)
 
@@ -95,12 +95,12 @@ class Row:
 
     @property
     def heading(self) -> str:
-        """What tells the task from others: its id and its names."""
+        """The texts that tell the task from others: its id and its names."""
         return f"{self.name}Task {self.task_id}" + (f": {name}" if (name := describe_name(self.snapshot)) else "")
 
 
 class Display:
-    """What the script shows of its tasks, as long as the `with` block lasts.
+    """The display of a script's tasks, as long as the `with` block lasts.
 
     Args:
         names: what stands before the lines of each task, in the order in which they are shown.

@@ -1,4 +1,4 @@
-"""What people read about a task. Times come from the server alone: the clock of this machine may be wrong."""
+"""The texts about a task. Times come from the server alone: the clock of this machine may be wrong."""
 
 import re
 from datetime import datetime
