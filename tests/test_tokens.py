@@ -135,17 +135,17 @@ def test_token_of_another_version_is_none():
 
 
 @pytest.mark.parametrize(
-    ("token", "task_id", "expected"),
+    ("make", "task_id", "expected"),
     [
-        (make_token("t1"), "t1", True),
-        (make_token("t1"), "t2", False),
-        (make_token("t1", max_age=-1), "t1", False),
-        ("", "t1", False),
+        (lambda: make_token("t1"), "t1", True),
+        (lambda: make_token("t1"), "t2", False),
+        (lambda: make_token("t1", max_age=-1), "t1", False),
+        (lambda: "", "t1", False),
     ],
     ids=["of the task", "of another task", "expired", "none"],
 )
-def test_token_alone_says_what_it_opens(token, task_id, expected):
-    assert opens(token, task_id) is expected
+def test_token_alone_says_what_it_opens(make, task_id, expected):
+    assert opens(make(), task_id) is expected
 
 
 @pytest.mark.parametrize(("scope", "expected"), [("view", False), ("control", True)])
