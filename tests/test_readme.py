@@ -29,7 +29,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [10, 2, 4]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [11, 2, 4]
 
 
 @pytest.fixture
@@ -192,6 +192,15 @@ def test_what_a_task_logs_is_in_its_log():
     wait_until(lambda: get_snapshot(progress.task_id).is_terminal, "the run ended")
     (page,) = get_store().read_pages([(progress.task_id, 0)]).values()
     assert [(line["level"], line["text"]) for line in json.loads(page)["lines"]] == [("warning", "Skipped a row")]
+
+
+def test_calls_in_a_pool_count_as_they_come():
+    module = types.ModuleType("example")
+    exec(find_block("python", "ThreadPoolExecutor"), vars(module))
+    with task_run("gallery") as progress:
+        assert module.gallery([10, 20, 30]) == [10, 20, 30]
+    snapshot = get_snapshot(progress.task_id)
+    assert (snapshot.current, snapshot.total, snapshot.unit) == (3, 3, "pictures")
 
 
 def test_stages_fill_their_share_of_the_whole():

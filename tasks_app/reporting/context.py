@@ -1,13 +1,14 @@
 """`progress`, the proxy for the task that runs in this thread or coroutine."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, cast
 
 from ..utils.lazy import call_after_fork
+from .binding import Bound, bound, swap
+from .missing import get_missing_task
+from .process import find_reporter
 from .progress import Progress
 from .reporter import Reporter
+from .unbound import NullProgress
 
 
 class CurrentProgress:
@@ -31,60 +32,40 @@ class CurrentProgress:
         setattr(CurrentProgress, name, _forward(name))
 
     def __repr__(self) -> str:
-        reporter = _bound.get()
-        return f"<progress of task {reporter.task_id!r}>" if reporter else "<progress outside a task>"
+        target = bound.get()
+        return f"<progress of task {target.task_id!r}>" if target else "<progress outside a task>"
 
 
-class NullProgress(Progress):
-    """The target of `progress` outside a task: every call is a harmless no-op."""
-
-    def __init__(self) -> None:
-        self.task_id = ""
-
-    def update(self, **values: Any) -> None:
-        pass
-
-    def advance(self, n: float = 1) -> None:
-        pass
-
-    def track(self, iterable: Any, **options: Any) -> Any:
-        return iterable
-
-    def stages(self, weights: Mapping[str, float]) -> None:
-        pass
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        yield
-
-    def meta(self, **values: Any) -> None:
-        pass
-
-    def log(self, text: object, level: str = "info") -> None:
-        pass
-
-    @property
-    def cancelled(self) -> bool:
-        return False
-
-    def raise_if_cancelled(self) -> None:
-        pass
-
-
-def bind(reporter: Reporter | None) -> Reporter | None:
-    """Bind `progress` to a task in this context, or to none; return the previous reporter."""
-    before = _bound.get()
-    _bound.set(reporter)
-    return before
+def bind(target: Bound | None) -> Bound | None:
+    """Bind `progress` to a task in this context, or to none; return what was bound before."""
+    return swap(target)
 
 
 def get_bound() -> Reporter | None:
-    """Return the reporter of the task that `progress` is bound to in this context, or None."""
-    return _bound.get()
+    """Return the reporter of the task that `progress` is bound to in this context, or None.
+
+    It is also None in another process than the job's.
+    """
+    target = bound.get()
+    return target if target is None or isinstance(target, Reporter) else find_reporter(target.task_id)
+
+
+def get_progress() -> Progress | None:
+    """Return what `progress` stands for in this context; None outside a task."""
+    target = bound.get()
+    return None if target is None else cast(Progress, target.progress)
 
 
 def _forward(name: str) -> property:
-    return property(lambda proxy: getattr(_NULL if (bound := _bound.get()) is None else bound.progress, name))
+    return property(
+        lambda proxy: getattr(_find_null(name) if (target := bound.get()) is None else target.progress, name)
+    )
+
+
+def _find_null(name: str) -> Progress:
+    if name != "task_id":  # by which code asks whether there is a task
+        get_missing_task().note()
+    return _NULL
 
 
 def _was_forwarded(name: str, value: object) -> bool:
@@ -96,10 +77,10 @@ def _was_forwarded(name: str, value: object) -> bool:
 
 def _unbind() -> None:
     """Make `progress` a no-op in a child that a job forks, since only one process writes a task."""
-    _bound.set(None)
+    if swap(None) is not None:
+        get_missing_task().is_child_of_job = True
 
 
-_bound: ContextVar[Reporter | None] = ContextVar("tasks_app_progress", default=None)
 _NULL = NullProgress()
 
 for _name in dir(_NULL):

@@ -1,18 +1,16 @@
 """The reports of a job until they become a snapshot. Pure."""
 
-import math
-import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from numbers import Real
 from typing import Any
 
 from ..exceptions import TaskCancelled
-from ..snapshot import MAX_NAME_LENGTH, Pace, Report, Snapshot, Stage, State, percent_of
-from ..utils.json import encode_json, mend_text
+from ..snapshot import Pace, Report, Snapshot, Stage, State, percent_of
+from ..utils.json import encode_json
+from .counts import Count, Sum, find_share
+from .values import find_stage
 
 
 class Draft:
@@ -35,6 +33,10 @@ class Draft:
         self.is_cancelled = False
         #: The exception class that stops the job.
         self.cancel_error: type[TaskCancelled] = TaskCancelled
+        #: Whether nothing more is reported of the task from here.
+        self.is_closed = False
+        #: Called before the counts are read, to set those that other threads have.
+        self.pulls: tuple[Callable[[], None], ...] = ()
         self._wake = wake
         self.reset(meta)
 
@@ -50,6 +52,12 @@ class Draft:
         self.meta: Mapping[str, Any] = dict(meta)
         self._active: str | None = None
         self._loop_total: float | None = None
+        #: What runs beside the job's own count and adds up to it.
+        self.added = Sum()
+        #: What runs inside the current step of the job's loop.
+        self.inners: Sequence[Count] = ()
+        #: What runs in a stage that the job itself has not entered, by its name.
+        self._parallel: dict[str, Sum] = {}
         self._unit_pace = self._percent_pace = _NO_PACE
 
     def say(self, status: str, *, is_with_step: bool) -> None:
@@ -66,12 +74,13 @@ class Draft:
         if self.stages:
             is_done = all(stage.state is State.SUCCEEDED for stage in self.stages)
         else:
-            is_done = self.current is not None and (self.total is None or self.current >= self.total)
+            current, total, _ = self._count_all()
+            is_done = current is not None and (total is None or current >= total)
         return self.status if is_done and self._said_at == self._find_place() else None
 
     def touch(self) -> None:
         """Mark a change, and wake the flusher if it is the first one."""
-        if not self.is_dirty:
+        if not (self.is_dirty or self.is_closed):
             self.is_dirty = True
             self._wake()
 
@@ -80,8 +89,19 @@ class Draft:
         if self.is_cancelled:
             raise self.cancel_error(f"task {self.task_id} was asked to stop")
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the flusher must poll for changes."""
+        has_parts = not self.is_closed and (bool(self.pulls) or self.added.is_running)
+        return self.is_dirty or self.is_tracking or has_parts
+
+    def close(self) -> None:
+        """Take no more reports of other threads and processes."""
+        self.is_closed = True
+        self.pulls = ()
+
     def begin_loop(self, total: float | None) -> bool:
-        """Let a loop set the progress of the task; return False inside another loop.
+        """Let a loop set the progress of the task; return False while another one does.
 
         Args:
             total: the number of steps; None if unknown.
@@ -90,10 +110,19 @@ class Draft:
             if self.is_tracking:
                 return False
             self.is_tracking = True
+            self.inners = ()
+            self.added.forget_ended()
             if self.total == self._loop_total:  # the total of an earlier loop does not apply to this one
                 self.total = None
             self._loop_total = total
         return True
+
+    def add_beside(self, total: float | None) -> Count:
+        """Return the count of a loop that runs in parallel with others, to which it adds up."""
+        count = Count(total)
+        with self.lock:
+            self.added.add(count)
+        return count
 
     def end_loop(self) -> None:
         """End the loop, without lock or wake-up, since the garbage collector may call this at any point."""
@@ -104,6 +133,7 @@ class Draft:
         """Divide the task into these stages."""
         self.stages = stages
         self._active = None
+        self._parallel = {}
         self._begin_count()
 
     def enter(self, name: str, *, now: datetime) -> None:
@@ -112,21 +142,39 @@ class Draft:
         Raises:
             ValueError: `name` was not declared, or another stage has not ended.
         """
-        name = mend_text(str(name))  # as `make_stages` takes it
-        names = [stage.name for stage in self.stages]
-        if name not in names:
-            raise ValueError(f"unknown stage {name!r}; declared by stages(): {names!r}")
+        name = find_stage(name, [stage.name for stage in self.stages])
         if self._active is not None:
             raise ValueError(f"stage {name!r} can't begin inside stage {self._active!r}")
         self._active = name
-        self._change_stage(state=State.RUNNING, started_at=now, finished_at=None)
+        self._change_stage(name, state=State.RUNNING, started_at=now, finished_at=None)
         self._begin_count()
+
+    def enter_parallel(self, name: str, count: Count, *, now: datetime) -> None:
+        """Have a count fill the share of a stage, with others that do; the job itself may be elsewhere.
+
+        Raises:
+            ValueError: `name` was not declared.
+        """
+        name = find_stage(name, [stage.name for stage in self.stages])
+        added = self._parallel.setdefault(name, Sum())
+        if name != self._active and not added.is_running:
+            self._change_stage(name, state=State.RUNNING, started_at=now, finished_at=None)
+        added.add(count)
+
+    def leave_parallel(self, name: str, count: Count, state: State, *, now: datetime) -> None:
+        """Take a count out of a stage, and end the stage with its last one."""
+        self._fill_stage()
+        count.is_over = True
+        if name != self._active and not self._is_parallel(name):
+            self._end_stage(name, state, now)
 
     def leave(self, state: State, *, now: datetime) -> None:
         """End the current stage; if it succeeded, it counts as 100 %."""
         self._fill_stage()
-        self._change_stage(state=state, finished_at=now, **({"percent": 100.0} if state is State.SUCCEEDED else {}))
-        self._active = None
+        if (name := self._active) is not None:
+            self._active = None
+            if not self._is_parallel(name):
+                self._end_stage(name, state, now)
         self._begin_count()
 
     def merge(self, values: Mapping[str, Any], *, limit: int) -> None:
@@ -147,10 +195,14 @@ class Draft:
     def apply_to(self, snapshot: Snapshot, *, now: datetime, monotonic: float) -> Snapshot:
         """Return `snapshot` with the values of this draft."""
         self.is_dirty = False
+        for pull in self.pulls:
+            pull()
         self._fill_stage()
+        current, total, extra = self._count_all()
         report = Report(
-            current=self.current,
-            total=self.total,
+            current=current,
+            total=total,
+            extra=extra,
             unit=self.unit,
             status=self.status,
             stages=self.stages,
@@ -163,71 +215,48 @@ class Draft:
         return snapshot.reported(report, now=now, rate=rate, eta=eta)
 
     def _find_place(self) -> object:
-        return self.current, self.is_tracking, self._active, tuple(stage.state for stage in self.stages)
+        return self._count_all()[0], self.is_tracking, self._active, tuple(stage.state for stage in self.stages)
+
+    def _count_all(self) -> tuple[float | None, float | None, float]:
+        """Return what is done, the total, and what is done of the steps that run, in steps."""
+        extra = find_share(self.inners, self.current) if self.is_tracking else 0.0
+        if not self.added:
+            return self.current, self.total, extra
+        current, added_total, total = self.added.current, self.added.total, self.total
+        if total is None or (added_total is not None and total == self._loop_total):
+            total = None if total is None and added_total is None else (total or 0) + (added_total or 0)
+        if self.current is None and not current and added_total is None:
+            return None, total, extra
+        return (self.current or 0) + current, total, extra + self.added.extra
 
     def _begin_count(self) -> None:
         self.current = self.total = self.unit = None
+        self.inners = ()
+        self.added.begin()
 
     def _fill_stage(self) -> None:
-        percent = percent_of(self.current, self.total)
-        if self._active is not None and percent is not None:
-            self._change_stage(percent=percent)
+        for name, added in self._parallel.items():
+            if added.is_running:
+                self._fill(name, added.current + added.extra, added.total)
+        if self._active is not None:
+            current, total, extra = self._count_all()
+            self._fill(self._active, None if current is None else current + extra, total)
 
-    def _change_stage(self, **changes: Any) -> None:
-        self.stages = tuple(
-            replace(stage, **changes) if stage.name == self._active else stage for stage in self.stages
-        )
+    def _fill(self, name: str, current: float | None, total: float | None) -> None:
+        percent = percent_of(current, total)
+        if percent is not None:
+            self._change_stage(name, percent=percent)
+
+    def _end_stage(self, name: str, state: State, now: datetime) -> None:
+        done = {"percent": 100.0} if state is State.SUCCEEDED else {}
+        self._change_stage(name, state=state, finished_at=now, **done)
+
+    def _is_parallel(self, name: str) -> bool:
+        return name in self._parallel and self._parallel[name].is_running
+
+    def _change_stage(self, name: str, **changes: Any) -> None:
+        self.stages = tuple(replace(stage, **changes) if stage.name == name else stage for stage in self.stages)
 
 
 #: That of a job which has reported nothing.
 _NO_PACE = Pace()
-
-
-def make_stages(weights: Mapping[str, float], *, limit: int) -> tuple[Stage, ...]:
-    """Return stages with these weights.
-
-    Args:
-        limit: how many there may be, since each snapshot carries all of them.
-
-    Raises:
-        TypeError, ValueError: `weights` is empty or has more than `limit`, a name has more than MAX_NAME_LENGTH
-            characters, or a weight is not a finite number above 0.
-    """
-    if not weights:
-        raise ValueError("stages() needs at least one stage, not {}")
-    if (number := len(weights)) > limit:
-        raise ValueError(f"stages() was given {number!r} stages; MAX_STAGES allows {limit!r}")
-    if long := [name for name in weights if len(str(name)) > MAX_NAME_LENGTH]:
-        raise ValueError(f"a stage's name may have at most {MAX_NAME_LENGTH!r} characters, not {long[0]!r}")
-    return tuple(Stage(name=mend_text(str(name)), weight=_check_weight(name, weights[name])) for name in weights)
-
-
-#: Integers of up to this many bits are exact as floats.
-EXACT_BITS = sys.float_info.mant_dig
-
-
-def check_number(name: str, value: Any) -> float:
-    """Return `value` as an int or float that JSON can carry.
-
-    Raises:
-        TypeError, ValueError: `value` is not a finite number; the message names it `name`.
-    """
-    if type(value) is int and value.bit_length() <= EXACT_BITS:  # the usual case, tested first for speed
-        return value
-    kind = type(value)
-    if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real | Decimal)):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    try:
-        as_float = float(value)
-    except OverflowError:
-        as_float = math.inf
-    if not math.isfinite(as_float):
-        raise ValueError(f"{name} must be finite, not {value!r}")
-    return int(value) if as_float.is_integer() else as_float
-
-
-def _check_weight(name: str, value: Any) -> float:
-    weight = check_number(f"the weight of stage {name!r}", value)
-    if weight <= 0:
-        raise ValueError(f"the weight of stage {name!r} must be above 0, not {value!r}")
-    return weight

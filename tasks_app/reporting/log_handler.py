@@ -4,7 +4,7 @@ import copy
 import logging
 
 from ..conf import get_settings
-from .context import get_bound
+from .context import get_progress
 from .hidden_errors import hide_errors
 
 
@@ -18,12 +18,12 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Add one record to the log; records of this app itself are left out."""
-        reporter = get_bound()
-        if reporter is None or record.name.partition(".")[0] == "tasks_app":
+        progress = get_progress()
+        if progress is None or record.name.partition(".")[0] == "tasks_app":
             return
         try:
             shown = record if get_settings().exposes_errors else _without_errors(record)
-            reporter.progress.log(self.format(shown), record.levelname)
+            progress.log(self.format(shown), record.levelname)
         except Exception:
             self.handleError(record)
 

@@ -3,9 +3,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from ..utils.exhaustion import exhaustion_log
 from ..utils.threads import ReentrantEvent
+
+
+class Wake(Protocol):
+    """The type of `Flusher.wake`."""
+
+    def __call__(self, task_id: str, *, urgently: bool = False) -> None: ...
 
 
 class OwnThread:

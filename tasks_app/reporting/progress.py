@@ -1,6 +1,7 @@
 """The methods that a job calls to report."""
 
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -9,21 +10,26 @@ from ..exceptions import is_cancel
 from ..snapshot import State
 from ..utils.clock import Clock
 from ..utils.json import normalize
-from .draft import EXACT_BITS, Draft, check_number, make_stages
+from .draft import Draft
+from .handle import Handle, Home
 from .log import Journal, check_level
+from .mapped import check_chunksize, map_in_pool
 from .track import Tracked, is_iterable
+from .values import EXACT_BITS, check_number, make_stages
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Progress:
     """The reporting API of one task; its methods are thread-safe, and none does I/O or waits for the cache."""
 
-    def __init__(self, draft: Draft, journal: Journal, clock: Clock) -> None:
+    def __init__(self, draft: Draft, journal: Journal, clock: Clock, home: Home) -> None:
         self.task_id = draft.task_id
         self._draft = draft
         self._journal = journal
         self._clock = clock
+        self._home = home
 
     def update(
         self,
@@ -56,6 +62,8 @@ class Progress:
         with draft.lock:
             if current is not None:
                 draft.current = current
+                if draft.added:
+                    draft.added.forget_ended()
             if total is not None:
                 draft.total = total
             if status is not None:
@@ -86,7 +94,8 @@ class Progress:
     ) -> Tracked[T]:
         """Wrap an iterable or async iterable, so that each step advances the task by one.
 
-        Inside another `track` of the same task, it only checks for a cancel; the outer one sets the progress.
+        Inside another `track` of the same task, it fills the share of the outer one's step. Loops that run in
+        parallel, as in `asyncio.gather`, add up.
 
         Args:
             iterable: the items to loop over.
@@ -105,6 +114,60 @@ class Progress:
         if total is not None:
             total = check_number("total", total)
         return Tracked(self._draft, self.update, iterable, total, status, unit)
+
+    def map(
+        self,
+        executor: Executor,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        total: float | None = None,
+        unit: str | None = None,
+        status: object = None,
+        chunksize: int = 1,
+    ) -> Iterator[R]:
+        """Call `function` with each item in a pool of threads, processes or interpreters.
+
+        Each call that has ended advances the task by one; what a call reports itself fills the share of its step.
+
+        Args:
+            executor: the pool, of `concurrent.futures` or with the same interface.
+            function: what to call; for a pool of processes or interpreters one that can be pickled.
+            items: all of them are taken at once.
+            total: the number of steps; by default that of the items.
+            unit, status: as in `update`.
+            chunksize: how many items are sent to a process at a time, at least 1; threads take one.
+
+        Returns:
+            The results, in order. It raises what a call or the pool has raised, and `TaskCancelled` after a cancel;
+            then the calls that have not begun never do.
+
+        Raises:
+            TypeError, ValueError: `function` can't be called or can't be pickled, `total` is not a finite number, or
+                `chunksize` is no whole number above 0.
+        """
+        check_chunksize(chunksize)
+        total = None if total is None else check_number("total", total)
+        return map_in_pool(
+            self._draft,
+            self.update,
+            self._home,
+            executor,
+            function,
+            items,
+            chunksize=chunksize,
+            total=total,
+            unit=unit,
+            status=status,
+        )
+
+    def handle(self) -> Handle["Progress"]:
+        """Return a small picklable object that has other threads and processes of this machine report to the task.
+
+        There, `with handle:` or `handle.bind(function)` makes `progress` stand for it. What they report is added up:
+        what they advance to the count of the task, or, while the job is in a loop, to the share of its current step.
+        """
+        return Handle(self._home)
 
     def stages(self, weights: Mapping[str, float]) -> None:
         """Declare the stages of this task, in order.

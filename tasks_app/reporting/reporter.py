@@ -3,24 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, format_traceback, is_cancel
 from ..snapshot import GENERIC_TYPE, Details, Snapshot, disown, end_like, rebase, take_back
 from ..store import Loaded
 from ..utils.clock import Clock
+from .binding import Bound
 from .draft import Draft
+from .local_home import LocalHome
 from .log import Journal
+from .own_thread import Wake
 from .progress import Progress
 from .record import GetCall, Record, find_arguments
 from .result import admit_result, find_message, get_message
-
-
-class Wake(Protocol):
-    """The type of `Flusher.wake`."""
-
-    def __call__(self, task_id: str, *, urgently: bool = False) -> None: ...
 
 
 class Reporter:
@@ -37,8 +34,8 @@ class Reporter:
         self.task_id = snapshot.task_id
         #: Called once, in any thread, at a request to cancel; an executor may use it to stop the job.
         self.on_cancel: Callable[[], object] | None = None
-        #: The reporter that `progress` was bound to before this one.
-        self.outer: Self | None = None
+        #: What `progress` was bound to before this one.
+        self.outer: Bound | None = None
         #: Reads the stored snapshot; `take` calls it first. It raises StoreUnavailable, or sets this to None.
         self.catch_up: Callable[[Loaded | None], None] | None = None
         self._clock = clock
@@ -47,7 +44,8 @@ class Reporter:
         settings = get_settings()
         self._journal = Journal(snapshot.logged, limit=settings.LOG_LINES, max_bytes=settings.LOG_BYTES)
         #: The methods that the job calls.
-        self.progress = Progress(self._draft, self._journal, clock)
+        home = LocalHome(self._draft, self._journal, clock)
+        self.progress = Progress(self._draft, self._journal, clock, home)
         self._record = Record(clock)
         self._snapshot, self._written = snapshot, snapshot if is_stored else None
         #: Whether another process may begin the next attempt.
@@ -65,7 +63,7 @@ class Reporter:
     @property
     def is_sampled(self) -> bool:
         """Whether the flusher must poll this task for changes."""
-        return self._draft.is_tracking or self._draft.is_dirty or self._journal.holds_back
+        return self._draft.is_sampled or self._journal.holds_back
 
     @property
     def has_news(self) -> bool:
@@ -203,6 +201,7 @@ class Reporter:
             self._absorb()
             self._snapshot = self._snapshot.requeued(now=self._clock.now(), **times)
             self.is_handed_back = True
+            self._draft.close()
         self._wake(urgently=True)
 
     def rebase(self, stored: Snapshot | None, *, since: Snapshot) -> None:
@@ -238,7 +237,7 @@ class Reporter:
     def request_cancel(self) -> None:
         """Ask the job to stop: set the flag that it checks, and call `on_cancel`."""
         with self._draft.lock:
-            if self._draft.is_cancelled or self.has_ended:
+            if not self.awaits_cancel:
                 return
             self._draft.is_cancelled = True
         self._draft.touch()
@@ -289,6 +288,7 @@ class Reporter:
                 return
             self._absorb()
             self._snapshot = change(self._snapshot, self._clock.now())
+            self._draft.close()
         self._wake(urgently=True)
 
     def _absorb(self) -> None:

@@ -1,16 +1,13 @@
 """The loop behind `progress.track()`."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sized
 from contextlib import AsyncExitStack, ExitStack
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .draft import Draft
+from .loops import Loop, Update
 
 T = TypeVar("T")
-
-#: The type of `Progress.update`.
-Update = Callable[..., None]
 
 
 class Tracked(Generic[T]):
@@ -111,7 +108,8 @@ def _loop(draft: Draft, update: Update, iterable: Iterable[T], values: dict[str,
     if values["total"] is None:
         values["total"] = _find_length(iterable)
     steps = 0
-    is_outer, counter = _begin(draft, update, values)
+    loop = Loop(draft, update, **values)
+    counter = loop.counter
     try:
         for item in iterable:
             if draft.is_cancelled:
@@ -119,8 +117,7 @@ def _loop(draft: Draft, update: Update, iterable: Iterable[T], values: dict[str,
             yield item
             counter.current = steps = steps + 1
     finally:
-        if is_outer:
-            draft.end_loop()
+        loop.end()
 
 
 def _find_length(iterable: object) -> int | None:
@@ -139,37 +136,22 @@ class _AsyncLoop(AsyncIterator[T]):
     """
 
     def __init__(self, draft: Draft, update: Update, iterable: AsyncIterable[T], values: Mapping[str, Any]) -> None:
-        self._is_outer = False
         self._iterator = aiter(iterable)
         self._draft = draft
         self._steps = 0  # the steps done when the next item is requested
-        self._is_outer, self._counter = _begin(draft, update, values)
+        self._loop = Loop(draft, update, **values)
 
     async def __anext__(self) -> T:
         try:
-            self._counter.current = self._steps
+            self._loop.counter.current = self._steps
             item = await anext(self._iterator)
             if self._draft.is_cancelled:
                 self._draft.raise_if_cancelled()
         except BaseException:
-            self._end()
+            self._loop.end()
             raise
         self._steps += 1
         return item
 
     def __del__(self) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        if self._is_outer:
-            self._is_outer = False
-            self._counter = SimpleNamespace()
-            self._draft.end_loop()
-
-
-def _begin(draft: Draft, update: Update, values: Mapping[str, Any]) -> tuple[bool, Draft | SimpleNamespace]:
-    """Begin a loop; return whether it sets the progress of the task, and the object that counts its steps."""
-    if not draft.begin_loop(values["total"]):
-        return False, SimpleNamespace()
-    update(current=0, **values)
-    return True, draft
+        self._loop.end()

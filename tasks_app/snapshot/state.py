@@ -118,10 +118,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The values that a job has reported so far; `stages` is empty unless the job declared some."""
+    """The values that a job has reported so far; `stages` is empty unless the job declared some.
+
+    `extra` is what is done of the steps that run, in units: it counts in `percent`.
+    """
 
     current: float | None = None
     total: float | None = None
+    extra: float = 0.0
     unit: str | None = None
     status: str | None = None
     stages: tuple[Stage, ...] = ()
@@ -136,7 +140,7 @@ class Report:
             weights = [math.ldexp(stage.weight, -scale) for stage in self.stages]  # exact, and the sum can't overflow
             done = math.fsum(weight * stage.percent for weight, stage in zip(weights, self.stages, strict=True))
             return min(done / math.fsum(weights), 100.0)
-        return percent_of(self.current, self.total)
+        return percent_of(self.current if self.current is None else self.current + self.extra, self.total)
 
 
 #: The largest float that can be multiplied by 100.

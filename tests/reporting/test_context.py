@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from unittest.mock import Mock, call, patch
 
 import pytest
@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from tasks_app import TaskCancelled, get_snapshot, progress, task_run
 from tasks_app.reporting.context import bind, get_bound
+from tasks_app.reporting.missing import get_missing_task
 from tasks_app.reporting.process import find_reporter, get_flusher
 from tasks_app.reporting.progress import Progress
 from tasks_app.users import identify_owner
@@ -309,3 +310,43 @@ def test_block_entered_inside_itself_is_refused():
     run = task_run("nightly")
     with run, pytest.raises(RuntimeError, match="'nightly' runs already"):
         run.__enter__()
+
+
+@pytest.fixture
+def unsaid() -> Iterator[None]:
+    """Nothing was said in this process of calls outside a task, before the test and after it."""
+    get_missing_task.cache_clear()
+    yield
+    get_missing_task.cache_clear()
+
+
+def call_in_thread(function: Callable[[], object]) -> None:
+    thread = threading.Thread(target=function, name="own")
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.usefixtures("unsaid")
+def test_thread_without_a_task_is_told_once_how_to_have_one(caplog):
+    with task_run("demo"):
+        for _ in range(2):
+            call_in_thread(lambda: progress.advance())
+    assert caplog.messages == [
+        "progress was called in 'own', where it stands for no task and does nothing, while this process runs one; "
+        "have threads and processes of a job call progress.handle().bind(function), or use progress.map()"
+    ]
+
+
+@pytest.mark.usefixtures("unsaid")
+def test_thread_that_asks_whether_there_is_a_task_is_told_nothing(caplog):
+    with task_run("demo"):
+        call_in_thread(lambda: progress.task_id)
+    assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("unsaid")
+def test_process_without_a_task_is_told_nothing(caplog):
+    with task_run("demo"):
+        pass
+    progress.advance()
+    assert caplog.messages == []

@@ -413,3 +413,75 @@ def test_total_that_was_set_before_a_loop_without_length_holds(job):
     for _ in job.progress.track(iter(range(5))):
         pass
     assert (take(job).current, take(job).total) == (5, 50)
+
+
+def test_inner_track_fills_the_share_of_its_outer_step(job):
+    seen = []
+    for _ in job.progress.track(range(2)):
+        for step in job.progress.track(range(4)):
+            if step == 2:
+                seen.append(take(job).percent)
+    assert seen == [25, 75]
+
+
+def test_innermost_track_fills_the_share_of_the_step_around_it(job):
+    for _ in job.progress.track(range(2)):
+        for _ in job.progress.track(range(2)):
+            for step in job.progress.track(range(2)):
+                if step == 1:
+                    assert take(job).percent == 12.5
+                    return
+
+
+def test_inner_track_without_total_fills_nothing(job):
+    for _ in job.progress.track(range(2)):
+        for _ in job.progress.track(iter("ab")):
+            assert take(job).percent == 0
+        break
+
+
+async def test_tracks_of_coroutines_add_up(job):
+    async def work(steps: int) -> None:
+        async for _ in job.progress.track(agenerate(steps), total=steps):
+            await asyncio.sleep(0)
+
+    await asyncio.gather(work(10), work(20), work(30))
+    assert (take(job).current, take(job).total) == (60, 60)
+
+
+async def test_tracks_of_coroutines_in_a_step_share_it(job):
+    middle = asyncio.Barrier(3)
+
+    async def work() -> None:
+        for step in job.progress.track(range(4)):
+            if step == 2:
+                await middle.wait()
+                await middle.wait()
+
+    for _ in job.progress.track(range(2)):
+        coroutines = [asyncio.create_task(work()) for _ in range(2)]
+        await middle.wait()
+        assert (take(job).current, take(job).percent) == (0, 25)
+        await middle.wait()
+        await asyncio.gather(*coroutines)
+        break
+
+
+async def test_tracks_of_threads_of_a_coroutine_add_up(job):
+    both = threading.Barrier(2, timeout=120)
+
+    def work(steps: int) -> None:
+        for step in job.progress.track(range(steps)):
+            if step == 0:
+                both.wait()
+
+    await asyncio.gather(asyncio.to_thread(work, 10), asyncio.to_thread(work, 20))
+    assert (take(job).current, take(job).total) == (30, 30)
+
+
+def test_track_after_those_of_threads_counts_from_0(job):
+    for _ in range(2):
+        loops = [job.progress.track(range(5)) for _ in range(2)]
+        list(zip(*loops, strict=True))
+    list(job.progress.track(range(3)))
+    assert (take(job).current, take(job).total) == (3, 3)

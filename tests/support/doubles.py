@@ -10,6 +10,7 @@ from django.test import override_settings
 
 from tasks_app.reporting.draft import Draft
 from tasks_app.reporting.flusher import Flusher
+from tasks_app.reporting.local_home import LocalHome
 from tasks_app.reporting.log import Journal
 from tasks_app.reporting.progress import Progress
 from tasks_app.reporting.reporter import Reporter
@@ -136,7 +137,8 @@ async def agenerate(n: int, *, error: BaseException | None = None) -> AsyncItera
 def make_progress(draft: Draft) -> tuple[Progress, Journal]:
     """Return what a job calls that says all to this draft, and the lines that it logs."""
     journal = Journal(0, limit=100, max_bytes=1_000_000)
-    return Progress(draft, journal, Clock()), journal
+    clock = Clock()
+    return Progress(draft, journal, clock, LocalHome(draft, journal, clock)), journal
 
 
 def begin(flusher: Flusher, task_id: str = "t1") -> Reporter:

@@ -1,6 +1,7 @@
 """Tasks as README shows them."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, Protocol
 
 from django.tasks import TaskContext, task
@@ -27,6 +28,22 @@ async def download(urls: list[str], *, retries: int) -> None:
 @task(takes_context=True)
 def report(context: "TaskContext[[int], int]", year: int) -> int:
     return year + context.attempt
+
+
+def measure(name: str) -> int:
+    progress.advance()
+    return len(name)
+
+
+@task
+def sizes(names: list[str]) -> int:
+    with ThreadPoolExecutor() as pool:
+        total: int = sum(progress.map(pool, measure, names, unit="names"))
+        bound = progress.handle().bind(measure)
+        total += pool.submit(bound, "name").result()
+    with progress.handle() as part:
+        part.update(current=total)
+    return total
 
 
 class CeleryTask(Protocol[P]):

@@ -1,0 +1,134 @@
+"""The results of `progress.map()`, whose calls a pool makes."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from .draft import Draft
+from .handle import Handle, Home, dump_function
+from .loops import Loop, Update
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+#: Seconds between two looks for a cancel, while a result is awaited.
+PAUSE = 0.1
+
+#: The pools to which functions and items are sent in pickled form; Python has the second from 3.14 on.
+_NAMES = ("ProcessPoolExecutor", "InterpreterPoolExecutor")
+ELSEWHERE: tuple[type, ...] = tuple(getattr(futures, name) for name in _NAMES if hasattr(futures, name))
+
+
+class Mapped(Iterator[R]):
+    """An iterator over the results, in order; each counts as a step as soon as it is there.
+
+    All calls are submitted at once. It is not a generator, which would never end if it had not begun.
+    """
+
+    def __init__(self, draft: Draft, loop: Loop, submitted: Iterable["futures.Future[list[R]]"]) -> None:
+        self._draft = draft
+        self._loop = loop
+        self._waiting = deque(submitted)
+        self._ready: deque[R] = deque()
+
+    def __next__(self) -> R:
+        try:
+            self._draft.raise_if_cancelled()
+            while not self._ready:
+                self._ready.extend(self._take())
+        except BaseException:
+            self.close()
+            raise
+        return self._ready.popleft()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cancel the calls that have not begun, and end the loop."""
+        cancel_all(self._waiting)
+        self._waiting.clear()
+        self._loop.end()
+
+    def _take(self) -> list[R]:
+        """Return the next results."""
+        if not self._waiting:
+            raise StopIteration
+        while not self._waiting[0].done():
+            self._draft.raise_if_cancelled()
+            futures.wait([self._waiting[0]], PAUSE)
+        return self._waiting.popleft().result()
+
+
+def map_in_pool(
+    draft: Draft,
+    update: Update,
+    home: Home,
+    executor: futures.Executor,
+    function: Callable[[S], R],
+    items: Iterable[S],
+    *,
+    chunksize: int,
+    total: float | None,
+    **values: Any,
+) -> Mapped[R]:
+    """Submit a call for each item, or chunk of items; return their results. The arguments are those of `map`."""
+    if not callable(function):
+        raise TypeError(f"map() takes a function, not {function!r}")
+    if isinstance(executor, ELSEWHERE):
+        dump_function(function)
+    else:
+        chunksize = 1
+    chunks = list(_cut(items, chunksize))
+    draft.raise_if_cancelled()
+    loop = Loop(draft, update, total=sum(map(len, chunks)) if total is None else total, **values)
+    submitted: list[futures.Future[list[R]]] = []
+    try:
+        for chunk in chunks:
+            bound = Handle(home.inside(loop), weight=len(chunk)).bind(partial(_call_each, function))
+            future = executor.submit(bound, chunk)
+            submitted.append(future)
+            future.add_done_callback(partial(_count, draft, loop, len(chunk)))
+    except BaseException:
+        cancel_all(submitted)
+        loop.end()
+        raise
+    return Mapped(draft, loop, submitted)
+
+
+def cancel_all(pending: Iterable["futures.Future[Any]"]) -> None:
+    """Cancel the calls that have not begun, the last one first, so that none begins meanwhile."""
+    for future in reversed(list(pending)):
+        future.cancel()
+
+
+def check_chunksize(chunksize: int) -> None:
+    """Check the number of items of a call.
+
+    Raises:
+        TypeError, ValueError: it is not a whole number above 0.
+    """
+    if type(chunksize) is not int:
+        raise TypeError(f"chunksize must be a whole number, not {chunksize!r}")
+    if chunksize < 1:
+        raise ValueError(f"chunksize must be at least 1, not {chunksize!r}")
+
+
+def _cut(items: Iterable[S], size: int) -> Iterator[list[S]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _call_each(function: Callable[[S], R], items: Sequence[S]) -> list[R]:
+    return [function(item) for item in items]
+
+
+def _count(draft: Draft, loop: Loop, steps: int, future: "futures.Future[Any]") -> None:
+    if not future.cancelled() and future.exception() is None:
+        with draft.lock:
+            loop.counter.current = (loop.counter.current or 0) + steps
+        draft.touch()

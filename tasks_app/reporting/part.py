@@ -1,0 +1,147 @@
+"""A part of a task: what one thread or process reports of it, with a count of its own."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from ..exceptions import TaskCancelled, is_cancel
+from ..snapshot import State
+from ..utils.json import normalize
+from .counts import Count
+from .draft import Draft
+from .handle import Home
+from .log import check_level
+from .progress import Progress
+from .values import check_number
+
+#: What is done, the total, and what is done of the steps that run, in steps.
+Counted = tuple[float, float | None, float]
+
+
+class Sink(Protocol):
+    """The interface of what takes the reports of a part, in the process of the job or on the way to it."""
+
+    @property
+    def is_cancelled(self) -> bool: ...
+
+    @property
+    def cancel_error(self) -> type[TaskCancelled]: ...
+
+    def begin(self, read: Callable[[], Counted], heed: Callable[[], None]) -> None: ...
+
+    def say(self, status: str) -> None: ...
+
+    def count_in(self, unit: str) -> None: ...
+
+    def merge(self, values: Mapping[str, Any]) -> None: ...
+
+    def log(self, text: str, level: str) -> None: ...
+
+    def enter(self, name: str, read: Callable[[], Counted]) -> None: ...
+
+    def leave(self, state: State, read: Callable[[], Counted]) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class PartDraft(Draft):
+    """The counts of a part: its loops all add up, so that no later one begins at 0."""
+
+    def __init__(self, task_id: str, cancel_error: type[TaskCancelled]) -> None:
+        super().__init__(task_id, {}, wake=lambda: None)
+        self.cancel_error = cancel_error
+        #: What the part counts outside of loops.
+        self.steps = Count()
+        self.added.add(self.steps)
+
+    def begin_loop(self, total: float | None) -> bool:
+        return False
+
+    def read(self) -> Counted:
+        """Return what is counted at this moment."""
+        return self.added.current, self.added.total, self.added.extra
+
+
+class Part(Progress):
+    """The reporting API of a part of a task; it belongs to the thread that has opened it.
+
+    A step is only counted here, without clock or lock; the sink reads the count when a write is due.
+    """
+
+    def __init__(self, task_id: str, home: Home, sink: Sink) -> None:
+        self.task_id = task_id
+        self.progress, self.outer = self, None
+        self._home, self._sink = home, sink
+        self._draft: PartDraft = self._make_draft()
+        sink.begin(self._draft.read, self._heed)
+
+    def end(self) -> None:
+        """Have what was reported last reach the job."""
+        self._sink.end()
+
+    def update(
+        self,
+        *,
+        current: float | None = None,
+        total: float | None = None,
+        status: object = None,
+        unit: str | None = None,
+    ) -> None:
+        steps = self._draft.steps
+        current = steps.current if current is None else check_number("current", current)
+        total = steps.total if total is None else check_number("total", total)
+        steps.current, steps.total = current, total
+        if status is not None:
+            self._sink.say(str(status))
+        if unit is not None:
+            self._sink.count_in(str(unit))
+
+    def advance(self, n: float = 1) -> None:
+        if n != 1 or type(n) is not int:
+            n = check_number("n", n)
+        self._draft.steps.current += n
+
+    def stages(self, weights: Mapping[str, float]) -> None:
+        """Refuse to declare stages: they are those of the whole task.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError(f"only the job itself declares stages, so not {weights!r} in a part of it")
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        outside, inside = self._draft, self._make_draft()
+        self._sink.enter(name, inside.read)
+        self._draft = inside
+        try:
+            yield
+        except BaseException as error:
+            self._leave(outside, State.CANCELLED if is_cancel(error) else State.FAILED)
+            raise
+        self._leave(outside, State.SUCCEEDED)
+
+    def meta(self, **values: Any) -> None:
+        self._sink.merge(normalize(values)[0])
+
+    def log(self, text: object, level: str = "info") -> None:
+        self._sink.log(str(text), check_level(level))
+
+    @property
+    def cancelled(self) -> bool:
+        return self._sink.is_cancelled
+
+    def raise_if_cancelled(self) -> None:
+        self._heed()
+        self._draft.raise_if_cancelled()
+
+    def _make_draft(self) -> PartDraft:
+        return PartDraft(self.task_id, self._sink.cancel_error)
+
+    def _heed(self) -> None:
+        """Have loops stop at the next step, if the task was asked to."""
+        self._draft.is_cancelled = self._sink.is_cancelled
+
+    def _leave(self, outside: PartDraft, state: State) -> None:
+        self._sink.leave(state, outside.read)
+        self._draft = outside
