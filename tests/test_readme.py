@@ -1,4 +1,4 @@
-"""Every example in README runs, as it stands there."""
+"""Every example in README and the documents runs, as it stands there."""
 
 import json
 import logging.config
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -20,8 +21,9 @@ from django.db import connections, transaction
 from django.http import HttpRequest
 from django.test import AsyncRequestFactory
 
-from tasks_app import get_snapshot, task_run
+from tasks_app import get_snapshot, start, task_run
 from tasks_app.store.store import get_store
+from tests.support import jobs
 from tests.support.readme import count_blocks, find_block
 from tests.support.servers import ROOT, run_celery, run_daphne, run_runserver
 from tests.support.valkey import ValkeyServer
@@ -29,7 +31,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [11, 2, 4]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [16, 2, 6]
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def shop(tmp_path: Path) -> Path:
         subprocess.run([sys.executable, "-m", "django", *arguments], cwd=tmp_path, check=True)
     stubs = "\n\ndef read(upload_id):\n    return list(range(upload_id))\n\n\ndef save(row):\n    pass\n"
     (tmp_path / "shop" / "tasks.py").write_text(find_block("python", "def import_rows") + stubs)
-    paste(tmp_path, find_block("python", "mysite/urls.py"))
+    paste(tmp_path, find_block("python", "mysite/urls.py", document="README.md"))
     allow_anonymous_start(tmp_path)
     return tmp_path
 
@@ -169,6 +171,16 @@ def test_policy_names_clients():
     assert policy.identify(request) == "address:127.0.0.1"
     request.account = User(pk=7)
     assert policy.identify(request) == "account 7"
+
+
+def test_task_of_a_test_runs_while_it_is_enqueued():
+    code = find_block("python", "ImmediateBackend")
+    namespace: dict[str, Any] = {}
+    exec(code if django.VERSION >= (6,) else code.replace('"django.tasks', '"django_tasks'), namespace)
+    with namespace["IMMEDIATE"]:
+        task_id = start(jobs.add, 1, 2)
+        wait_until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
+    assert get_snapshot(task_id).state == "succeeded"
 
 
 def test_code_that_is_no_task_is_tracked():

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from tests.support.readme import DOCUMENTS
 from tests.support.servers import ROOT
 
-DOCUMENTS = ["SECURITY.md", "docs/security.md"]
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 _LINK = re.compile(r"\]\((?!http)([^)#]+)")
 
@@ -30,7 +30,7 @@ def test_no_promise_is_without_a_test():
     assert [row for row in rows if not _TEST.search(row)] == []
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "README.md"])
+@pytest.mark.parametrize("document", [*DOCUMENTS, "CONTRIBUTING.md", "SECURITY.md"])
 def test_links_lead_somewhere(document: str):
     folder = (ROOT / document).parent
     links = _LINK.findall((ROOT / document).read_text())

@@ -295,7 +295,7 @@ def test_card_is_as_high_before_its_script_is_there(site: Site, browser: Browser
 def test_tag_of_readme(site: Site, page: Page):
     task_id = site.start_puppet("readme-tag")
     token = make_token(task_id, scope="control")  # the reader of the example owns the task
-    body = find_block("html", "{% task_progress task_id").replace("cancel=True", "cancel=True token=token")
+    body = find_block("html", 'label="Import" cancel=True').replace("cancel=True", "cancel=True token=token")
     page.goto(make_url(site, body, task_id=task_id, token=token))
     component = page.locator("task-progress")
     expect(component.locator(".name")).to_have_text("Import")

@@ -1,4 +1,4 @@
-"""The profiles of the demo site: every command in README's tables is run, and the default task followed to its end."""
+"""The profiles of the demo site: all commands in their tables are run, and the default task followed to its end."""
 
 import os
 import re
@@ -30,7 +30,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 pytestmark = pytest.mark.slow
 
-#: What README has a person start, and how many of each make the point.
+#: The commands that the documents have a person start, and how many of each make the point.
 COMMANDS = {
     "embedded": {"daphne progress_site.asgi:application": 1},
     "redis": {"daphne -b 0.0.0.0 -p 8000 progress_site.asgi:application": 2},
@@ -48,14 +48,14 @@ COMMANDS = {
 
 
 def read_commands(profile: str) -> list[str]:
-    """Return the commands in README's table of a profile."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = re.split(r"^#+ ", text.split(f"### Profile `{profile}`")[1], flags=re.MULTILINE)[0]
+    """Return the commands in the documents' table of a profile."""
+    text = (ROOT / "docs/how-to/machines.md").read_text(encoding="utf-8")
+    section = re.split(r"^#+ ", text.split(f"## Profile `{profile}`")[1], flags=re.MULTILINE)[0]
     return re.findall(r"^\| `((?:daphne|python|celery) [^`]+)` \|", section, re.MULTILINE)
 
 
 @pytest.mark.parametrize("profile", profiles.PROFILES)
-def test_readme_has_a_table_of_each_profile(profile):
+def test_documents_have_a_table_of_each_profile(profile):
     assert read_commands(profile) == list(COMMANDS[profile])
 
 

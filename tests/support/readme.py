@@ -9,17 +9,29 @@ from tests.support.servers import ROOT
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def find_block(language: str, containing: str, *, document: str = "README.md") -> str:
-    """Return the one code block in `language` that contains a text, as this Django wants it."""
-    text = (ROOT / document).read_text(encoding="utf-8")
-    (block,) = [code for kind, code in _BLOCK.findall(text) if kind == language and containing in code]
+#: README, and the documents that it leads to, by their paths in the project.
+DOCUMENTS = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))]
+
+
+def find_block(language: str, containing: str, *, document: str | None = None) -> str:
+    """Return the code block in `language` that contains a text, as this Django wants it.
+
+    It may stand in README and in a document, but only in the same words.
+    """
+    documents = DOCUMENTS if document is None else [document]
+    (block,) = {code for item in documents for code in find_blocks(language, item) if containing in code}
     if django.VERSION < (6,):
         # As the comment in the block says.
         block = block.replace("from django.tasks import task", "from django_tasks import task")
-    return str(block)
+    return block
+
+
+def find_blocks(language: str, document: str) -> list[str]:
+    """Return the code blocks in `language` of a document."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return [code for kind, code in _BLOCK.findall(text) if kind == language]
 
 
 def count_blocks(language: str) -> int:
-    """Return how many code blocks there are in `language`."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return sum(kind == language for kind, _ in _BLOCK.findall(text))
+    """Return the number of different code blocks in `language`."""
+    return len({code for document in DOCUMENTS for code in find_blocks(language, document)})

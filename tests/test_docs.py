@@ -1,0 +1,51 @@
+"""README is one page, and the documents describe all settings, checks and public names."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import tasks_app
+from tasks_app.conf import Settings
+from tests.support.readme import DOCUMENTS
+from tests.support.servers import ROOT
+
+PAGES = [document for document in DOCUMENTS if document.startswith("docs/")]
+
+
+def read(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def test_readme_is_one_page():
+    text = read("README.md")
+    assert (len(text.splitlines()) <= 150, len(text.split()) <= 900) == (True, True)
+
+
+def test_every_setting_is_described():
+    described = set(re.findall(r"`([A-Z_]+)`", read("docs/reference/settings.md")))
+    assert {item.name for item in fields(Settings)} - described == set()
+
+
+def test_every_check_is_described():
+    sources = "".join(path.read_text() for path in (ROOT / "tasks_app").rglob("*checks.py"))
+    found = set(re.findall(r'tasks_app\.([EW]\d{3})"', sources))
+    assert found ^ set(re.findall(r"`([EW]\d{3})`", read("docs/reference/checks.md"))) == set()
+
+
+def test_every_public_name_is_described():
+    text = read("docs/reference/python.md")
+    types = {"Progress", "Snapshot", "Stage", "State"}
+    assert [name for name in tasks_app.__all__ if name not in types and not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_contents_list_every_page_once():
+    listed = re.findall(r"^ +- ([\w/-]+\.md)$", read("mkdocs.yml"), re.MULTILINE)
+    assert sorted(listed) == sorted(str(Path(page).relative_to("docs")) for page in PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_has_one_title(page: str):
+    prose = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
