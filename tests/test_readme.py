@@ -31,7 +31,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [16, 2, 6]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [17, 2, 6]
 
 
 @pytest.fixture
@@ -171,6 +171,12 @@ def test_policy_names_clients():
     assert policy.identify(request) == "address:127.0.0.1"
     request.account = User(pk=7)
     assert policy.identify(request) == "account 7"
+
+
+def test_job_is_recorded(upload: Callable[..., Any]):
+    namespace: dict[str, Any] = {}
+    exec(find_block("python", "tasks_app.testing"), namespace)
+    namespace["test_import_counts_its_rows"]()
 
 
 def test_task_of_a_test_runs_while_it_is_enqueued():

@@ -7,6 +7,7 @@ from .pauses import MAX_BACKOFF, MIN_BACKOFF
 from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher, recall
 from .progress import Progress
 from .record import GetCall
+from .recorder import Recorder
 from .reporter import Reporter
 from .signals import task_changed, task_ended
 
@@ -18,6 +19,7 @@ __all__ = [
     "GetCall",
     "LogHandler",
     "Progress",
+    "Recorder",
     "Reporter",
     "bind",
     "call_before_end",
