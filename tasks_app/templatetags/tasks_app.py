@@ -86,6 +86,7 @@ def task_progress(
     token: str = "",
     cancel: bool = False,
     logs: bool = False,
+    children: bool = False,
     compact: bool = False,
     page_title: bool = False,
     page_icon: bool = False,
@@ -104,6 +105,7 @@ def task_progress(
         token: the token from `make_token`, for readers who may not see the task otherwise.
         cancel: whether to show a cancel button, to readers who may cancel the task.
         logs: whether to show the task's log lines.
+        children: whether to list those of its children that run or have failed.
         compact: whether to show everything in one row.
         page_title: whether the title of the page shows the progress while the task lives.
         page_icon: whether the icon of the page does.
@@ -118,7 +120,7 @@ def task_progress(
     request = context.get("request")
     snapshot = _look_up(request, str(task_id), token)
     cancel = cancel and _may_cancel(request, snapshot, token)
-    is_given = snapshot is not None and not token and (logs or not snapshot.is_terminal)
+    is_given = snapshot is not None and not token and (logs or children or not snapshot.is_terminal)
     label = _mend_label(label)
     return task_progress_head(context) | {
         "task_id": task_id,
@@ -128,6 +130,7 @@ def task_progress(
         "token_age": str(get_settings().TOKEN_MAX_AGE) if is_given else "",  # as text, which no locale formats
         "cancel": cancel,
         "logs": logs,
+        "children": children,
         "compact": compact,
         "page_title": page_title,
         "page_icon": page_icon,

@@ -74,6 +74,13 @@ TEXTS: Mapping[str, str] = {
     "noLinesAtEnd": _("No lines"),
     "noSuchLines": _("No lines of these levels"),
     "tasks": _("{n} tasks"),
+    "childrenDone": _("{n} of {total}"),
+    "childrenFailed": _("{n} failed"),
+    "childrenLost": _("{n} lost"),
+    "childrenCancelled": _("{n} cancelled"),
+    "childList": _("Running and failed tasks"),
+    "noChildren": _("None runs, and none has failed"),
+    "moreChildren": _("{n} more"),
 }
 
 

@@ -85,7 +85,7 @@ def test_bare_tag_names_its_task_and_nothing_else():
 
 
 def test_options_become_attributes():
-    switches = ["cancel", "logs", "compact", "page_title", "page_icon"]
+    switches = ["cancel", "logs", "children", "compact", "page_title", "page_icon"]
     tag = "{% task_progress task_id label='A <b>' token='x&y' " + "=True ".join(switches) + "=True %}"
     assert find_all(render(tag), "task-progress") == [
         {

@@ -6,13 +6,21 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import open_browser, open_tab
 from tests.support.gallery_site import save_site_pictures
-from tests.support.stub import Stub, encode, make_component, run_stub
+from tests.support.stub import RUNNING, Stub, count_children, encode, make_component, run_stub
 
 STAGES = [
     {"name": "Load sources", "weight": 1, "progress": 100, "state": "succeeded"},
     {"name": "Render charts", "weight": 3, "progress": 71, "state": "running"},
     {"name": "Write file", "weight": 1, "progress": 0, "state": "queued"},
 ]
+#: The children of "batch" that run or have failed.
+CHILDREN = [
+    {**RUNNING, "task_id": "photo-26", "label": "26.jpg", "progress": 71, "percent": 71.0, "status": "Cropping"},
+    {**RUNNING, "task_id": "photo-27", "label": "27.jpg", "progress": 12, "percent": 12.0, "status": "Loading"},
+    {**RUNNING, "task_id": "photo-7", "label": "A picture with a long name of its own.jpg", "state": "failed",
+     "status": "Failed: not a picture, whatever its name may say", "progress": 37, "percent": 37.0,
+     "finished_at": "2026-03-01T09:41:09.000Z", "error": None},
+]  # fmt: skip
 ENDED = {"finished_at": "2026-03-01T09:42:04.000Z"}
 LONG = "A name that is much longer than anything that would fit into the row of a component " * 2
 
@@ -47,6 +55,12 @@ COMPONENTS = (
                    status="Batch 12 of 17", **ENDED),
     make_component(f'label="{LONG}" cancel', task_id="long", status=LONG, current=42310, total=100000, unit="rows",
                    rate=13600, eta=4.4),
+    make_component('label="Resize 40 photos" cancel children', task_id="batch", progress=66, percent=66.4, eta=31,
+                   status="Running", children=count_children(succeeded=26, failed=1, running=2, queued=11)),
+    make_component('label="Nightly jobs"', task_id="few", progress=61, percent=61.0, status="Running",
+                   children=count_children(succeeded=4, failed=1, running=2, queued=3)),
+    make_component('label="Weekly jobs"', task_id="few-ended", state="failed", progress=83, percent=83.0,
+                   status="Failed", children=count_children(succeeded=7, failed=2, cancelled=1), **ENDED),
     make_component('label="Thumbnails" compact', task_id="compact", progress=77, percent=77),
     make_component('label="Thumbnails of the whole catalogue" compact cancel', task_id="compact-done",
                    state="succeeded", progress=100, percent=100, **ENDED),
@@ -80,6 +94,7 @@ def save_component_pictures(browser: Browser, folder: Path) -> None:
     """Save what a wide page, a phone and a page that is read from right to left show."""
     with run_stub() as stub:
         stub.greeting = LOG
+        stub.children["batch"] = CHILDREN
         for name, view in VIEWS.items():
             save_picture(browser, stub, folder / f"{name}.png", **view)
 
@@ -90,4 +105,5 @@ def save_picture(browser: Browser, stub: Stub, path: Path, *, width: int, scheme
         stub.show(page, *COMPONENTS, **language)
         page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
         page.locator(".line").last.wait_for()
+        page.locator(".child").last.wait_for()
         page.screenshot(path=path, full_page=True)

@@ -41,6 +41,8 @@ RUNNING: Mapping[str, Any] = {
     "eta": None,
     "stages": [],
     "attempt": 1,
+    "parent": None,
+    "children": None,
     "queue_position": None,
     "created_at": "2026-03-01T09:41:00.000Z",
     "started_at": "2026-03-01T09:41:02.000Z",
@@ -74,6 +76,12 @@ def make_component(attributes: str = "", **snapshot: Any) -> str:
         f'<task-progress task-id="{escape(known["task_id"])}" {attributes}>'
         f'<script type="application/json">{data}</script></task-progress>'
     )
+
+
+def count_children(**counts: int) -> dict[str, int]:
+    """Return the counts of a parent's children."""
+    states = dict.fromkeys(("queued", "running", "succeeded", "failed", "cancelled", "lost"), 0) | counts
+    return {"total": sum(states.values()), **states}
 
 
 def encode(snapshot: Mapping[str, Any] = RUNNING, *, event: str = "message", **changes: Any) -> bytes:
@@ -117,6 +125,9 @@ class Stub:
         self.stream_status = 200
         self.is_down = False
         self.snapshots: dict[str, Mapping[str, Any]] = {}
+        #: The children of each parent.
+        self.children: dict[str, list[Mapping[str, Any]]] = {}
+        self.children_queries: list[dict[str, list[str]]] = []
         self.cancel_answer: tuple[int, Mapping[str, Any]] = (202, {})
         #: What answers a cancel instead, and is no endpoint of the app: a proxy, or a page to log in.
         self.cancel_stranger: Callable[[_Handler], None] | None = None
@@ -170,6 +181,8 @@ class Stub:
             self._answer_cancel(handler)
         elif parts.path.endswith("/tasks/tokens"):
             self._answer_tokens(handler)
+        elif parts.path.endswith("/children"):
+            self._answer_children(handler, parts.path.split("/")[-2], parse_qs(parts.query))
         elif parts.path.startswith("/tasks/"):
             snapshot = self.snapshots.get(parts.path.removeprefix("/tasks/"))
             body = json.dumps(snapshot or {}).encode()
@@ -180,6 +193,13 @@ class Stub:
             handler.reply(200, mimetypes.guess_type(parts.path)[0] or "", self.files[parts.path])
         else:
             handler.reply(200, "text/html", self.html.encode())
+
+    def _answer_children(self, handler: "_Handler", parent: str, query: dict[str, list[str]]) -> None:
+        self.children_queries.append(query)
+        states, limit = query["state"][0].split(","), int(query["limit"][0])
+        found = [child for child in self.children.get(parent, ()) if child["state"] in states]
+        body = json.dumps({"children": found[:limit], "total": len(found)}).encode()
+        handler.reply(200, "application/json", body)
 
     def _answer_cancel(self, handler: "_Handler") -> None:
         if self.cancel_stranger is not None:

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 4430825293c5")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 0d0b1f111714")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -214,11 +214,19 @@ const SERVER_TEXTS = {
   noLinesAtEnd: "No lines",
   noSuchLines: "No lines of these levels",
   tasks: "{n} tasks",
+  childrenDone: "{n} of {total}",
+  childrenFailed: "{n} failed",
+  childrenLost: "{n} lost",
+  childrenCancelled: "{n} cancelled",
+  childList: "Running and failed tasks",
+  noChildren: "None runs, and none has failed",
+  moreChildren: "{n} more",
 };
 
 /**
  * The texts of the page, by name, shared by all copies of the script: a cache may bring two of them. `say` fills in {…};
- * `position…` has one for each ordinal category of a language.
+ * `position…` has one for each ordinal category of a language, and "childrenFailed" may have one more for each category of
+ * its plurals: "childrenFailedFew".
  */
 const texts = (globalThis[Symbol.for("tasks_app texts")] ??= {});
 Object.entries(SERVER_TEXTS).forEach(([name, text]) => (texts[name] ??= text));
@@ -299,6 +307,13 @@ class Formatter {
     const category = format.#get(Intl.PluralRules, { type: "ordinal" }).select(n);
     const name = `position${category[0].toUpperCase()}${category.slice(1)}`;
     return say(name in texts ? name : "positionOther", { n: format.number(n) });
+  }
+
+  /** Say how many there are by the text of this name, or by the one for this plural: "childrenFailedOne". */
+  counted(name, n) {
+    const category = this.#get(Intl.PluralRules, {}).select(n);
+    const plural = `${name}${category[0].toUpperCase()}${category.slice(1)}`;
+    return say(plural in texts ? plural : name, { n: this.number(n) });
   }
 
   /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it. */
@@ -478,13 +493,69 @@ class CancelButton {
 return { findCancelToken, CancelButton };
 })();
 
+modules["task-progress-counts.js"] ??= (() => {
+// What the counts of a parent's children say: in words, and as segments of its bar. Pure: no element, no clock.
+
+const { SERVER_TEXTS, say } = modules["task-progress-texts.js"];
+
+const MAX_SEGMENTS = 12; // more of them would be too narrow to be counted
+
+/** The states of children in the order of the bar. */
+const ORDER = ["succeeded", "failed", "lost", "cancelled", "running", "queued"];
+
+/** The texts of children that have not succeeded, by their state. */
+const PROBLEMS = { failed: "childrenFailed", lost: "childrenLost", cancelled: "childrenCancelled" };
+
+/** Return a snapshot without the status that a server made of the counts, which are shown in the words of the page. */
+function withoutCounts(snapshot) {
+  const isMade = snapshot.children && snapshot.status === tellCounts(snapshot.children);
+  return isMade ? { ...snapshot, status: SERVER_TEXTS[snapshot.state] } : snapshot;
+}
+
+/** Return how many of a parent's children have succeeded as "26 of 40"; "" for a task without children. */
+function describeDone({ children }, format) {
+  return children ? say("childrenDone", { n: format.number(children.succeeded), total: format.number(children.total) }) : "";
+}
+
+/** Return how many of a parent's children have not succeeded as "1 failed · 2 cancelled"; "" without any. */
+function describeProblems({ children }, format) {
+  const counted = Object.entries(PROBLEMS).filter(([state]) => children?.[state]);
+  return counted.map(([state, name]) => format.counted(name, children[state])).join(" · ");
+}
+
+/**
+ * Return a segment of the bar for each child of a task, null unless there are 2 to 12. The counts do not tell how far
+ * those are that run, so their segments do not either.
+ */
+function makeChildSegments(snapshot) {
+  const children = snapshot?.children;
+  if (!children || children.total < 2 || children.total > MAX_SEGMENTS) {
+    return null;
+  }
+  const states = ORDER.flatMap((state) => Array.from({ length: children[state] }, () => state));
+  return states.map((state) => ({ weight: 1, progress: state === "queued" ? 0 : 100, child: state }));
+}
+
+// As the server says it.
+function tellCounts(children) {
+  const others = ["failed", "cancelled", "lost"].filter((state) => children[state]);
+  return [`${children.succeeded} of ${children.total} done`, ...others.map((state) => `${children[state]} ${state}`)].join(", ");
+}
+return { withoutCounts, describeDone, describeProblems, makeChildSegments };
+})();
+
 modules["task-progress-description.js"] ??= (() => {
 // The texts that <task-progress> shows of a snapshot. Pure: no element, no clock.
 
+const { describeDone, describeProblems, withoutCounts } = modules["task-progress-counts.js"];
+const { TERMINAL } = modules["task-progress-states.js"];
 const { SERVER_TEXTS, say, texts } = modules["task-progress-texts.js"];
 
 const STALLED_AFTER = 15; // seconds without a sign of life after which a server by default calls a task stalled
 const NEXT_AFTER = 1; // seconds until a task is called the next one in line
+
+/** The states beside which the counts of a parent's children are shown. */
+const HAS_COUNTS = new Set(["queued", "running", "stalled", ...TERMINAL]);
 
 /** The message of an error where errors are not exposed. */
 const GENERIC_ERROR = "The task failed.";
@@ -502,6 +573,15 @@ const GENERIC_ERROR = "The task failed.";
  * @param {Formatter} format
  */
 function describe(snapshot, state, circumstances, format) {
+  const said = describeState(withoutCounts(snapshot), state, circumstances, format);
+  if (!snapshot.children || !HAS_COUNTS.has(state)) {
+    return said;
+  }
+  const counts = { children: describeDone(snapshot, format), problems: describeProblems(snapshot, format) };
+  return { ...said, facts: { ...counts, ...said.facts } };
+}
+
+function describeState(snapshot, state, circumstances, format) {
   const percent = describeFigure(snapshot, state, circumstances, format);
   const said = snapshot.status === SERVER_TEXTS[snapshot.state] ? texts[snapshot.state] : snapshot.status;
   switch (state) {
@@ -541,7 +621,8 @@ function describeName(snapshot) {
 }
 
 /** Return why a task failed: its error where that is exposed, else its last status; null without either. */
-function describeReason({ status, error }) {
+function describeReason(snapshot) {
+  const { status, error } = withoutCounts(snapshot);
   if (status === SERVER_TEXTS.failed) {
     return null;
   }
@@ -636,459 +717,71 @@ function describeSilence(snapshot, { elapsed, now }, format) {
 return { GENERIC_ERROR, describe, describeNews, describeName, describeReason, describeWhole, describeDuration };
 })();
 
-modules["task-progress-sight.js"] ??= (() => {
-// Which components are near the part of the page that is seen: the others need neither move nor be measured.
-//
-// content-visibility would also spare their layout, but with it Chromium sometimes leaves an old text on the screen.
+modules["task-progress-children-style.js"] ??= (() => {
+// The style of a parent's bar and of the list of its children in <task-progress>.
 
-const MARGIN = "200px"; // around what is seen, so that nothing begins to move under the eyes of the reader
+const childrenStyle = new CSSStyleSheet();
 
-const changes = new WeakMap();
-const observer = new IntersectionObserver((entries) => entries.forEach(note), { rootMargin: MARGIN });
+childrenStyle.replaceSync(`
+:host { --done: var(--color); }
+:host(:is(:state(failed), :state(lost), :state(cancelled))) { --done: var(--success); }
+.segment[data-child="succeeded"] .fill { background: var(--done); }
+.segment:is([data-child="failed"], [data-child="lost"]) .fill { background: var(--danger); }
+.segment[data-child="cancelled"] .fill { background: var(--muted); }
+/* How far it is, is not known. */
+.bar .segment[data-child="running"] .fill { opacity: 0.45; }
+.bar:not([aria-valuenow]) .segment[data-child] .fill { inline-size: auto; translate: calc((100 - var(--filled, 0)) * var(--to-start)); animation: none; }
 
-/** Give an element the class "unseen" while it is far from what is seen, and call a function each time it comes near. */
-function watchSight(element, comeNear) {
-  changes.set(element, comeNear);
-  observer.observe(element);
+.family { padding: 4px 16px 8px; border-block-start: 1px solid var(--border); font-size: calc(13em / 15); }
+.unfold { display: inline-flex; align-items: center; gap: 6px; max-inline-size: 100%; margin-inline-start: -6px; padding-inline: 6px; border-color: transparent; text-align: start; white-space: normal; }
+.unfold::before { flex: none; inline-size: 6px; block-size: 6px; margin-inline: 1px 3px; border: solid currentColor; border-width: 0 1.5px 1.5px 0; rotate: -45deg; content: ""; }
+.unfold:dir(rtl)::before { rotate: 135deg; }
+.unfold[aria-expanded="true"]::before { rotate: 45deg; translate: 0 -2px; }
+.child-list { --row: calc(26em / 13); min-block-size: calc(var(--rows, 0) * var(--row)); margin: 0; padding: 0; list-style: none; }
+.child-list:empty { min-block-size: calc(max(1, var(--rows, 0)) * var(--row)); color: var(--muted); }
+.child-list:empty::before { line-height: var(--row); content: attr(data-empty); }
+.child { --color: var(--muted); display: flex; align-items: center; gap: 8px; block-size: var(--row); }
+.child[data-state="running"] { --color: var(--accent); }
+.child[data-state="stalled"] { --color: var(--warning-fill); }
+.child[data-state="succeeded"] { --color: var(--success); }
+.child:is([data-state="failed"], [data-state="lost"]) { --color: var(--danger); }
+li.child[data-state] .icon { animation: none; inline-size: calc(14em / 13); block-size: calc(14em / 13); }
+li.child[data-state="running"] .icon { animation: turn 1.6s linear infinite; }
+.child .icon circle { display: inline; fill: none; stroke: var(--color); stroke-dasharray: none; }
+.child .icon path { fill: none; stroke: var(--color); }
+.child[data-state="running"] .icon circle { stroke: var(--track); }
+.child[data-state="stalled"] .icon circle { display: none; }
+.child[data-state="stalled"] .icon path { fill: var(--color); stroke: none; }
+.child:is([data-state="succeeded"], [data-state="failed"], [data-state="lost"]) .icon circle { fill: var(--color); }
+.child:is([data-state="succeeded"], [data-state="failed"], [data-state="lost"]) .icon path { stroke: var(--background); }
+.child-name, .child-status { flex: 0 1 auto; min-inline-size: 0; overflow-x: clip; text-overflow: ellipsis; white-space: nowrap; }
+.child-status { flex: 1 1 0; color: var(--muted); }
+.child:is([data-state="failed"], [data-state="lost"]) .child-status { color: var(--danger); }
+.child[data-state="stalled"] .child-status { color: var(--warning); }
+.child-track { flex: 0 0 64px; block-size: 4px; overflow: hidden; border-radius: 2px; background: var(--track); }
+.child-track .fill { display: block; }
+.child-percent { flex: none; min-inline-size: 2.8em; text-align: end; }
+.more { margin: 0; color: var(--muted); line-height: calc(26 / 13); }
+
+@container (inline-size < 24em) {
+  .child-track { flex-basis: 32px; }
+  .child-name { flex: 1 1 40%; }
+  .child-status { flex: 1 1 30%; }
 }
-
-/** Whether an element is near the part of the page that is seen. */
-function isNear(element) {
-  return !element.classList.contains("unseen");
+@media (prefers-reduced-motion: reduce) {
+  li.child[data-state="running"] .icon { animation: none; }
 }
-
-function note({ target, isIntersecting }) {
-  target.classList.toggle("unseen", !isIntersecting);
-  if (isIntersecting) {
-    changes.get(target)();
-  }
+@media (forced-colors: active) {
+  .child-track { border: 1px solid CanvasText; }
+  .segment:is([data-child="failed"], [data-child="lost"]) .fill { background: repeating-linear-gradient(135deg, CanvasText 0 2px, Canvas 2px 5px); }
+  .segment[data-child="cancelled"] .fill { background: GrayText; }
+  .bar .segment[data-child="running"] .fill { opacity: 1; background: repeating-linear-gradient(90deg, Highlight 0 3px, Canvas 3px 6px); }
 }
-return { watchSight, isNear };
-})();
-
-modules["task-progress-fit.js"] ??= (() => {
-// How the texts of a component fit into its width: facts of less weight go where not all find room, and a text that is
-// cut opens on a click, a tap or Enter.
-//
-// All components of a page are measured together, once per frame, and only those whose texts or width have changed.
-
-const { setAttributes } = modules["task-progress-dom.js"];
-const { isNear, watchSight } = modules["task-progress-sight.js"];
-
-/** The facts that may go, the first of them first. The time left stays. */
-const YIELDING = ["rate", "count", "step"];
-
-const due = new Set();
-const fits = new WeakMap(); // by the element whose width counts
-const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => request(fits.get(target))));
-
-class Fit {
-  #card;
-  #meta;
-  #texts;
-  #measured = "";
-
-  /**
-   * @param {object} parts - `card`; `body`, as wide as it; `name` and `status`, which may be cut; `meta` with facts
-   * @param {() => void} render - is called when the component comes near the part of the page that is seen
-   */
-  constructor({ card, body, name, status, meta }, render) {
-    this.#meta = meta;
-    this.#card = card;
-    watchSight(card, () => {
-      render();
-      request(this);
-    });
-    this.#texts = [name, status].map((element) => new CutText(element, () => request(this)));
-    fits.set(body, this);
-    observer.observe(body);
-  }
-
-  /** Whether the component is near what is seen, so that it matters how its texts fit. */
-  get isSeen() {
-    return isNear(this.#card);
-  }
-
-  /** Close what the reader has opened: it is about another task. */
-  reset() {
-    this.#texts.forEach((text) => text.close());
-  }
-
-  /** See to it that texts that have changed fit. Figures are equally wide: only lengths count. */
-  update() {
-    const facts = this.#facts.map(({ className, textContent }) => className + textContent.length);
-    const texts = [this.#texts.map((text) => text.content).join("\n"), ...facts].join();
-    if (texts !== this.#measured) {
-      this.#measured = texts;
-      request(this);
-    }
-  }
-
-  prepare() {
-    this.#facts.forEach((fact) => (fact.hidden = false));
-  }
-
-  /** Return what is to be changed, as a function, so that all are measured before any is changed. */
-  measure() {
-    const hidden = this.#findHidden();
-    const cuts = this.#texts.map((text) => text.isCut);
-    return () => {
-      hidden.forEach((fact) => (fact.hidden = true));
-      this.#texts.forEach((text, index) => text.render(cuts[index]));
-    };
-  }
-
-  get #facts() {
-    return [...this.#meta.children];
-  }
-
-  #findHidden() {
-    const yielding = YIELDING.map((name) => this.#facts.find((fact) => fact.classList.contains(name)));
-    let excess = this.#meta.scrollWidth - this.#meta.clientWidth;
-    return yielding.filter((fact) => {
-      const yields = fact && excess > 0;
-      excess -= yields ? fact.offsetWidth : 0;
-      return yields;
-    });
-  }
+@media print {
+  .child-track, .segment .fill { print-color-adjust: exact; }
 }
-
-/** A text that is cut to its line until the reader opens it. */
-class CutText {
-  #element;
-  #pressedAt = 0;
-  #change;
-
-  constructor(element, change) {
-    this.#element = element;
-    this.#change = change;
-    element.addEventListener("pointerdown", (event) => (this.#pressedAt = event.clientX));
-    element.addEventListener("click", (event) => this.#isPress(event) && this.#toggle());
-    element.addEventListener("keydown", (event) => ["Enter", " "].includes(event.key) && this.#press(event));
-  }
-
-  get content() {
-    return this.#element.textContent;
-  }
-
-  get isCut() {
-    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = this.#element;
-    return scrollWidth > clientWidth || scrollHeight > clientHeight + 2;
-  }
-
-  get #isOpen() {
-    return this.#element.classList.contains("open");
-  }
-
-  close() {
-    this.#element.classList.remove("open");
-  }
-
-  // What has the focus keeps it, and stays a button for as long.
-  render(isCut) {
-    const isButton = isCut || this.#isOpen || this.#element.matches(":focus");
-    setAttributes(this.#element, {
-      role: isButton ? "button" : null,
-      tabindex: isButton ? 0 : null,
-      "aria-expanded": isButton ? this.#isOpen : null,
-    });
-  }
-
-  // Who drags over the text selects it.
-  #isPress(event) {
-    return this.#element.hasAttribute("role") && Math.abs(event.clientX - this.#pressedAt) < 4;
-  }
-
-  #press(event) {
-    event.preventDefault();
-    this.#toggle();
-  }
-
-  #toggle() {
-    this.#element.classList.toggle("open");
-    this.#change();
-  }
-}
-
-function request(fit) {
-  if (!due.size) {
-    requestAnimationFrame(fitAll);
-  }
-  due.add(fit);
-}
-
-function fitAll() {
-  const all = [...due].filter((fit) => fit.isSeen);
-  due.clear();
-  all.forEach((fit) => fit.prepare());
-  all.map((fit) => fit.measure()).forEach((change) => change());
-}
-return { Fit };
-})();
-
-modules["task-progress-files.js"] ??= (() => {
-// Texts that leave the page: to the clipboard, or as a file.
-
-const { make } = modules["task-progress-dom.js"];
-
-const KEPT_MS = 10_000; // for which a browser may fetch a file that it was told to download
-
-/**
- * Copy a text, also in pages without TLS, where browsers have no clipboard for scripts; return whether it was copied.
- *
- * @param {string} text
- * @param {HTMLElement} place - where a field may stand for a moment
- */
-async function copyText(text, place) {
-  if (!navigator.clipboard) {
-    return copyFromField(text, place);
-  }
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch (error) {
-    console.warn("<task-progress>: the browser does not let this page use the clipboard", error);
-    return copyFromField(text, place);
-  }
-}
-
-/** Have the browser download a text as a file of this name. */
-function downloadText(text, name) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
-  make("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
-}
-
-function copyFromField(text, place) {
-  const field = make("textarea", { class: "only-spoken", readonly: "" });
-  const focused = place.getRootNode().activeElement;
-  field.value = text;
-  place.append(field);
-  field.select();
-  const isCopied = document.execCommand("copy");
-  field.remove();
-  focused?.focus();
-  return isCopied;
-}
-return { copyText, downloadText };
-})();
-
-modules["task-progress-log-search.js"] ??= (() => {
-// The search in the lines of a log: it marks what it finds and goes from one to the next, so that each match keeps the
-// lines around it.
-
-const { make } = modules["task-progress-dom.js"];
-
-class LogSearch {
-  #log;
-  #pattern = null;
-  #current = null;
-
-  /** @param {HTMLElement} log - holds the lines, and scrolls */
-  constructor(log) {
-    this.#log = log;
-  }
-
-  /** Mark what contains this text, in capitals or not, and go to the first match; "" takes the marks away. */
-  set(query) {
-    this.#pattern = query ? new RegExp(`(${query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")})`, "giu") : null;
-    this.update(this.#log.children);
-    this.#goTo(this.#matches[0]);
-  }
-
-  /** Mark the matches in lines that have come. */
-  update(lines) {
-    for (const line of lines) {
-      markMatches(line.querySelector(".text"), this.#pattern);
-    }
-  }
-
-  /** Go to the next match (1), or the one before (-1); after the last comes the first. */
-  step(way) {
-    const matches = this.#matches;
-    const at = matches.indexOf(this.#current);
-    this.#goTo(matches.at((at < 0 && way < 0 ? way : at + way) % matches.length));
-  }
-
-  /** The place of the current match, 0 if it has gone, and the number of all. */
-  get place() {
-    const matches = this.#matches;
-    return { n: matches.indexOf(this.#current) + 1, total: matches.length };
-  }
-
-  get #matches() {
-    return [...this.#log.querySelectorAll("mark")];
-  }
-
-  // Only the log scrolls, not the page.
-  #goTo(match) {
-    this.#current?.removeAttribute("aria-current");
-    this.#current = match;
-    if (match) {
-      match.setAttribute("aria-current", "true");
-      this.#log.scrollTop = match.offsetTop - this.#log.clientHeight / 2;
-    }
-  }
-}
-
-function markMatches(element, pattern) {
-  const parts = pattern ? element.textContent.split(pattern) : [element.textContent];
-  if (parts.length > 1 || element.childElementCount) {
-    element.replaceChildren(...parts.map((part, index) => (index % 2 ? make("mark", { part: "match" }, part) : part)));
-  }
-}
-return { LogSearch };
-})();
-
-modules["task-progress-log-tools.js"] ??= (() => {
-// The row of tools above the lines of a log: search, levels, expand, copy, download.
-
-const { draw, make, setAttributes, setText } = modules["task-progress-dom.js"];
-const { texts } = modules["task-progress-texts.js"];
-
-const ANSWER_MS = 2000; // for which the answer to a click stays
-
-const ICONS = {
-  previous: "M4 10l4-4 4 4",
-  next: "M4 6l4 4 4-4",
-  expand: "M5 6l3-3 3 3M5 10l3 3 3-3",
-  collapse: "M5 3l3 3 3-3M5 13l3-3 3 3",
-  copy: "M6 6h7v7.5H6zM3 10V2.5h7",
-  download: "M8 2.5V10M5 7.2l3 3 3-3M3 13.5h10",
-};
-
-/** The choices of levels: the least one shown, and the name of its text. */
-const LEVELS = { "": "levelAll", info: "levelInfo", warning: "levelWarning", error: "levelError" };
-
-class LogTools {
-  /** The row. */
-  element;
-
-  #on;
-  #parts = {};
-  #message = "";
-  #answer = "";
-  #answered;
-
-  /**
-   * @param {object} on
-   * @param {() => void} on.search - is called when the reader has typed
-   * @param {(way: number) => void} on.step - is called to go to the next match (1), or the one before (-1)
-   * @param {() => void} on.filter - is called when other levels are chosen
-   * @param {() => void} on.expand - is called when the log is to be as high as the window, or no longer
-   * @param {() => Promise<string>} on.copy - copies the lines, and returns what to tell the reader
-   * @param {() => void} on.download - downloads the lines
-   */
-  constructor(on) {
-    this.#on = on;
-    this.element = this.#makeRow();
-    this.#follow();
-  }
-
-  /** What the reader searches for; "" for nothing. */
-  get query() {
-    return this.#parts.search.value;
-  }
-
-  /** The least level that is shown; "" for all. */
-  get level() {
-    return this.#parts.levels.value;
-  }
-
-  /** Whether the log is to be as high as the window. */
-  get isExpanded() {
-    return this.#parts.expand.getAttribute("aria-expanded") === "true";
-  }
-
-  /** Forget what the reader searched for and chose. */
-  reset() {
-    this.#parts.search.value = this.#parts.levels.value = "";
-    this.tell("");
-  }
-
-  /** Show the row where it is of use, in the words of the page. */
-  render({ isShown }) {
-    const { search, levels, previous, next, expand, copy, download } = this.#parts;
-    this.element.hidden = !isShown;
-    setAttributes(search, { placeholder: texts.logSearch, "aria-label": texts.logSearch });
-    setAttributes(levels, { "aria-label": texts.logLevels });
-    [...levels.options].forEach((option) => setText(option, texts[LEVELS[option.value]]));
-    [previous, next].forEach((button) => setAttributes(button, { hidden: this.query ? null : "" }));
-    setName(previous, texts.logPrevious);
-    setName(next, texts.logNext);
-    setName(expand, this.isExpanded ? texts.logCollapse : texts.logExpand);
-    setAttributes(expand.querySelector("path"), { d: this.isExpanded ? ICONS.collapse : ICONS.expand });
-    setName(copy, texts.logCopy);
-    setName(download, texts.logDownload);
-  }
-
-  /** Say something beside the search, such as the number of matches. */
-  tell(message) {
-    this.#message = message;
-    setText(this.#parts.told, this.#answer || message);
-  }
-
-  #answerClick(answer) {
-    this.#answer = answer;
-    this.tell(this.#message);
-    clearTimeout(this.#answered);
-    this.#answered = answer && setTimeout(() => this.#answerClick(""), ANSWER_MS);
-  }
-
-  #makeRow() {
-    const add = (name, element) => (this.#parts[name] = element);
-    const search = add("search", make("input", { type: "search", class: "search", part: "search", spellcheck: "false" }));
-    const told = add("told", make("span", { class: "told", "aria-live": "polite", dir: "auto" }));
-    const options = Object.keys(LEVELS).map((level) => make("option", { value: level }));
-    const levels = add("levels", make("select", { class: "levels", part: "levels" }, ...options));
-    const [previous, next, expand, copy, download] = ["previous", "next", "expand", "copy", "download"].map((name) =>
-      add(name, makeIconButton(name)),
-    );
-    expand.setAttribute("aria-expanded", "false");
-    const found = make("span", { class: "searching" }, search, told, previous, next);
-    return make("div", { class: "tools", part: "tools" }, found, levels, expand, copy, download);
-  }
-
-  #follow() {
-    const { search, levels, previous, next, expand, copy, download } = this.#parts;
-    search.addEventListener("input", () => this.#on.search());
-    search.addEventListener("keydown", (event) => this.#press(event));
-    previous.addEventListener("click", () => this.#on.step(-1));
-    next.addEventListener("click", () => this.#on.step(1));
-    levels.addEventListener("change", () => this.#on.filter());
-    expand.addEventListener("click", () => this.#toggle());
-    copy.addEventListener("click", async () => this.#answerClick(await this.#on.copy()));
-    download.addEventListener("click", () => this.#on.download());
-  }
-
-  // A key that is used here is used up: no form is sent, and a dialog around the component stays open.
-  #press(event) {
-    if (event.key === "Enter" && !event.isComposing) {
-      event.preventDefault();
-      this.#on.step(event.shiftKey ? -1 : 1);
-    } else if (event.key === "Escape" && this.query) {
-      event.preventDefault();
-      event.stopPropagation();
-      this.#parts.search.value = "";
-      this.#on.search();
-    }
-  }
-
-  #toggle() {
-    this.#parts.expand.setAttribute("aria-expanded", !this.isExpanded);
-    this.#on.expand();
-  }
-}
-
-function makeIconButton(name) {
-  const icon = draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: ICONS[name] }));
-  return make("button", { type: "button", class: `tool ${name}`, part: `tool ${name}` }, icon);
-}
-
-function setName(button, name) {
-  setAttributes(button, { "aria-label": name, title: name });
-}
-return { LogTools };
+`);
+return { childrenStyle };
 })();
 
 modules["task-progress-log-style.js"] ??= (() => {
@@ -1388,6 +1081,7 @@ return { style };
 modules["task-progress-parts.js"] ??= (() => {
 // The elements inside <task-progress>, which a page styles by `::part()`.
 
+const { childrenStyle } = modules["task-progress-children-style.js"];
 const { draw, make, setAttribute, setChildCount, setStyle, setText } = modules["task-progress-dom.js"];
 const { logStyle } = modules["task-progress-log-style.js"];
 const { style } = modules["task-progress-style.js"];
@@ -1416,20 +1110,21 @@ function makeParts(root) {
   const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
   const pane = add("div", "pane", {}, log);
   const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, pane);
-  root.adoptedStyleSheets = [style, logStyle];
+  root.adoptedStyleSheets = [style, childrenStyle, logStyle];
   root.append(card, add("div", "spoken", { role: "status" }));
   return parts;
 }
 
-/** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
+/** Give the bar a segment for each of these: as wide as its weight, filled as far as its progress, for a `child` or not. */
 function setSegments(bar, segments) {
   setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
   setStyle(bar, "--count", segments.length);
-  segments.forEach(({ weight, progress, name = "" }, index) => {
+  segments.forEach(({ weight, progress, name = "", child = null }, index) => {
     const segment = bar.children[index];
     setStyle(segment, "flex-grow", weight);
     setStyle(segment.firstChild, "--filled", progress ?? 0);
     setAttribute(segment, "title", name);
+    setAttribute(segment, "data-child", child);
   });
 }
 
@@ -1491,220 +1186,6 @@ function makePart(tag, name, attributes = {}, ...children) {
 return { MARKS, makeParts, setSegments, setFacts, makeLine };
 })();
 
-modules["task-progress-log.js"] ??= (() => {
-// The pane with the log of a task: its lines, each once, the newest at the bottom, and the tools above them.
-//
-// It keeps the last 5,000 lines, which a download contains. Of these it shows the newest 200, or all once its reader
-// searches, chooses levels or expands it; a copy contains what is shown.
-
-const { make, setAttributes, setHidden, setText } = modules["task-progress-dom.js"];
-const { copyText, downloadText } = modules["task-progress-files.js"];
-const { LogSearch } = modules["task-progress-log-search.js"];
-const { LogTools } = modules["task-progress-log-tools.js"];
-const { makeLine } = modules["task-progress-parts.js"];
-const { say, texts } = modules["task-progress-texts.js"];
-
-const KEPT_LINES = 5000;
-const PLAIN_LINES = 200;
-
-/** How much each level weighs; one that is not listed is as heavy as "info". */
-const WEIGHTS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
-
-class LogPane {
-  #pane;
-  #log;
-  #newer = make("button", { type: "button", class: "newer", part: "button newer", dir: "auto", hidden: "" });
-  #tools;
-  #search;
-  #count = 0; // of lines that have come, kept or not
-  #kept = [];
-  #shown = []; // in the order of the children of the log
-  #newerCount = 0;
-  #isWaiting = true;
-  #wasPlain = true; // when all lines were made
-  #format;
-  #taskId = "";
-
-  /** @param {object} parts - `pane`, which holds `log`, which holds the lines */
-  constructor({ pane, log }) {
-    this.#pane = pane;
-    this.#log = log;
-    this.#search = new LogSearch(log);
-    this.#tools = new LogTools({
-      search: () => this.#find(),
-      step: (way) => this.#step(way),
-      filter: () => this.#filter(),
-      expand: () => this.#expand(),
-      copy: () => this.#copy(),
-      download: () => downloadText(writeLines(this.#kept), nameFile(this.#taskId)),
-    });
-    pane.prepend(this.#tools.element);
-    pane.append(this.#newer);
-    log.addEventListener("scroll", () => this.#isAtEnd && this.#setNewer(0));
-    this.#newer.addEventListener("click", () => this.#goToEnd());
-  }
-
-  /** Begin with another task. */
-  reset() {
-    this.#count = 0;
-    this.#kept = [];
-    this.#tools.reset();
-    this.#search.set("");
-    this.#draw();
-    this.#renderTools();
-  }
-
-  /**
-   * Add lines, and follow them unless the reader has scrolled up. A new stream begins with some that an older one brought.
-   *
-   * @param {number} offset - how many lines the task has logged before these
-   * @param {object[]} lines
-   */
-  add(offset, lines) {
-    const added = lines.slice(Math.max(this.#count - offset, 0)).slice(-KEPT_LINES);
-    this.#count = Math.max(this.#count, offset + lines.length);
-    this.#kept = [...this.#kept, ...added].slice(-KEPT_LINES);
-    this.#show(added.filter((line) => this.#isChosen(line)));
-    this.#renderTools();
-  }
-
-  /**
-   * Show the pane where it is wanted.
-   *
-   * @param {TaskProgressElement} element - with `logs`, if it is; its task names the file of a download
-   * @param {object} options
-   * @param {boolean} options.isWaiting - whether lines may still come
-   * @param {Formatter} options.format
-   */
-  render(element, { isWaiting, format }) {
-    this.#isWaiting = isWaiting;
-    this.#format = format;
-    this.#taskId = element.getAttribute("task-id");
-    setHidden(this.#pane, !element.hasAttribute("logs"));
-    if (!this.#pane.hidden) {
-      this.#renderTools();
-    }
-  }
-
-  get #isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#log;
-    return scrollHeight - scrollTop - clientHeight < 8;
-  }
-
-  get #isPlain() {
-    return !this.#tools.query && !this.#tools.level && !this.#tools.isExpanded;
-  }
-
-  #isChosen({ level }) {
-    return !this.#tools.level || weigh(level) >= weigh(this.#tools.level);
-  }
-
-  // Shows the lines that the tools choose, as far above the end as before.
-  #draw() {
-    const fromEnd = this.#log.scrollHeight - this.#log.scrollTop;
-    this.#log.replaceChildren();
-    this.#shown = [];
-    this.#wasPlain = this.#isPlain;
-    this.#setNewer(0);
-    this.#show(this.#kept.filter((line) => this.#isChosen(line)));
-    this.#log.scrollTop = this.#log.scrollHeight - fromEnd;
-    this.#tellMatches();
-  }
-
-  #drawIfOthers() {
-    if (this.#isPlain !== this.#wasPlain) {
-      this.#draw();
-    }
-  }
-
-  #show(lines) {
-    const isAtEnd = this.#isAtEnd;
-    const limit = this.#isPlain ? PLAIN_LINES : KEPT_LINES;
-    const made = lines.slice(-limit).map((line) => makeLine({ ...line, time: this.#format.time(line.t) }));
-    this.#search.update(made);
-    this.#log.append(...made);
-    this.#shown = [...this.#shown, ...lines].slice(-limit);
-    while (this.#log.childElementCount > limit) {
-      this.#log.firstChild.remove();
-    }
-    if (isAtEnd) {
-      this.#log.scrollTop = this.#log.scrollHeight;
-    } else {
-      this.#setNewer(this.#newerCount + lines.length);
-    }
-    this.#tellMatches();
-  }
-
-  #setNewer(count) {
-    const hadFocus = this.#newer.matches(":focus");
-    this.#newerCount = count;
-    this.#newer.hidden = !count;
-    setText(this.#newer, count === 1 ? texts.newLine : say("newLines", { n: this.#format?.number(count) }));
-    if (hadFocus && !count) {
-      this.#log.focus();
-    }
-  }
-
-  #goToEnd() {
-    this.#log.scrollTop = this.#log.scrollHeight;
-    this.#setNewer(0);
-  }
-
-  #find() {
-    this.#drawIfOthers();
-    this.#search.set(this.#tools.query);
-    this.#tellMatches();
-    this.#renderTools();
-  }
-
-  #filter() {
-    this.#draw();
-    this.#find();
-  }
-
-  #step(way) {
-    this.#search.step(way);
-    this.#tellMatches();
-  }
-
-  #tellMatches() {
-    const { n, total } = this.#search.place;
-    const found = total ? say("logFound", { n: this.#format.number(n), total: this.#format.number(total) }) : texts.logNotFound;
-    this.#tools.tell(this.#tools.query ? found : "");
-  }
-
-  #expand() {
-    this.#pane.classList.toggle("expanded", this.#tools.isExpanded);
-    this.#drawIfOthers();
-    this.#renderTools();
-    this.#pane.scrollIntoView({ block: "nearest" });
-  }
-
-  async #copy() {
-    return (await copyText(writeLines(this.#shown), this.#pane)) ? texts.logCopied : texts.logNotCopied;
-  }
-
-  #renderTools() {
-    this.#tools.render({ isShown: this.#kept.length > 0 });
-    const empty = this.#isWaiting ? texts.noLines : texts.noLinesAtEnd;
-    setAttributes(this.#log, { "aria-label": texts.log, "data-empty": this.#kept.length ? texts.noSuchLines : empty });
-  }
-}
-
-function weigh(level) {
-  return WEIGHTS[level] ?? WEIGHTS.info;
-}
-
-function writeLines(lines) {
-  return lines.map(({ t, level, text }) => `${t} ${level.toUpperCase()} ${text}\n`).join("");
-}
-
-function nameFile(taskId) {
-  return `${taskId.replace(/[^\p{L}\p{N}._-]+/gu, "-")}-log.txt`;
-}
-return { LogPane };
-})();
-
 modules["task-progress-server-time.js"] ??= (() => {
 // The time by the server's clock, since the clock of a browser may be hours off.
 
@@ -1724,179 +1205,6 @@ function serverNow() {
   return offset === null ? Date.now() : performance.now() + offset;
 }
 return { hearServerTime, serverNow };
-})();
-
-modules["task-progress-requests.js"] ??= (() => {
-// Requests to the server, and URLs.
-
-const { hearServerTime } = modules["task-progress-server-time.js"];
-const { isSnapshot } = modules["task-progress-states.js"];
-const { say, texts } = modules["task-progress-texts.js"];
-
-const ANSWER_WITHIN_MS = 10000;
-
-/** Return the absolute URL under which the app's endpoints are, with a slash at its end. */
-function findBase(path) {
-  return new URL(path.replace(/\/*$/, "/"), document.baseURI).href;
-}
-
-/** Return the URL of a task below that base. */
-function makeTaskUrl(base, taskId) {
-  return `${base}tasks/${encodeURIComponent(taskId)}`;
-}
-
-/** Return the URL that a link may lead to, which is one of the web and never "javascript:"; "" for anything else. */
-function findWebUrl(value) {
-  const isUrl = typeof value === "string" && URL.canParse(value, document.baseURI);
-  const { protocol, href } = isUrl ? new URL(value, document.baseURI) : { protocol: "" };
-  return /^https?:$/.test(protocol) ? href : "";
-}
-
-/** Return the host of a web URL that leads to another site than the page's, which a link must say; "" for its own. */
-function findForeignHost(href) {
-  const { origin, host } = href ? new URL(href) : location;
-  return origin === location.origin ? "" : host;
-}
-
-/**
- * Ask for the snapshot of a task. Only the app's own answer counts: not that of a login page, of a proxy or of a portal.
- *
- * @param {string} base - as `findBase` returns it
- * @param {{taskId: string, token: ?string, tokenAge: number}} task - a token with an age is not needed: the session serves
- * @param {AbortSignal} signal
- * @returns {Promise<{snapshot?: object, isMissing?: boolean, problem: string}>} the problem is one of `Contact`, or ""
- */
-async function fetchSnapshot(base, { taskId, token, tokenAge }, signal) {
-  try {
-    return await readAnswer(await fetchWithToken(makeTaskUrl(base, taskId), tokenAge ? null : token, signal), taskId);
-  } catch {
-    return { problem: "unreachable" }; // no answer, or one that is cut off
-  }
-}
-
-// A header is in no log and no history. Where it is not taken, the token goes into the query: a proxy that asks for a
-// password answers 401, as the app never does here, and another site is not asked whether it allows the header.
-async function fetchWithToken(url, token, signal) {
-  const options = { redirect: "manual", signal: limit(signal) };
-  if (!token) {
-    return fetchJson(url, options);
-  }
-  if (!findForeignHost(url) && /^[!-~]+$/.test(token)) {
-    const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
-    const response = await fetchJson(url, { ...options, headers });
-    if (response.status !== 401) {
-      return response;
-    }
-  }
-  return fetchJson(`${url}?token=${encodeURIComponent(token)}`, options);
-}
-
-/** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */
-async function fetchJson(url, options) {
-  const response = await fetch(url, { cache: "no-cache", headers: { Accept: "application/json" }, ...options });
-  hearServerTime(response.headers.get("Server-Time"));
-  return response;
-}
-
-/**
- * Ask the server to cancel a task. Only its own answer counts: not that of a login page, of a proxy or of a portal.
- *
- * @param {string} base - as `findBase` returns it
- * @param {string} taskId
- * @param {?string} token - one that its reader was given, who may have no other right
- * @returns {Promise<string>} the problem, or "" without one
- */
-async function postCancel(base, taskId, token) {
-  try {
-    const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`, { headers }));
-  } catch (error) {
-    return error.name === "TimeoutError" ? texts.unanswered : texts.unreachable;
-  }
-}
-
-/**
- * Ask for a new token of some tasks, which the server gives to those who may see them by their session.
- *
- * @param {string} base - as `findBase` returns it
- * @param {string[]} taskIds
- * @returns {Promise<?{token: ?string, tasks: string[], max_age?: number}>} the tasks are those that the token opens, none
- *   if it is refused; null if there is no answer of the app
- */
-async function postTokens(base, taskIds) {
-  try {
-    const response = await postWithToken(`${base}tasks/tokens`, { body: JSON.stringify({ tasks: taskIds }) });
-    if (asksForLogin(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
-      return { token: null, tasks: [] };
-    }
-    const answer = response.ok && isJson(response) ? await response.json() : null;
-    return Array.isArray(answer?.tasks) ? answer : null;
-  } catch {
-    return null;
-  }
-}
-
-async function readAnswer(response, taskId) {
-  if (asksForLogin(response)) {
-    return { problem: "loggedOut" };
-  }
-  if (!isJson(response) || !(response.ok || response.status === 404)) {
-    return { problem: "unreachable" };
-  }
-  if (response.status === 404) {
-    return { isMissing: true, problem: "" };
-  }
-  const snapshot = await response.json();
-  const isOurs = isSnapshot(snapshot) && snapshot.task_id === taskId;
-  return isOurs ? { snapshot, problem: "" } : { problem: "unreachable" };
-}
-
-async function describeAnswer(response) {
-  if (asksForLogin(response)) {
-    return texts.loggedOut;
-  }
-  const isOurs = isJson(response);
-  if (isOurs && (response.status === 202 || response.status === 409)) {
-    return ""; // 409: it has ended in the meantime
-  }
-  const { detail } = isOurs ? await response.json() : {};
-  return detail ?? say("refused", { status: response.status });
-}
-
-function asksForLogin(response) {
-  return response.type === "opaqueredirect" || response.status === 401;
-}
-
-function isJson(response) {
-  return /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
-}
-
-function limit(signal) {
-  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
-}
-
-// Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
-// in the page is out of date once the user has logged in again.
-async function postWithToken(url, { headers: others, body }) {
-  let response;
-  for (const token of readCsrfTokens()) {
-    const headers = { ...others, Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
-    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
-    if (response.status !== 403) {
-      break;
-    }
-  }
-  return response;
-}
-
-function readCsrfTokens() {
-  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
-  const element = document.querySelector("[name=csrfmiddlewaretoken], meta[name=csrf-token]");
-  const tokens = [cookie, element?.value ?? element?.content].filter(Boolean);
-  return tokens.length ? tokens : [""];
-}
-return { findBase, makeTaskUrl, findWebUrl, findForeignHost, fetchSnapshot, fetchJson, postCancel, postTokens };
 })();
 
 modules["task-progress-timers.js"] ??= (() => {
@@ -2020,6 +1328,287 @@ document.addEventListener("visibilitychange", () => {
   renderUnseen();
 });
 return { MAX_BACKOFF_MS, Timers, drawBackoff, followVisibility, setTicking, renderSoon };
+})();
+
+modules["task-progress-child-row.js"] ??= (() => {
+// One child in the list of a parent's children: its icon, its name, what it says, its bar and its percentage.
+
+const { describe, describeName } = modules["task-progress-description.js"];
+const { draw, make, setAttribute, setStyle, setText } = modules["task-progress-dom.js"];
+const { MARKS } = modules["task-progress-parts.js"];
+const { serverNow } = modules["task-progress-server-time.js"];
+const { findState } = modules["task-progress-states.js"];
+const { texts } = modules["task-progress-texts.js"];
+const { renderSoon } = modules["task-progress-timers.js"];
+
+class ChildRow {
+  #mark = draw("path", { "fill-rule": "evenodd" });
+  #icon = draw("svg", { class: "icon", viewBox: "0 0 16 16", role: "img" }, draw("circle", { cx: 8, cy: 8, r: 6 }), this.#mark);
+  #name = make("span", { class: "child-name", part: "child-name", dir: "auto" });
+  #said = make("span", { class: "child-status", part: "child-status", dir: "auto" });
+  #fill = make("span", { class: "fill" });
+  #percent = make("span", { class: "child-percent", part: "child-percent", dir: "auto" });
+  #snapshot = null;
+  #isMissing = false;
+  #receivedAt = 0;
+  #unfollow = null;
+  #format = null;
+
+  constructor() {
+    const track = make("span", { class: "child-track", "aria-hidden": "true" }, this.#fill);
+    this.element = make("li", { class: "child", part: "child" }, this.#icon, this.#name, this.#said, track, this.#percent);
+  }
+
+  get isConnected() {
+    return this.element.isConnected;
+  }
+
+  /** Take over a snapshot, unless a newer one is known. */
+  take(snapshot) {
+    this.#isMissing = false;
+    if (!this.#snapshot || snapshot.seq >= this.#snapshot.seq) {
+      this.#snapshot = snapshot;
+      this.#receivedAt = performance.now();
+    }
+  }
+
+  /**
+   * Follow the child unless it is followed; return whether it is now.
+   *
+   * @param {(follower: object) => ?(() => void)} start - as `followBeside`, which has no room at times
+   */
+  follow(start) {
+    this.#unfollow ??= start({
+      showSnapshot: (snapshot) => {
+        this.take(snapshot);
+        renderSoon(this, { isSeen: true });
+      },
+      showMissing: () => {
+        this.#isMissing = true;
+        renderSoon(this, { isSeen: true });
+      },
+      showLines: () => {},
+    });
+    return this.#unfollow !== null;
+  }
+
+  unfollow() {
+    this.#unfollow?.();
+    this.#unfollow = null;
+  }
+
+  /** Show the last snapshot as of now. */
+  render(format = this.#format) {
+    this.#format = format;
+    const state = findState(this.#snapshot, this.#isMissing);
+    const elapsed = (performance.now() - this.#receivedAt) / 1000;
+    const circumstances = { now: serverNow(), elapsed, isMine: false, isCompact: true };
+    const { percent, status, facts } = describe(this.#snapshot, state, circumstances, format);
+    const name = describeName(this.#snapshot);
+    const said = [status, facts.children, facts.problems].filter(Boolean).join(" · ");
+    setAttribute(this.element, "data-state", state);
+    setAttribute(this.#icon, "aria-label", texts[state]);
+    setAttribute(this.#mark, "d", MARKS[state] ?? "");
+    setText(this.#name, name, name);
+    setText(this.#said, said, said);
+    setText(this.#percent, percent);
+    setStyle(this.#fill, "--filled", this.#snapshot.percent === null ? 0 : this.#snapshot.progress);
+  }
+}
+return { ChildRow };
+})();
+
+modules["task-progress-requests.js"] ??= (() => {
+// Requests to the server, and URLs.
+
+const { hearServerTime } = modules["task-progress-server-time.js"];
+const { isSnapshot } = modules["task-progress-states.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+
+const ANSWER_WITHIN_MS = 10000;
+
+/** Return the absolute URL under which the app's endpoints are, with a slash at its end. */
+function findBase(path) {
+  return new URL(path.replace(/\/*$/, "/"), document.baseURI).href;
+}
+
+/** Return the URL of a task below that base. */
+function makeTaskUrl(base, taskId) {
+  return `${base}tasks/${encodeURIComponent(taskId)}`;
+}
+
+/** Return the URL that a link may lead to, which is one of the web and never "javascript:"; "" for anything else. */
+function findWebUrl(value) {
+  const isUrl = typeof value === "string" && URL.canParse(value, document.baseURI);
+  const { protocol, href } = isUrl ? new URL(value, document.baseURI) : { protocol: "" };
+  return /^https?:$/.test(protocol) ? href : "";
+}
+
+/** Return the host of a web URL that leads to another site than the page's, which a link must say; "" for its own. */
+function findForeignHost(href) {
+  const { origin, host } = href ? new URL(href) : location;
+  return origin === location.origin ? "" : host;
+}
+
+/**
+ * Ask for the snapshot of a task. Only the app's own answer counts: not that of a login page, of a proxy or of a portal.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {{taskId: string, token: ?string, tokenAge: number}} task - a token with an age is not needed: the session serves
+ * @param {AbortSignal} signal
+ * @returns {Promise<{snapshot?: object, isMissing?: boolean, problem: string}>} the problem is one of `Contact`, or ""
+ */
+async function fetchSnapshot(base, { taskId, token, tokenAge }, signal) {
+  try {
+    return await readAnswer(await fetchWithToken(makeTaskUrl(base, taskId), tokenAge ? null : token, signal), taskId);
+  } catch {
+    return { problem: "unreachable" }; // no answer, or one that is cut off
+  }
+}
+
+/**
+ * Ask for some children of a task, in the order of starting.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {string} taskId
+ * @param {{token: ?string, states: string[], limit: number}} options - a token of the parent
+ * @param {AbortSignal} signal
+ * @returns {Promise<?object[]>} their snapshots; null if there is no answer of the app
+ */
+async function fetchChildren(base, taskId, { token, states, limit }, signal) {
+  try {
+    const query = new URLSearchParams({ state: states.join(), limit });
+    const response = await fetchWithToken(`${makeTaskUrl(base, taskId)}/children?${query}`, token, signal);
+    const answer = response.ok && isJson(response) ? await response.json() : null;
+    return answer?.children?.every?.(isSnapshot) ? answer.children : null;
+  } catch {
+    return null; // no answer, or one that is cut off
+  }
+}
+
+// A header is in no log and no history. Where it is not taken, the token goes into the query: a proxy that asks for a
+// password answers 401, as the app never does here, and another site is not asked whether it allows the header.
+async function fetchWithToken(url, token, signal) {
+  const options = { redirect: "manual", signal: withLimit(signal) };
+  if (!token) {
+    return fetchJson(url, options);
+  }
+  if (!findForeignHost(url) && /^[!-~]+$/.test(token)) {
+    const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
+    const response = await fetchJson(url, { ...options, headers });
+    if (response.status !== 401) {
+      return response;
+    }
+  }
+  return fetchJson(`${url}${url.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}`, options);
+}
+
+/** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */
+async function fetchJson(url, options) {
+  const response = await fetch(url, { cache: "no-cache", headers: { Accept: "application/json" }, ...options });
+  hearServerTime(response.headers.get("Server-Time"));
+  return response;
+}
+
+/**
+ * Ask the server to cancel a task. Only its own answer counts: not that of a login page, of a proxy or of a portal.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {string} taskId
+ * @param {?string} token - one that its reader was given, who may have no other right
+ * @returns {Promise<string>} the problem, or "" without one
+ */
+async function postCancel(base, taskId, token) {
+  try {
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    return await describeAnswer(await postWithToken(`${makeTaskUrl(base, taskId)}/cancel`, { headers }));
+  } catch (error) {
+    return error.name === "TimeoutError" ? texts.unanswered : texts.unreachable;
+  }
+}
+
+/**
+ * Ask for a new token of some tasks, which the server gives to those who may see them by their session.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {string[]} taskIds
+ * @returns {Promise<?{token: ?string, tasks: string[], max_age?: number}>} the tasks are those that the token opens, none
+ *   if it is refused; null if there is no answer of the app
+ */
+async function postTokens(base, taskIds) {
+  try {
+    const response = await postWithToken(`${base}tasks/tokens`, { body: JSON.stringify({ tasks: taskIds }) });
+    if (asksForLogin(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
+      return { token: null, tasks: [] };
+    }
+    const answer = response.ok && isJson(response) ? await response.json() : null;
+    return Array.isArray(answer?.tasks) ? answer : null;
+  } catch {
+    return null;
+  }
+}
+
+async function readAnswer(response, taskId) {
+  if (asksForLogin(response)) {
+    return { problem: "loggedOut" };
+  }
+  if (!isJson(response) || !(response.ok || response.status === 404)) {
+    return { problem: "unreachable" };
+  }
+  if (response.status === 404) {
+    return { isMissing: true, problem: "" };
+  }
+  const snapshot = await response.json();
+  const isOurs = isSnapshot(snapshot) && snapshot.task_id === taskId;
+  return isOurs ? { snapshot, problem: "" } : { problem: "unreachable" };
+}
+
+async function describeAnswer(response) {
+  if (asksForLogin(response)) {
+    return texts.loggedOut;
+  }
+  const isOurs = isJson(response);
+  if (isOurs && (response.status === 202 || response.status === 409)) {
+    return ""; // 409: it has ended in the meantime
+  }
+  const { detail } = isOurs ? await response.json() : {};
+  return detail ?? say("refused", { status: response.status });
+}
+
+function asksForLogin(response) {
+  return response.type === "opaqueredirect" || response.status === 401;
+}
+
+function isJson(response) {
+  return /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
+}
+
+function withLimit(signal) {
+  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+}
+
+// Only the server can tell which token is valid: the cookie may be of other settings or of another site, and the token
+// in the page is out of date once the user has logged in again.
+async function postWithToken(url, { headers: others, body }) {
+  let response;
+  for (const token of readCsrfTokens()) {
+    const headers = { ...others, Accept: "application/json", "X-CSRFToken": token, ...(body && { "Content-Type": "application/json" }) };
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
+    if (response.status !== 403) {
+      break;
+    }
+  }
+  return response;
+}
+
+function readCsrfTokens() {
+  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  const element = document.querySelector("[name=csrfmiddlewaretoken], meta[name=csrf-token]");
+  const tokens = [cookie, element?.value ?? element?.content].filter(Boolean);
+  return tokens.length ? tokens : [""];
+}
+return { findBase, makeTaskUrl, findWebUrl, findForeignHost, fetchSnapshot, fetchChildren, fetchJson, postCancel, postTokens };
 })();
 
 modules["task-progress-contact.js"] ??= (() => {
@@ -2447,12 +2036,14 @@ modules["task-progress-watches.js"] ??= (() => {
 const { isSame, isTerminal } = modules["task-progress-states.js"];
 
 const MAX_TASKS = 100; // on one stream, by the server's default
+const MAX_BESIDE = 50; // up to which there is room for tasks that no component of the page needs
 const MAX_QUERY = 6000; // characters; proxies refuse long addresses
 
 // A token without an age is all that its reader has. One with an age came with the page: the session does as well.
-function makeParameters(taskId, { token, tokenAge }) {
+// The token of a parent, which is on the stream, covers its children.
+function makeParameters(taskId, { token, tokenAge, isCovered }) {
   const parameters = new URLSearchParams({ task: taskId });
-  if (token && !tokenAge) {
+  if (token && !tokenAge && !isCovered) {
     parameters.append("token", token);
   }
   return parameters.toString();
@@ -2528,21 +2119,27 @@ class Watches {
     return !isFull && this.query.length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
+  /** Whether a stream can show one more task that no component of the page needs, and then still has room for those. */
+  hasRoomBeside(taskId, options) {
+    return this.live.length + this.missing.length < MAX_BESIDE && this.hasRoom(taskId, options);
+  }
+
   has(taskId) {
     return this.#watches.has(taskId);
   }
 
   /** Add a follower, and show it the last snapshot. A missing task becomes live: there may be a new token. */
-  add(taskId, { token, tokenAge, logs }, follower) {
+  add(taskId, { token, tokenAge, logs, isCovered }, follower) {
     const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null };
     this.#watches.set(taskId, watch);
     watch.followers.add(follower);
     const given = `${token} ${tokenAge}`;
-    if (token && given !== watch.given) {
+    if (token && given !== watch.given && !(isCovered && watch.token)) {
       this.#setToken(watch, token, tokenAge);
       watch.given = given; // an element that is moved brings it again
     }
     watch.logs ||= logs;
+    watch.isCovered = Boolean(isCovered) && watch.isCovered !== false;
     watch.parameters = makeParameters(taskId, watch);
     watch.isMissing = false;
     follower.showTransport?.(this.#transport);
@@ -2973,6 +2570,20 @@ function follow(base, taskId, options, follower) {
   return () => connection.remove(taskId, follower);
 }
 
+/**
+ * Follow a task on the connection of another one, as `follow` does, where that has room: nothing is opened for it.
+ *
+ * @returns {?() => void} stops following; null if it is not followed
+ */
+function followBeside(base, companionId, taskId, options, follower) {
+  const candidates = [...connections].filter((connection) => connection.base === base);
+  const connection =
+    candidates.find(({ watches }) => watches.has(taskId)) ??
+    candidates.find(({ watches }) => watches.has(companionId) && watches.hasRoomBeside(taskId, options));
+  connection?.add(taskId, options, follower);
+  return connection ? () => connection.remove(taskId, follower) : null;
+}
+
 function findConnection(base, taskId, options) {
   const candidates = [...connections].filter((connection) => connection.base === base);
   return (
@@ -2995,7 +2606,878 @@ followVisibility(HIDDEN_MS, { rest, wake });
 addEventListener("online", () => isHidden || connections.forEach((connection) => connection.renew()));
 addEventListener("pageshow", () => connections.forEach((connection) => connection.wake()));
 addEventListener("pagehide", () => connections.forEach((connection) => connection.freeze()));
-return { follow };
+return { follow, followBeside };
+})();
+
+modules["task-progress-children.js"] ??= (() => {
+// The list of a parent's children that run or have failed, which the attribute `children` opens.
+//
+// It is fetched again when the parent's counts have changed, every two seconds at most. Those that run are followed on the
+// connection of the parent once they have been in two lists: short ones would have it opened again and again.
+
+const { ChildRow } = modules["task-progress-child-row.js"];
+const { make, setAttribute, setHidden, setStyle, setText } = modules["task-progress-dom.js"];
+const { fetchChildren } = modules["task-progress-requests.js"];
+const { LIVE } = modules["task-progress-states.js"];
+const { followBeside } = modules["task-progress-stream.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+const { drawBackoff, Timers } = modules["task-progress-timers.js"];
+
+const MAX_ROWS = 10; // of those that run, and of those that have failed
+const PAUSE_MS = 2000;
+
+class ChildList {
+  #body;
+  #pane = null;
+  #toggle = make("button", { type: "button", class: "unfold", part: "button unfold", dir: "auto", "aria-controls": "child-list" });
+  #list = make("ul", { class: "child-list", part: "child-list", id: "child-list", role: "list" });
+  #more = make("p", { class: "more", part: "more", dir: "auto" });
+  #timers = new Timers();
+  #rows = new Map();
+  #parent = null; // {base, taskId, token, tokenAge, counts, format}
+  #isOpen = true;
+  #asked = ""; // the counts for which it was fetched last
+  #controller = null; // of the request that is under way
+  #failures = 0;
+  #height = 0; // in rows, which it keeps while the parent lives
+
+  /** @param {object} parts - `body`, after which the list stands */
+  constructor({ body }) {
+    this.#body = body;
+    this.#toggle.addEventListener("click", () => this.#setOpen(!this.#isOpen));
+  }
+
+  /** Begin with another task. */
+  reset() {
+    this.stop();
+    this.#height = 0;
+    this.#showRows([]);
+  }
+
+  /** Follow nothing until the next `render()`. */
+  stop() {
+    this.#controller?.abort();
+    this.#controller = null;
+    this.#asked = "";
+    this.#timers.clearAll();
+    this.#rows.forEach((row) => row.unfollow());
+  }
+
+  /**
+   * Show the list where it is wanted.
+   *
+   * @param {TaskProgressElement} element - with `children` if it is; "closed" has its reader open it
+   * @param {object} options
+   * @param {string} options.base - as `findBase` returns it
+   * @param {boolean} options.isLive - whether the parent may still change
+   * @param {Formatter} options.format
+   */
+  render(element, { base, isLive, format }) {
+    const counts = element.snapshot?.children;
+    const isWanted = Boolean(counts) && element.hasAttribute("children");
+    if (!isWanted && !this.#pane) {
+      return;
+    }
+    if (!this.#pane) {
+      this.#isOpen = element.getAttribute("children") !== "closed";
+      this.#pane = make("div", { class: "family", part: "family" }, this.#toggle, this.#list, this.#more);
+      this.#body.after(this.#pane);
+    }
+    setHidden(this.#pane, !isWanted);
+    const [token, tokenAge] = [element.getAttribute("token"), Number(element.getAttribute("token-age"))];
+    this.#parent = { base, taskId: element.getAttribute("task-id"), token, tokenAge, counts, isLive, format };
+    isWanted && element.isConnected ? this.#update() : this.stop();
+  }
+
+  #setOpen(isOpen) {
+    this.#isOpen = isOpen;
+    this.#height = 0;
+    this.#update();
+  }
+
+  #update() {
+    setText(this.#toggle, texts.childList);
+    setAttribute(this.#toggle, "aria-expanded", this.#isOpen);
+    setAttribute(this.#list, "aria-label", texts.childList);
+    setHidden(this.#list, !this.#isOpen);
+    this.#renderRows();
+    if (!this.#isOpen) {
+      this.stop();
+    } else if (JSON.stringify(this.#parent.counts) !== this.#asked) {
+      this.#fetchSoon();
+    }
+  }
+
+  #renderRows() {
+    const { isLive, format, counts } = this.#parent;
+    const rows = [...this.#rows.values()];
+    rows.forEach((row) => row.render(format));
+    this.#height = isLive ? Math.max(this.#height, rows.length) : rows.length;
+    setStyle(this.#list, "--rows", this.#height);
+    setAttribute(this.#list, "data-empty", texts.noChildren);
+    const missing = counts.running + counts.failed + counts.lost - rows.length;
+    setHidden(this.#more, !this.#isOpen || !rows.length || missing <= 0);
+    setText(this.#more, say("moreChildren", { n: format.number(missing) }));
+  }
+
+  // The first time at once, then after a pause; what is asked meanwhile is answered by the same request.
+  #fetchSoon() {
+    if (!this.#controller && !this.#timers.has("fetch")) {
+      this.#fetch();
+    }
+  }
+
+  async #fetch() {
+    const { base, taskId, token, tokenAge, counts } = this.#parent;
+    const { signal } = (this.#controller = new AbortController());
+    this.#asked = JSON.stringify(counts);
+    const ask = (states) => fetchChildren(base, taskId, { token: tokenAge ? null : token, states, limit: MAX_ROWS }, signal);
+    const answers = await Promise.all([ask(["running"]), ask(["failed", "lost"])]);
+    if (signal.aborted) {
+      return;
+    }
+    this.#controller = null;
+    const isAnswered = answers.every(Boolean);
+    this.#failures = isAnswered ? 0 : this.#failures + 1;
+    this.#asked = isAnswered ? this.#asked : "";
+    const isSettled = !isAnswered || this.#showRows(answers.flat());
+    this.#timers.set("fetch", () => this.#goOn(isSettled), isAnswered ? PAUSE_MS : PAUSE_MS + drawBackoff(this.#failures));
+  }
+
+  #goOn(isSettled) {
+    if (!isSettled || JSON.stringify(this.#parent.counts) !== this.#asked) {
+      this.#fetch();
+    }
+  }
+
+  // Returns whether each of those that run is followed, so that nothing of them is left to be fetched.
+  #showRows(snapshots) {
+    const known = this.#rows;
+    this.#rows = new Map(snapshots.map((snapshot) => [snapshot.task_id, known.get(snapshot.task_id) ?? new ChildRow()]));
+    known.forEach((row, taskId) => this.#rows.has(taskId) || row.unfollow());
+    snapshots.forEach((snapshot) => this.#rows.get(snapshot.task_id).take(snapshot));
+    this.#arrange([...this.#rows.values()].map((row) => row.element));
+    const running = snapshots.filter(({ state }) => LIVE.has(state));
+    const followed = running.map(({ task_id: taskId }) => known.has(taskId) && this.#follow(taskId));
+    if (this.#parent?.counts) {
+      this.#renderRows();
+    }
+    return followed.every(Boolean);
+  }
+
+  // A row that stays where it is goes on moving.
+  #arrange(elements) {
+    [...this.#list.children].forEach((element) => elements.includes(element) || element.remove());
+    elements.forEach((element, index) => {
+      if (this.#list.children[index] !== element) {
+        this.#list.insertBefore(element, this.#list.children[index] ?? null);
+      }
+    });
+  }
+
+  #follow(taskId) {
+    const { base, taskId: parentId, token, tokenAge } = this.#parent;
+    const options = { token: tokenAge ? null : token, tokenAge: 0, isCovered: true };
+    return this.#rows.get(taskId).follow((follower) => followBeside(base, parentId, taskId, options, follower));
+  }
+}
+return { ChildList };
+})();
+
+modules["task-progress-sight.js"] ??= (() => {
+// Which components are near the part of the page that is seen: the others need neither move nor be measured.
+//
+// content-visibility would also spare their layout, but with it Chromium sometimes leaves an old text on the screen.
+
+const MARGIN = "200px"; // around what is seen, so that nothing begins to move under the eyes of the reader
+
+const changes = new WeakMap();
+const observer = new IntersectionObserver((entries) => entries.forEach(note), { rootMargin: MARGIN });
+
+/** Give an element the class "unseen" while it is far from what is seen, and call a function each time it comes near. */
+function watchSight(element, comeNear) {
+  changes.set(element, comeNear);
+  observer.observe(element);
+}
+
+/** Whether an element is near the part of the page that is seen. */
+function isNear(element) {
+  return !element.classList.contains("unseen");
+}
+
+function note({ target, isIntersecting }) {
+  target.classList.toggle("unseen", !isIntersecting);
+  if (isIntersecting) {
+    changes.get(target)();
+  }
+}
+return { watchSight, isNear };
+})();
+
+modules["task-progress-fit.js"] ??= (() => {
+// How the texts of a component fit into its width: facts of less weight go where not all find room, and a text that is
+// cut opens on a click, a tap or Enter.
+//
+// All components of a page are measured together, once per frame, and only those whose texts or width have changed.
+
+const { setAttributes } = modules["task-progress-dom.js"];
+const { isNear, watchSight } = modules["task-progress-sight.js"];
+
+/** The facts that may go, the first of them first. The time left stays. */
+const YIELDING = ["rate", "count", "step", "children"];
+
+const due = new Set();
+const fits = new WeakMap(); // by the element whose width counts
+const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => request(fits.get(target))));
+
+class Fit {
+  #card;
+  #meta;
+  #texts;
+  #measured = "";
+
+  /**
+   * @param {object} parts - `card`; `body`, as wide as it; `name` and `status`, which may be cut; `meta` with facts
+   * @param {() => void} render - is called when the component comes near the part of the page that is seen
+   */
+  constructor({ card, body, name, status, meta }, render) {
+    this.#meta = meta;
+    this.#card = card;
+    watchSight(card, () => {
+      render();
+      request(this);
+    });
+    this.#texts = [name, status].map((element) => new CutText(element, () => request(this)));
+    fits.set(body, this);
+    observer.observe(body);
+  }
+
+  /** Whether the component is near what is seen, so that it matters how its texts fit. */
+  get isSeen() {
+    return isNear(this.#card);
+  }
+
+  /** Close what the reader has opened: it is about another task. */
+  reset() {
+    this.#texts.forEach((text) => text.close());
+  }
+
+  /** See to it that texts that have changed fit. Figures are equally wide: only lengths count. */
+  update() {
+    const facts = this.#facts.map(({ className, textContent }) => className + textContent.length);
+    const texts = [this.#texts.map((text) => text.content).join("\n"), ...facts].join();
+    if (texts !== this.#measured) {
+      this.#measured = texts;
+      request(this);
+    }
+  }
+
+  prepare() {
+    this.#facts.forEach((fact) => (fact.hidden = false));
+  }
+
+  /** Return what is to be changed, as a function, so that all are measured before any is changed. */
+  measure() {
+    const hidden = this.#findHidden();
+    const cuts = this.#texts.map((text) => text.isCut);
+    return () => {
+      hidden.forEach((fact) => (fact.hidden = true));
+      this.#texts.forEach((text, index) => text.render(cuts[index]));
+    };
+  }
+
+  get #facts() {
+    return [...this.#meta.children];
+  }
+
+  #findHidden() {
+    const yielding = YIELDING.map((name) => this.#facts.find((fact) => fact.classList.contains(name)));
+    let excess = this.#meta.scrollWidth - this.#meta.clientWidth;
+    return yielding.filter((fact) => {
+      const yields = fact && excess > 0;
+      excess -= yields ? fact.offsetWidth : 0;
+      return yields;
+    });
+  }
+}
+
+/** A text that is cut to its line until the reader opens it. */
+class CutText {
+  #element;
+  #pressedAt = 0;
+  #change;
+
+  constructor(element, change) {
+    this.#element = element;
+    this.#change = change;
+    element.addEventListener("pointerdown", (event) => (this.#pressedAt = event.clientX));
+    element.addEventListener("click", (event) => this.#isPress(event) && this.#toggle());
+    element.addEventListener("keydown", (event) => ["Enter", " "].includes(event.key) && this.#press(event));
+  }
+
+  get content() {
+    return this.#element.textContent;
+  }
+
+  get isCut() {
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = this.#element;
+    return scrollWidth > clientWidth || scrollHeight > clientHeight + 2;
+  }
+
+  get #isOpen() {
+    return this.#element.classList.contains("open");
+  }
+
+  close() {
+    this.#element.classList.remove("open");
+  }
+
+  // What has the focus keeps it, and stays a button for as long.
+  render(isCut) {
+    const isButton = isCut || this.#isOpen || this.#element.matches(":focus");
+    setAttributes(this.#element, {
+      role: isButton ? "button" : null,
+      tabindex: isButton ? 0 : null,
+      "aria-expanded": isButton ? this.#isOpen : null,
+    });
+  }
+
+  // Who drags over the text selects it.
+  #isPress(event) {
+    return this.#element.hasAttribute("role") && Math.abs(event.clientX - this.#pressedAt) < 4;
+  }
+
+  #press(event) {
+    event.preventDefault();
+    this.#toggle();
+  }
+
+  #toggle() {
+    this.#element.classList.toggle("open");
+    this.#change();
+  }
+}
+
+function request(fit) {
+  if (!due.size) {
+    requestAnimationFrame(fitAll);
+  }
+  due.add(fit);
+}
+
+function fitAll() {
+  const all = [...due].filter((fit) => fit.isSeen);
+  due.clear();
+  all.forEach((fit) => fit.prepare());
+  all.map((fit) => fit.measure()).forEach((change) => change());
+}
+return { Fit };
+})();
+
+modules["task-progress-link.js"] ??= (() => {
+// The link of a component: to the result of its task, or to where its reader logs in again.
+
+const { setAttribute, setHidden, setText } = modules["task-progress-dom.js"];
+const { findForeignHost, findWebUrl } = modules["task-progress-requests.js"];
+const { texts } = modules["task-progress-texts.js"];
+
+/**
+ * Show the link where it leads somewhere.
+ *
+ * @param {HTMLAnchorElement} link
+ * @param {object} options
+ * @param {boolean} options.isLoggedOut - whether the server asks for a login, and leads back from it
+ * @param {*} options.url - what the result of the task names as such
+ */
+function renderLink(link, { isLoggedOut, url }) {
+  // The page is asked for as a whole.
+  const href = findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url);
+  const host = findForeignHost(href);
+  setAttribute(link, "href", href);
+  setAttribute(link, "rel", host ? "noopener noreferrer" : null);
+  setHidden(link, !href);
+  setText(link, isLoggedOut ? texts.logIn : `${texts.result}${host && ` (${host})`}`);
+}
+return { renderLink };
+})();
+
+modules["task-progress-files.js"] ??= (() => {
+// Texts that leave the page: to the clipboard, or as a file.
+
+const { make } = modules["task-progress-dom.js"];
+
+const KEPT_MS = 10_000; // for which a browser may fetch a file that it was told to download
+
+/**
+ * Copy a text, also in pages without TLS, where browsers have no clipboard for scripts; return whether it was copied.
+ *
+ * @param {string} text
+ * @param {HTMLElement} place - where a field may stand for a moment
+ */
+async function copyText(text, place) {
+  if (!navigator.clipboard) {
+    return copyFromField(text, place);
+  }
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch (error) {
+    console.warn("<task-progress>: the browser does not let this page use the clipboard", error);
+    return copyFromField(text, place);
+  }
+}
+
+/** Have the browser download a text as a file of this name. */
+function downloadText(text, name) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
+}
+
+function copyFromField(text, place) {
+  const field = make("textarea", { class: "only-spoken", readonly: "" });
+  const focused = place.getRootNode().activeElement;
+  field.value = text;
+  place.append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  focused?.focus();
+  return isCopied;
+}
+return { copyText, downloadText };
+})();
+
+modules["task-progress-log-search.js"] ??= (() => {
+// The search in the lines of a log: it marks what it finds and goes from one to the next, so that each match keeps the
+// lines around it.
+
+const { make } = modules["task-progress-dom.js"];
+
+class LogSearch {
+  #log;
+  #pattern = null;
+  #current = null;
+
+  /** @param {HTMLElement} log - holds the lines, and scrolls */
+  constructor(log) {
+    this.#log = log;
+  }
+
+  /** Mark what contains this text, in capitals or not, and go to the first match; "" takes the marks away. */
+  set(query) {
+    this.#pattern = query ? new RegExp(`(${query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")})`, "giu") : null;
+    this.update(this.#log.children);
+    this.#goTo(this.#matches[0]);
+  }
+
+  /** Mark the matches in lines that have come. */
+  update(lines) {
+    for (const line of lines) {
+      markMatches(line.querySelector(".text"), this.#pattern);
+    }
+  }
+
+  /** Go to the next match (1), or the one before (-1); after the last comes the first. */
+  step(way) {
+    const matches = this.#matches;
+    const at = matches.indexOf(this.#current);
+    this.#goTo(matches.at((at < 0 && way < 0 ? way : at + way) % matches.length));
+  }
+
+  /** The place of the current match, 0 if it has gone, and the number of all. */
+  get place() {
+    const matches = this.#matches;
+    return { n: matches.indexOf(this.#current) + 1, total: matches.length };
+  }
+
+  get #matches() {
+    return [...this.#log.querySelectorAll("mark")];
+  }
+
+  // Only the log scrolls, not the page.
+  #goTo(match) {
+    this.#current?.removeAttribute("aria-current");
+    this.#current = match;
+    if (match) {
+      match.setAttribute("aria-current", "true");
+      this.#log.scrollTop = match.offsetTop - this.#log.clientHeight / 2;
+    }
+  }
+}
+
+function markMatches(element, pattern) {
+  const parts = pattern ? element.textContent.split(pattern) : [element.textContent];
+  if (parts.length > 1 || element.childElementCount) {
+    element.replaceChildren(...parts.map((part, index) => (index % 2 ? make("mark", { part: "match" }, part) : part)));
+  }
+}
+return { LogSearch };
+})();
+
+modules["task-progress-log-tools.js"] ??= (() => {
+// The row of tools above the lines of a log: search, levels, expand, copy, download.
+
+const { draw, make, setAttributes, setText } = modules["task-progress-dom.js"];
+const { texts } = modules["task-progress-texts.js"];
+
+const ANSWER_MS = 2000; // for which the answer to a click stays
+
+const ICONS = {
+  previous: "M4 10l4-4 4 4",
+  next: "M4 6l4 4 4-4",
+  expand: "M5 6l3-3 3 3M5 10l3 3 3-3",
+  collapse: "M5 3l3 3 3-3M5 13l3-3 3 3",
+  copy: "M6 6h7v7.5H6zM3 10V2.5h7",
+  download: "M8 2.5V10M5 7.2l3 3 3-3M3 13.5h10",
+};
+
+/** The choices of levels: the least one shown, and the name of its text. */
+const LEVELS = { "": "levelAll", info: "levelInfo", warning: "levelWarning", error: "levelError" };
+
+class LogTools {
+  /** The row. */
+  element;
+
+  #on;
+  #parts = {};
+  #message = "";
+  #answer = "";
+  #answered;
+
+  /**
+   * @param {object} on
+   * @param {() => void} on.search - is called when the reader has typed
+   * @param {(way: number) => void} on.step - is called to go to the next match (1), or the one before (-1)
+   * @param {() => void} on.filter - is called when other levels are chosen
+   * @param {() => void} on.expand - is called when the log is to be as high as the window, or no longer
+   * @param {() => Promise<string>} on.copy - copies the lines, and returns what to tell the reader
+   * @param {() => void} on.download - downloads the lines
+   */
+  constructor(on) {
+    this.#on = on;
+    this.element = this.#makeRow();
+    this.#follow();
+  }
+
+  /** What the reader searches for; "" for nothing. */
+  get query() {
+    return this.#parts.search.value;
+  }
+
+  /** The least level that is shown; "" for all. */
+  get level() {
+    return this.#parts.levels.value;
+  }
+
+  /** Whether the log is to be as high as the window. */
+  get isExpanded() {
+    return this.#parts.expand.getAttribute("aria-expanded") === "true";
+  }
+
+  /** Forget what the reader searched for and chose. */
+  reset() {
+    this.#parts.search.value = this.#parts.levels.value = "";
+    this.tell("");
+  }
+
+  /** Show the row where it is of use, in the words of the page. */
+  render({ isShown }) {
+    const { search, levels, previous, next, expand, copy, download } = this.#parts;
+    this.element.hidden = !isShown;
+    setAttributes(search, { placeholder: texts.logSearch, "aria-label": texts.logSearch });
+    setAttributes(levels, { "aria-label": texts.logLevels });
+    [...levels.options].forEach((option) => setText(option, texts[LEVELS[option.value]]));
+    [previous, next].forEach((button) => setAttributes(button, { hidden: this.query ? null : "" }));
+    setName(previous, texts.logPrevious);
+    setName(next, texts.logNext);
+    setName(expand, this.isExpanded ? texts.logCollapse : texts.logExpand);
+    setAttributes(expand.querySelector("path"), { d: this.isExpanded ? ICONS.collapse : ICONS.expand });
+    setName(copy, texts.logCopy);
+    setName(download, texts.logDownload);
+  }
+
+  /** Say something beside the search, such as the number of matches. */
+  tell(message) {
+    this.#message = message;
+    setText(this.#parts.told, this.#answer || message);
+  }
+
+  #answerClick(answer) {
+    this.#answer = answer;
+    this.tell(this.#message);
+    clearTimeout(this.#answered);
+    this.#answered = answer && setTimeout(() => this.#answerClick(""), ANSWER_MS);
+  }
+
+  #makeRow() {
+    const add = (name, element) => (this.#parts[name] = element);
+    const search = add("search", make("input", { type: "search", class: "search", part: "search", spellcheck: "false" }));
+    const told = add("told", make("span", { class: "told", "aria-live": "polite", dir: "auto" }));
+    const options = Object.keys(LEVELS).map((level) => make("option", { value: level }));
+    const levels = add("levels", make("select", { class: "levels", part: "levels" }, ...options));
+    const [previous, next, expand, copy, download] = ["previous", "next", "expand", "copy", "download"].map((name) =>
+      add(name, makeIconButton(name)),
+    );
+    expand.setAttribute("aria-expanded", "false");
+    const found = make("span", { class: "searching" }, search, told, previous, next);
+    return make("div", { class: "tools", part: "tools" }, found, levels, expand, copy, download);
+  }
+
+  #follow() {
+    const { search, levels, previous, next, expand, copy, download } = this.#parts;
+    search.addEventListener("input", () => this.#on.search());
+    search.addEventListener("keydown", (event) => this.#press(event));
+    previous.addEventListener("click", () => this.#on.step(-1));
+    next.addEventListener("click", () => this.#on.step(1));
+    levels.addEventListener("change", () => this.#on.filter());
+    expand.addEventListener("click", () => this.#toggle());
+    copy.addEventListener("click", async () => this.#answerClick(await this.#on.copy()));
+    download.addEventListener("click", () => this.#on.download());
+  }
+
+  // A key that is used here is used up: no form is sent, and a dialog around the component stays open.
+  #press(event) {
+    if (event.key === "Enter" && !event.isComposing) {
+      event.preventDefault();
+      this.#on.step(event.shiftKey ? -1 : 1);
+    } else if (event.key === "Escape" && this.query) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.#parts.search.value = "";
+      this.#on.search();
+    }
+  }
+
+  #toggle() {
+    this.#parts.expand.setAttribute("aria-expanded", !this.isExpanded);
+    this.#on.expand();
+  }
+}
+
+function makeIconButton(name) {
+  const icon = draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: ICONS[name] }));
+  return make("button", { type: "button", class: `tool ${name}`, part: `tool ${name}` }, icon);
+}
+
+function setName(button, name) {
+  setAttributes(button, { "aria-label": name, title: name });
+}
+return { LogTools };
+})();
+
+modules["task-progress-log.js"] ??= (() => {
+// The pane with the log of a task: its lines, each once, the newest at the bottom, and the tools above them.
+//
+// It keeps the last 5,000 lines, which a download contains. Of these it shows the newest 200, or all once its reader
+// searches, chooses levels or expands it; a copy contains what is shown.
+
+const { make, setAttributes, setHidden, setText } = modules["task-progress-dom.js"];
+const { copyText, downloadText } = modules["task-progress-files.js"];
+const { LogSearch } = modules["task-progress-log-search.js"];
+const { LogTools } = modules["task-progress-log-tools.js"];
+const { makeLine } = modules["task-progress-parts.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+
+const KEPT_LINES = 5000;
+const PLAIN_LINES = 200;
+
+/** How much each level weighs; one that is not listed is as heavy as "info". */
+const WEIGHTS = { debug: 0, info: 1, warning: 2, error: 3, critical: 4 };
+
+class LogPane {
+  #pane;
+  #log;
+  #newer = make("button", { type: "button", class: "newer", part: "button newer", dir: "auto", hidden: "" });
+  #tools;
+  #search;
+  #count = 0; // of lines that have come, kept or not
+  #kept = [];
+  #shown = []; // in the order of the children of the log
+  #newerCount = 0;
+  #isWaiting = true;
+  #wasPlain = true; // when all lines were made
+  #format;
+  #taskId = "";
+
+  /** @param {object} parts - `pane`, which holds `log`, which holds the lines */
+  constructor({ pane, log }) {
+    this.#pane = pane;
+    this.#log = log;
+    this.#search = new LogSearch(log);
+    this.#tools = new LogTools({
+      search: () => this.#find(),
+      step: (way) => this.#step(way),
+      filter: () => this.#filter(),
+      expand: () => this.#expand(),
+      copy: () => this.#copy(),
+      download: () => downloadText(writeLines(this.#kept), nameFile(this.#taskId)),
+    });
+    pane.prepend(this.#tools.element);
+    pane.append(this.#newer);
+    log.addEventListener("scroll", () => this.#isAtEnd && this.#setNewer(0));
+    this.#newer.addEventListener("click", () => this.#goToEnd());
+  }
+
+  /** Begin with another task. */
+  reset() {
+    this.#count = 0;
+    this.#kept = [];
+    this.#tools.reset();
+    this.#search.set("");
+    this.#draw();
+    this.#renderTools();
+  }
+
+  /**
+   * Add lines, and follow them unless the reader has scrolled up. A new stream begins with some that an older one brought.
+   *
+   * @param {number} offset - how many lines the task has logged before these
+   * @param {object[]} lines
+   */
+  add(offset, lines) {
+    const added = lines.slice(Math.max(this.#count - offset, 0)).slice(-KEPT_LINES);
+    this.#count = Math.max(this.#count, offset + lines.length);
+    this.#kept = [...this.#kept, ...added].slice(-KEPT_LINES);
+    this.#show(added.filter((line) => this.#isChosen(line)));
+    this.#renderTools();
+  }
+
+  /**
+   * Show the pane where it is wanted.
+   *
+   * @param {TaskProgressElement} element - with `logs`, if it is; its task names the file of a download
+   * @param {object} options
+   * @param {boolean} options.isWaiting - whether lines may still come
+   * @param {Formatter} options.format
+   */
+  render(element, { isWaiting, format }) {
+    this.#isWaiting = isWaiting;
+    this.#format = format;
+    this.#taskId = element.getAttribute("task-id");
+    setHidden(this.#pane, !element.hasAttribute("logs"));
+    if (!this.#pane.hidden) {
+      this.#renderTools();
+    }
+  }
+
+  get #isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log;
+    return scrollHeight - scrollTop - clientHeight < 8;
+  }
+
+  get #isPlain() {
+    return !this.#tools.query && !this.#tools.level && !this.#tools.isExpanded;
+  }
+
+  #isChosen({ level }) {
+    return !this.#tools.level || weigh(level) >= weigh(this.#tools.level);
+  }
+
+  // Shows the lines that the tools choose, as far above the end as before.
+  #draw() {
+    const fromEnd = this.#log.scrollHeight - this.#log.scrollTop;
+    this.#log.replaceChildren();
+    this.#shown = [];
+    this.#wasPlain = this.#isPlain;
+    this.#setNewer(0);
+    this.#show(this.#kept.filter((line) => this.#isChosen(line)));
+    this.#log.scrollTop = this.#log.scrollHeight - fromEnd;
+    this.#tellMatches();
+  }
+
+  #drawIfOthers() {
+    if (this.#isPlain !== this.#wasPlain) {
+      this.#draw();
+    }
+  }
+
+  #show(lines) {
+    const isAtEnd = this.#isAtEnd;
+    const limit = this.#isPlain ? PLAIN_LINES : KEPT_LINES;
+    const made = lines.slice(-limit).map((line) => makeLine({ ...line, time: this.#format.time(line.t) }));
+    this.#search.update(made);
+    this.#log.append(...made);
+    this.#shown = [...this.#shown, ...lines].slice(-limit);
+    while (this.#log.childElementCount > limit) {
+      this.#log.firstChild.remove();
+    }
+    if (isAtEnd) {
+      this.#log.scrollTop = this.#log.scrollHeight;
+    } else {
+      this.#setNewer(this.#newerCount + lines.length);
+    }
+    this.#tellMatches();
+  }
+
+  #setNewer(count) {
+    const hadFocus = this.#newer.matches(":focus");
+    this.#newerCount = count;
+    this.#newer.hidden = !count;
+    setText(this.#newer, count === 1 ? texts.newLine : say("newLines", { n: this.#format?.number(count) }));
+    if (hadFocus && !count) {
+      this.#log.focus();
+    }
+  }
+
+  #goToEnd() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#setNewer(0);
+  }
+
+  #find() {
+    this.#drawIfOthers();
+    this.#search.set(this.#tools.query);
+    this.#tellMatches();
+    this.#renderTools();
+  }
+
+  #filter() {
+    this.#draw();
+    this.#find();
+  }
+
+  #step(way) {
+    this.#search.step(way);
+    this.#tellMatches();
+  }
+
+  #tellMatches() {
+    const { n, total } = this.#search.place;
+    const found = total ? say("logFound", { n: this.#format.number(n), total: this.#format.number(total) }) : texts.logNotFound;
+    this.#tools.tell(this.#tools.query ? found : "");
+  }
+
+  #expand() {
+    this.#pane.classList.toggle("expanded", this.#tools.isExpanded);
+    this.#drawIfOthers();
+    this.#renderTools();
+    this.#pane.scrollIntoView({ block: "nearest" });
+  }
+
+  async #copy() {
+    return (await copyText(writeLines(this.#shown), this.#pane)) ? texts.logCopied : texts.logNotCopied;
+  }
+
+  #renderTools() {
+    this.#tools.render({ isShown: this.#kept.length > 0 });
+    const empty = this.#isWaiting ? texts.noLines : texts.noLinesAtEnd;
+    setAttributes(this.#log, { "aria-label": texts.log, "data-empty": this.#kept.length ? texts.noSuchLines : empty });
+  }
+}
+
+function weigh(level) {
+  return WEIGHTS[level] ?? WEIGHTS.info;
+}
+
+function writeLines(lines) {
+  return lines.map(({ t, level, text }) => `${t} ${level.toUpperCase()} ${text}\n`).join("");
+}
+
+function nameFile(taskId) {
+  return `${taskId.replace(/[^\p{L}\p{N}._-]+/gu, "-")}-log.txt`;
+}
+return { LogPane };
 })();
 
 modules["task-progress-page.js"] ??= (() => {
@@ -3170,16 +3652,19 @@ modules["task-progress-element.js"] ??= (() => {
 // <task-progress task-id="…">: shows how far a task is, and whether it is alive.
 //
 // Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, token-age, label, cancel, logs,
-// compact, page-title and page-icon.
+// children, compact, page-title and page-icon.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
 const { CancelButton, findCancelToken } = modules["task-progress-cancel-button.js"];
+const { ChildList } = modules["task-progress-children.js"];
+const { describeProblems, makeChildSegments } = modules["task-progress-counts.js"];
 const { describe, describeName, describeNews } = modules["task-progress-description.js"];
 const { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } = modules["task-progress-dom.js"];
 const { Fit } = modules["task-progress-fit.js"];
+const { renderLink } = modules["task-progress-link.js"];
 const { LogPane } = modules["task-progress-log.js"];
 const { makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
-const { findBase, findForeignHost, findWebUrl, postCancel } = modules["task-progress-requests.js"];
+const { findBase, postCancel } = modules["task-progress-requests.js"];
 const { serverNow } = modules["task-progress-server-time.js"];
 const { findState, isLive, isSame, isTerminal } = modules["task-progress-states.js"];
 const { follow } = modules["task-progress-stream.js"];
@@ -3190,8 +3675,8 @@ const { renderSoon, setTicking } = modules["task-progress-timers.js"];
 class TaskProgressElement extends HTMLElement {
   /** The texts of all components; a page may assign to its members. */
   static texts = texts;
-  static observedAttributes = ["task-id", "src", "token", "token-age", "label", "cancel", "logs", "compact", "lang",
-    "page-title", "page-icon", "data-state"];
+  static observedAttributes = ["task-id", "src", "token", "token-age", "label", "cancel", "logs", "children", "compact",
+    "lang", "page-title", "page-icon", "data-state"];
 
   #internals = this.attachInternals();
   #snapshot = null;
@@ -3204,6 +3689,7 @@ class TaskProgressElement extends HTMLElement {
   #parts = null;
   #button = null;
   #log = null;
+  #family = null;
   #fit = null;
 
   /** The last snapshot, or null. */
@@ -3237,10 +3723,11 @@ class TaskProgressElement extends HTMLElement {
     this.#setState(state);
     this.#renderTexts(percent, status, facts);
     this.#renderIcon(state);
-    this.#renderBar([percent, status].filter(Boolean).join(", "));
+    this.#renderBar([percent, status, facts.children, facts.problems].filter(Boolean).join(", "));
     this.#renderButton();
     this.#renderLink();
     this.#renderLog();
+    this.#family.render(this, { base: this.#base, isLive: this.#isLive, format: this.#format });
     this.#announce(status);
     showInTab(this, this.#parts, { isLive: this.#isLive && state !== "reconnecting", format: this.#format });
     this.#fit.update();
@@ -3257,6 +3744,7 @@ class TaskProgressElement extends HTMLElement {
       moveFocus: () => this.#parts.card.focus(),
     });
     this.#log ??= new LogPane(this.#parts);
+    this.#family ??= new ChildList(this.#parts);
     this.#fit ??= new Fit(this.#parts, () => this.render());
     readTexts();
     this.#follow();
@@ -3265,6 +3753,7 @@ class TaskProgressElement extends HTMLElement {
   disconnectedCallback() {
     this.#unfollow?.();
     this.#unfollow = null;
+    this.#family.stop();
     setTicking(this, false);
     leaveTab(this);
   }
@@ -3312,6 +3801,7 @@ class TaskProgressElement extends HTMLElement {
     this.#announced = "";
     this.#button.reset();
     this.#log.reset();
+    this.#family.reset();
     this.#fit.reset();
   }
 
@@ -3425,7 +3915,7 @@ class TaskProgressElement extends HTMLElement {
     const { progress = 0, percent = 0, stages = [] } = this.#snapshot ?? {};
     const { bar } = this.#parts;
     const whole = this.#isLive ? percent : progress;
-    setSegments(bar, stages.length ? stages : [{ weight: 1, progress: whole }]);
+    setSegments(bar, makeChildSegments(this.#snapshot) ?? (stages.length ? stages : [{ weight: 1, progress: whole }]));
     const isUnknown = this.state === "running" && percent === null;
     setAttribute(bar, "aria-valuenow", isUnknown ? null : progress);
     setAttribute(bar, "aria-valuetext", text);
@@ -3437,16 +3927,8 @@ class TaskProgressElement extends HTMLElement {
   }
 
   #renderLink() {
-    const { link } = this.#parts;
     const isLoggedOut = this.state === "reconnecting" && this.#contact.problem === "loggedOut";
-    const url = this.state === "succeeded" && this.#snapshot.result?.url;
-    // The server leads to the login and back, where the page is asked for as a whole.
-    const href = findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url);
-    const host = findForeignHost(href);
-    setAttribute(link, "href", href);
-    setAttribute(link, "rel", host ? "noopener noreferrer" : null);
-    setHidden(link, !href);
-    setText(link, isLoggedOut ? texts.logIn : `${texts.result}${host && ` (${host})`}`);
+    renderLink(this.#parts.link, { isLoggedOut, url: this.state === "succeeded" && this.#snapshot.result?.url });
   }
 
   // What a task has logged comes before its snapshot; one that came with the page says nothing of lines.
@@ -3462,8 +3944,8 @@ class TaskProgressElement extends HTMLElement {
     const key = `${this.state} ${tens} ${this.#problem}`;
     if (this.#snapshot && key !== this.#announced) {
       this.#announced = key;
-      const news = this.#problem || (tens ? this.#format.percent(tens) : status);
-      setText(this.#parts.spoken, `${this.#parts.name.textContent}: ${news}`);
+      const news = [this.#problem || (tens ? this.#format.percent(tens) : status), describeProblems(this.#snapshot, this.#format)];
+      setText(this.#parts.spoken, `${this.#parts.name.textContent}: ${news.filter(Boolean).join(", ")}`);
     }
   }
 }

@@ -1,9 +1,14 @@
 // The texts that <task-progress> shows of a snapshot. Pure: no element, no clock.
 
+import { describeDone, describeProblems, withoutCounts } from "./task-progress-counts.js";
+import { TERMINAL } from "./task-progress-states.js";
 import { SERVER_TEXTS, say, texts } from "./task-progress-texts.js";
 
 const STALLED_AFTER = 15; // seconds without a sign of life after which a server by default calls a task stalled
 const NEXT_AFTER = 1; // seconds until a task is called the next one in line
+
+/** The states beside which the counts of a parent's children are shown. */
+const HAS_COUNTS = new Set(["queued", "running", "stalled", ...TERMINAL]);
 
 /** The message of an error where errors are not exposed. */
 export const GENERIC_ERROR = "The task failed.";
@@ -21,6 +26,15 @@ export const GENERIC_ERROR = "The task failed.";
  * @param {Formatter} format
  */
 export function describe(snapshot, state, circumstances, format) {
+  const said = describeState(withoutCounts(snapshot), state, circumstances, format);
+  if (!snapshot.children || !HAS_COUNTS.has(state)) {
+    return said;
+  }
+  const counts = { children: describeDone(snapshot, format), problems: describeProblems(snapshot, format) };
+  return { ...said, facts: { ...counts, ...said.facts } };
+}
+
+function describeState(snapshot, state, circumstances, format) {
   const percent = describeFigure(snapshot, state, circumstances, format);
   const said = snapshot.status === SERVER_TEXTS[snapshot.state] ? texts[snapshot.state] : snapshot.status;
   switch (state) {
@@ -60,7 +74,8 @@ export function describeName(snapshot) {
 }
 
 /** Return why a task failed: its error where that is exposed, else its last status; null without either. */
-export function describeReason({ status, error }) {
+export function describeReason(snapshot) {
+  const { status, error } = withoutCounts(snapshot);
   if (status === SERVER_TEXTS.failed) {
     return null;
   }

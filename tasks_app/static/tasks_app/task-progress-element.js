@@ -1,16 +1,19 @@
 // <task-progress task-id="…">: shows how far a task is, and whether it is alive.
 //
 // Attributes: task-id, src (the path under which the app's URLs are included, "/"), token, token-age, label, cancel, logs,
-// compact, page-title and page-icon.
+// children, compact, page-title and page-icon.
 // Events: task-progress:change, :end and :error; they bubble, and their detail is the snapshot.
 
 import { CancelButton, findCancelToken } from "./task-progress-cancel-button.js";
+import { ChildList } from "./task-progress-children.js";
+import { describeProblems, makeChildSegments } from "./task-progress-counts.js";
 import { describe, describeName, describeNews } from "./task-progress-description.js";
 import { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } from "./task-progress-dom.js";
 import { Fit } from "./task-progress-fit.js";
+import { renderLink } from "./task-progress-link.js";
 import { LogPane } from "./task-progress-log.js";
 import { makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
-import { findBase, findForeignHost, findWebUrl, postCancel } from "./task-progress-requests.js";
+import { findBase, postCancel } from "./task-progress-requests.js";
 import { serverNow } from "./task-progress-server-time.js";
 import { findState, isLive, isSame, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
@@ -21,8 +24,8 @@ import { renderSoon, setTicking } from "./task-progress-timers.js";
 export class TaskProgressElement extends HTMLElement {
   /** The texts of all components; a page may assign to its members. */
   static texts = texts;
-  static observedAttributes = ["task-id", "src", "token", "token-age", "label", "cancel", "logs", "compact", "lang",
-    "page-title", "page-icon", "data-state"];
+  static observedAttributes = ["task-id", "src", "token", "token-age", "label", "cancel", "logs", "children", "compact",
+    "lang", "page-title", "page-icon", "data-state"];
 
   #internals = this.attachInternals();
   #snapshot = null;
@@ -35,6 +38,7 @@ export class TaskProgressElement extends HTMLElement {
   #parts = null;
   #button = null;
   #log = null;
+  #family = null;
   #fit = null;
 
   /** The last snapshot, or null. */
@@ -68,10 +72,11 @@ export class TaskProgressElement extends HTMLElement {
     this.#setState(state);
     this.#renderTexts(percent, status, facts);
     this.#renderIcon(state);
-    this.#renderBar([percent, status].filter(Boolean).join(", "));
+    this.#renderBar([percent, status, facts.children, facts.problems].filter(Boolean).join(", "));
     this.#renderButton();
     this.#renderLink();
     this.#renderLog();
+    this.#family.render(this, { base: this.#base, isLive: this.#isLive, format: this.#format });
     this.#announce(status);
     showInTab(this, this.#parts, { isLive: this.#isLive && state !== "reconnecting", format: this.#format });
     this.#fit.update();
@@ -88,6 +93,7 @@ export class TaskProgressElement extends HTMLElement {
       moveFocus: () => this.#parts.card.focus(),
     });
     this.#log ??= new LogPane(this.#parts);
+    this.#family ??= new ChildList(this.#parts);
     this.#fit ??= new Fit(this.#parts, () => this.render());
     readTexts();
     this.#follow();
@@ -96,6 +102,7 @@ export class TaskProgressElement extends HTMLElement {
   disconnectedCallback() {
     this.#unfollow?.();
     this.#unfollow = null;
+    this.#family.stop();
     setTicking(this, false);
     leaveTab(this);
   }
@@ -143,6 +150,7 @@ export class TaskProgressElement extends HTMLElement {
     this.#announced = "";
     this.#button.reset();
     this.#log.reset();
+    this.#family.reset();
     this.#fit.reset();
   }
 
@@ -256,7 +264,7 @@ export class TaskProgressElement extends HTMLElement {
     const { progress = 0, percent = 0, stages = [] } = this.#snapshot ?? {};
     const { bar } = this.#parts;
     const whole = this.#isLive ? percent : progress;
-    setSegments(bar, stages.length ? stages : [{ weight: 1, progress: whole }]);
+    setSegments(bar, makeChildSegments(this.#snapshot) ?? (stages.length ? stages : [{ weight: 1, progress: whole }]));
     const isUnknown = this.state === "running" && percent === null;
     setAttribute(bar, "aria-valuenow", isUnknown ? null : progress);
     setAttribute(bar, "aria-valuetext", text);
@@ -268,16 +276,8 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   #renderLink() {
-    const { link } = this.#parts;
     const isLoggedOut = this.state === "reconnecting" && this.#contact.problem === "loggedOut";
-    const url = this.state === "succeeded" && this.#snapshot.result?.url;
-    // The server leads to the login and back, where the page is asked for as a whole.
-    const href = findWebUrl(isLoggedOut ? location.href.replace(/#.*/, "") : url);
-    const host = findForeignHost(href);
-    setAttribute(link, "href", href);
-    setAttribute(link, "rel", host ? "noopener noreferrer" : null);
-    setHidden(link, !href);
-    setText(link, isLoggedOut ? texts.logIn : `${texts.result}${host && ` (${host})`}`);
+    renderLink(this.#parts.link, { isLoggedOut, url: this.state === "succeeded" && this.#snapshot.result?.url });
   }
 
   // What a task has logged comes before its snapshot; one that came with the page says nothing of lines.
@@ -293,8 +293,8 @@ export class TaskProgressElement extends HTMLElement {
     const key = `${this.state} ${tens} ${this.#problem}`;
     if (this.#snapshot && key !== this.#announced) {
       this.#announced = key;
-      const news = this.#problem || (tens ? this.#format.percent(tens) : status);
-      setText(this.#parts.spoken, `${this.#parts.name.textContent}: ${news}`);
+      const news = [this.#problem || (tens ? this.#format.percent(tens) : status), describeProblems(this.#snapshot, this.#format)];
+      setText(this.#parts.spoken, `${this.#parts.name.textContent}: ${news.filter(Boolean).join(", ")}`);
     }
   }
 }

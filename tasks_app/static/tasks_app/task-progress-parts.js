@@ -1,5 +1,6 @@
 // The elements inside <task-progress>, which a page styles by `::part()`.
 
+import { childrenStyle } from "./task-progress-children-style.js";
 import { draw, make, setAttribute, setChildCount, setStyle, setText } from "./task-progress-dom.js";
 import { logStyle } from "./task-progress-log-style.js";
 import { style } from "./task-progress-style.js";
@@ -28,20 +29,21 @@ export function makeParts(root) {
   const log = add("div", "log", { role: "log", "aria-live": "off", tabindex: 0 });
   const pane = add("div", "pane", {}, log);
   const card = add("div", "card", { role: "group", "aria-labelledby": "name", tabindex: -1 }, body, pane);
-  root.adoptedStyleSheets = [style, logStyle];
+  root.adoptedStyleSheets = [style, childrenStyle, logStyle];
   root.append(card, add("div", "spoken", { role: "status" }));
   return parts;
 }
 
-/** Give the bar a segment for each of these: as wide as its weight, and filled as far as its progress. */
+/** Give the bar a segment for each of these: as wide as its weight, filled as far as its progress, for a `child` or not. */
 export function setSegments(bar, segments) {
   setChildCount(bar, segments.length, () => makePart("div", "segment", {}, makePart("div", "fill")));
   setStyle(bar, "--count", segments.length);
-  segments.forEach(({ weight, progress, name = "" }, index) => {
+  segments.forEach(({ weight, progress, name = "", child = null }, index) => {
     const segment = bar.children[index];
     setStyle(segment, "flex-grow", weight);
     setStyle(segment.firstChild, "--filled", progress ?? 0);
     setAttribute(segment, "title", name);
+    setAttribute(segment, "data-child", child);
   });
 }
 

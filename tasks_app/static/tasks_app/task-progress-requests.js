@@ -45,10 +45,30 @@ export async function fetchSnapshot(base, { taskId, token, tokenAge }, signal) {
   }
 }
 
+/**
+ * Ask for some children of a task, in the order of starting.
+ *
+ * @param {string} base - as `findBase` returns it
+ * @param {string} taskId
+ * @param {{token: ?string, states: string[], limit: number}} options - a token of the parent
+ * @param {AbortSignal} signal
+ * @returns {Promise<?object[]>} their snapshots; null if there is no answer of the app
+ */
+export async function fetchChildren(base, taskId, { token, states, limit }, signal) {
+  try {
+    const query = new URLSearchParams({ state: states.join(), limit });
+    const response = await fetchWithToken(`${makeTaskUrl(base, taskId)}/children?${query}`, token, signal);
+    const answer = response.ok && isJson(response) ? await response.json() : null;
+    return answer?.children?.every?.(isSnapshot) ? answer.children : null;
+  } catch {
+    return null; // no answer, or one that is cut off
+  }
+}
+
 // A header is in no log and no history. Where it is not taken, the token goes into the query: a proxy that asks for a
 // password answers 401, as the app never does here, and another site is not asked whether it allows the header.
 async function fetchWithToken(url, token, signal) {
-  const options = { redirect: "manual", signal: limit(signal) };
+  const options = { redirect: "manual", signal: withLimit(signal) };
   if (!token) {
     return fetchJson(url, options);
   }
@@ -59,7 +79,7 @@ async function fetchWithToken(url, token, signal) {
       return response;
     }
   }
-  return fetchJson(`${url}?token=${encodeURIComponent(token)}`, options);
+  return fetchJson(`${url}${url.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}`, options);
 }
 
 /** Fetch JSON. With "no-cache" the browser sends the ETag that it has, and turns a 304 into the answer that it keeps. */
@@ -142,7 +162,7 @@ function isJson(response) {
   return /[/+]json\b/.test(response.headers.get("Content-Type") ?? "");
 }
 
-function limit(signal) {
+function withLimit(signal) {
   return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
 }
 

@@ -41,6 +41,20 @@ export function follow(base, taskId, options, follower) {
   return () => connection.remove(taskId, follower);
 }
 
+/**
+ * Follow a task on the connection of another one, as `follow` does, where that has room: nothing is opened for it.
+ *
+ * @returns {?() => void} stops following; null if it is not followed
+ */
+export function followBeside(base, companionId, taskId, options, follower) {
+  const candidates = [...connections].filter((connection) => connection.base === base);
+  const connection =
+    candidates.find(({ watches }) => watches.has(taskId)) ??
+    candidates.find(({ watches }) => watches.has(companionId) && watches.hasRoomBeside(taskId, options));
+  connection?.add(taskId, options, follower);
+  return connection ? () => connection.remove(taskId, follower) : null;
+}
+
 function findConnection(base, taskId, options) {
   const candidates = [...connections].filter((connection) => connection.base === base);
   return (

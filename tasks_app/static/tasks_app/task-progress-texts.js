@@ -70,11 +70,19 @@ export const SERVER_TEXTS = {
   noLinesAtEnd: "No lines",
   noSuchLines: "No lines of these levels",
   tasks: "{n} tasks",
+  childrenDone: "{n} of {total}",
+  childrenFailed: "{n} failed",
+  childrenLost: "{n} lost",
+  childrenCancelled: "{n} cancelled",
+  childList: "Running and failed tasks",
+  noChildren: "None runs, and none has failed",
+  moreChildren: "{n} more",
 };
 
 /**
  * The texts of the page, by name, shared by all copies of the script: a cache may bring two of them. `say` fills in {…};
- * `position…` has one for each ordinal category of a language.
+ * `position…` has one for each ordinal category of a language, and "childrenFailed" may have one more for each category of
+ * its plurals: "childrenFailedFew".
  */
 export const texts = (globalThis[Symbol.for("tasks_app texts")] ??= {});
 Object.entries(SERVER_TEXTS).forEach(([name, text]) => (texts[name] ??= text));
@@ -155,6 +163,13 @@ export class Formatter {
     const category = format.#get(Intl.PluralRules, { type: "ordinal" }).select(n);
     const name = `position${category[0].toUpperCase()}${category.slice(1)}`;
     return say(name in texts ? name : "positionOther", { n: format.number(n) });
+  }
+
+  /** Say how many there are by the text of this name, or by the one for this plural: "childrenFailedOne". */
+  counted(name, n) {
+    const category = this.#get(Intl.PluralRules, {}).select(n);
+    const plural = `${name}${category[0].toUpperCase()}${category.slice(1)}`;
+    return say(plural in texts ? plural : name, { n: this.number(n) });
   }
 
   /** Format a count as "42,310 / 100,000 rows"; null unless the task has reported it. */

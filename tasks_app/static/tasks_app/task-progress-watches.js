@@ -3,12 +3,14 @@
 import { isSame, isTerminal } from "./task-progress-states.js";
 
 const MAX_TASKS = 100; // on one stream, by the server's default
+const MAX_BESIDE = 50; // up to which there is room for tasks that no component of the page needs
 const MAX_QUERY = 6000; // characters; proxies refuse long addresses
 
 // A token without an age is all that its reader has. One with an age came with the page: the session does as well.
-function makeParameters(taskId, { token, tokenAge }) {
+// The token of a parent, which is on the stream, covers its children.
+function makeParameters(taskId, { token, tokenAge, isCovered }) {
   const parameters = new URLSearchParams({ task: taskId });
-  if (token && !tokenAge) {
+  if (token && !tokenAge && !isCovered) {
     parameters.append("token", token);
   }
   return parameters.toString();
@@ -84,21 +86,27 @@ export class Watches {
     return !isFull && this.query.length + makeParameters(taskId, options).length < MAX_QUERY;
   }
 
+  /** Whether a stream can show one more task that no component of the page needs, and then still has room for those. */
+  hasRoomBeside(taskId, options) {
+    return this.live.length + this.missing.length < MAX_BESIDE && this.hasRoom(taskId, options);
+  }
+
   has(taskId) {
     return this.#watches.has(taskId);
   }
 
   /** Add a follower, and show it the last snapshot. A missing task becomes live: there may be a new token. */
-  add(taskId, { token, tokenAge, logs }, follower) {
+  add(taskId, { token, tokenAge, logs, isCovered }, follower) {
     const watch = this.#watches.get(taskId) ?? { taskId, followers: new Set(), snapshot: null };
     this.#watches.set(taskId, watch);
     watch.followers.add(follower);
     const given = `${token} ${tokenAge}`;
-    if (token && given !== watch.given) {
+    if (token && given !== watch.given && !(isCovered && watch.token)) {
       this.#setToken(watch, token, tokenAge);
       watch.given = given; // an element that is moved brings it again
     }
     watch.logs ||= logs;
+    watch.isCovered = Boolean(isCovered) && watch.isCovered !== false;
     watch.parameters = makeParameters(taskId, watch);
     watch.isMissing = false;
     follower.showTransport?.(this.#transport);
