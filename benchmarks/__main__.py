@@ -2,7 +2,22 @@
 
 import argparse
 
-from . import costs, fanout, hostile, idle, latency, reads, reporting, scale, sizing, starts, storm, stuck, workers
+from . import (
+    costs,
+    fanout,
+    hostile,
+    idle,
+    latency,
+    pools,
+    reads,
+    reporting,
+    scale,
+    sizing,
+    starts,
+    storm,
+    stuck,
+    workers,
+)
 from .figures import describe_machine, print_table
 
 PARTS = {
@@ -13,6 +28,7 @@ PARTS = {
     "starts": starts,
     "reads": reads,
     "reporting": reporting,
+    "pools": pools,
     "costs": costs,
     "stuck": stuck,
     "hostile": hostile,

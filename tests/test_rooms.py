@@ -62,6 +62,7 @@ PURE = {
     "reporting/loops",
     "reporting/track",
     "reporting/values",
+    "reporting/wire_frames",
     "snapshot/__init__",
     "snapshot/copying",
     "snapshot/details",

@@ -1,5 +1,6 @@
 """`progress`, the proxy for the task that runs in this thread or coroutine."""
 
+from operator import attrgetter
 from typing import Any, cast
 
 from ..utils.lazy import call_after_fork
@@ -57,9 +58,13 @@ def get_progress() -> Progress | None:
 
 
 def _forward(name: str) -> property:
-    return property(
-        lambda proxy: getattr(_find_null(name) if (target := bound.get()) is None else target.progress, name)
-    )
+    get, pick = bound.get, attrgetter(f"progress.{name}")  # loops call this, so that nothing is looked up twice
+
+    def find(proxy: object) -> Any:
+        target = get()
+        return getattr(_find_null(name), name) if target is None else pick(target)
+
+    return property(find)
 
 
 def _find_null(name: str) -> Progress:

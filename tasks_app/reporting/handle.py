@@ -31,6 +31,9 @@ class Home(Protocol):
     def open(self, weight: float | None) -> OpenPart:
         """Return a new part; `weight` is how many steps of the loop it is in, if it is in one."""
 
+    def hand_out(self) -> None:
+        """Be ready for a child that is forked with a handle of this home."""
+
     def inside(self, loop: Loop) -> "Home":
         """Return a home whose parts fill steps of this loop."""
 

@@ -1,18 +1,19 @@
-"""The job's side of a handle: what its parts report is put into the reports of the task, in order of arrival."""
+"""The job's side of a handle: where its parts begin."""
 
 import logging
-from collections.abc import Callable, Mapping
+import os
 from typing import Any
+from weakref import WeakSet
 
-from ..conf import get_settings
-from ..exceptions import TaskCancelled
-from ..snapshot import State
 from ..utils.clock import Clock
 from .counts import Count, add_inner
 from .draft import Draft
+from .exchange import get_exchange
 from .log import Journal
 from .loops import Loop
-from .part import Counted, Part
+from .part import Part
+from .remote_home import NOWHERE, RemoteHome
+from .sink import LocalSink
 from .unbound import Unbound
 
 logger = logging.getLogger("tasks_app")
@@ -31,6 +32,23 @@ class LocalHome:
         self._draft, self._journal, self._clock = draft, journal, clock
         self._loop = loop
         self._is_late = False
+        self._process = os.getpid()
+        self._elsewhere: RemoteHome | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.publish().__reduce__()
+
+    def hand_out(self) -> None:
+        """Have a child that is forked from now on find the way here; nothing is pickled for it."""
+        _handed_out.add(self)
+
+    def publish(self) -> RemoteHome:
+        """Return a home for other processes, which leads here."""
+        if self._process != os.getpid():  # a forked child has what the job's process had at the fork
+            return self._elsewhere or RemoteHome(self.task_id, NOWHERE, ())
+        place = get_exchange().admit(self) if self._elsewhere is None else self._elsewhere.place
+        self._elsewhere = RemoteHome(self.task_id, place, tuple(stage.name for stage in self._draft.stages))
+        return self._elsewhere
 
     def inside(self, loop: Loop) -> "LocalHome":
         """Return a home whose parts fill steps of this loop."""
@@ -38,6 +56,8 @@ class LocalHome:
 
     def open(self, weight: float | None) -> "Part | Unbound":
         """Return a new part in this thread, with `weight` steps of the loop; one that ignores all after the end."""
+        if self._process != os.getpid():
+            return self.publish().open(weight)
         sink = self.open_sink(weight)
         return Unbound(self.task_id) if sink is None else Part(self.task_id, self, sink)
 
@@ -61,90 +81,11 @@ class LocalHome:
         return count
 
 
-class LocalSink:
-    """What takes the reports of one part, in the job's process; thread-safe."""
+def _publish_all() -> None:
+    for home in list(_handed_out):
+        home.publish()
 
-    def __init__(self, draft: Draft, journal: Journal, clock: Clock, count: Count) -> None:
-        self._draft, self._journal, self._clock = draft, journal, clock
-        self._outside = self._count = count
-        self._stage: str | None = None
-        self._read: Callable[[], Counted] | None = None
-        self._heed: Callable[[], None] = lambda: None
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the task was asked to stop."""
-        return self._draft.is_cancelled
+_handed_out: WeakSet[LocalHome] = WeakSet()
 
-    @property
-    def cancel_error(self) -> type[TaskCancelled]:
-        """The exception class that stops the job."""
-        return self._draft.cancel_error
-
-    def begin(self, read: Callable[[], Counted], heed: Callable[[], None]) -> None:
-        """Have the flusher read the counts of a part in this process, and tell it of a cancel."""
-        self._read, self._heed = read, heed
-        with self._draft.lock:
-            self._draft.pulls = (*self._draft.pulls, self._pull)
-        self._draft.touch()
-
-    def count(self, counted: Counted) -> None:
-        """Set what the part has counted, where it is now."""
-        self._count.current, self._count.total, self._count.extra = counted
-
-    def say(self, status: str) -> None:
-        """Set the status of the task."""
-        with self._draft.lock:
-            self._draft.say(status, is_with_step=True)
-        self._draft.touch()
-
-    def count_in(self, unit: str) -> None:
-        """Set the unit of the task, if the part adds up to its count."""
-        with self._draft.lock:
-            if self._outside.step is None and self._draft.unit is None:
-                self._draft.unit = unit
-        self._draft.touch()
-
-    def merge(self, values: Mapping[str, Any]) -> None:
-        """Merge values into the `meta` of the task."""
-        with self._draft.lock:
-            self._draft.merge(values, limit=get_settings().RESULT_MAX_BYTES)
-        self._draft.touch()
-
-    def log(self, text: str, level: str) -> None:
-        """Append lines to the log of the task."""
-        self._journal.append(text, level, now=self._clock.now())
-        self._draft.touch()
-
-    def enter(self, name: str, read: Callable[[], Counted] | None = None) -> None:
-        """Begin a stage of the task, in which others may be; `read` tells what is counted in it."""
-        with self._draft.lock:
-            if self._stage is not None:
-                raise ValueError(f"stage {name!r} can't begin inside stage {self._stage!r}")
-            self._pull()
-            count = Count()
-            self._draft.enter_parallel(name, count, now=self._clock.now())
-            self._stage, self._count, self._read = name, count, read
-        self._draft.touch()
-
-    def leave(self, state: State, read: Callable[[], Counted] | None = None) -> None:
-        """Leave the stage, if the part is in one."""
-        with self._draft.lock:
-            if self._stage is not None:
-                self._pull()
-                self._draft.leave_parallel(self._stage, self._count, state, now=self._clock.now())
-            self._stage, self._count, self._read = None, self._outside, read
-        self._draft.touch()
-
-    def end(self) -> None:
-        """Count the part as over."""
-        with self._draft.lock:
-            self._pull()
-            self._outside.is_over = True
-            self._draft.pulls = tuple(pull for pull in self._draft.pulls if pull != self._pull)
-        self._draft.touch()
-
-    def _pull(self) -> None:
-        if self._read is not None:
-            self.count(self._read())
-            self._heed()
+os.register_at_fork(before=_publish_all)

@@ -85,10 +85,11 @@ def map_in_pool(
     chunks = list(_cut(items, chunksize))
     draft.raise_if_cancelled()
     loop = Loop(draft, update, total=sum(map(len, chunks)) if total is None else total, **values)
+    inside = home.inside(loop)
     submitted: list[futures.Future[list[R]]] = []
     try:
         for chunk in chunks:
-            bound = Handle(home.inside(loop), weight=len(chunk)).bind(partial(_call_each, function))
+            bound = Handle(inside, weight=len(chunk)).bind(partial(_call_each, function))
             future = executor.submit(bound, chunk)
             submitted.append(future)
             future.add_done_callback(partial(_count, draft, loop, len(chunk)))

@@ -72,7 +72,7 @@ class Part(Progress):
         self.task_id = task_id
         self.progress, self.outer = self, None
         self._home, self._sink = home, sink
-        self._draft: PartDraft = self._make_draft()
+        self._enter(self._make_draft())
         sink.begin(self._draft.read, self._heed)
 
     def end(self) -> None:
@@ -87,7 +87,7 @@ class Part(Progress):
         status: object = None,
         unit: str | None = None,
     ) -> None:
-        steps = self._draft.steps
+        steps = self._steps
         current = steps.current if current is None else check_number("current", current)
         total = steps.total if total is None else check_number("total", total)
         steps.current, steps.total = current, total
@@ -97,9 +97,9 @@ class Part(Progress):
             self._sink.count_in(str(unit))
 
     def advance(self, n: float = 1) -> None:
-        if n != 1 or type(n) is not int:
+        if type(n) is not int or n != 1:
             n = check_number("n", n)
-        self._draft.steps.current += n
+        self._steps.current += n
 
     def stages(self, weights: Mapping[str, float]) -> None:
         """Refuse to declare stages: they are those of the whole task.
@@ -113,7 +113,7 @@ class Part(Progress):
     def stage(self, name: str) -> Iterator[None]:
         outside, inside = self._draft, self._make_draft()
         self._sink.enter(name, inside.read)
-        self._draft = inside
+        self._enter(inside)
         try:
             yield
         except BaseException as error:
@@ -135,6 +135,10 @@ class Part(Progress):
         self._heed()
         self._draft.raise_if_cancelled()
 
+    def _enter(self, draft: PartDraft) -> None:
+        self._draft: PartDraft = draft
+        self._steps = draft.steps
+
     def _make_draft(self) -> PartDraft:
         return PartDraft(self.task_id, self._sink.cancel_error)
 
@@ -144,4 +148,4 @@ class Part(Progress):
 
     def _leave(self, outside: PartDraft, state: State) -> None:
         self._sink.leave(state, outside.read)
-        self._draft = outside
+        self._enter(outside)

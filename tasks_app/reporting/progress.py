@@ -167,6 +167,7 @@ class Progress:
         There, `with handle:` or `handle.bind(function)` makes `progress` stand for it. What they report is added up:
         what they advance to the count of the task, or, while the job is in a loop, to the share of its current step.
         """
+        self._home.hand_out()
         return Handle(self._home)
 
     def stages(self, weights: Mapping[str, float]) -> None:

@@ -77,6 +77,9 @@ class NullHome:
         """Return a part that ignores all."""
         return Unbound()
 
+    def hand_out(self) -> None:
+        """Do nothing."""
+
     def inside(self, loop: Loop) -> "NullHome":
         """Return the same."""
         return self

@@ -1,0 +1,216 @@
+"""The way from another process to that of a job, for what its parts report."""
+
+import itertools
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..exceptions import TaskCancelled
+from ..snapshot import State
+from ..utils.lazy import per_process
+from .exchange import HOST, Place, open_sockets
+from .part import Counted
+from .values import find_stage
+from .wire_frames import receive_frame, send_frame
+
+logger = logging.getLogger("tasks_app")
+
+#: Seconds to wait for an answer of the job's process: it may be busy, but one that has ended answers at once.
+ANSWER_SECONDS = 30.0
+
+#: Seconds between two looks for a cancel, and until a thread without parts ends.
+POLL_SECONDS, IDLE_SECONDS = 0.5, 1.0
+
+
+class Link:
+    """The connection of this process to that of a job, and the thread that sends what has changed, at intervals."""
+
+    def __init__(self, place: Place, interval: float) -> None:
+        self._place, self._interval = place, interval
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._numbers = itertools.count()
+        self._sinks: dict[int, RemoteSink] = {}
+        self._connection: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+        #: Whether the job's process has gone, so that nothing more is sent.
+        self.is_broken = False
+
+    def add(self, sink: "RemoteSink") -> None:
+        """Send what a part reports from now on."""
+        with self._lock:
+            sink.number = next(self._numbers)
+            self._sinks[sink.number] = sink
+            if self._thread is None:
+                self._thread = start_thread(self._run)
+            self._changed.notify_all()
+
+    def remove(self, sink: "RemoteSink") -> None:
+        """Send what a part has reported last, and wait until the job's process has it."""
+        with self._lock:
+            del self._sinks[sink.number]
+            self._send(sink.collect(is_last=True))
+
+    def _run(self) -> None:
+        polled_at = time.monotonic()
+        while self._has_parts():
+            time.sleep(self._interval)
+            with self._lock:
+                is_due = time.monotonic() - polled_at >= POLL_SECONDS
+                polled_at = time.monotonic() if is_due else polled_at
+                sinks = list(self._sinks.values())
+                self._send([message for sink in sinks for message in sink.collect(opens=is_due)], polls=is_due)
+
+    def _has_parts(self) -> bool:
+        """Return whether the thread is to go on; if not, it is about to end."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._sinks, IDLE_SECONDS):
+                self._thread = None
+            return self._thread is not None
+
+    def _send(self, messages: list[list[Any]], *, polls: bool = False) -> None:
+        if self.is_broken or not (messages or (polls and self._connection)):
+            return
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            send_frame(self._connection, messages)
+            for number in receive_frame(self._connection):
+                if (sink := self._sinks.get(number)) is not None:
+                    sink.cancel()
+        except (OSError, ValueError) as error:
+            self.is_broken = True
+            self._close()
+            logger.warning("the process of a job can't be reached; what is reported to it is ignored: %s", error)
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection((HOST, self._place.port), ANSWER_SECONDS)
+        open_sockets.add(connection)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(self._place.secret)
+        return connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            open_sockets.discard(self._connection)
+            self._connection.close()
+            self._connection = None
+
+
+class RemoteSink:
+    """What takes the reports of a part in another process than the job's, until they are sent."""
+
+    cancel_error = TaskCancelled
+
+    def __init__(self, link: Link, place: Place, weight: float | None, stages: tuple[str, ...]) -> None:
+        self._link, self._stages = link, stages
+        self._opening: tuple[int, float | None] | None = (place.number, weight)
+        self._lock = threading.Lock()
+        self._queue: deque[list[Any]] = deque()
+        self._stage: str | None = None
+        self._counted: Counted = (0, None, 0.0)
+        self.is_cancelled = False
+        self.number = -1
+
+    def begin(self, read: Callable[[], Counted], heed: Callable[[], None]) -> None:
+        """Have the counts of the part sent at intervals, and tell it of a cancel."""
+        self._read, self._heed = read, heed
+        self._link.add(self)
+
+    def say(self, status: str) -> None:
+        """Set the status of the task."""
+        self._queue.append(["say", status])
+
+    def count_in(self, unit: str) -> None:
+        """Set the unit of the task, if the part adds up to its count."""
+        self._queue.append(["count_in", unit])
+
+    def merge(self, values: Mapping[str, Any]) -> None:
+        """Merge values into the `meta` of the task."""
+        self._queue.append(["merge", values])
+
+    def log(self, text: str, level: str) -> None:
+        """Append lines to the log of the task."""
+        self._queue.append(["log", text, level])
+
+    def enter(self, name: str, read: Callable[[], Counted]) -> None:
+        """Begin a stage of the task, in which others may be."""
+        name = find_stage(name, self._stages)
+        if self._stage is not None:
+            raise ValueError(f"stage {name!r} can't begin inside stage {self._stage!r}")
+        self._stage = name
+        self._move(["enter", name], read)
+
+    def leave(self, state: State, read: Callable[[], Counted]) -> None:
+        """Leave the stage."""
+        self._stage = None
+        self._move(["leave", state], read)
+
+    def end(self) -> None:
+        """Have what was reported last reach the job."""
+        self._link.remove(self)
+
+    def cancel(self) -> None:
+        """Tell the part that the task was asked to stop."""
+        self.is_cancelled = True
+        self._heed()
+
+    def collect(self, *, is_last: bool = False, opens: bool = False) -> list[list[Any]]:
+        """Return the messages to send; where there is nothing to say, none, unless it `opens` to hear of a cancel."""
+        with self._lock:
+            self._count()
+            news = [self._queue.popleft() for _ in range(len(self._queue))]
+            if self._opening is not None and (news or (opens and not is_last)):
+                news.insert(0, ["open", *self._opening])
+                self._opening = None
+            if is_last and self._opening is None:
+                news.append(["end"])
+        return [[self.number, *message] for message in news]
+
+    def _move(self, message: list[Any], read: Callable[[], Counted]) -> None:
+        with self._lock:
+            self._count()
+            self._queue.append(message)
+            self._read, self._counted = read, (-1, None, 0.0)
+
+    def _count(self) -> None:
+        if (counted := self._read()) != self._counted:
+            self._counted = counted
+            self._queue.append(["count", counted])
+
+
+class Links:
+    """The links of this process, by the job's process at their other end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._links: dict[tuple[int, bytes], Link] = {}
+
+    def find(self, place: Place, interval: float) -> Link:
+        """Return the link to a process, which is made once."""
+        with self._lock:
+            return self._links.setdefault((place.port, place.secret), Link(place, interval))
+
+
+@per_process()
+def get_links() -> Links:
+    """Return those of this process."""
+    return Links()
+
+
+def start_thread(work: Callable[[], None]) -> threading.Thread:
+    """Start a thread that does not delay the end of the process; an interpreter of a pool has no such threads."""
+    for is_daemon in (True, False):
+        thread = threading.Thread(target=work, name="tasks_app-link", daemon=is_daemon)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not is_daemon:
+                raise
+        else:
+            return thread
+    raise AssertionError("unreachable")

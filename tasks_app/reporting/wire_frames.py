@@ -1,0 +1,44 @@
+"""The frames between the process of a job and those that report to it: a length, and as much JSON. Pure."""
+
+import json
+import socket
+import struct
+from typing import Any
+
+_LENGTH = struct.Struct("!I")
+
+#: The most bytes of a frame.
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def send_frame(connection: socket.socket, value: Any) -> None:
+    """Send a JSON value."""
+    body = json.dumps(value).encode()
+    connection.sendall(_LENGTH.pack(len(body)) + body)
+
+
+def receive_frame(connection: socket.socket) -> Any:
+    """Return the next JSON value.
+
+    Raises:
+        OSError: the other side has gone.
+        ValueError: it is no frame.
+    """
+    (length,) = _LENGTH.unpack(receive(connection, _LENGTH.size))
+    if length > MAX_BYTES:
+        raise ValueError(f"a frame may have at most {MAX_BYTES!r} bytes, not {length!r}")
+    return json.loads(receive(connection, length))
+
+
+def receive(connection: socket.socket, size: int) -> bytes:
+    """Return the next `size` bytes.
+
+    Raises:
+        OSError: the other side has gone.
+    """
+    received = bytearray()
+    while len(received) < size:
+        if not (some := connection.recv(size - len(received))):
+            raise ConnectionResetError("the other side has closed the connection")
+        received += some
+    return bytes(received)

@@ -1,0 +1,190 @@
+"""Processes of a pool that report to the task of the job that uses them."""
+
+import multiprocessing
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from tasks_app import TaskCancelled, get_snapshot, task_run
+from tasks_app.reporting.exchange import MAX_STRANGERS, SECRET_BYTES, get_exchange
+from tasks_app.reporting.link import get_links
+from tests.support import pool_jobs
+from tests.support.doubles import take
+from tests.support.servers import ROOT
+from tests.support.waiting import DEADLINE, wait_until
+
+#: A pool of this kind forks no process that has threads.
+FORKSERVER = multiprocessing.get_context("forkserver")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with ProcessPoolExecutor(2, FORKSERVER) as pool:
+        yield pool
+
+
+def call_all(pool, function, *items):
+    return list(pool.map(function, items))
+
+
+def test_steps_of_processes_add_up_exactly(job, pool):
+    job.progress.update(total=50_000)
+    assert os.getpid() not in call_all(pool, job.progress.handle().bind(pool_jobs.advance), *[5_000] * 10)
+    assert (take(job).current, take(job).progress) == (50_000, 99)
+
+
+def test_loops_of_processes_add_up(job, pool):
+    call_all(pool, job.progress.handle().bind(pool_jobs.track), 10, 30)
+    assert (take(job).current, take(job).total, take(job).unit) == (40, 40, "rows")
+
+
+def test_what_a_process_tells_is_told_of_the_task(pool):
+    with task_run("demo") as task:
+        call_all(pool, task.handle().bind(pool_jobs.tell), "it")
+    snapshot = get_snapshot(task.task_id)
+    assert (snapshot.status, dict(snapshot.meta), snapshot.logged) == ("Doing it", {"name": "it"}, 1)
+
+
+def test_stages_are_entered_in_processes(job, pool):
+    job.progress.stages({"a": 1, "b": 1})
+    call_all(pool, job.progress.handle().bind(pool_jobs.enter), "a", "b")
+    assert [(stage.state, stage.percent) for stage in take(job).stages] == [("succeeded", 100), ("succeeded", 100)]
+
+
+def test_stage_that_was_not_declared_is_named_in_a_process(job, pool):
+    job.progress.stages({"a": 1})
+    with pytest.raises(ValueError, match="unknown stage 'x'"):
+        call_all(pool, job.progress.handle().bind(pool_jobs.enter), "x")
+
+
+@pytest.mark.parametrize("chunksize", [1, 3])
+def test_calls_in_processes_are_steps(job, pool, chunksize):
+    results = job.progress.map(pool, pool_jobs.fail, [1, 2, 3, 6], unit="calls", chunksize=chunksize)
+    assert list(results) == [6, 3, 2, 1]
+    assert (take(job).current, take(job).total, take(job).unit) == (4, 4, "calls")
+
+
+def test_error_of_a_call_in_a_process_is_raised_in_its_place(job, pool):
+    results = job.progress.map(pool, pool_jobs.fail, [3, 0])
+    assert next(results) == 2
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_cancel_stops_a_loop_in_a_process(job, pool, tmp_path):
+    future = pool.submit(job.progress.handle().bind(pool_jobs.spin), str(tmp_path / "began"))
+    wait_until((tmp_path / "began").exists, "the process is at work")
+    job.request_cancel()
+    with pytest.raises(TaskCancelled):
+        future.result(DEADLINE)
+
+
+def test_function_that_can_not_be_pickled_is_named(job, pool):
+    with pytest.raises(TypeError, match=r"<lambda> at .* can't be sent to another process; define it at the top"):
+        job.progress.map(pool, lambda item: item, [1])
+    with pytest.raises(TypeError, match=r"<lambda> at .* can't be sent to another process"):
+        pool.submit(job.progress.handle().bind(lambda: None)).result(DEADLINE)
+
+
+def test_process_that_is_killed_gives_the_error_of_the_pool_and_keeps_what_was_counted(job):
+    with ProcessPoolExecutor(1, FORKSERVER) as own:
+        call_all(own, job.progress.handle().bind(pool_jobs.die), 0)
+        with pytest.raises(BrokenProcessPool):
+            own.submit(job.progress.handle().bind(pool_jobs.die), 1).result(DEADLINE)
+    wait_until(lambda: not take(job) or not job._draft.added.is_running, "the job has noticed")
+    assert job.snapshot.current >= 5
+
+
+def test_map_over_a_pool_whose_process_is_killed_raises_the_error_of_the_pool(job):
+    with ProcessPoolExecutor(1, FORKSERVER) as own, pytest.raises(BrokenProcessPool):
+        list(job.progress.map(own, pool_jobs.die, [0, 1, 0]))
+    assert not job._draft.is_tracking
+
+
+def test_handle_is_small(job):
+    assert len(pickle.dumps(job.progress.handle())) < 500
+
+
+def test_handle_that_comes_back_needs_no_connection(job):
+    handle = pickle.loads(pickle.dumps(job.progress.handle()))
+    with handle as part:
+        part.advance(3)
+    assert take(job).current == 3
+    assert get_links.peek() is None
+
+
+def test_handle_of_an_ended_task_is_ignored_in_a_process(pool, caplog):
+    with task_run("demo") as task:
+        handle = task.handle()
+        handle_in_transit = pickle.dumps(handle)
+    for _ in range(2):
+        call_all(pool, pickle.loads(handle_in_transit).bind(pool_jobs.advance), 5)
+    assert get_snapshot(task.task_id).current is None
+    assert [text for text in caplog.messages if "is ignored" in text] == [
+        f"task {task.task_id} has ended: what is reported by its handle is ignored"
+    ]
+
+
+def test_connection_without_the_secret_is_closed(job):
+    pickle.dumps(job.progress.handle())
+    port = get_exchange()._listener.getsockname()[1]
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as stranger:
+        stranger.sendall(b"x" * SECRET_BYTES)
+        assert stranger.recv(1) == b""
+
+
+def test_strangers_without_number_leave_room(job, pool):
+    pickle.dumps(job.progress.handle())
+    exchange = get_exchange()
+    exchange._strangers = threading.Semaphore(0)
+    with socket.create_connection(("127.0.0.1", exchange._listener.getsockname()[1]), DEADLINE) as stranger:
+        assert stranger.recv(1) == b""
+    exchange._strangers = threading.Semaphore(MAX_STRANGERS)
+    call_all(pool, job.progress.handle().bind(pool_jobs.advance), 5)
+    assert take(job).current == 5
+
+
+SCRIPT = """
+import multiprocessing
+if __name__ == "__main__":
+    import django
+    django.setup()
+    from tasks_app import get_snapshot, progress, task_run
+    from tests.support.pool_jobs import advance
+    context = multiprocessing.get_context("METHOD")
+    with task_run("demo") as task:
+        children = [context.Process(target=progress.handle().bind(advance), args=(1000,)) for _ in range(2)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+    print(get_snapshot(task.task_id).current, [child.exitcode for child in children])
+"""
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["fork", pytest.param("spawn", marks=pytest.mark.slow), pytest.param("forkserver", marks=pytest.mark.slow)],
+)
+def test_handle_works_however_a_process_is_started(method, tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.replace("METHOD", method))
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.support.settings", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, path], env=env, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.stdout, done.returncode) == ("2000 [0, 0]\n", 0)
+
+
+def test_forked_child_of_a_job_is_told_once_how_to_report(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.replace("METHOD", "fork").replace("progress.handle().bind(advance)", "advance"))
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.support.settings", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, path], env=env, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.stdout == "None [0, 0]\n"
+    assert done.stderr.count("progress.handle().bind(function)") == 2  # once in each
