@@ -14,6 +14,7 @@ from .exceptions import (
 from .http import start_response
 from .lifecycle import acancel, aget_snapshot, cancel, get_snapshot
 from .lifecycle.announce import aannounce, announce
+from .lifecycle.batch import astart_batch, start_batch
 from .lifecycle.start import astart, start
 from .lifecycle.task_run import task_run
 from .reporting import LogHandler, Progress, task_changed, task_ended
@@ -43,11 +44,13 @@ __all__ = [
     "aget_snapshot",
     "announce",
     "astart",
+    "astart_batch",
     "cancel",
     "get_snapshot",
     "make_token",
     "progress",
     "start",
+    "start_batch",
     "start_response",
     "task_changed",
     "task_ended",

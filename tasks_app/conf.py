@@ -80,6 +80,8 @@ class Settings:
     RESULT_MAX_BYTES: int = 65536
     #: Stages that a job may declare, since each of its snapshots carries all of them.
     MAX_STAGES: int = 200
+    #: Children that a task may have, or calls of a batch.
+    MAX_CHILDREN: int = 10_000
     #: Log lines kept per task.
     LOG_LINES: int = 1000
     #: Bytes of the log lines kept per task, as JSON.
@@ -276,6 +278,7 @@ _RULES: Mapping[str, _Rule] = {
     "MAX_BODY": _whole(at_least=1),
     "RESULT_MAX_BYTES": _whole(at_least=1),
     "MAX_STAGES": _whole(at_least=1),
+    "MAX_CHILDREN": _whole(at_least=1),
     "LOG_LINES": _whole(at_least=1),
     "LOG_BYTES": _whole(at_least=1),
     "EXPOSE_ERRORS": _optional(_FLAG),

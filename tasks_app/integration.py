@@ -59,7 +59,7 @@ from .reporting import (
     get_bound,
     get_flusher,
 )
-from .snapshot import EXPIRED, Snapshot, State, make_follower, make_label
+from .snapshot import EXPIRED, Snapshot, State, make_follower, make_label, renumber
 from .store import Notes, get_store, is_task_id
 from .utils.clock import parse_time
 from .utils.lazy import per_process
@@ -108,6 +108,7 @@ __all__ = [
     "per_process",
     "queue",
     "register",
+    "renumber",
     "unregister",
     "use_store",
     "write",

@@ -16,6 +16,7 @@ urlpatterns = [
     path("tasks/monitor/data", monitor.show_monitor_data, name="monitor-data"),
     path("tasks/tokens", views.make_tokens, name="tokens"),
     path("tasks/<str:task_id>", views.show_task, name="task"),
+    path("tasks/<str:task_id>/children", views.list_children, name="task-children"),
     path("tasks/<str:task_id>/cancel", views.cancel_task, name="task-cancel"),
     path("tasks/<str:task_id>/monitor", monitor.show_monitored_task, name="monitor-task"),
     path("tasks/<str:task_id>/monitor/details", monitor.show_task_details, name="monitor-task-details"),

@@ -41,6 +41,7 @@ DEFAULTS = {
     "MAX_BODY": 65536,
     "RESULT_MAX_BYTES": 65536,
     "MAX_STAGES": 200,
+    "MAX_CHILDREN": 10_000,
     "LOG_LINES": 1000,
     "LOG_BYTES": 262_144,
     "EXPOSE_ERRORS": None,
@@ -72,6 +73,7 @@ WHOLE_NUMBERS = [
     "MAX_BODY",
     "RESULT_MAX_BYTES",
     "MAX_STAGES",
+    "MAX_CHILDREN",
     "LOG_LINES",
     "LOG_BYTES",
 ]

@@ -67,6 +67,7 @@ PURE = {
     "snapshot/copying",
     "snapshot/details",
     "snapshot/eta",
+    "snapshot/family",
     "snapshot/follower",
     "snapshot/liveness",
     "snapshot/log_page",

@@ -108,6 +108,11 @@ def encode_list(snapshots: Iterable[Snapshot]) -> str:
     return f'{{"tasks":[{",".join(encode_json(snapshot.to_wire()) for snapshot in snapshots)}]}}'
 
 
+def encode_children(snapshots: Iterable[Snapshot], total: int) -> str:
+    """Return a list of children as JSON, with how many there are."""
+    return f'{{"children":[{",".join(encode_json(snapshot.to_wire()) for snapshot in snapshots)}],"total":{total}}}'
+
+
 def json_response(data: Mapping[str, Any] | str, **options: Any) -> HttpResponse:
     """Return a response with the server's time, since the clock of a client may be wrong.
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from ..conf import get_settings
 from ..exceptions import describe
+from ..snapshot import State
 from ..utils.json import MAX_DEPTH, is_too_deep
 from ..utils.query import Query
 from .problems import Problem, bad_request
@@ -18,6 +19,9 @@ MAX_KEY_LENGTH = 255
 
 #: The number of tasks in a list: by default, and at most.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+
+#: The most children in a list of these.
+MAX_CHILDREN_SHOWN = 100
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -118,9 +122,23 @@ def _check_number(place: str, task_ids: list[str], example: str) -> list[str]:
     return task_ids
 
 
-def parse_limit(request: HttpRequest) -> int:
+def parse_limit(request: HttpRequest, *, at_most: int = MAX_LIMIT) -> int:
     """Return the most tasks that the list may have."""
-    return parse_whole(request, "limit", DEFAULT_LIMIT, MAX_LIMIT)
+    return parse_whole(request, "limit", DEFAULT_LIMIT, at_most)
+
+
+def parse_states(request: HttpRequest) -> frozenset[State]:
+    """Return the states that a list is asked for, separated by commas; all of them if the query names none.
+
+    Raises:
+        Problem: one is no state.
+    """
+    texts = [text for value in request.GET.getlist("state") for text in value.split(",")]
+    allowed = [str(state) for state in State]
+    for text in texts:
+        if text not in allowed:
+            raise bad_request(f"'state' is {describe(text)}; allowed: {allowed!r}, separated by commas.")
+    return frozenset(map(State, texts or allowed))
 
 
 def parse_whole(request: HttpRequest, name: str, default: int, maximum: int) -> int:

@@ -15,13 +15,15 @@ from django.db import InterfaceError, OperationalError, connections
 from django.http import HttpRequest
 
 from ..conf import get_settings
-from ..permissions import is_allowed, needs_only_user
+from ..permissions import needs_only_user
 from ..snapshot import Snapshot
 from ..streaming import Stream
 from ..tokens import has_token
 from ..users import FreshUser, load_fresh, name_caller
 from ..utils.backoff import Failures
 from ..utils.per_loop import PerLoop
+from .access import can_view
+from .problems import Problem
 
 logger = logging.getLogger("tasks_app")
 
@@ -143,7 +145,10 @@ class _Round:
             return {}
         user.enter(request)
         caller = name if self._needs_only_user else (name, _find_traits(request))
-        return {(caller, snapshot.task_id): (request, snapshot) for snapshot in _find_allowed(stream, request)}
+        return {
+            (caller, _find_tokens(request) if snapshot.parent else (), snapshot.task_id): (request, snapshot)
+            for snapshot in _find_allowed(stream, request)
+        }
 
     async def _decide(self, questions: Mapping[Hashable, _Question]) -> None:
         for name, (request, snapshot) in questions.items():
@@ -151,15 +156,20 @@ class _Round:
                 self._decisions[name] = await self._ask(request, snapshot)
 
     async def _ask(self, request: HttpRequest, snapshot: Snapshot) -> bool:
-        """Ask the policy; an error is a no, unless it could not ask the database."""
+        """Ask the policy; an error is a no, unless it could not ask the database or the cache."""
         try:
-            return await is_allowed("can_view", request, snapshot)
-        except (InterfaceError, OperationalError) as error:
+            return await can_view(request, snapshot)
+        except (InterfaceError, OperationalError, Problem) as error:
             self.failure = error
             return True
         except Exception:
             logger.exception("POLICY %r: can_view failed; a stream ends", get_settings().POLICY)
             return False
+
+
+def _find_tokens(request: HttpRequest) -> tuple[str, ...]:
+    """Return the texts in a request that may be tokens: that of a parent shows its children."""
+    return (request.META.get("HTTP_AUTHORIZATION", ""), *request.GET.getlist("token"))
 
 
 def _find_traits(request: HttpRequest) -> frozenset[tuple[str, str]]:

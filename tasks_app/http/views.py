@@ -30,18 +30,22 @@ from ..streaming import (
     Stream,
     View,
     aobserve,
+    aobserve_children,
     aobserve_many,
 )
-from ..tokens import get_token_rights, has_control, has_token, make_joint_token
+from ..tokens import get_token_rights, make_joint_token
+from .access import can_cancel, can_view, find_ancestors
 from .admission import get_admission
 from .clients import identify, take_place
 from .csrf import check_csrf
-from .endpoint import conditional_response, encode_list, endpoint, json_response, not_found, refusal
+from .endpoint import conditional_response, encode_children, encode_list, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
 from .params import (
+    MAX_CHILDREN_SHOWN,
     MAX_LIMIT,
     parse_limit,
     parse_start,
+    parse_states,
     parse_token_tasks,
     read_body,
 )
@@ -99,12 +103,23 @@ async def list_tasks(request: HttpRequest) -> HttpResponse:
     return json_response(content, headers={"Cache-Control": "private, no-cache"})
 
 
+@endpoint("GET", "HEAD")
+async def list_children(request: HttpRequest, task_id: str) -> HttpResponse:
+    """Answer the snapshots of the children of a task, in the order of their start, to those who may see it."""
+    states, limit = parse_states(request), parse_limit(request, at_most=MAX_CHILDREN_SHOWN)
+    await _get_visible(request, task_id)
+    with store_access():
+        children, total = await aobserve_children(task_id, states, limit)
+    content = await get_store().arun_aside(encode_children, children, total)
+    return json_response(content, headers={"Cache-Control": "private, no-cache"})
+
+
 @endpoint("POST")
 async def cancel_task(request: HttpRequest, task_id: str) -> HttpResponse:
     """Request the cancel of a task."""
     check_csrf(request)
     snapshot = await _get_visible(request, task_id)
-    if not (has_control(request, task_id) or await is_allowed("can_cancel", request, snapshot)):
+    if not await can_cancel(request, snapshot):
         raise refusal(request, "You may not cancel this task.", permission=find_permission("can_cancel"))
     try:
         with store_access():
@@ -231,10 +246,15 @@ async def _find_lifetime(request: HttpRequest, snapshot: Snapshot) -> float | No
 
     What the policy allows holds as long as a new token would, or a little shorter: not all streams end at once.
     """
-    if (lifetime := get_token_rights(request).get_lifetime(snapshot.task_id)) is not None:
+    rights = get_token_rights(request)
+    if (lifetime := rights.get_lifetime(snapshot.task_id)) is not None:
         return lifetime
-    is_visible = await is_allowed("can_view", request, snapshot)
-    return get_settings().TOKEN_MAX_AGE * random.uniform(0.8, 1) if is_visible else None
+    if not await is_allowed("can_view", request, snapshot):
+        ancestors = await find_ancestors(snapshot)
+        lifetimes = [lifetime for item in ancestors if (lifetime := rights.get_lifetime(item.task_id)) is not None]
+        if lifetimes or not await select("can_view", request, ancestors):
+            return max(lifetimes, default=None)
+    return get_settings().TOKEN_MAX_AGE * random.uniform(0.8, 1)
 
 
 def _stream_response(request: HttpRequest, stream: Stream) -> HttpResponseBase:
@@ -254,7 +274,7 @@ async def _get_visible(request: HttpRequest, task_id: str) -> Snapshot:
     get_token_rights(request)  # first, as for a stream
     with store_access():
         snapshot = await aobserve(task_id)
-    if snapshot is None or not await _can_view(request, snapshot):
+    if snapshot is None or not await can_view(request, snapshot):
         raise not_found(task_id)
     return snapshot
 
@@ -271,7 +291,3 @@ async def _find_visible(request: HttpRequest, limit: int) -> AsyncIterator[Snaps
         limit -= len(visible)
         for snapshot in visible:
             yield snapshot
-
-
-async def _can_view(request: HttpRequest, snapshot: Snapshot) -> bool:
-    return has_token(request, snapshot.task_id) or await is_allowed("can_view", request, snapshot)

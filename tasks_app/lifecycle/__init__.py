@@ -10,9 +10,10 @@ from .executor import Executor
 from .followers import get_followers
 from .forgetting import connect_users
 from .frameworks import Flaw, Framework, Promise, get_framework, register, unregister
+from .names import resolve
 from .receivers import connect, never_raise
 from .sending import has_foreign_receivers
-from .start import astart_named, resolve
+from .start import astart_named
 
 __all__ = [
     "Delivery",

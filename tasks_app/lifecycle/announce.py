@@ -69,7 +69,7 @@ _RESERVED = frozenset({".", "..", "monitor", "tokens"})
 
 def make_known(name: str, identity: Identity, task_id: str) -> Snapshot:
     """Return the first snapshot of a task under a chosen id."""
-    now, (_, owner, label) = get_flusher().clock.now(), identity
+    now, (_, owner, label, _) = get_flusher().clock.now(), identity
     return Snapshot.queued(task_id, str(name), now=now, owner=owner, label=label, runner=ANNOUNCED)
 
 

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import TypeVar
 
 from ..reporting import GetCall, Reporter, bind, get_bound, get_flusher
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, renumber
 from ..store import forget_received, get_store
 from .catch_up import CatchUp, CatchUpPromised, CatchUpUnstarted, Hidden, claim_attempt
 from .chosen_ids import find_base, is_of_another_run, name_run
@@ -226,7 +226,7 @@ def _await(task_id: str) -> tuple[Snapshot | None, bool]:
 
 def _choose(stored: Snapshot | None, known: Snapshot) -> Snapshot:
     if stored is None:
-        return known.renumbered(now=get_flusher().clock.now())
+        return renumber(known, now=get_flusher().clock.now())
     if stored.seq < known.seq:
         return known
     return stored if known.label in (None, stored.label) else replace(stored, label=known.label)

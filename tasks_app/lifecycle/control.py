@@ -8,8 +8,7 @@ from ..reporting import find_reporter, get_flusher
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..streaming import observe
-from .announce import ANNOUNCED, withdraw
-from .frameworks import find_framework
+from .stopping import cancel_children, stop
 
 
 def get_snapshot(task_id: str) -> Snapshot:
@@ -45,7 +44,8 @@ def cancel(task_id: str) -> None:
 
     A task that still waits in this process, in a database or for a Celery worker is withdrawn. A coroutine of
     `InProcessBackend` is cancelled. Any other job stops at its next step of `progress.track()` or call of
-    `progress.raise_if_cancelled()`.
+    `progress.raise_if_cancelled()`. With a parent, its children are cancelled that have not ended, also those that it
+    starts later.
 
     Raises:
         TaskNotFound: no task with this id is known.
@@ -56,12 +56,9 @@ def cancel(task_id: str) -> None:
     if snapshot.is_terminal:
         raise TaskAlreadyEnded(f"task {task_id!r} has already ended: {snapshot.state}")
     get_store().request_cancel(task_id, delay=snapshot.waits_for)
-    if (reporter := find_reporter(task_id)) is not None:
-        reporter.request_cancel()
-    if snapshot.runner == ANNOUNCED:
-        withdraw(task_id)
-    if (framework := find_framework(snapshot.runner)) is not None:
-        framework.withdraw(task_id)
+    stop(snapshot)
+    if snapshot.children is not None:
+        cancel_children(task_id)
 
 
 async def acancel(task_id: str) -> None:

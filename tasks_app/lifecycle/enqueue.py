@@ -32,6 +32,8 @@ class Start:
     promised_id: str | None = None
     snapshot: Snapshot | None = None
     error: Exception | None = None
+    #: Whether it is one of a batch whose first task was accepted.
+    is_accepted: bool = False
 
 
 #: The most started tasks kept of which their backends have not told yet.
@@ -42,19 +44,20 @@ _start: ContextVar[Start | None] = ContextVar("tasks_app_start", default=None)
 
 
 @contextmanager
-def starting(identity: Identity, *, promised_id: str | None = None) -> Iterator[None]:
+def starting(identity: Identity, *, promised_id: str | None = None, is_accepted: bool = False) -> Iterator[None]:
     """Give the task that is enqueued in this block a name, an owner and a label.
 
     Args:
         identity: what the task is given.
         promised_id: the id that was given away before. The task is then enqueued also if its first snapshot can't be
             stored.
+        is_accepted: whether it is one of a batch whose first task was accepted: no queue is then too full for it.
 
     Raises:
         StoreUnavailable: its first snapshot could not be stored.
         Exception: the process can't start the thread that is to report the task; the block is not entered.
     """
-    start = Start(identity, promised_id)
+    start = Start(identity, promised_id, is_accepted=is_accepted)
     with get_flusher().hold():
         token = _start.set(start)
         try:
@@ -96,7 +99,7 @@ def queue(
         keep: stores what `starting` gives the task with the task itself, in that transaction. A worker may
             begin before the snapshot is stored, or after the cache was emptied, and needs them then.
         is_in_burst: whether this process reports the task and enqueues many, whose first snapshots its flusher is to
-            write together; not what `start()` starts.
+            write together; of what is started here, only the later tasks of a batch.
         is_new_run: whether this is the first message of a run whose id its caller has chosen: a task that has ended
             under the same id then begins again, as a new record.
 
@@ -121,6 +124,7 @@ def queue(
         now=get_flusher().clock.now(),
         label=start.identity.label,
         owner=start.identity.owner,
+        parent=start.identity.parent,
         runner=runner,
         beat=beat,
         not_before=not_before,
@@ -128,7 +132,7 @@ def queue(
         queue_position=position,
     )
     start.snapshot = snapshot
-    if is_in_burst and start is not _start.get():
+    if is_in_burst and (start is not _start.get() or start.is_accepted):
         return snapshot, False
     try:
         if database is None:
@@ -181,6 +185,12 @@ def get_promised_id() -> str | None:
     """Return the id that the task which is now enqueued must have; None if its framework chooses one."""
     start = _start.get()
     return None if start is None or start.snapshot is not None else start.promised_id
+
+
+def is_accepted() -> bool:
+    """Whether the task which is now enqueued belongs to a batch whose first task was accepted."""
+    start = _start.get()
+    return start is not None and start.snapshot is None and start.is_accepted
 
 
 def keep_for(task_id: str) -> bool:
@@ -245,7 +255,7 @@ def _send(snapshot: Snapshot) -> Snapshot:
 def _add_at_commit(snapshot: Snapshot, database: str, keep: Keep | None) -> None:
     if keep is not None:
         get_store().get(snapshot.task_id)  # an unreachable cache makes `start()` raise now, not at the commit
-        keep(Identity(snapshot.task, snapshot.owner, snapshot.label))
+        keep(Identity(snapshot.task, snapshot.owner, snapshot.label, snapshot.parent))
     transaction.on_commit(partial(_add_late, snapshot, keep is not None), using=database)
 
 

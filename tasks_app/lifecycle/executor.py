@@ -12,6 +12,7 @@ from ..utils.exhaustion import exhaustion_log
 from ..utils.threads import LoopThread, ThreadPool
 from . import compat
 from .bursts import Bursts
+from .enqueue import is_accepted
 from .positions import Positions
 from .results import Results
 from .run import Run
@@ -49,7 +50,7 @@ class Executor:
         """Accept a task and launch it, not before its `run_after`.
 
         Raises:
-            TaskQueueFull: `max_queue` tasks wait already.
+            TaskQueueFull: `max_queue` tasks wait already, and it is not one of a batch whose first one was accepted.
             Exception: any error of the store or of a receiver of `task_enqueued`, or the process can't start the
                 threads for it; the task will not run.
         """
@@ -96,7 +97,7 @@ class Executor:
 
     def _admit(self, run: Run) -> None:
         with self._lock:
-            if (waiting := len(self._admitted)) >= self._max_queue:
+            if (waiting := len(self._admitted)) >= self._max_queue and not is_accepted():
                 raise TaskQueueFull(f"{waiting!r} tasks wait already; max_queue allows {self._max_queue!r}")
             self._admitted[run.task_id] = run
             self.results.unfinished[run.task_id] = run.task_result

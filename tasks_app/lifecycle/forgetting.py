@@ -57,7 +57,7 @@ def forget_owners(owners: Collection[str]) -> None:
     note_gone(owners, at=get_flusher().clock.now().timestamp())
     for reporter in get_flusher().reporters:
         if reporter.snapshot.owner in owners:
-            reporter.disown()
+            reporter.change(disown)
     task_ids = get_store().find_recent()
     for start in range(0, len(task_ids), BATCH_SIZE):
         _take_away(list(_find_owned(task_ids[start : start + BATCH_SIZE], owners)))

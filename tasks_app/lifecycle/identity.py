@@ -1,4 +1,4 @@
-"""The name, the owner and the label of a task, which it keeps in every attempt and wherever it waits."""
+"""The name, the owner, the label and the parent of a task, which it keeps in every attempt and wherever it waits."""
 
 from typing import NamedTuple, Self
 
@@ -9,26 +9,28 @@ from ..users import identify_owner
 
 
 class Identity(NamedTuple):
-    """The name, the owner and the label of a task, as they are stored.
+    """The name, the owner, the label and the parent of a task, as they are stored.
 
     Attributes:
         name: None for the name that the framework gives it.
         owner: None for a task without owner.
         label: None for a task without label.
+        parent: the id of the task that it is a child of, or None.
     """
 
     name: str | None = None
     owner: str | None = None
     label: str | None = None
+    parent: str | None = None
 
     @classmethod
-    def make(cls, owner: object, label: object) -> Self:
+    def make(cls, owner: object, label: object, parent: str | None = None) -> Self:
         """Return the identity that a caller's `owner` and `label` give a task.
 
         Raises:
             ValueError: `owner` can't be one.
         """
-        return cls(None, _find_owner(owner), make_label(label))
+        return cls(None, _find_owner(owner), make_label(label), parent)
 
 
 def inherit_owner() -> str | None:

@@ -10,6 +10,7 @@ from ..reporting import get_flusher
 from ..snapshot import Snapshot
 from ..store import get_store
 from .attempts import adopt_promised
+from .children import Link, linking
 from .chosen_ids import check_is_free
 from .commits import call_at_commit
 from .enqueue import starting
@@ -20,7 +21,12 @@ logger = logging.getLogger("tasks_app")
 
 
 def enqueue_at_commit(
-    framework: Framework, task: Any, promise: Promise, databases: Collection[str], identity: Identity
+    framework: Framework,
+    task: Any,
+    promise: Promise,
+    databases: Collection[str],
+    identity: Identity,
+    link: Link | None = None,
 ) -> str:
     """Enqueue a task once these databases have committed, and return its id now.
 
@@ -34,19 +40,21 @@ def enqueue_at_commit(
         raise StoreUnavailable("the state of the new task could not be stored") from error
     if known is not None:
         check_is_free(known, identity.owner)
-    call_at_commit(partial(_keep, framework, task, promise, identity), databases)
+    call_at_commit(partial(_keep, framework, task, promise, identity, link), databases)
     return promise.task_id
 
 
-def _keep(framework: Framework, task: Any, promise: Promise, identity: Identity) -> None:
+def _keep(framework: Framework, task: Any, promise: Promise, identity: Identity, link: Link | None) -> None:
     """Enqueue a task; if that fails, end it: its caller has its id, and other hooks of the commit must go on."""
     try:
-        with starting(identity, promised_id=promise.task_id):
+        with linking(link) as tell, starting(identity, promised_id=promise.task_id):
+            tell(promise.task_id)
             framework.enqueue(task, promise.args, promise.kwargs)
     except Exception as error:
         logger.exception("task %s: it could not be enqueued after the commit", promise.task_id)
         if isinstance(error, TaskIdTaken):  # it stays as it is
             return
         now = get_flusher().clock.now()
-        known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=identity.owner, label=identity.label)
+        _, owner, label, parent = identity
+        known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=owner, label=label, parent=parent)
         adopt_promised(known).fail(error)

@@ -89,9 +89,9 @@ def on_started(*, task_result: "TaskResult[Any, Any]", **kwargs: Any) -> None:
     task_id, bound = task_result.id, get_bound()
     if bound is not None and bound.task_id == task_id and not bound.has_ended:
         return  # `InProcessBackend` has begun it, or the signal came twice
-    name, owner, label = django_tasks_db.read_identity(task_result)
+    name, owner, label, parent = django_tasks_db.read_identity(task_result)
     task, now = name or task_result.task.module_path, get_flusher().clock.now()
-    known = Snapshot.queued(task_id, task, now=now, owner=owner, label=label)
+    known = Snapshot.queued(task_id, task, now=now, owner=owner, label=label, parent=parent)
     # Some backends tell of a task only when a worker may have begun it.
     get_call = partial(make_call, task_result)
     attempts.enter(attempts.begin(known, find_reporter(task_id), is_awaited=owner is None, get_call=get_call))

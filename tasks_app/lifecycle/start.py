@@ -1,23 +1,18 @@
 """Functions that start a task: in Python by the task itself, over HTTP by its name in STARTABLE."""
 
-import inspect
-import types
-import typing
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ParamSpec, overload
 
 from asgiref.sync import sync_to_async
-from django.utils.module_loading import import_string
 
-from ..conf import get_settings
-from ..exceptions import InvalidArguments, UnknownTask, describe
-from ..utils.lazy import per_process
+from .children import RUNNING, Link, choose_parent, link_to, linking
 from .commits import find_transactions
 from .enqueue import starting
 from .frameworks import Framework, commits_with, get_framework, make_promise
 from .identity import Identity
+from .names import resolve
 from .promises import enqueue_at_commit
+from .signatures import check_arguments
 from .startable import Startable
 
 P = ParamSpec("P")
@@ -34,15 +29,46 @@ def start(
     *args: Any,
     owner: object,
     label: object = None,
+    parent: object = RUNNING,
+    weight: float = 1,
     on_commit: bool | None = None,
     **kwargs: Any,
 ) -> str: ...
 @overload
-def start(task: Startable[...], /, *args: Any, label: object, on_commit: bool | None = None, **kwargs: Any) -> str: ...
+def start(
+    task: Startable[...],
+    /,
+    *args: Any,
+    label: object,
+    parent: object = RUNNING,
+    weight: float = 1,
+    on_commit: bool | None = None,
+    **kwargs: Any,
+) -> str: ...
+@overload
+def start(
+    task: Startable[...],
+    /,
+    *args: Any,
+    parent: object,
+    weight: float = 1,
+    on_commit: bool | None = None,
+    **kwargs: Any,
+) -> str: ...
+@overload
+def start(task: Startable[...], /, *args: Any, weight: float, on_commit: bool | None = None, **kwargs: Any) -> str: ...
 @overload
 def start(task: Startable[...], /, *args: Any, on_commit: bool | None, **kwargs: Any) -> str: ...
 def start(
-    task: Any, /, *args: Any, owner: object = None, label: object = None, on_commit: Any = None, **kwargs: Any
+    task: Any,
+    /,
+    *args: Any,
+    owner: object = None,
+    label: object = None,
+    parent: object = RUNNING,
+    weight: Any = 1,
+    on_commit: Any = None,
+    **kwargs: Any,
 ) -> str:
     """Enqueue a task with an owner and a label, and return its id once its first snapshot is stored.
 
@@ -53,14 +79,18 @@ def start(
     Args:
         task: a task made by `@task`. With `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
             carries options such as `queue` or `countdown`.
-        args, kwargs: the arguments of the task. One of them that is called `owner`, `label` or `on_commit` can only
-            be passed by its position, or in a signature of Celery.
+        args, kwargs: the arguments of the task. One of them that is called `owner`, `label`, `parent`, `weight` or
+            `on_commit` can only be passed by its position, or in a signature of Celery.
         owner: the user that may see and cancel the task, or the primary key of that user. With None it has the owner
             of the task that runs in this context; without one, the default policy shows it to staff alone, unless
             OWNERLESS says otherwise. With ALLOW_ANONYMOUS_START a visitor, that is an AnonymousUser, may be the owner:
             all who know the id then see it.
         label: what people call this task, such as "Import orders.csv", which tells it from others of its name;
             viewers see at most 200 characters. None for the name of the task.
+        parent: the task of which it is a child: by default the one that runs in this context, None for none, or the id
+            of one that has not ended. A parent shows its children's progress, ends with the last of them, and has them
+            cancelled with it; who may see or cancel it may do so with each child.
+        weight: how much of the parent's progress the child is, as a number above 0 in proportion to the others.
         on_commit: False enqueues the task at once. With None, tasks of `InProcessBackend` and of Celery wait for the
             commit of every transaction that is open in this thread. Other backends choose the id when they enqueue, so
             these enqueue at once; the row of the database backend commits with its transaction, and a backend that
@@ -73,7 +103,9 @@ def start(
     Raises:
         TypeError: `task` is not a task.
         ValueError: `owner` is neither a saved user, nor a primary key, nor None; or `on_commit` is none of these, or
-            True for a backend that can't wait.
+            True for a backend that can't wait; or `weight` or `parent` can't be that, or the parent has another owner
+            or MAX_CHILDREN.
+        TaskNotFound, TaskAlreadyEnded: the task whose id is `parent` is unknown, or has ended.
         StoreUnavailable: the cache can't be reached. The in-process backend, the database backend and Celery then do
             not run the task; another backend may have taken it already.
         TaskIdTaken: a signature carries the id of a task that has another owner.
@@ -81,9 +113,9 @@ def start(
         BrokerUnavailable: Celery's broker can't be reached.
         MemoryError, RuntimeError: the process has no memory, or can start no thread; the task will not run.
     """
-    identity = Identity.make(owner, label)
-    promised_id = _promise(task, args, kwargs, identity, on_commit=on_commit)
-    return promised_id or _enqueue(task, args, kwargs, identity)
+    identity, link = _make_identity(owner, label, parent, weight)
+    promised_id = _promise(task, args, kwargs, identity, link, on_commit=on_commit)
+    return promised_id or _enqueue(task, args, kwargs, identity, link)
 
 
 @overload
@@ -95,27 +127,61 @@ async def astart(
     *args: Any,
     owner: object,
     label: object = None,
+    parent: object = RUNNING,
+    weight: float = 1,
     on_commit: bool | None = None,
     **kwargs: Any,
 ) -> str: ...
 @overload
 async def astart(
-    task: Startable[...], /, *args: Any, label: object, on_commit: bool | None = None, **kwargs: Any
+    task: Startable[...],
+    /,
+    *args: Any,
+    label: object,
+    parent: object = RUNNING,
+    weight: float = 1,
+    on_commit: bool | None = None,
+    **kwargs: Any,
+) -> str: ...
+@overload
+async def astart(
+    task: Startable[...],
+    /,
+    *args: Any,
+    parent: object,
+    weight: float = 1,
+    on_commit: bool | None = None,
+    **kwargs: Any,
+) -> str: ...
+@overload
+async def astart(
+    task: Startable[...], /, *args: Any, weight: float, on_commit: bool | None = None, **kwargs: Any
 ) -> str: ...
 @overload
 async def astart(task: Startable[...], /, *args: Any, on_commit: bool | None, **kwargs: Any) -> str: ...
 async def astart(
-    task: Any, /, *args: Any, owner: object = None, label: object = None, on_commit: Any = None, **kwargs: Any
+    task: Any,
+    /,
+    *args: Any,
+    owner: object = None,
+    label: object = None,
+    parent: object = RUNNING,
+    weight: Any = 1,
+    on_commit: Any = None,
+    **kwargs: Any,
 ) -> str:
     """Do what `start` does, from async code.
 
     A transaction may be open in the thread that runs the sync code of this context, if that has called async code.
     """
-    identity = Identity.make(owner, label)
+    if isinstance(parent, str):  # which is read
+        identity, link = await sync_to_async(_make_identity)(owner, label, parent, weight)
+    else:
+        identity, link = _make_identity(owner, label, parent, weight)
     promised_id = None
     if on_commit is not False:
-        promised_id = await sync_to_async(_promise)(task, args, kwargs, identity, on_commit=on_commit)
-    return promised_id or await _aenqueue(task, args, kwargs, identity)
+        promised_id = await sync_to_async(_promise)(task, args, kwargs, identity, link, on_commit=on_commit)
+    return promised_id or await _aenqueue(task, args, kwargs, identity, link)
 
 
 async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | None) -> str:
@@ -136,46 +202,25 @@ async def astart_named(name: str, kwargs: Mapping[str, Any], *, owner: str | Non
     return await _aenqueue(task, (), kwargs, Identity(name, owner))
 
 
-def resolve(name: str) -> Any:
-    """Return the task that has this name in STARTABLE.
+def _make_identity(owner: object, label: object, parent: object, weight: object) -> tuple[Identity, Link | None]:
+    """Return what a task is given, and its link to its parent.
 
     Raises:
-        UnknownTask: `name` is not in STARTABLE.
-        ImportError: its dotted path can't be imported; a system check reports that.
-        TypeError: its dotted path is not that of a task; a system check reports that.
+        ValueError, TaskNotFound, TaskAlreadyEnded: as for `start`.
     """
-    startable = get_settings().STARTABLE
-    if name not in startable:
-        raise UnknownTask(name)
-    return _import_task(startable[name])
-
-
-def check_arguments(task: Any, kwargs: Mapping[str, Any]) -> None:
-    """Check that JSON values fit the parameters of a task, by name and, for plain annotations, by type.
-
-    Raises:
-        InvalidArguments: an argument is missing, unexpected or of the wrong type; the message names it.
-    """
-    parameters, takes_context = _get_parameters(task)
-    takes_any = any(item.kind is item.VAR_KEYWORD for item in parameters.values())
-    named = {
-        name: item for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
-    }
-    # Never arguments of a task: `enqueue(self=…)` is a TypeError even if the task takes any `**kwargs`.
-    reserved = ("self", "context") if takes_context else ("self",)
-    for name, value in kwargs.items():
-        if name in reserved or not (takes_any or name in named):
-            raise InvalidArguments(f"unexpected argument {describe(name)}; allowed: {sorted(named)!r}")
-        if name in named:
-            _check_type(name, value, named[name].annotation)
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    for name, item in parameters.items():
-        if item.default is item.empty and item.kind not in variadic and name not in kwargs:
-            raise InvalidArguments(f"missing argument {name!r}")
+    identity = Identity.make(owner, label)
+    parent_id = choose_parent(parent, identity.owner, is_owned=owner is not None)
+    return identity._replace(parent=parent_id), link_to(parent_id, weight)
 
 
 def _promise(
-    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity, *, on_commit: bool | None
+    task: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    identity: Identity,
+    link: Link | None,
+    *,
+    on_commit: bool | None,
 ) -> str | None:
     """Return the id of a task that is enqueued at the commit, or None if it is to be enqueued now.
 
@@ -194,7 +239,7 @@ def _promise(
         if on_commit and not commits_with(framework, task, databases):
             raise ValueError(f"on_commit=True: {_describe_executor(framework, task)} can't wait for a commit; {_CURE}")
         return None
-    return enqueue_at_commit(framework, task, promise, databases, identity) if databases else None
+    return enqueue_at_commit(framework, task, promise, databases, identity, link) if databases else None
 
 
 _CURE = "pass False or None, and call start() in a hook of transaction.on_commit()"
@@ -207,77 +252,22 @@ def _describe_executor(framework: Framework, task: Any) -> str:
     return f"the backend {f'{backend.__module__}.{backend.__qualname__}'!r}"
 
 
-def _enqueue(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity) -> str:
+def _enqueue(
+    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity, link: Link | None = None
+) -> str:
     framework = get_framework(task)
     # No worker sees the task before its owner is stored; if that fails, the task is not enqueued.
-    with framework.hold_back(), starting(identity):
-        return framework.enqueue(task, args, kwargs)
+    databases = find_transactions() if link is not None and commits_with(framework, task, find_transactions()) else []
+    with linking(link, databases) as tell, framework.hold_back(), starting(identity):
+        tell(task_id := framework.enqueue(task, args, kwargs))
+    return task_id
 
 
-async def _aenqueue(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity) -> str:
+async def _aenqueue(
+    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], identity: Identity, link: Link | None = None
+) -> str:
     framework = get_framework(task)
-    if framework.is_threaded:
-        return await sync_to_async(_enqueue)(task, args, kwargs, identity)
+    if framework.is_threaded or link is not None:  # to link a child to its parent may block
+        return await sync_to_async(_enqueue)(task, args, kwargs, identity, link)
     with starting(identity):
         return await framework.aenqueue(task, args, kwargs)
-
-
-def _import_task(path: str) -> Any:
-    imported = _get_imported()
-    if path not in imported:
-        task = import_string(path)
-        get_framework(task).unwrap(task)
-        imported[path] = task
-    return imported[path]
-
-
-@per_process("TASKS_APP", "TASKS")
-def _get_imported() -> dict[str, Any]:
-    return {}
-
-
-def _get_parameters(task: Any) -> tuple[dict[str, inspect.Parameter], bool]:
-    return _read_parameters(*get_framework(task).unwrap(task))
-
-
-@lru_cache(1000)
-def _read_parameters(function: Any, takes_context: bool) -> tuple[dict[str, inspect.Parameter], bool]:
-    parameters = dict(inspect.signature(function).parameters)
-    if takes_context:
-        del parameters[next(iter(parameters))]
-    namespace = getattr(inspect.unwrap(function), "__globals__", {})
-    named = {name: item.replace(annotation=_evaluate(item.annotation, namespace)) for name, item in parameters.items()}
-    return named, takes_context
-
-
-def _evaluate(annotation: Any, namespace: dict[str, Any]) -> Any:
-    """Return an annotation's type; empty, so that nothing is checked, if it is none that can be evaluated."""
-    holder = types.SimpleNamespace(__annotations__={"it": annotation})
-    try:
-        return typing.get_type_hints(holder, namespace)["it"]
-    except Exception:  # an annotation may be any text: prose, or a name that is imported only for type checkers
-        return inspect.Parameter.empty
-
-
-#: The types that a JSON value may have, by the annotation of its parameter; other annotations are not checked.
-_JSON_TYPES: Mapping[Any, tuple[type, ...]] = {
-    int: (int,),
-    float: (int, float),
-    str: (str,),
-    bool: (bool,),
-    list: (list,),
-    dict: (dict,),
-    types.NoneType: (types.NoneType,),
-}
-
-
-def _check_type(name: str, value: object, annotation: Any) -> None:
-    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    choices = [typing.get_origin(item) or item for item in (typing.get_args(annotation) if is_union else [annotation])]
-    if not all(choice in _JSON_TYPES for choice in choices):
-        return
-    # `isinstance` would take a bool for an int; JSON does not.
-    allowed = {kind for choice in choices for kind in _JSON_TYPES[choice]}
-    if type(value) not in allowed:
-        wanted = " or ".join(sorted("null" if item is types.NoneType else item.__name__ for item in choices))
-        raise InvalidArguments(f"argument {name!r} must be {wanted}, not {describe(value)}")

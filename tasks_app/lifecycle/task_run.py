@@ -83,7 +83,7 @@ class task_run:  # noqa: N801 - used like a function
             known = make_known(self._name, self._identity, self._task_id)
             return begin_announced(known, is_owner_named=self._is_owner_named)
         flusher = get_flusher()
-        now, (_, owner, label) = flusher.clock.now(), self._identity
+        now, (_, owner, label, _) = flusher.clock.now(), self._identity
         snapshot = Snapshot.queued(get_random_string(32), self._name, now=now, owner=owner, label=label)
         reporter = flusher.make_reporter(snapshot)
         reporter.begin()

@@ -96,9 +96,9 @@ class NewTasks:
             is_stored: False if it could not be stored; `store_some` then stores it first.
         """
         with self._lock:
-            if is_stored:
+            if is_stored and snapshot.parent is None:  # a child stands below its parent
                 _keep(self._waiting, snapshot, RECENT_TASKS)
-            else:
+            elif not is_stored:
                 _keep(self._unstored, snapshot, MAX_UNSTORED)
 
     def store_some(self) -> bool:

@@ -12,7 +12,7 @@ from django.db import connections
 from .. import wakeups
 from ..conf import Settings, get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Snapshot, Version, is_wrongly_lost
+from ..snapshot import Snapshot, Version, awaits_children, is_wrongly_lost
 from ..store import decode, get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
@@ -26,6 +26,7 @@ from .pauses import Pauses
 from .reporter import Reporter
 from .signals import SignalSender
 from .stirred import Stirred
+from .sums import Sums
 
 logger = logging.getLogger("tasks_app")
 
@@ -43,6 +44,7 @@ class Flusher(OwnThread):
         super().__init__()
         self.clock = clock or Clock()
         self.signals = SignalSender()
+        self.sums = Sums(self.signals.send)
         #: Functions called every SWEEP_INTERVAL while the thread has work; they must not block.
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
@@ -216,7 +218,9 @@ class Flusher(OwnThread):
         changed = dict.fromkeys([*(snapshot.task_id for snapshot in news), *have_logged])
         wakeups.publish({task_id: versions[task_id] for task_id in changed})
         for snapshot in news:
-            self.signals.send(snapshot)
+            if not (snapshot.is_terminal and awaits_children(snapshot)):
+                self.signals.send(snapshot)
+        self.sums.note_ends(news)
         for reporter, snapshot in written:
             if reporter.is_settled:  # last: a process may exit as soon as its tasks are removed
                 self.backlog.keep(versions[snapshot.task_id], monotonic=self.clock.monotonic())

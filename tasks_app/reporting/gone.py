@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from ..conf import get_settings
+from ..snapshot import disown
 from ..store import find_gone
 from .reporter import Reporter
 
@@ -27,4 +28,4 @@ class Gone:
         self._next = monotonic + get_settings().HEARTBEAT
         for reporter in owned:
             if reporter.snapshot.created_at.timestamp() <= found.get(reporter.snapshot.owner or "", -math.inf):
-                reporter.disown()
+                reporter.change(disown)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, format_traceback, is_cancel
-from ..snapshot import GENERIC_TYPE, Details, Snapshot, disown, end_like, rebase, take_back
+from ..snapshot import GENERIC_TYPE, Details, Snapshot, end_like, rebase, take_back
 from ..store import Loaded
 from ..utils.clock import Clock
 from .binding import Bound
@@ -224,10 +224,10 @@ class Reporter:
             self._snapshot = take_back(self._snapshot, lost)
         return is_new
 
-    def disown(self) -> None:
-        """Have the task belong to nobody, since its owner was deleted."""
+    def change(self, change: Callable[[Snapshot], Snapshot]) -> None:
+        """Change what is known of the task otherwise than by a report of its job."""
         with self._draft.lock:
-            self._snapshot = disown(self._snapshot)
+            self._snapshot = change(self._snapshot)
         self._wake()
 
     def stop_by(self, error: type[TaskCancelled]) -> None:

@@ -2,8 +2,9 @@
 
 from .details import Argument, Details, cut_traceback
 from .eta import Pace
+from .family import BATCH, Part, awaits_children, compose, expect_children, is_note
 from .follower import as_sent, end_like, is_unsent, make_follower
-from .liveness import Silence, Spell, as_silent, judge, waits_elsewhere
+from .liveness import Silence, Spell, as_silent, is_expired, judge, waits_elsewhere
 from .log_page import (
     MAX_LEVEL_LENGTH,
     MAX_LINE_LENGTH,
@@ -17,11 +18,12 @@ from .log_page import (
 from .orphan import disown, empty
 from .snapshot import Snapshot
 from .state import ANYONE, EXPIRED, GENERIC_TYPE, GONE, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
-from .succession import is_wrongly_lost, rebase, take_back
+from .succession import is_wrongly_lost, rebase, renumber, take_back
 from .version import Version
 
 __all__ = [
     "ANYONE",
+    "BATCH",
     "EXPIRED",
     "GENERIC_TYPE",
     "GONE",
@@ -33,6 +35,7 @@ __all__ = [
     "Details",
     "LogPage",
     "Pace",
+    "Part",
     "Report",
     "Silence",
     "Snapshot",
@@ -42,13 +45,18 @@ __all__ = [
     "Version",
     "as_sent",
     "as_silent",
+    "awaits_children",
+    "compose",
     "count_page_bytes",
     "count_pages",
     "cut_traceback",
     "disown",
     "empty",
     "end_like",
+    "expect_children",
     "get_slot",
+    "is_expired",
+    "is_note",
     "is_unsent",
     "is_wrongly_lost",
     "judge",
@@ -57,6 +65,7 @@ __all__ = [
     "parse_page",
     "percent_of",
     "rebase",
+    "renumber",
     "take_back",
     "waits_elsewhere",
 ]

@@ -91,7 +91,7 @@ class Silence:
         length, counted = monotonic - self._since, monotonic - self._counted_since
         if not waits_elsewhere(snapshot):
             return Spell(length, counted)
-        has_expired = snapshot.has_expired(now)
+        has_expired = is_expired(snapshot, now)
         turn = snapshot.expires_at if has_expired else snapshot.not_before
         overdue = math.inf if turn is None else max((now - turn).total_seconds(), 0.0)
         return Spell(length, min(counted, overdue), may_begin=not has_expired)
@@ -124,6 +124,11 @@ class Silence:
 def waits_elsewhere(snapshot: Snapshot) -> bool:
     """Return whether a task waits for an executor that gives no sign of life of it."""
     return snapshot.state is State.QUEUED and not snapshot.has_heartbeats
+
+
+def is_expired(snapshot: Snapshot, time: datetime) -> bool:
+    """Return whether a task waited, at `time`, although no executor may begin it any more."""
+    return snapshot.state is State.QUEUED and snapshot.expires_at is not None and snapshot.expires_at < time
 
 
 def as_silent(snapshot: Snapshot) -> Snapshot:

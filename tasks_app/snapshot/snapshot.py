@@ -28,7 +28,7 @@ from .stored_fields import read_fields
 class Snapshot:
     """Everything known of a task at one moment; each change is a method that returns a new snapshot.
 
-    The fields are those of the wire, plus seven private ones that never leave the servers:
+    The fields are those of the wire, plus nine private ones that never leave the servers:
 
     - `owner`: the primary key of the owning user, as text, or ANYONE or GONE; None: it has none.
     - `beat`: the number of the latest heartbeat; None: no process sends any, so silence means nothing.
@@ -37,6 +37,8 @@ class Snapshot:
     - `not_before`: the time until which a queued task waits on purpose; None: it may begin at once.
     - `expires_at`: the time after which no executor begins a queued task; None: it waits for ever.
     - `written_at`: when its process last wrote it, by the clock of that process; None: unknown.
+    - `allows_failures`: whether a parent succeeds although some of its children did not.
+    - `is_summed`: whether this is a parent with its children, as viewers see it, and not its own record alone.
     """
 
     task_id: str
@@ -52,6 +54,8 @@ class Snapshot:
     rate: float | None = None
     eta: float | None = None
     stages: tuple[Stage, ...] = ()
+    parent: str | None = None
+    children: Mapping[str, int] | None = None
     attempt: int = 0
     queue_position: int | None = None
     created_at: datetime
@@ -73,18 +77,13 @@ class Snapshot:
     not_before: datetime | None = None
     expires_at: datetime | None = None
     written_at: datetime | None = None
+    allows_failures: bool = False
+    is_summed: bool = False
 
     @classmethod
     def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
-        """Return the first snapshot of a task; `private` may set private fields, `label` and `attempt`."""
+        """Return the first snapshot of a task; `private` may set private fields and some others."""
         return cls(task_id=task_id, task=cut(task, MAX_TASK_LENGTH), created_at=now, updated_at=now, **private)
-
-    def renumbered(self, *, now: datetime) -> Self:
-        """Return the snapshot with a new `seq`, for a task that the cache does not hold.
-
-        It continues from the time in milliseconds, beyond all versions that viewers may have seen.
-        """
-        return replace(self, seq=max(self.seq, int(now.timestamp() * 1000)))
 
     @property
     def is_terminal(self) -> bool:
@@ -120,6 +119,7 @@ class Snapshot:
             beat=(self.beat or 0) + 1,
             started_at=now,
             finished_at=None,
+            is_summed=False,
             queue_position=None,
             progress=0,
             stages=(),
@@ -189,10 +189,6 @@ class Snapshot:
         """Return the snapshot with `logged`, the offset after its last log line; viewers see no difference in it."""
         return self if logged == self.logged else replace(self, logged=logged)
 
-    def has_expired(self, time: datetime) -> bool:
-        """Whether the task waited, at `time`, although no executor may begin it any more."""
-        return self.state is State.QUEUED and self.expires_at is not None and self.expires_at < time
-
     def as_stalled(self) -> Self:
         """Return the snapshot as viewers see it after STALLED_AFTER seconds of silence."""
         return replace(self, stalled=True)
@@ -243,7 +239,8 @@ class Snapshot:
     def to_json(self, wire: str | None = None) -> str:
         """Return the text to store: the JSON that viewers see, `wire` if it is encoded, and the private fields."""
         private = {name: getattr(self, name) for name in _PRIVATE_FIELDS}
-        # Few tasks have all of these times, and each heartbeat would carry them.
+        # Few tasks have all of these, and each heartbeat would carry them.
+        private |= {name: True for name in _PRIVATE_FLAGS if getattr(self, name)}
         private |= {name: format_time(time) for name in _PRIVATE_TIMES if (time := getattr(self, name))}
         return f"{(wire or encode_json(self.to_wire()))[:-1]},{encode_json(private)[1:]}"
 
@@ -290,8 +287,10 @@ _REPORTED_FIELDS = (
 _TIME_FIELDS = ("created_at", "started_at", "updated_at", "finished_at")
 _RARE_FIELDS = frozenset({"result_omitted", "conclusion"})  # left out where there is none
 _PRIVATE_FIELDS = ("owner", "beat", "runner", "logged")
+_PRIVATE_FLAGS = ("allows_failures", "is_summed")
 _PRIVATE_TIMES = ("not_before", "expires_at", "written_at")
+_HIDDEN_FIELDS = (*_PRIVATE_FIELDS, *_PRIVATE_FLAGS, *_PRIVATE_TIMES)
 _FIRST_FIELDS = ("progress", "status", "task_id", "task", "state", "seq")
 _WIRE_FIELDS = _FIRST_FIELDS + tuple(
-    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_PRIVATE_FIELDS, *_PRIVATE_TIMES)
+    item.name for item in fields(Snapshot) if item.name not in (*_FIRST_FIELDS, *_HIDDEN_FIELDS)
 )

@@ -13,14 +13,14 @@ _NUMBERS = ("percent", "current", "total", "rate", "eta")
 _TYPES: Mapping[str, frozenset[type]] = {
     **dict.fromkeys(("task_id", "task", "status"), frozenset({str})),
     **dict.fromkeys(
-        ("label", "unit", "result_omitted", "conclusion", "owner", "runner"), frozenset({str, type(None)})
+        ("label", "parent", "unit", "result_omitted", "conclusion", "owner", "runner"), frozenset({str, type(None)})
     ),
     **dict.fromkeys(("progress", "attempt", "seq", "logged"), frozenset({int})),
     **dict.fromkeys(("queue_position", "beat"), frozenset({int, type(None)})),
     **dict.fromkeys(_NUMBERS, frozenset({int, float, type(None)})),
-    **dict.fromkeys(("cancel_requested", "stalled"), frozenset({bool})),
+    **dict.fromkeys(("cancel_requested", "stalled", "allows_failures", "is_summed"), frozenset({bool})),
     "meta": frozenset({dict}),
-    "error": frozenset({dict, type(None)}),
+    **dict.fromkeys(("children", "error"), frozenset({dict, type(None)})),
 }
 
 _HUGE = sys.float_info.max
@@ -43,6 +43,8 @@ def read_fields(data: Mapping[str, Any], *, times: Iterable[str]) -> dict[str, A
             raise ValueError(f"{name!r} is too large a number")
     if (error := data.get("error")) and not all(isinstance(text, str) for text in error.values()):
         raise ValueError("'error' must have texts")
+    if (children := data.get("children")) and not all(type(number) is int for number in children.values()):
+        raise ValueError("'children' must have whole numbers")
     read = {name: parse_time(data.get(name)) for name in times}
     if read["created_at"] is None or read["updated_at"] is None:
         raise ValueError("it was never created")

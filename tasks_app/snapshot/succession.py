@@ -8,7 +8,7 @@ from .state import State
 
 
 def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now: datetime) -> Snapshot:
-    """Rebase a snapshot onto the stored snapshot, keeping its owner, its counters and, if it has no label, the label.
+    """Rebase a snapshot onto the stored one, keeping its owner, relatives and counters, and a missing label.
 
     Args:
         snapshot: the snapshot to rebase, which grew from `since` without knowing `stored`.
@@ -16,13 +16,15 @@ def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now:
         since: the snapshot that this process began with.
     """
     if stored is None:
-        return snapshot.renumbered(now=now)
+        return renumber(snapshot, now=now)
     if stored.seq < since.seq:
         return snapshot
     return replace(
         snapshot,
         task=stored.task,
         label=snapshot.label or stored.label,
+        parent=stored.parent or snapshot.parent,
+        children=snapshot.children or stored.children,
         owner=stored.owner,
         runner=stored.runner,
         created_at=stored.created_at,
@@ -38,4 +40,14 @@ def take_back(snapshot: Snapshot, lost: Snapshot) -> Snapshot:
 
 def is_wrongly_lost(stored: Snapshot, snapshot: Snapshot) -> bool:
     """Return whether `stored` says that an attempt is lost, of which its own process knows better by `snapshot`."""
+    if stored.is_summed:  # some of its children are lost
+        return False
     return stored.state is State.LOST and snapshot.state is not State.LOST and stored.attempt == snapshot.attempt
+
+
+def renumber(snapshot: Snapshot, *, now: datetime) -> Snapshot:
+    """Return a snapshot with a new `seq`, for a task that the cache does not hold.
+
+    It continues from the time in milliseconds, beyond all versions that viewers may have seen.
+    """
+    return replace(snapshot, seq=max(snapshot.seq, int(now.timestamp() * 1000)))

@@ -3,6 +3,21 @@
 from .client import CULLING_CACHES
 from .clients import find_client, keep_client
 from .details import afind_details
+from .families import (
+    Brood,
+    Family,
+    Members,
+    add_children,
+    claim_sum,
+    drop_family,
+    expect_ends,
+    find_broods,
+    find_children,
+    find_ends,
+    find_families,
+    find_members,
+    keep_family,
+)
 from .following import find_followers, note_followers
 from .gone import count_stored_pages, delete_contents, find_gone, note_gone
 from .key_function import keeps_key
@@ -24,21 +39,34 @@ from .store import decode, get_store
 __all__ = [
     "CULLING_CACHES",
     "RECENT_TASKS",
+    "Brood",
+    "Family",
     "Loaded",
+    "Members",
     "Notes",
     "active_time_to_live",
+    "add_children",
     "afind_details",
+    "claim_sum",
     "count_stored_pages",
     "decode",
     "delete_contents",
+    "drop_family",
+    "expect_ends",
+    "find_broods",
+    "find_children",
     "find_client",
+    "find_ends",
+    "find_families",
     "find_followers",
     "find_gone",
+    "find_members",
     "find_received",
     "forget_received",
     "get_store",
     "is_task_id",
     "keep_client",
+    "keep_family",
     "keeps_key",
     "load_many",
     "make_begin_key",

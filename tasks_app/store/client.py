@@ -74,22 +74,22 @@ class Client:
         """Delete everything in the cache."""
         self._call("clear")
 
-    def count(self, key: str, number: int) -> int:
-        """Add `number` to a counter that never expires, and return its value; a missing one begins at 0.
+    def count(self, key: str, number: int, ttl: int | None = None) -> int:
+        """Add `number` to a counter, and return its value; a missing one begins at 0 and is kept for `ttl` seconds.
 
         Two processes that count at the same moment may get the same value, unless the backend has its own `incr`.
         """
         if not self._has_incr:
             value = (_read_count(self.get(key)) or 0) + number
-            self.set(key, value, None)
+            self.set(key, value, ttl)
             return value
         try:
             return int(self._call("incr", key, number))
         except Exception:  # the key does not exist yet, or holds what is no number: backends differ in what they raise
             if (found := self.get(key)) is None:
-                self.add(key, 0, None)
+                self.add(key, 0, ttl)
             elif _read_count(found) is None:
-                self.set(key, 0, None)
+                self.set(key, 0, ttl)
             return int(self._call("incr", key, number))
 
     def close(self) -> None:

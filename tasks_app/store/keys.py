@@ -60,6 +60,31 @@ def make_followers_key(task_id: str) -> str:
     return f"tasks_app:followers:{task_id}"
 
 
+def make_brood_key(task_id: str) -> str:
+    """Return the key of how many children a task has, and under how many further keys their ids are."""
+    return f"tasks_app:brood:{task_id}"
+
+
+def make_segment_key(task_id: str, number: int) -> str:
+    """Return the key of the ids of some children of a task."""
+    return f"tasks_app:children:{task_id}:{number}"
+
+
+def make_note_key(task_id: str) -> str:
+    """Return the key of what is kept of the end of a child for its parent."""
+    return f"tasks_app:ended:{task_id}"
+
+
+def make_left_key(task_id: str) -> str:
+    """Return the key of how many children of a task have not ended, itself included if it runs."""
+    return f"tasks_app:left:{task_id}"
+
+
+def make_summed_key(task_id: str, attempt: int) -> str:
+    """Return the key of the mark that a process tells of the end of a parent."""
+    return f"tasks_app:summed:{task_id}:{attempt}"
+
+
 def make_begin_key(task_id: str, attempt: int) -> str:
     """Return the key of the note that a process is about to begin this attempt of a task under a chosen id."""
     return f"tasks_app:begin:{task_id}:{attempt}"

@@ -3,12 +3,13 @@
 import math
 
 from ..conf import get_settings
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, awaits_children
 
 
 def time_to_live(snapshot: Snapshot) -> int:
-    """Return for how long a snapshot is kept."""
-    return to_seconds(get_settings().RETENTION) if snapshot.is_terminal else active_time_to_live(snapshot)
+    """Return for how long a snapshot is kept; that of a parent, until its children have ended."""
+    has_ended = snapshot.is_terminal and not awaits_children(snapshot)
+    return to_seconds(get_settings().RETENTION) if has_ended else active_time_to_live(snapshot)
 
 
 def active_time_to_live(snapshot: Snapshot) -> int:
@@ -20,6 +21,11 @@ def page_time_to_live() -> int:
     """Return for how long a page of a log is kept: it is not written again at the end of its task."""
     settings = get_settings()
     return to_seconds(max(settings.ACTIVE_TTL, settings.RETENTION))
+
+
+def note_time_to_live() -> int:
+    """Return for how long the notes are kept by which a parent knows its children and their ends."""
+    return to_seconds(get_settings().ACTIVE_TTL)
 
 
 def to_seconds(time: float) -> int:

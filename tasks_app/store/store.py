@@ -13,7 +13,7 @@ from django.db import close_old_connections
 
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
-from ..snapshot import Details, Snapshot, Version
+from ..snapshot import Details, Part, Snapshot, Version, is_note
 from ..utils.handover import Handover, NotInTime
 from ..utils.lazy import per_process
 from ..utils.threads import DaemonExecutor
@@ -23,11 +23,12 @@ from .keys import (
     make_attempt_key,
     make_cancel_key,
     make_details_key,
+    make_note_key,
     make_page_key,
     make_task_key,
 )
 from .latency import LATE_AFTER, Latency
-from .lifetimes import page_time_to_live, time_to_live, to_seconds
+from .lifetimes import note_time_to_live, page_time_to_live, time_to_live, to_seconds
 from .recent import RecentList
 
 logger = logging.getLogger("tasks_app")
@@ -89,6 +90,8 @@ class Store:
     ) -> Saved:
         """Store snapshots and log pages, with one `set_many` per time to live, and return the outcome.
 
+        Of a child that has ended, a note is stored for its parent, which may end long after.
+
         Args:
             pages: texts of log pages by task id and slot, stored before the snapshots that count their lines.
             details: those of attempts by task id, stored for as long as the snapshot, which counts as stored without
@@ -96,7 +99,7 @@ class Store:
         """
         ids: dict[str, str] = {}
         versions: dict[str, Version] = {}
-        by_ttl: dict[int, dict[str, str]] = {}
+        by_ttl: dict[int, dict[str, Any]] = {}
         for task_id, page_texts in (pages or {}).items():
             for slot, text in page_texts.items():
                 key = make_page_key(task_id, slot)
@@ -110,6 +113,9 @@ class Store:
             for item in (details or {}).get(snapshot.task_id, ()):
                 texts[make_details_key(item.task_id, item.attempt)] = item.to_json()
             texts[key] = version.text
+            if is_note(snapshot):
+                ids[note := make_note_key(snapshot.task_id)] = snapshot.task_id
+                by_ttl.setdefault(note_time_to_live(), {})[note] = Part.of(snapshot).to_note()
         refused_keys = {key for ttl, texts in by_ttl.items() for key in self.cache.set_many(texts, ttl)}
         if others := sorted(refused_keys - ids.keys()):
             logger.error("the cache refused the details for staff in %s", others)

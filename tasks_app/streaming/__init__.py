@@ -5,7 +5,7 @@ from .frames import CONTENT_TYPE, END_ID, View, encode_refused
 from .hub import count_streams, get_hub
 from .outlet import Framed, Message, Outlet, Send
 from .places import Place, get_places
-from .polling import aobserve, aobserve_many, observe, observe_texts
+from .polling import aobserve, aobserve_children, aobserve_many, observe, observe_texts
 from .response import STREAM_HEADERS, EventStreamResponse
 from .shutdown import end_all_streams
 from .stream import CHUNK_BYTES, Stream
@@ -24,6 +24,7 @@ __all__ = [
     "Stream",
     "View",
     "aobserve",
+    "aobserve_children",
     "aobserve_many",
     "count_streams",
     "encode_refused",

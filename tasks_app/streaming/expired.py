@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from .. import wakeups
 from ..conf import get_settings
-from ..snapshot import EXPIRED, Snapshot
+from ..reporting import get_flusher
+from ..snapshot import EXPIRED, Snapshot, is_expired
 from ..store import decode, find_received, get_store
 from .relatives import end_followers
 
@@ -17,7 +18,7 @@ def find_expired(snapshots: Iterable[Snapshot | None]) -> list[Snapshot]:
     """Return the tasks that wait although they expired LOST_AFTER seconds ago: clocks differ, and executors report."""
     with_end = [snapshot for snapshot in snapshots if snapshot is not None and snapshot.expires_at is not None]
     since = datetime.now(UTC) - timedelta(seconds=get_settings().LOST_AFTER)
-    return [snapshot for snapshot in with_end if snapshot.has_expired(since)]
+    return [snapshot for snapshot in with_end if is_expired(snapshot, since)]
 
 
 def declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
@@ -47,4 +48,5 @@ def _declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
         logger.error("the cache refused to store that tasks %s expired", sorted(refused))
     stored = [item for item in cancelled if item.task_id in versions]
     end_followers(stored)
+    get_flusher().sums.note_ends(stored)
     return stored

@@ -37,8 +37,11 @@ class View:
         self._wire = wire
         self.event_id = snapshot.event_id
         self.is_terminal = snapshot.is_terminal
-        #: The unnamed event.
-        self.frame = encode_snapshot(snapshot, wire)
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The unnamed event."""
+        return encode_snapshot(self.snapshot, self._wire)
 
     @cached_property
     def chunk(self) -> bytes:

@@ -17,12 +17,10 @@ from ..utils.lazy import call_after_fork
 from ..utils.server import Server
 from ..utils.turns import take_turns
 from ..wakeups import LayerListener
-from .expired import declare_expired, find_expired
-from .judgement import judge_by_settings
+from .families import Families
 from .log_reader import LogReader
-from .lost import declare_lost
-from .probe import Probe
-from .watch import Viewer, Watch, excuse_each, expire_each, stall_each
+from .silences import Silences
+from .watch import Viewer, Watch, expire_each
 
 logger = logging.getLogger("tasks_app")
 
@@ -51,9 +49,9 @@ class Hub:
         self._layer = LayerListener(self.mark_stale)
         self._logs = LogReader()
         self._failures = Failures()
-        self._probe = Probe()
+        self._silences = Silences()
+        self._families = Families(self)
         self._server = Server()
-        self._judged_at = time.monotonic()
         self._reader: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
 
@@ -91,6 +89,16 @@ class Hub:
         """Whether all these tasks are watched and read, so that `watch` does not wait."""
         return all((watch := self._watches.get(task_id)) and watch.view is not None for task_id in task_ids)
 
+    def watch_child(self, viewer: Viewer, task_id: str) -> Watch:
+        """Notify the family of a parent of every change of a child, which it reads, and return its watch."""
+        watch = self._watches.get(task_id) or self._add(task_id)
+        watch.audience.add(viewer)
+        return watch
+
+    def wake(self) -> None:
+        """Have the families read what they need."""
+        self._wake.set()
+
     def follow_log(self, viewer: Viewer, watch: Watch) -> None:
         """Notify `viewer` also of the log of a task that it watches; `watch.log` exists from now on."""
         self._logs.follow(viewer, watch)
@@ -109,6 +117,7 @@ class Hub:
         if not watch.audience and self._watches.get(watch.task_id) is watch:
             del self._watches[watch.task_id]
             self._layer.discard(watch.task_id)
+            self._families.drop(watch)
 
     def abandon(self) -> None:
         """Stop listening for local wake-ups and forget this hub, which has ended or whose event loop is closed."""
@@ -165,6 +174,7 @@ class Hub:
         self._taken_over.add(watch.task_id)
         if watch.take_over(version, monotonic=time.monotonic()):
             watch.notify()
+        self._families.note(watch)
 
     def mark_stale(self, task_ids: Iterable[str]) -> None:
         """Have the watched ones among these tasks read soon; another process may have written them."""
@@ -211,11 +221,14 @@ class Hub:
             self._taken_over.clear()
             texts = await get_store().aread(task_ids) if task_ids else {}
             await self._apply(task_ids, texts)
+            await self._families.read(is_sweep=is_sweep)
             if batch is not None:
                 batch.set_result(None)
             await self._logs.read()
             if is_sweep:
-                await self._judge_silence()
+                await self._silences.judge(
+                    self._watches, max_age=self._settings.SWEEP_INTERVAL + self._settings.HEARTBEAT
+                )
         except Exception as error:
             self._fail(error, task_ids, batch)
         else:
@@ -239,24 +252,7 @@ class Hub:
             text, is_older = texts.get(watch.task_id), watch.task_id in self._taken_over
             if not is_older and watch.apply(text, monotonic=time.monotonic()):
                 watch.notify()
-
-    async def _judge_silence(self) -> None:
-        monotonic, max_age = time.monotonic(), self._settings.SWEEP_INTERVAL + self._settings.HEARTBEAT
-        # If nothing could be read for a while (the cache failed, the loop was blocked), silence means nothing.
-        if monotonic - self._judged_at > max_age:
-            for watch in self._watches.values():
-                watch.silence.forget(monotonic=monotonic)
-        self._judged_at = monotonic
-        stalled, lost = judge_by_settings({item: item.measure(monotonic=monotonic) for item in self._watches.values()})
-        stall_each(stalled)
-        if (stalled or lost) and not self._probe.is_sound(monotonic=monotonic, interval=0, max_age=max_age):
-            excuse_each(self._watches.values(), monotonic=monotonic)
-        elif snapshots := [watch.silence.snapshot for watch in lost if watch.silence.snapshot is not None]:
-            verdict = await get_store().arun(declare_lost, snapshots, self._probe, monotonic)
-            excused = self._watches if verdict.has_failed else self._watches.keys() & verdict.refused
-            excuse_each([self._watches[task_id] for task_id in excused], monotonic=time.monotonic())
-        if expired := find_expired(watch.silence.snapshot for watch in self._watches.values()):
-            await get_store().arun(declare_expired, expired)
+            self._families.note(watch)
 
     def _tick(self) -> None:
         """Have each stream that sent nothing since the last tick send a keep-alive; one timer serves all streams."""

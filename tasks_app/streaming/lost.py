@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from .. import wakeups
 from ..conf import get_settings
-from ..snapshot import EXPIRED, Snapshot, State
+from ..reporting import get_flusher
+from ..snapshot import EXPIRED, Snapshot, State, is_expired
 from ..store import decode, get_store
 from .probe import Probe
 from .relatives import end_followers
@@ -54,11 +55,12 @@ def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
     wakeups.publish(versions)
     stored = [snapshot for snapshot in ended if snapshot.task_id in versions]
     end_followers(stored)
+    get_flusher().sums.note_ends(stored)
     return Verdict(stored, refused)
 
 
 def _end(snapshot: Snapshot, now: datetime) -> Snapshot:
-    if snapshot.has_expired(now):
+    if is_expired(snapshot, now):
         return snapshot.cancelled(now=now, status=EXPIRED)
     return snapshot.lost(now=now)
 

@@ -10,7 +10,8 @@ Send = Callable[[Message], Awaitable[None]]
 class Framed(Protocol):
     """A part of a response body, plain and as an HTTP/1.1 chunk, which is made at its first use."""
 
-    frame: bytes
+    @property
+    def frame(self) -> bytes: ...
 
     @property
     def chunk(self) -> bytes: ...

@@ -4,17 +4,18 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from functools import partial
 from typing import NamedTuple
 
 from ..conf import get_settings
-from ..reporting import recall
-from ..snapshot import Silence, Snapshot, Spell, as_silent, waits_elsewhere
-from ..store import decode, get_store
+from ..reporting import get_flusher, recall
+from ..snapshot import Part, Silence, Snapshot, Spell, State, as_silent, awaits_children, compose, waits_elsewhere
+from ..store import Family, decode, find_children, find_families, get_store
 from ..utils.lazy import per_process
 from .age import count_age
 from .expired import declare_expired, find_expired
+from .floors import get_floors
 from .judgement import judge_by_settings, measure
 from .lost import declare_lost
 from .probe import Probe
@@ -34,7 +35,8 @@ def observe(task_id: str) -> Snapshot | None:
         Exception: raised by the cache.
     """
     sight = _look(task_id, get_store().read([task_id]).get(task_id))
-    return recall(task_id) if sight is None else _judge([sight])[0]
+    known = recall(task_id) if sight is None else _judge([sight])[0]
+    return None if known is None else sum_up([known])[0]
 
 
 def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
@@ -48,7 +50,75 @@ def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
 
 def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Snapshot]:
     """Do what `observe_many` does, with texts that were just read from the store."""
-    return _judge([sight for task_id in task_ids if (sight := _look(task_id, texts.get(task_id))) is not None])
+    return sum_up(_look_at_each(task_ids, texts))
+
+
+def observe_children(task_id: str, states: Set[State], limit: int) -> tuple[list[Snapshot], int]:
+    """Return those of a task's children that are in these states, in the order of their start, and how many they are.
+
+    A child of which nothing is known yet counts as queued. Like the ends that are kept for longer than their tasks, it
+    is counted but not returned.
+
+    Args:
+        limit: the most to return.
+
+    Raises:
+        Exception: raised by the cache.
+    """
+    family = find_families({task_id: 1})[task_id]
+    children = list(family.members)
+    if states == set(State):
+        return observe_many(children[:limit]), family.brood.total
+    parts = _find_parts(children, {task_id})
+    found = [child for child in children if (parts[child].state if child in parts else State.QUEUED) in states]
+    return observe_many(found[:limit]), len(found)
+
+
+async def aobserve_children(task_id: str, states: Set[State], limit: int) -> tuple[list[Snapshot], int]:
+    """Do what `observe_children` does, from async code; many tasks take long to decode."""
+    store = get_store()
+    call = store.arun_aside if store.is_local else store.acall_unless_late
+    return await call(observe_children, task_id, states, limit)
+
+
+def sum_up(snapshots: Sequence[Snapshot], ancestors: Set[str] = frozenset()) -> list[Snapshot]:
+    """Return these tasks, and in place of a parent's own record its sum with all its children.
+
+    All parents of a level are read together: what children they have, then what is known of these. A parent whose end
+    nobody watched is stored as ended.
+
+    Args:
+        ancestors: the parents that are being summed up; they can't be their own descendants.
+
+    Raises:
+        Exception: raised by the cache.
+    """
+    parents = {item.task_id: item for item in snapshots if awaits_children(item) and item.task_id not in ancestors}
+    if not parents:
+        return list(snapshots)
+    families = find_families({task_id: (item.children or {}).get("total", 0) for task_id, item in parents.items()})
+    children = [child for family in families.values() for child in family.members]
+    parts = _find_parts(children, ancestors | parents.keys())
+    sums = {task_id: _sum(own, families[task_id], parts) for task_id, own in parents.items()}
+    if ended := [item for task_id, item in sums.items() if item.is_terminal and families[task_id].is_complete]:
+        get_flusher().sums.store_ends(ended)
+    return [sums.get(item.task_id, item) for item in snapshots]
+
+
+def _find_parts(children: Sequence[str], ancestors: Set[str]) -> dict[str, Part]:
+    ends, texts = find_children(children)
+    # One that was declared lost may have been taken back by its process.
+    living = [child for child in children if child not in ends or ends[child].state is State.LOST]
+    known = sum_up(_look_at_each(living, texts), ancestors)
+    return ends | {item.task_id: Part.of(item) for item in known if not awaits_children(item)}
+
+
+def _sum(own: Snapshot, family: Family, parts: Mapping[str, Part]) -> Snapshot:
+    weighed = [(weight, parts.get(child)) for child, weight in family.members.items()]
+    floors = get_floors()
+    total = compose(own, weighed, is_cancelled=family.brood.is_cancelled, floor=floors.find(own))
+    floors.note(total)
+    return total
 
 
 async def aobserve(task_id: str) -> Snapshot | None:
@@ -61,6 +131,10 @@ async def aobserve_many(task_ids: Sequence[str]) -> list[Snapshot]:
     store = get_store()
     call = store.arun_aside if store.is_local else store.acall_unless_late
     return await call(observe_many, task_ids)
+
+
+def _look_at_each(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Snapshot]:
+    return _judge([sight for task_id in task_ids if (sight := _look(task_id, texts.get(task_id))) is not None])
 
 
 def _look(task_id: str, text: str | None) -> "Sight | None":

@@ -8,7 +8,7 @@ from weakref import WeakSet, ref
 
 from ..conf import get_settings
 from ..reporting import recall
-from ..snapshot import Silence, Snapshot, Spell, State, Version, as_silent
+from ..snapshot import Silence, Snapshot, Spell, State, Version, as_silent, awaits_children
 from ..store import decode
 from ..utils.clock import format_time
 from .age import count_age
@@ -65,6 +65,11 @@ class Watch:
         self.log: Log | None = None
 
     @property
+    def is_parent(self) -> bool:
+        """Whether the task is shown with its children, since it or some of these have not ended."""
+        return self.silence.snapshot is not None and awaits_children(self.silence.snapshot)
+
+    @property
     def logged(self) -> int:
         """The offset after the last line that the latest snapshot counts."""
         return self.silence.snapshot.logged if self.silence.snapshot is not None else 0
@@ -103,9 +108,13 @@ class Watch:
         """Return how long the task has been silent."""
         return measure(self.silence, monotonic=monotonic)
 
+    def show_sum(self, total: Snapshot) -> bool:
+        """Show a parent with all its children, and return whether that is new."""
+        return self._show(total)
+
     def stall(self) -> bool:
-        """Show the task as stalled, and return whether that is new."""
-        return self.view is not None and self._show(as_silent(self.view.snapshot))
+        """Show the task as stalled, and return whether that is new; a parent stalls by its children alone."""
+        return self.view is not None and not self.is_parent and self._show(as_silent(self.view.snapshot))
 
     def _has_shown_later(self, snapshot: Snapshot) -> bool:
         """Return whether a newer version of the same attempt is shown; a lagging cache replica returns older ones."""
@@ -115,6 +124,8 @@ class Watch:
         return snapshot.seq < shown.seq and _identify_attempt(snapshot) == _identify_attempt(shown)
 
     def _show(self, snapshot: Snapshot, wire: str | None = None) -> bool:
+        if awaits_children(snapshot):  # its family shows it
+            return False
         if self.view is not None and _identify(self.view.snapshot) == _identify(snapshot):
             return False
         self.view = View(snapshot, wire)

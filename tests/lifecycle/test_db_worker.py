@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tasks_app import make_token
 from tests.support import wire
 from tests.support.db_site import CACHE_TABLE, TABLE, Orders, Site, run_python, run_site
 from tests.support.details import RECORDED, list_arguments, read_details_at
@@ -450,3 +451,43 @@ def test_worker_that_ends_with_its_task_waits_for_the_cache_to_take_the_end(tmp_
             valkey.start()
             assert wait_for_exit(worker) == 0
             assert site.wait_for(task_id, "succeeded")["result"] == "done"
+
+
+# --- batches ---
+
+
+def start_batch(site: Site, queue: str, number: int, *, is_undone: bool = False) -> str:
+    """Start a batch in a transaction of a script, and return its id."""
+    script = f"""
+        import django; django.setup()
+        from django.db import transaction
+        from tasks_app import start_batch
+        from tests.support.jobs import add
+        with transaction.atomic():
+            print(start_batch(add.using(queue_name="{queue}"), [(1,)] * {number}, owner="7"))
+            transaction.set_rollback({is_undone})
+    """
+    (task_id,) = run_script(script, site)
+    return task_id
+
+
+def test_batch_is_one_stream_with_one_end(site, queue):
+    task_id = start_batch(site, queue, 60)
+    path = f"/task-progress/{task_id}?token={make_token(task_id)}"
+    stream = wire.EventStream(site.port, path)
+    stream.socket.settimeout(DEADLINE)
+    progress: list[int] = []
+
+    def note(event: wire.Event) -> bool:
+        progress.append(event.json()["progress"])
+        return event.type == "end"
+
+    with stream, site.run_worker("--queue-name", queue):
+        end = stream.read_until(note).json()
+    assert (end["state"], end["children"]["succeeded"]) == ("succeeded", 60)
+    assert progress == sorted(progress)
+
+
+def test_batch_is_gone_after_a_rollback(site, queue):
+    task_id = start_batch(site, queue, 2, is_undone=True)
+    assert wire.send(site.port, "GET", f"/tasks/{task_id}?token={make_token(task_id)}").status == 404

@@ -14,7 +14,9 @@ from tasks_app import (
     start,
     task_run,
 )
-from tasks_app.lifecycle.start import astart_named, check_arguments, resolve
+from tasks_app.lifecycle.names import resolve
+from tasks_app.lifecycle.signatures import check_arguments
+from tasks_app.lifecycle.start import astart_named
 from tasks_app.snapshot import ANYONE
 from tests.support import jobs
 from tests.support.viewers import until

@@ -31,5 +31,5 @@ def test_copy_can_not_be_changed():
 
 
 def test_change_of_what_is_no_field_is_refused():
-    with pytest.raises(TypeError, match=r"Snapshot has no fields \['sequence'\]; it has \['attempt', "):
+    with pytest.raises(TypeError, match=r"Snapshot has no fields \['sequence'\]; it has \['allows_failures', "):
         replace(make_running(), sequence=7)

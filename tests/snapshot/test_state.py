@@ -35,6 +35,8 @@ WIRE_FIELDS = {
     "stages",
     "attempt",
     "queue_position",
+    "parent",
+    "children",
     "created_at",
     "started_at",
     "updated_at",

@@ -20,6 +20,7 @@ from tasks_app.lifecycle.enqueue import queue
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
+from tasks_app.snapshot.succession import renumber
 from tasks_app.store.store import Saved, get_store
 from tasks_app.store.store import decode as decode_stored
 from tasks_app.streaming.hub import Hub, count_streams, get_hub, get_hubs, get_pause
@@ -620,6 +621,7 @@ def clock(monkeypatch, settings) -> HubTime:
     settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.01}
     clock = HubTime()
     monkeypatch.setattr("tasks_app.streaming.hub.time", clock)
+    monkeypatch.setattr("tasks_app.streaming.silences.time", clock)
     monkeypatch.setattr("tasks_app.streaming.hub.Server.is_stopping", lambda server: clock.begin_sweep())
     return clock
 
@@ -872,7 +874,7 @@ async def test_viewers_see_an_unknown_task_begin_and_end(clock):
     watching = await watch("t1")
     get_store().cache.clear()
     await clock.pass_by(200)
-    put_elsewhere(running := queued.renumbered(now=NOW).begun(now=NOW))
+    put_elsewhere(running := renumber(queued, now=NOW).begun(now=NOW))
     await until(lambda: watching.view.snapshot == running, "it was shown running")
     put_elsewhere(running.succeeded(42, now=NOW))
     await until(lambda: watching.view.snapshot.result == 42, "its end was shown")

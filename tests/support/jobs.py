@@ -4,7 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
-from tasks_app import progress
+from tasks_app import progress, start
 
 try:
     from django.tasks import task
@@ -67,3 +67,22 @@ def tell_attempt(context: Any, extra: int = 0) -> int:
 @task
 def return_object() -> object:
     return object()
+
+
+@task
+def start_children(number: int = 2) -> list[str]:
+    """Start children that wait for the gate."""
+    return [start(wait) for _ in range(number)]
+
+
+@task
+def start_a_stranger() -> str:
+    return start(wait, parent=None)
+
+
+@task
+def start_until_cancelled() -> None:
+    """Start a child once this task was cancelled, then go on to its end."""
+    while not progress.cancelled:
+        gate.wait(0.01)
+    start(wait)

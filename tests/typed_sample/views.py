@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 
-from tasks_app import astart, start
+from tasks_app import astart, astart_batch, start, start_batch
 
 from .jobs import download, import_rows, report, resize
 
@@ -31,11 +31,19 @@ def start_well() -> list[str]:
         start(resize, "a.png", width=5),
         start(resize.s("a.png")),
         start(resize.s("a.png"), owner=7),
+        start(import_rows, "rows.csv", parent=None),
+        start(import_rows, "rows.csv", weight=2.5),
+        start(import_rows, "rows.csv", owner=7, parent="a", weight=2),
+        start_batch(import_rows, [("a.csv",), {"path": "b.csv"}, (("c.csv",), {"limit": 5})], owner=7, name="Imports"),
     ]
 
 
 async def start_well_in_a_loop() -> list[str]:
-    return [await astart(import_rows, "rows.csv", limit=5), await astart(report, 2026, label="Report")]
+    return [
+        await astart(import_rows, "rows.csv", limit=5),
+        await astart(report, 2026, label="Report"),
+        await astart_batch(report, [(2026,)]),
+    ]
 
 
 def start_badly() -> None:

@@ -94,7 +94,17 @@ def test_snapshot_begins_with_progress_and_status_and_has_every_field(site):
         assert list(snapshot)[:2] == ["progress", "status"]
         assert set(snapshot) == {
             *("task_id", "task", "state", "progress", "percent", "status", "current", "total", "unit", "rate", "eta"),
-            *("stages", "attempt", "queue_position", "created_at", "started_at", "updated_at", "finished_at"),
+            *(
+                "stages",
+                "parent",
+                "children",
+                "attempt",
+                "queue_position",
+                "created_at",
+                "started_at",
+                "updated_at",
+                "finished_at",
+            ),
             *("cancel_requested", "stalled", "meta", "result", "error", "seq", "label"),
         }
 

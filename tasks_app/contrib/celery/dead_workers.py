@@ -28,6 +28,7 @@ from ...integration import (
     get_store,
     never_raise,
     per_process,
+    renumber,
 )
 from . import common
 from .common import is_tracked, logger, read_header
@@ -232,4 +233,4 @@ def _read_message(request: Any) -> Snapshot:
     flusher = get_flusher()
     snapshot = read_header(request.id, request.type, Context(request.request_dict))
     flusher.enlist(snapshot)
-    return snapshot.renumbered(now=flusher.clock.now())
+    return renumber(snapshot, now=flusher.clock.now())

@@ -30,7 +30,8 @@ from tasks_app import (
 from tasks_app.checks import check_tasks
 from tasks_app.contrib.celery import checks, publishing
 from tasks_app.lifecycle.claims import claim_beginning
-from tasks_app.lifecycle.start import astart_named, check_arguments
+from tasks_app.lifecycle.signatures import check_arguments
+from tasks_app.lifecycle.start import astart_named
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs

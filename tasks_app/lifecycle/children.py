@@ -1,0 +1,175 @@
+"""The links between parents and the children that are started, one after the other or as a batch."""
+
+import logging
+import math
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from ..conf import get_settings
+from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound
+from ..reporting import find_reporter, get_bound, get_flusher
+from ..snapshot import awaits_children, expect_children
+from ..store import add_children, expect_ends, find_broods, get_store
+from ..streaming import observe
+from .commits import call_at_commit
+from .stopping import cancel_children, stop
+
+logger = logging.getLogger("tasks_app")
+
+
+class _Running(Enum):
+    """The type of RUNNING, for type checkers."""
+
+    RUNNING = "the task that runs in this context"
+
+    def __repr__(self) -> str:
+        return f"<{self.value}>"
+
+
+#: Stands for the task that runs in this context, if any.
+RUNNING = _Running.RUNNING
+
+
+def choose_parent(parent: object, owner: str | None = None, *, is_owned: bool = False) -> str | None:
+    """Return the id of the parent of a task that is started, or None.
+
+    Args:
+        parent: RUNNING, None for none, or the id of a task.
+        owner: the owner of the child.
+        is_owned: whether the caller has named that owner.
+
+    Raises:
+        ValueError: `parent` can't be one, or has another owner, who would see what the child does.
+        TaskNotFound: no such task is known.
+        TaskAlreadyEnded: it has ended.
+    """
+    if parent is None:
+        return None
+    if parent is RUNNING:
+        bound = get_bound()
+        return None if bound is None or bound.has_ended else bound.task_id
+    if not isinstance(parent, str):
+        raise ValueError(f"parent must be the id of a task, or None, not {parent!r}")
+    known = observe(parent)
+    if known is None:
+        raise TaskNotFound(f"no task {parent!r} is known, so it can't be a parent")
+    if known.is_terminal:
+        raise TaskAlreadyEnded(f"task {parent!r} has already ended, so it can't be a parent: {known.state}")
+    if is_owned and known.owner is not None and known.owner != owner:
+        raise ValueError(f"parent {parent!r} has another owner, who would see what the child does")
+    return parent
+
+
+def check_weight(weight: object) -> float:
+    """Return the weight of a child.
+
+    Raises:
+        ValueError: it is no number above 0.
+    """
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight < math.inf:
+        raise ValueError(f"a weight must be a number above 0, not {weight!r}")
+    return weight
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The link of a child that is about to be enqueued to its parent."""
+
+    parent: str
+    weight: float
+
+    def expect(self) -> None:
+        """Have the parent wait for one child more; the child can't end before.
+
+        Raises:
+            ValueError: the parent has MAX_CHILDREN.
+            Exception: any error of the cache.
+        """
+        reporter = find_reporter(self.parent)
+        if reporter is not None and reporter.snapshot.children is not None:
+            total = reporter.snapshot.children["total"]
+        else:
+            total = find_broods([self.parent])[self.parent].total
+        if total >= (limit := get_settings().MAX_CHILDREN):
+            raise ValueError(f"task {self.parent!r} has {total!r} children; MAX_CHILDREN allows {limit!r}")
+        # A parent that runs is one more part that has to end.
+        expect_ends(self.parent, 2 if total == 0 and reporter is not None else 1)
+
+    def tell(self, task_id: str) -> None:
+        """Add the child to the parent, and cancel it if the parent was cancelled; a failure of the cache is logged."""
+        try:
+            link_children(self.parent, {task_id: self.weight})
+            if get_store().find_cancelled([self.parent]):
+                _cancel(task_id)
+        except Exception:  # whatever a cache backend raises: the child is enqueued
+            logger.exception("task %s: it can't be added to its parent %s", task_id, self.parent)
+
+    def forget(self) -> None:
+        """Undo `expect`, since the child was not enqueued; a failure of the cache is logged."""
+        try:
+            expect_ends(self.parent, -1)
+        except Exception:
+            logger.exception("task %s: it waits for a child that was not enqueued, until it is asked", self.parent)
+
+
+def link_to(parent: str | None, weight: object) -> Link | None:
+    """Return the link of a child to its parent, or None if it has none.
+
+    Raises:
+        ValueError: `weight` can't be that.
+    """
+    checked = check_weight(weight)
+    return None if parent is None else Link(parent, checked)
+
+
+@contextmanager
+def linking(link: Link | None, databases: Collection[str] = ()) -> Iterator[Callable[[str], None]]:
+    """Link the task that is enqueued in this block to its parent, if it has one; the block tells its id.
+
+    Args:
+        databases: those with whose commit the task is enqueued.
+
+    Raises:
+        ValueError: the parent has MAX_CHILDREN; the block is not entered.
+        StoreUnavailable: the cache can't be reached; the block is not entered.
+    """
+    told: list[str] = []
+    if link is not None:
+        try:
+            link.expect()
+        except ValueError:
+            raise
+        except Exception as error:  # whatever a cache backend raises
+            raise StoreUnavailable("the state of the parent can't be stored") from error
+    try:
+        yield told.append
+    except BaseException:
+        if link is not None and not told:
+            link.forget()
+        raise
+    finally:
+        if link is not None and told:
+            call_at_commit(partial(link.tell, told[0]), databases)
+
+
+def link_children(parent: str, children: dict[str, float]) -> None:
+    """Add children to a task: their ids, and the weight of each, in their order.
+
+    Raises:
+        Exception: any error of the cache.
+    """
+    add_children(parent, children)
+    if (reporter := find_reporter(parent)) is not None:
+        expect = partial(expect_children, number=len(children), now=get_flusher().clock.now())
+        reporter.change(lambda snapshot: expect(snapshot))
+
+
+def _cancel(task_id: str) -> None:
+    get_store().request_cancel(task_id)
+    if (snapshot := get_store().get(task_id)) is not None:
+        stop(snapshot)
+        if awaits_children(snapshot):
+            cancel_children(task_id)

@@ -1,0 +1,194 @@
+"""The ids of the children of tasks, and how those that have ended did.
+
+The ids stand in segments that are written once and never changed, so any process may add some: a counter says how many
+children there are, and in how many segments. A second counter says how many have not ended; it is only a hint, by
+which the process that ends the last one knows that without reading all of them.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from ..exceptions import StoreUnavailable
+from ..snapshot import Part, Snapshot
+from .keys import (
+    make_brood_key,
+    make_cancel_key,
+    make_left_key,
+    make_note_key,
+    make_segment_key,
+    make_summed_key,
+    make_task_key,
+)
+from .lifetimes import note_time_to_live
+from .store import get_store
+
+#: The most ids in one segment.
+SEGMENT = 500
+
+#: The most keys that are read in one round trip.
+BATCH = 2000
+
+#: A counter of a family is the number of children, times this, plus the number of segments: both change together.
+_UNIT = 1_000_000
+
+#: The children in one segment, and the weight of each.
+Members = dict[str, float]
+
+
+class Brood(NamedTuple):
+    """The number of a task's children, and in how many segments they stand.
+
+    Attributes:
+        is_cancelled: whether the cancel of the task was requested.
+    """
+
+    total: int
+    segments: int
+    is_cancelled: bool = False
+
+
+#: A segment of a task: its id and the number of the segment.
+Place = tuple[str, int]
+
+
+class Family(NamedTuple):
+    """The children of a task, in the order in which they were started, and the weight of each."""
+
+    brood: Brood
+    members: Members
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all ids were found."""
+        return len(self.members) >= self.brood.total
+
+
+def add_children(task_id: str, children: Mapping[str, float]) -> None:
+    """Add children to a task: their ids, and the weight of each.
+
+    Raises:
+        StoreUnavailable: the cache refused some.
+        Exception: any other error of the cache.
+    """
+    cache, ttl, rest = get_store().cache, note_time_to_live(), iter(children.items())
+    segments = math.ceil(len(children) / SEGMENT)
+    last = _read_brood(cache.count(make_brood_key(task_id), len(children) * _UNIT + segments, ttl)).segments
+    texts = {make_segment_key(task_id, number): list(islice(rest, SEGMENT)) for number in range(last - segments, last)}
+    if refused := cache.set_many(texts, ttl):
+        raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
+
+
+def expect_ends(task_id: str, number: int) -> int:
+    """Add `number` to how many parts of a parent have not ended, and return how many these are, as far as is known."""
+    return get_store().cache.count(make_left_key(task_id), number, note_time_to_live())
+
+
+def find_broods(task_ids: Iterable[str]) -> dict[str, Brood]:
+    """Return how many children each of these tasks has, with one `get_many`."""
+    keys = {task_id: (make_brood_key(task_id), make_cancel_key(task_id)) for task_id in task_ids}
+    found = _get_many([key for pair in keys.values() for key in pair])
+    return {
+        task_id: _read_brood(found.get(brood))._replace(is_cancelled=cancel in found)
+        for task_id, (brood, cancel) in keys.items()
+    }
+
+
+def find_families(known: Mapping[str, int]) -> dict[str, Family]:
+    """Return the children of tasks, with one `get_many` or, if there are more than expected, with two.
+
+    Args:
+        known: how many children each of these tasks is known to have.
+    """
+    places = [(task_id, number) for task_id, total in known.items() for number in range(_guess(total))]
+    heads = [key for task_id in known for key in (make_brood_key(task_id), make_cancel_key(task_id))]
+    found = _get_many([*heads, *(make_segment_key(*place) for place in places)])
+    broods = {task_id: _read_brood(found.get(make_brood_key(task_id))) for task_id in known}
+    more = [
+        (task_id, number)
+        for task_id, total in known.items()
+        for number in range(_guess(total), broods[task_id].segments)
+    ]
+    found |= _get_many([make_segment_key(*place) for place in more])
+    return {
+        task_id: Family(
+            brood._replace(is_cancelled=make_cancel_key(task_id) in found),
+            {
+                child: weight
+                for number in range(brood.segments)
+                for child, weight in _read_members(found.get(make_segment_key(task_id, number)))
+            },
+        )
+        for task_id, brood in broods.items()
+    }
+
+
+def _guess(total: int) -> int:
+    """Return the number of segments in which so many children stand, if they were started together."""
+    return math.ceil(total / SEGMENT)
+
+
+def find_members(places: Sequence[Place]) -> dict[Place, Members]:
+    """Return the children in these segments; one that is missing is left out."""
+    keys = {make_segment_key(*place): place for place in places}
+    found = _get_many(list(keys))
+    return {keys[key]: dict(_read_members(segment)) for key, segment in found.items()}
+
+
+def find_ends(task_ids: Iterable[str]) -> dict[str, Part]:
+    """Return what is kept of those of these children that have ended."""
+    keys = {make_note_key(task_id): task_id for task_id in task_ids}
+    return {keys[key]: part for key, note in _get_many(list(keys)).items() if (part := Part.from_note(note))}
+
+
+def find_children(task_ids: Sequence[str]) -> tuple[dict[str, Part], dict[str, str]]:
+    """Return the ends of those of these children that have ended, and the stored texts of all of them."""
+    notes = {make_note_key(task_id): task_id for task_id in task_ids}
+    texts = {make_task_key(task_id): task_id for task_id in task_ids}
+    found = _get_many([key for pair in zip(notes, texts, strict=True) for key in pair])
+    return (
+        {notes[key]: part for key in found.keys() & notes.keys() if (part := Part.from_note(found[key]))},
+        {texts[key]: found[key] for key in found.keys() & texts.keys()},
+    )
+
+
+def claim_sum(snapshot: Snapshot) -> bool:
+    """Return whether this process is the first to store the end of a parent and all its children."""
+    cache = get_store().cache
+    is_first = cache.add(make_summed_key(snapshot.task_id, snapshot.attempt), 1, note_time_to_live())
+    if is_first:
+        cache.delete(make_left_key(snapshot.task_id))
+    return is_first
+
+
+def keep_family(task_id: str, brood: Brood) -> None:
+    """Keep what is stored of a parent that takes long as if it were written now."""
+    segments = (make_segment_key(task_id, number) for number in range(brood.segments))
+    for key in (make_task_key(task_id), make_brood_key(task_id), make_left_key(task_id), *segments):
+        get_store().cache.touch(key, note_time_to_live())
+
+
+def drop_family(task_id: str) -> None:
+    """Delete a parent of which no child was sent."""
+    for key in (make_task_key(task_id), make_brood_key(task_id), make_left_key(task_id), make_segment_key(task_id, 0)):
+        get_store().cache.delete(key)
+
+
+def _get_many(keys: Sequence[str]) -> dict[str, Any]:
+    cache = get_store().cache
+    batches = (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
+    return {key: value for batch in batches for key, value in cache.get_many(batch).items()}
+
+
+def _read_brood(value: object) -> Brood:
+    total, segments = divmod(value, _UNIT) if isinstance(value, int) and value > 0 else (0, 0)
+    return Brood(total, segments)
+
+
+def _read_members(segment: object) -> Iterable[tuple[str, float]]:
+    """Yield the children in a stored segment; what is none is left out."""
+    for item in segment if isinstance(segment, list) else ():
+        match item:
+            case [str(task_id), int() | float() as weight]:
+                yield task_id, weight

@@ -1,0 +1,109 @@
+"""Tasks that are started as children of another."""
+
+import pytest
+
+from tasks_app import TaskAlreadyEnded, TaskNotFound, cancel, get_snapshot, start, start_batch
+from tasks_app.lifecycle.children import link_children
+from tasks_app.store.families import find_families
+from tests.support import jobs
+from tests.support.waiting import wait_until
+
+
+def find_children(task_id: str) -> list[str]:
+    return list(find_families({task_id: 1})[task_id].members)
+
+
+def wait_for_end(task_id: str) -> None:
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "the task has ended")
+
+
+def test_start_inside_a_task_makes_a_child(open_gate):
+    task_id = start(jobs.start_children, 2)
+    wait_until(lambda: (get_snapshot(task_id).children or {}).get("running") == 2, "both children run")
+    snapshot = get_snapshot(task_id)
+    assert (snapshot.state, snapshot.status, snapshot.percent) == ("running", "0 of 2 done", 25)
+    open_gate()
+    wait_for_end(task_id)
+    snapshot = get_snapshot(task_id)
+    assert (snapshot.state, snapshot.result) == ("succeeded", find_children(task_id))
+
+
+def test_task_may_be_started_without_a_parent(open_gate):
+    task_id = start(jobs.start_a_stranger)
+    wait_for_end(task_id)
+    snapshot = get_snapshot(task_id)
+    assert (snapshot.state, snapshot.children, get_snapshot(snapshot.result).parent) == ("succeeded", None, None)
+    open_gate()
+    wait_for_end(snapshot.result)
+
+
+def test_child_may_be_added_to_a_batch(open_gate):
+    task_id = start_batch(jobs.wait, [()])
+    child = start(jobs.add, 1, parent=task_id)
+    wait_until(lambda: get_snapshot(task_id).children["succeeded"] == 1, "the child that was added has ended")
+    assert find_children(task_id)[1:] == [child]
+    open_gate()
+    wait_for_end(task_id)
+    assert get_snapshot(task_id).children["succeeded"] == 2
+
+
+def test_cancel_of_a_parent_cancels_children_that_it_starts_later():
+    task_id = start(jobs.start_until_cancelled)
+    wait_until(lambda: get_snapshot(task_id).state == "running", "the task runs")
+    cancel(task_id)
+    wait_for_end(task_id)
+    assert [get_snapshot(child).state for child in find_children(task_id)] == ["cancelled"]
+
+
+def test_cancel_reaches_children_of_children():
+    outer = start_batch(jobs.start_children, [(1,)])
+    wait_until(lambda: get_snapshot(outer).children["running"], "the child runs")
+    (inner,) = find_children(outer)
+    wait_until(lambda: (get_snapshot(inner).children or {}).get("running"), "its child runs")
+    cancel(outer)
+    wait_for_end(outer)
+    assert [get_snapshot(task_id).state for task_id in (outer, inner, *find_children(inner))] == ["cancelled"] * 3
+
+
+def test_parent_must_be_known():
+    with pytest.raises(TaskNotFound, match="no task 'nobody' is known"):
+        start(jobs.add, 1, parent="nobody")
+
+
+def test_parent_must_not_have_ended():
+    wait_for_end(task_id := start(jobs.add, 1))
+    with pytest.raises(TaskAlreadyEnded):
+        start(jobs.add, 1, parent=task_id)
+
+
+def test_parent_must_not_be_that_of_another_owner(open_gate):
+    task_id = start(jobs.wait, owner="7")
+    with pytest.raises(ValueError, match="has another owner"):
+        start(jobs.add, 1, parent=task_id, owner="8")
+    open_gate()
+    wait_for_end(task_id)
+
+
+@pytest.mark.parametrize("weight", [0, -1, "1", True, None, float("nan")])
+def test_weight_must_be_a_number_above_0(weight):
+    with pytest.raises(ValueError, match="a weight must be a number above 0"):
+        start(jobs.add, 1, weight=weight)
+
+
+def test_number_of_children_is_limited(settings, open_gate):
+    settings.TASKS_APP = {**settings.TASKS_APP, "MAX_CHILDREN": 1}
+    task_id = start_batch(jobs.wait, [()])
+    with pytest.raises(ValueError, match="has 1 children; MAX_CHILDREN allows 1"):
+        start(jobs.add, 1, parent=task_id)
+    open_gate()
+    wait_for_end(task_id)
+
+
+def test_circle_ends_all_the_same(open_gate):
+    """What links a task to one above it, such as a framework that reuses ids, must not hang who looks at it."""
+    task_id = start_batch(jobs.wait, [()])
+    (child,) = find_children(task_id)
+    link_children(child, {task_id: 1})
+    assert get_snapshot(task_id).children["total"] == 1
+    cancel(task_id)
+    open_gate()
