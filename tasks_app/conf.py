@@ -86,6 +86,8 @@ class Settings:
     LOG_LINES: int = 1000
     #: Bytes of the log lines kept per task, as JSON.
     LOG_BYTES: int = 262_144
+    #: Whether the bars of tqdm and rich that jobs make are shown, as in `with progress.capture():`.
+    CAPTURE_TQDM: bool = False
     #: Whether viewers see the messages of exceptions; None: only if DEBUG is on.
     EXPOSE_ERRORS: bool | None = None
     #: Whether the tracebacks of jobs are recorded, for staff in the monitor alone; None: only if DEBUG is on.
@@ -281,6 +283,7 @@ _RULES: Mapping[str, _Rule] = {
     "MAX_CHILDREN": _whole(at_least=1),
     "LOG_LINES": _whole(at_least=1),
     "LOG_BYTES": _whole(at_least=1),
+    "CAPTURE_TQDM": _FLAG,
     "EXPOSE_ERRORS": _optional(_FLAG),
     "RECORD_TRACEBACKS": _optional(_FLAG),
     "RECORD_ARGUMENTS": _optional(_FLAG),

@@ -31,7 +31,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [17, 2, 6]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [18, 2, 6]
 
 
 @pytest.fixture
@@ -219,6 +219,18 @@ def test_calls_in_a_pool_count_as_they_come():
         assert module.gallery([10, 20, 30]) == [10, 20, 30]
     snapshot = get_snapshot(progress.task_id)
     assert (snapshot.current, snapshot.total, snapshot.unit) == (3, 3, "pictures")
+
+
+def test_bars_of_tqdm_are_shown_and_write_nothing(capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("tqdm", reason="tqdm of requirements.txt is not installed")
+    namespace: dict[str, Any] = {}
+    exec(find_block("python", "from tqdm import tqdm"), namespace)
+    with task_run("train") as progress:
+        namespace["train_with_progress"](3)
+    wait_until(lambda: get_snapshot(progress.task_id).is_terminal, "the run ended")
+    snapshot = get_snapshot(progress.task_id)
+    assert (snapshot.current, snapshot.total, snapshot.unit) == (3, 3, "epochs")
+    assert capsys.readouterr().err == ""
 
 
 def test_stages_fill_their_share_of_the_whole():

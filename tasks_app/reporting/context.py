@@ -3,7 +3,9 @@
 from operator import attrgetter
 from typing import Any, cast
 
+from ..conf import get_settings
 from ..utils.lazy import call_after_fork
+from .bars import hook_bars
 from .binding import Bound, bound, swap
 from .missing import get_missing_task
 from .process import find_reporter
@@ -39,6 +41,8 @@ class CurrentProgress:
 
 def bind(target: Bound | None) -> Bound | None:
     """Bind `progress` to a task in this context, or to none; return what was bound before."""
+    if target is not None and get_settings().CAPTURE_TQDM:
+        hook_bars()
     return swap(target)
 
 

@@ -29,6 +29,10 @@ class Count:
         self.inners: Sequence[Count] = ()
         self.is_over = False
 
+    def set_loop(self, current: float, total: float | None) -> None:
+        """Set what is done, and the total, of a loop that does not count here by itself."""
+        self.current, self.total = current, total
+
     @property
     def fraction(self) -> float:
         """How much is done, from 0 to 1; 0 without a total."""

@@ -117,6 +117,16 @@ class Draft:
             self._loop_total = total
         return True
 
+    @property
+    def has_own_total(self) -> bool:
+        """Whether the job itself has set a total, outside of loops."""
+        return not self.is_tracking and self.total is not None and self.total != self._loop_total
+
+    def set_loop(self, current: float, total: float | None) -> None:
+        """Set what is done, and the total, of the outermost loop; the caller holds the lock."""
+        self.current, self.total = current, total
+        self._loop_total = total
+
     def add_beside(self, total: float | None) -> Count:
         """Return the count of a loop that runs in parallel with others, to which it adds up."""
         count = Count(total)

@@ -23,10 +23,12 @@ class Loop:
         values: the status and the unit, of which a loop inside another sets none.
     """
 
-    __slots__ = ("_draft", "_is_over", "_outer", "counter")
+    __slots__ = ("_draft", "_is_over", "_outer", "counter", "refresh")
 
     def __init__(self, draft: Draft, update: Update, *, total: float | None, **values: Any) -> None:
         self._draft, self._is_over = draft, True
+        #: Called, with the lock of the draft, before its step is read, where something else counts its steps.
+        self.refresh: Callable[[], None] | None = None
         self._outer = _find_outer(draft)
         self.counter: Draft | Count
         if self._outer is not None:
@@ -43,10 +45,20 @@ class Loop:
     def put_inside(self, total: float | None, *, weight: float | None = None) -> Count:
         """Return a count that fills the share of the current step, or `weight` steps of this loop."""
         with self._draft.lock:
-            counter = self.counter
+            counter = self._count()
             count = Count(total, step=counter.current, weight=weight)
             counter.inners = add_inner(counter.inners, count)
         return count
+
+    def begin_again(self) -> None:
+        """Have this loop fill the step in which the loop around it is now."""
+        outer, count = self._outer, self.counter
+        if outer is None or not isinstance(count, Count):
+            return
+        with self._draft.lock:
+            counter = outer._count()
+            count.step = counter.current
+            counter.inners = add_inner([other for other in counter.inners if other is not count], count)
 
     def end(self) -> None:
         """End the loop, without lock or wake-up, since the garbage collector may call this at any point."""
@@ -68,6 +80,11 @@ class Loop:
         while loop is not None and (loop._is_over or loop._draft is not draft):
             loop = loop._outer
         return loop
+
+    def _count(self) -> Draft | Count:
+        if self.refresh is not None:
+            self.refresh()
+        return self.counter
 
 
 def _find_outer(draft: Draft) -> Loop | None:

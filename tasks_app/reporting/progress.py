@@ -10,6 +10,8 @@ from ..exceptions import is_cancel
 from ..snapshot import State
 from ..utils.clock import Clock
 from ..utils.json import normalize
+from .bars import hook_bars
+from .capture import Capture, capturing
 from .draft import Draft
 from .handle import Handle, Home
 from .log import Journal, check_level
@@ -30,6 +32,8 @@ class Progress:
         self._journal = journal
         self._clock = clock
         self._home = home
+        #: The capture of the bars of all that the job does, for CAPTURE_TQDM.
+        self.all_bars = Capture(draft, self.update)
 
     def update(
         self,
@@ -169,6 +173,23 @@ class Progress:
         """
         self._home.hand_out()
         return Handle(self._home)
+
+    @contextmanager
+    def capture(self, *, quiet: bool = False) -> Iterator[None]:
+        """Show the bars of tqdm and rich that code in this block makes, without changing that code.
+
+        The outermost bar sets the progress of the task, those inside it fill the share of its step; the outermost
+        description becomes the status. Where the job reports itself, its reports win: a bar inside `track` fills its
+        step, and a total or status that `update` sets while a bar is open stays. Their next step after a cancel raises
+        `TaskCancelled`. Bars that are made in other threads are seen where the context is carried there, as
+        `asyncio.to_thread` does. A bar that its code disables is not shown.
+
+        Args:
+            quiet: whether the bars write nothing to the console.
+        """
+        hook_bars()
+        with capturing(Capture(self._draft, self.update, is_quiet=quiet)):
+            yield
 
     def stages(self, weights: Mapping[str, float]) -> None:
         """Declare the stages of this task, in order.

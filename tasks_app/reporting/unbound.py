@@ -36,6 +36,10 @@ class NullProgress(Progress):
     def handle(self) -> Handle[Progress]:
         return Handle(NullHome())
 
+    @contextmanager
+    def capture(self, *, quiet: bool = False) -> Iterator[None]:
+        yield
+
     def stages(self, weights: Mapping[str, float]) -> None:
         pass
 

@@ -46,6 +46,18 @@ def sizes(names: list[str]) -> int:
     return total
 
 
+def train(epochs: int) -> None:
+    with progress.capture():
+        import_rows.call("5")
+    with progress.capture(quiet=True):
+        import_rows.call(str(epochs))
+
+
+def train_wrongly() -> None:
+    progress.capture(True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    progress.capture(quiet=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 class CeleryTask(Protocol[P]):
     """What the stubs of Celery, celery-types, know of a task and of a signature."""
 
