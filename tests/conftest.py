@@ -1,15 +1,20 @@
 """What tests share: a deadline on every wait, and the proof that each test has cleaned up."""
 
+import gc
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.core.management import call_command
+from django.core.management.commands import flush
 from django.core.signals import setting_changed
 from django.db import connections
 from django.dispatch import receiver
@@ -37,11 +42,22 @@ from tests.support.waiting import DEADLINE, wait_until
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
+# The processes of the tests, and the servers that they start, load the same modules: also where Python shall keep no
+# compiled ones, they are compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 
 def pytest_configure() -> None:
     """Let servers of the tests hear Ctrl-C, which what a shell starts in the background ignores."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Spare each collection of garbage to come a look at all tests that there are."""
+    gc.collect()
+    gc.freeze()
 
 
 @receiver(setting_changed)
@@ -61,6 +77,26 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     default = settings.DATABASES["default"]
     if default["ENGINE"] == "django.db.backends.sqlite3":
         default["TEST"] = {**default.get("TEST", {}), "NAME": str(tmp_path_factory.mktemp("database") / "db.sqlite3")}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _put_permissions_back() -> Iterator[None]:
+    """What `migrate` makes of the models is put back where a test has emptied all tables, and not made once more."""
+    from django.contrib.auth.models import Permission  # the settings are not read before
+    from django.contrib.contenttypes.models import ContentType
+
+    emit, kept = flush.emit_post_migrate_signal, {}
+
+    def put_back(verbosity: int, interactive: bool, db: str, **kwargs: object) -> None:
+        if db not in kept:
+            emit(verbosity, interactive, db, **kwargs)
+            kept[db] = [list(model.objects.using(db).all()) for model in (ContentType, Permission)]
+        else:
+            for rows in kept[db]:
+                type(rows[0]).objects.using(db).bulk_create(rows)
+
+    with patch.object(flush, "emit_post_migrate_signal", put_back):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

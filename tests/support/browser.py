@@ -38,6 +38,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--renderer-process-limit=1",  # or it begins one for a page that nobody opens
 ]
 
 
