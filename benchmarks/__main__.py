@@ -3,6 +3,7 @@
 import argparse
 
 from . import (
+    batches,
     costs,
     fanout,
     hostile,
@@ -27,6 +28,7 @@ PARTS = {
     "workers": workers,
     "starts": starts,
     "reads": reads,
+    "batches": batches,
     "reporting": reporting,
     "pools": pools,
     "costs": costs,

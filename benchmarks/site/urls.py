@@ -5,6 +5,7 @@ from benchmarks.site import views
 urlpatterns = [
     path("", include("tasks_app.urls")),
     path("pulse", views.start_pulse),
+    path("batch", views.start_beats),
     path("begin", views.begin_beats),
     path("finish", views.finish_beats),
     path("objects", views.show_objects),

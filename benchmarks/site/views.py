@@ -10,8 +10,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from benchmarks.pulse import make_payload, run_job
 from benchmarks.site.caches import calls
-from benchmarks.site.tasks import begin, finish, pulse
-from tasks_app import astart, make_token
+from benchmarks.site.tasks import beat, begin, finish, pulse
+from tasks_app import astart, astart_batch, make_token
 
 _viewers: set[asyncio.Queue[str]] = set()
 
@@ -23,6 +23,16 @@ async def start_pulse(request: HttpRequest) -> JsonResponse:
     """Start a task that changes regularly, and answer where its stream is, with a token for it."""
     options = {name: type_(request.GET[name]) for name, type_ in _OPTIONS.items() if name in request.GET}
     task_id = await astart(pulse, **options)
+    target = reverse("tasks_app:task-progress", args=[task_id])
+    return JsonResponse({"stream": target, "token": make_token(task_id, max_age=24 * 3600)})
+
+
+@csrf_exempt
+async def start_beats(request: HttpRequest) -> JsonResponse:
+    """Start a batch of tasks that will change regularly, and answer where its stream is, with a token for it."""
+    interval, children = float(request.GET["interval"]), int(request.GET["children"])
+    calls = [(interval, number * interval / children) for number in range(children)]
+    task_id = await astart_batch(beat, calls)
     target = reverse("tasks_app:task-progress", args=[task_id])
     return JsonResponse({"stream": target, "token": make_token(task_id, max_age=24 * 3600)})
 

@@ -42,7 +42,8 @@ def choose_parent(parent: object, owner: str | None = None, *, is_owned: bool = 
         is_owned: whether the caller has named that owner.
 
     Raises:
-        ValueError: `parent` can't be one, or has another owner, who would see what the child does.
+        ValueError: `parent` can't be one, since it runs elsewhere and its process would not know of the child; or it
+            has another owner, who would see what the child does.
         TaskNotFound: no such task is known.
         TaskAlreadyEnded: it has ended.
     """
@@ -58,6 +59,8 @@ def choose_parent(parent: object, owner: str | None = None, *, is_owned: bool = 
         raise TaskNotFound(f"no task {parent!r} is known, so it can't be a parent")
     if known.is_terminal:
         raise TaskAlreadyEnded(f"task {parent!r} has already ended, so it can't be a parent: {known.state}")
+    if known.children is None and find_reporter(parent) is None:
+        raise ValueError(f"parent {parent!r} must be a batch, have children already, or run in this process")
     if is_owned and known.owner is not None and known.owner != owner:
         raise ValueError(f"parent {parent!r} has another owner, who would see what the child does")
     return parent

@@ -6,6 +6,7 @@ from tasks_app import TaskAlreadyEnded, TaskNotFound, cancel, get_snapshot, star
 from tasks_app.lifecycle.children import link_children
 from tasks_app.store.families import find_families
 from tests.support import jobs
+from tests.support.viewers import make_running, put
 from tests.support.waiting import wait_until
 
 
@@ -19,9 +20,13 @@ def wait_for_end(task_id: str) -> None:
 
 def test_start_inside_a_task_makes_a_child(open_gate):
     task_id = start(jobs.start_children, 2)
-    wait_until(lambda: (get_snapshot(task_id).children or {}).get("running") == 2, "both children run")
-    snapshot = get_snapshot(task_id)
-    assert (snapshot.state, snapshot.status, snapshot.percent) == ("running", "0 of 2 done", 25)
+
+    def both_wait() -> bool:
+        snapshot = get_snapshot(task_id)
+        return snapshot.percent == 25 and (snapshot.children or {}).get("running") == 2
+
+    wait_until(both_wait, "both children are at a quarter")
+    assert (get_snapshot(task_id).state, get_snapshot(task_id).status) == ("running", "0 of 2 done")
     open_gate()
     wait_for_end(task_id)
     snapshot = get_snapshot(task_id)
@@ -74,6 +79,12 @@ def test_parent_must_not_have_ended():
     wait_for_end(task_id := start(jobs.add, 1))
     with pytest.raises(TaskAlreadyEnded):
         start(jobs.add, 1, parent=task_id)
+
+
+def test_parent_that_runs_elsewhere_must_have_children_already():
+    put(make_running("t1"))
+    with pytest.raises(ValueError, match="must be a batch, have children already, or run in this process"):
+        start(jobs.add, 1, parent="t1")
 
 
 def test_parent_must_not_be_that_of_another_owner(open_gate):
