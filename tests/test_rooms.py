@@ -52,6 +52,7 @@ WITHOUT_A_DOOR = "utils"
 
 #: What knows nothing of Django, nor of what does.
 PURE = {
+    "contrib/celery/signatures",
     "exceptions",
     "monitor/summary",
     "reporting/binding",

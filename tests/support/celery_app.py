@@ -54,6 +54,12 @@ def add_all(numbers: list[int]) -> int:
     return sum(numbers)
 
 
+@app.task
+def hear_of(name: str) -> str | None:
+    """Wait until the test says anything of this name."""
+    return hear(name)
+
+
 @app.task(ignore_result=True)
 def add_silently(a: int, b: int = 1) -> int:
     return a + b

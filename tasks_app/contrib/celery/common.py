@@ -22,15 +22,12 @@ from ...integration import (
     name_run,
     parse_time,
 )
+from .signatures import HEADER, MAPS
 
 logger = logging.getLogger("tasks_app")
 
 #: The name of the Celery framework, stored with its tasks as `runner`.
 RUNNER = "celery"
-
-#: The message header with the name, the owner and the label of the task, which the cache may lose.
-HEADER = "tasks_app"
-
 
 #: The part of the header that tells a run from others of its id, if that can be used again.
 RUN = "run"
@@ -39,10 +36,14 @@ RUN = "run"
 def is_tracked(name: str, task_id: str) -> bool:
     """Whether this is a task of the project, not an internal one of Celery such as `celery.chord_unlock`.
 
-    `celery.accumulate` counts as one: it runs under the id of a task that has replaced itself by a group. Projects may
-    choose ids; a task is not tracked if its id can't be a part of a URL or of a cache key.
+    Some of Celery's own count: a map calls a task of the project, and `celery.accumulate` runs under the id of one
+    that has replaced itself by a group. Projects may choose ids; a task is not tracked if its id can't be a part of a
+    URL or of a cache key.
     """
-    return is_task_id(task_id) and (not name.startswith("celery.") or name == "celery.accumulate")
+    return is_task_id(task_id) and (not name.startswith("celery.") or name in _TRACKED)
+
+
+_TRACKED = {"celery.accumulate", *MAPS}
 
 
 def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, Any]:

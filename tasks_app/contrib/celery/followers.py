@@ -15,11 +15,10 @@ from ...integration import (
     get_flusher,
     get_followers,
     make_follower,
+    make_label,
 )
-from .common import HEADER, RUNNER, is_tracked, read_identity
-
-#: The kinds of signatures that consist of others, which they hold in their arguments.
-_COMPOUNDS = {"chain": ("tasks",), "group": ("tasks",), "chord": ("header", "body")}
+from .common import RUNNER, is_tracked
+from .signatures import FoundTask, find_tasks
 
 #: The status of a follower that was not sent, although the task before it succeeded.
 DROPPED = "Left out by an earlier step"
@@ -50,7 +49,7 @@ def settle_followers(request: Any, reporter: Reporter) -> None:
     if ended.state is not State.SUCCEEDED:
         end_followers(request, ended, unsent)
         return
-    for task_id in unsent.keys() - dict(find_followers(request)).keys():  # the job itself has changed its request
+    for task_id in unsent.keys() - find_followers(request).keys():  # the job itself has changed its request
         adopt_promised(unsent[task_id]).end_cancelled(DROPPED)
 
 
@@ -69,32 +68,15 @@ def end_followers(request: Any, ended: Snapshot, unsent: Mapping[str, Snapshot] 
         adopt_promised(snapshot).end_like(ended)
 
 
-def find_followers(request: Any) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    """Yield the id of each task that is to follow this one, with its name and label."""
-    yield from _walk_each([request.get("chain"), request.get("chord"), request.get("callbacks")])
+def find_followers(request: Any) -> dict[str, FoundTask]:
+    """Return the tasks that are to follow this one, by id."""
+    found = find_tasks([request.get("chain"), request.get("chord"), request.get("callbacks")])
+    return {task.id: task for task in found if is_tracked(task.kind, task.id)}
 
 
 def _make_each(request: Any, before: Snapshot) -> Iterator[Snapshot]:
     now = get_flusher().clock.now()
-    for task_id, (name, label) in dict(find_followers(request)).items():
-        if task_id != before.task_id:
-            yield make_follower(task_id, name, after=before, now=now, label=label, runner=RUNNER)
-
-
-def _walk_each(items: Any) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    for item in items:
-        if isinstance(item, list | tuple):
-            yield from _walk_each(item)
-        elif item:
-            yield from _walk(item)
-
-
-def _walk(signature: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    options, kind = signature.get("options") or {}, signature.get("subtask_type")
-    if kind in _COMPOUNDS:
-        parts = signature.get("kwargs") or {}
-        yield from _walk_each(parts.get(name) for name in _COMPOUNDS[kind])
-    elif (task_id := options.get("task_id")) and is_tracked(signature["task"], task_id):
-        header = (options.get("headers") or {}).get(HEADER) or {}
-        yield task_id, (signature["task"], read_identity(header)["label"])
-    yield from _walk_each(options.get(name) for name in ("chain", "chord", "link"))
+    for task in find_followers(request).values():
+        if task.id != before.task_id:
+            label = make_label(task.label)
+            yield make_follower(task.id, task.name, after=before, now=now, label=label, runner=RUNNER)

@@ -24,15 +24,19 @@ from ...integration import (
     queue,
     use_store,
 )
-from .common import HEADER, RUNNER, is_tracked, make_header, read_identity
+from .common import RUNNER, is_tracked, make_header, read_identity
 from .followers import announce_followers
+from .signatures import HEADER, name_task
 
 #: The parts of a body: the arguments, the keyword arguments, and what is to be done after the task.
 BODY_PARTS = 3
 
+#: What a body of another shape tells.
+_NO_BODY: tuple[Any, Any, dict[str, Any]] = ((), {}, {})
+
 
 @never_raise
-def on_publish(*, headers: dict[str, Any], body: Any = None, **kwargs: Any) -> None:
+def on_publish(*, headers: dict[str, Any], body: Any = None, **options: Any) -> None:
     """Store the first snapshot, unless the task is known, and put the header for the worker into the message.
 
     What is to be sent after it is announced.
@@ -43,10 +47,10 @@ def on_publish(*, headers: dict[str, Any], body: Any = None, **kwargs: Any) -> N
     bound = get_bound()
     times = _read_times(headers)
     is_stored = bound is None or not _continues(bound, headers) or _pass_on(bound, times)
-    snapshot = _find_or_queue(bound, headers, times)
+    _, kwargs, embedded = body if isinstance(body, tuple | list) and len(body) == BODY_PARTS else _NO_BODY
+    snapshot = _find_or_queue(bound, name_task(headers["task"], kwargs), headers, times)
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
-    if isinstance(body, tuple | list) and len(body) == BODY_PARTS:
-        announce_followers(body[-1], snapshot, bound)
+    announce_followers(embedded, snapshot, bound)
 
 
 def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:
@@ -80,16 +84,19 @@ def _read_time(text: str | None) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=current_app.timezone)  # as the worker reads it
 
 
-def _find_or_queue(bound: Reporter | None, headers: Mapping[str, Any], times: Mapping[str, Any]) -> Snapshot:
+def _find_or_queue(
+    bound: Reporter | None, name: str, headers: Mapping[str, Any], times: Mapping[str, Any]
+) -> Snapshot:
     task_id: str = headers["id"]
     if bound is not None and bound.task_id == task_id:
         return bound.snapshot
     if (started := find_queued(task_id)) is not None:
         return _postpone(started, times) if any(times.values()) else started
     header = headers.get(HEADER) or {}  # a worker resends what it received; a caller may label a step of a chain
-    name = header.get("task") or headers["task"]
     is_new_run = is_chosen(task_id) and not headers.get("retries")
-    snapshot, _ = queue(task_id, name, runner=RUNNER, is_new_run=is_new_run, **read_identity(header), **times)
+    snapshot, _ = queue(
+        task_id, header.get("task") or name, runner=RUNNER, is_new_run=is_new_run, **read_identity(header), **times
+    )
     if headers.get("retries") and snapshot.state is State.RUNNING and find_reporter(task_id) is None:
         # The worker itself resends the task, since the process that ran it is dead.
         pass_on(adopt(snapshot), **times)

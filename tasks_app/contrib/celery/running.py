@@ -30,8 +30,9 @@ from ...integration import (
     write,
 )
 from . import dead_workers
-from .common import HEADER, RUN, fail, find_delivery, find_own, is_tracked, make_call, read_header
+from .common import RUN, fail, find_delivery, find_own, is_tracked, make_call, read_header
 from .followers import keep_followers, settle_followers
+from .signatures import HEADER, MAPS
 
 
 class JobCancelled(TaskCancelled, Ignore):  # type: ignore[misc]
@@ -51,6 +52,7 @@ def on_prerun(*, task_id: str, task: Any, args: Any = (), kwargs: Any = None, **
     reporter = begin(known, find_reporter(task_id), delivery=delivery, get_call=get_call, run=run)
     enter(reporter)
     reporter.stop_by(JobCancelled)
+    _count_items(task, kwargs, reporter)
     keep_followers(task.request, reporter)
     _heed_cancel(reporter)
 
@@ -135,6 +137,12 @@ def _leave_replacement(reporter: Reporter) -> None:
 
 #: How many replacements, one in another, run inside a task that is run where it was started.
 _replaced: WeakKeyDictionary[Reporter | None, int] = WeakKeyDictionary()
+
+
+def _count_items(task: Any, kwargs: Any, reporter: Reporter) -> None:
+    """Have a map report its items, since it can't be changed to do so itself; Celery calls it with these `kwargs`."""
+    if task.name in MAPS and isinstance(kwargs, dict) and isinstance(kwargs.get("it"), list):
+        kwargs["it"] = reporter.progress.track(kwargs["it"], unit="items")
 
 
 def _heed_cancel(reporter: Reporter) -> None:

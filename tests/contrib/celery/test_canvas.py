@@ -10,7 +10,7 @@ from celery.utils import uuid
 from tasks_app import cancel, get_snapshot, start
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
-from tests.support.celery_site import CelerySite, knows, run_celery_site, wait_for_end, wait_for_status
+from tests.support.celery_site import CelerySite, knows, run_celery_site, wait_for, wait_for_end, wait_for_status
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
@@ -204,3 +204,37 @@ def test_promised_step_that_is_cancelled_does_not_run(site: CelerySite):
     assert wait_for_end(last.parent.id).state == "succeeded"
     ended = wait_for_end(last.id)
     assert (ended.state, ended.attempt) == ("cancelled", 0)
+
+
+# --- one task that calls a function for each of many items ---
+
+
+@pytest.mark.parametrize("call", [lambda: jobs.add.starmap([(1, 2), (3, 4)]), lambda: jobs.add.map([2, 6])])
+def test_map_shows_the_items_that_it_has_done_under_the_name_of_its_task(call: Callable[[], Signature]):
+    ended = wait_for_end(call().apply_async().id)
+    assert (ended.state, ended.task, ended.result) == ("succeeded", jobs.add.name, [3, 7])
+    assert (ended.current, ended.total, ended.unit) == (2, 2, "items")
+
+
+def test_map_that_follows_a_task_is_queued_under_the_name_of_its_task():
+    task_ids = wait_for_end(start(jobs.send_and_name, chain(jobs.add.si(1).set(**UNREAD), jobs.add.map([1])))).result
+    assert [get_snapshot(task_id).task for task_id in task_ids] == [jobs.add.name] * 2
+
+
+def test_chunks_are_tasks_that_show_their_items():
+    members = jobs.add.chunks([(1, 2), (3, 4), (5, 6)], 2).apply_async().results
+    ends = [wait_for_end(member.id) for member in members]
+    assert [(ended.task, ended.total, ended.result) for ended in ends] == [
+        (jobs.add.name, 2, [3, 7]),
+        (jobs.add.name, 1, [11]),
+    ]
+
+
+def test_map_that_is_cancelled_stops_at_its_next_item(site: CelerySite):
+    task_id = jobs.hear_of.map(["first-item", "second-item", "third-item"]).apply_async().id
+    site.say("first-item")
+    wait_for(task_id, lambda snapshot: snapshot.current == 1)
+    cancel(task_id)
+    wait_for(task_id, lambda snapshot: snapshot.cancel_requested)
+    site.say("second-item")
+    assert wait_for_end(task_id).state == "cancelled"
