@@ -83,6 +83,7 @@ async def show_monitored_task(request: HttpRequest, task_id: str) -> HttpRespons
         "snapshot": snapshot.to_wire(),
         "details_url": make_url("monitor-task-details", task_id, request=request),
         "list_url": _find_list_url(request),
+        "parent_url": make_url("monitor-task", snapshot.parent, request=request) if snapshot.parent else "",
     }
     return await _render(request, "tasks_app/monitor_task.html", context)
 

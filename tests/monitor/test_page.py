@@ -129,6 +129,17 @@ def test_row_says_what_is_known_of_its_task(site: Site, page: Page, task: dict[s
     expect(shown).to_have_text(texts)
 
 
+def test_parent_is_one_row_that_counts_its_children(site: Site, page: Page):
+    site.start("family", names=["one", "two"])
+    show(site, page)
+    expect_tasks(page, "Family")
+    site.order_return("one")
+    site.order_raise("two", "no")
+    statuses = page.locator("#rows [data-part=status]")
+    expect(statuses).to_have_text(["0 of 1 · 1 failed"], timeout=SLOW)
+    expect_tasks(page, "Family")
+
+
 def test_task_is_called_by_its_label_beside_the_beginning_of_its_id(site: Site, page: Page):
     put_tasks(site, [make_task("8c1f2d3e-4b5a", label="Import a.csv", age=5), make_task("nightly-2026", age=9)])
     show(site, page)

@@ -188,6 +188,24 @@ def test_bar_lies_where_its_time_does(site: Site, page: Page):
     ]
 
 
+def test_page_of_a_parent_shows_when_each_child_waited_and_ran(site: Site, page: Page):
+    task_id = site.start("family", names=["one", "two"])
+    show(site, page, task_id)
+    children = page.locator("#children tbody tr")
+    expect(children.locator("[data-part=name]")).to_have_text(["Puppets"], timeout=SLOW)
+    children.get_by_role("link", name="Puppets").click()
+    expect(page.get_by_role("heading", name="Puppets")).to_be_visible()
+    expect(children.locator("[data-part=state]")).to_have_text(["Running", "Running"], timeout=SLOW)
+    site.order_return("one")
+    site.order_raise("two", "no")
+    expect(children.locator("[data-part=state]")).to_have_text(["Succeeded", "Failed"], timeout=SLOW)
+    expect(children.locator("[data-part=bar]:visible")).to_have_count(2)
+    expect(children.locator("[data-part=took]")).not_to_have_text(["", ""])
+    expect(page.locator("#timeline tbody tr")).to_have_count(0)
+    page.get_by_role("link", name=task_id).click()
+    expect(page.get_by_role("heading", name="Family")).to_be_visible()
+
+
 def measure(column: Locator) -> tuple[float, float]:
     """Return where the bar in a cell begins and ends, as parts of the width that it may have."""
     script = """(cell) => {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks_app import progress
+from tasks_app import progress, start_batch
 from tests.support.puppets import puppet, task
 
 SCRIPT = "<script>document.title = 'hacked'</script>"
@@ -17,3 +17,9 @@ def report(name: str) -> Any:
         progress.log(f"Loaded {SCRIPT}", level="warning")
     with progress.stage(f"Render {SCRIPT}"):
         return puppet.func(name)
+
+
+@task
+def family(names: list[str]) -> None:
+    """Start a batch of puppets that are called like these."""
+    start_batch(puppet, [(name,) for name in names], label="Puppets")

@@ -29,5 +29,9 @@ SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TASKS_APP = {
     **BASE_TASKS_APP,
-    "STARTABLE": {**BASE_TASKS_APP["STARTABLE"], "report": "tests.support.monitor_jobs.report"},
+    "STARTABLE": {
+        **BASE_TASKS_APP["STARTABLE"],
+        "family": "tests.support.monitor_jobs.family",
+        "report": "tests.support.monitor_jobs.report",
+    },
 }

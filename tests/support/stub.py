@@ -41,8 +41,6 @@ RUNNING: Mapping[str, Any] = {
     "eta": None,
     "stages": [],
     "attempt": 1,
-    "parent": None,
-    "children": None,
     "queue_position": None,
     "created_at": "2026-03-01T09:41:00.000Z",
     "started_at": "2026-03-01T09:41:02.000Z",

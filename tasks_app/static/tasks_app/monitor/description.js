@@ -14,7 +14,8 @@ import { SERVER_TEXTS, texts } from "../task-progress-texts.js";
 export function describeRow(snapshot, state, circumstances, format) {
   const described = describe(snapshot, state, circumstances, format);
   const said = describeStatus(snapshot, state, described, circumstances, format);
-  const status = said === nameState(state) ? "" : said;
+  const { children, problems } = described.facts;
+  const status = join([said !== nameState(state) && said, children, problems]);
   const left = described.facts.left || "";
   return {
     percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),

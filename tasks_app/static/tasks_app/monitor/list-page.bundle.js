@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 0d0b1f111714")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app b5a91af0be31")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -4605,7 +4605,8 @@ const { SERVER_TEXTS, texts } = modules["task-progress-texts.js"];
 function describeRow(snapshot, state, circumstances, format) {
   const described = describe(snapshot, state, circumstances, format);
   const said = describeStatus(snapshot, state, described, circumstances, format);
-  const status = said === nameState(state) ? "" : said;
+  const { children, problems } = described.facts;
+  const status = join([said !== nameState(state) && said, children, problems]);
   const left = described.facts.left || "";
   return {
     percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),

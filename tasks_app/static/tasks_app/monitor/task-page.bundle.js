@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 0d0b1f111714")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app b5a91af0be31")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -3967,6 +3967,415 @@ if (!defined) {
 return {};
 })();
 
+modules["monitor/description.js"] ??= (() => {
+// The texts that a row of the monitor shows of a snapshot. Pure: no element, no clock.
+
+const { describe, describeDuration, describeReason, describeWhole } = modules["task-progress-description.js"];
+const { SERVER_TEXTS, texts } = modules["task-progress-texts.js"];
+
+/**
+ * Return the texts of a row: `percent`, `status`, `left`, `whole` (everything that is known) and `took`.
+ *
+ * @param {object} snapshot
+ * @param {string} state - as `findState` returns it
+ * @param {object} circumstances - as `describe` takes them; `now` is the server's time
+ * @param {Formatter} format
+ */
+function describeRow(snapshot, state, circumstances, format) {
+  const described = describe(snapshot, state, circumstances, format);
+  const said = describeStatus(snapshot, state, described, circumstances, format);
+  const { children, problems } = described.facts;
+  const status = join([said !== nameState(state) && said, children, problems]);
+  const left = described.facts.left || "";
+  return {
+    percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),
+    status,
+    left: status && left ? ` · ${left}` : left,
+    whole: join([said, ...Object.values(described.facts)]),
+    took: describeDuration(snapshot, circumstances.now, format),
+  };
+}
+
+/** Return the name of a state, as it stands in a list. */
+function nameState(state) {
+  return texts[`state-${state}`] ?? texts[state];
+}
+
+/** Whether a task runs without a known total. */
+function isIndeterminate({ percent }, state) {
+  return state === "running" && percent === null;
+}
+
+// The state and the duration have columns of their own, so the status does not repeat them.
+function describeStatus(snapshot, state, { percent, status }, { isMine }, format) {
+  switch (state) {
+    case "queued":
+      return percent || status;
+    case "succeeded":
+      return snapshot.conclusion ?? describeWhole(snapshot, format) ?? "";
+    case "failed":
+      return describeReason(snapshot) ?? texts.failed;
+    case "cancelled":
+      return isMine || snapshot.status === SERVER_TEXTS.cancelled ? status : snapshot.status;
+    default:
+      return status;
+  }
+}
+
+function join(texts) {
+  return texts.filter(Boolean).join(" · ");
+}
+return { describeRow, nameState, isIndeterminate };
+})();
+
+modules["monitor/dom.js"] ??= (() => {
+// Elements of the monitor's pages: markup that stands in the page as a <template>, and the texts of those pages.
+
+const { setText } = modules["task-progress-dom.js"];
+const { readTexts, texts } = modules["task-progress-texts.js"];
+
+/** Take over the texts of the page, those of the component and those of the monitor. */
+function readPageTexts() {
+  readTexts();
+  for (const { value, textContent } of document.getElementById("monitor-texts").content.querySelectorAll("data")) {
+    texts[value] = textContent;
+  }
+}
+
+/** Return a copy of the markup in a <template>. */
+function stamp(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+/** Return the elements inside another one that have a `data-part`, by its value. */
+function findParts(element) {
+  return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
+}
+
+/** Show a time in a <time> element. */
+function setTime(element, time, format) {
+  element.dateTime = time ?? "";
+  setText(element, time ? format.date(time, { dateStyle: "medium", timeStyle: "medium" }) : "");
+}
+
+/** Show a moment, in milliseconds, as the time of day, with the day unless that is today's; the whole is its title. */
+function setMoment(element, moment, now, format) {
+  const isToday = new Date(moment).toDateString() === new Date(now).toDateString();
+  const day = moment === null || isToday ? "" : `${format.date(moment, { month: "short", day: "numeric" })}, `;
+  const whole = moment === null ? "" : format.date(moment, { dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
+  element.dateTime = moment === null ? "" : new Date(moment).toISOString();
+  setText(element, moment === null ? "" : `${day}${format.time(moment / 1000)}`, whole);
+}
+
+/** Whether a click means this page, and not a new tab or window. */
+function isPlainClick(event) {
+  return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+}
+return { readPageTexts, stamp, findParts, setTime, setMoment, isPlainClick };
+})();
+
+modules["monitor/timeline.js"] ??= (() => {
+// The timeline of a task: what it waited for, its attempts and their stages. Pure: no element, no clock.
+
+const MIN_WAIT_MS = 1000; // shorter waits say nothing
+
+/**
+ * Return the rows of a timeline, in order: `{kind, number, name, state, start, end, progress, attempt}`.
+ *
+ * `kind` is "wait", "attempt" or "stage"; times are in milliseconds, and null where they are not known; the `end` of
+ * what goes on is `now`, and `isLive` says so. Nothing is told that neither the snapshot nor the details know.
+ *
+ * @param {object} snapshot
+ * @param {object[]} attempts - the details that the server has of the attempts
+ * @param {number} now - the server's time in milliseconds
+ */
+function makeTimeline(snapshot, attempts, now) {
+  const known = new Map(attempts.map((details) => [details.attempt, details]));
+  const rows = [];
+  for (let number = 1; number <= snapshot.attempt; number++) {
+    const details = known.get(number);
+    if (details || number === snapshot.attempt) {
+      rows.push(...makeAttempt(snapshot, number, details, known.get(number - 1), now));
+    }
+  }
+  const isWaiting = snapshot.state === "queued";
+  return isWaiting ? [...rows, ...makeWait(findQueued(snapshot, known), null, now)] : rows;
+}
+
+/** Return the first and the last moment of a timeline, in milliseconds; null if none of its rows has a time. */
+function findBounds(rows) {
+  const times = rows.flatMap(({ start, end }) => [start, end]).filter((time) => time !== null);
+  return times.length ? { from: Math.min(...times), to: Math.max(...times) } : null;
+}
+
+/**
+ * Return when a task waited, up to its first start or its end, and when it ran: `{wait, run}`, each with `start`, `end` and
+ * `isLive`, or null where it is not known. What goes on ends `now`.
+ */
+function makeCourse({ state, created_at: created, started_at: started, finished_at: finished }, now) {
+  const [made, begun, ended] = [parse(created), parse(started), parse(finished)];
+  const isRunning = begun !== null && ended === null && state === "running";
+  const waited = begun ?? ended ?? (state === "queued" ? now : null);
+  const ran = ended ?? (isRunning ? now : null);
+  return {
+    wait: made === null || waited === null ? null : { start: made, end: waited, isLive: begun === null && ended === null },
+    run: begun === null || ran === null ? null : { start: begun, end: ran, isLive: isRunning },
+  };
+}
+
+function makeAttempt(snapshot, number, details, before, now) {
+  const isLatest = number === snapshot.attempt;
+  const attempt = { ...details, ...(isLatest && readLatest(snapshot, details)) };
+  if (!attempt.started_at) {
+    return []; // it was begun, but nobody knows when
+  }
+  const began = number === 1 ? snapshot.created_at : before?.finished_at;
+  const row = makeRow("attempt", attempt, now);
+  const stages = isLatest ? findStages(snapshot, details) : (details.stages ?? []);
+  return [
+    ...makeWait(began, attempt.started_at, now),
+    { ...row, number, host: details?.host, process: details?.process, isEndUnknown: !isLatest && row.isLive },
+    ...stages.map((stage) => makeRow("stage", stage, now, attempt.finished_at)),
+  ].map((each) => (isLatest ? each : { ...each, isLive: false, end: each.isLive ? null : each.end }));
+}
+
+// The snapshot knows best of the latest attempt, except of the times of one that was handed back.
+function readLatest({ state, started_at, finished_at }, details) {
+  return { state, started_at, finished_at: finished_at ?? (state === "queued" ? details?.finished_at : null) };
+}
+
+function findStages({ stages }, details) {
+  const times = new Map((details?.stages ?? []).map((stage) => [stage.name, stage]));
+  return stages.map((stage) => ({ started_at: null, finished_at: null, ...times.get(stage.name), ...stage }));
+}
+
+function findQueued(snapshot, known) {
+  return snapshot.attempt === 0 ? snapshot.created_at : known.get(snapshot.attempt)?.finished_at;
+}
+
+function makeWait(from, until, now) {
+  const isLive = until === null;
+  const [start, end] = [parse(from), isLive ? now : parse(until)];
+  const isShown = start !== null && end !== null && (isLive || end - start >= MIN_WAIT_MS);
+  return isShown ? [{ kind: "wait", state: "queued", start, end, isLive }] : [];
+}
+
+// A stage that its job did not leave ends with the attempt.
+function makeRow(kind, { name = "", state, progress = null, started_at, finished_at }, now, closed = null) {
+  const start = parse(started_at);
+  const end = parse(finished_at) ?? (start === null ? null : parse(closed));
+  const isLive = start !== null && end === null && (state === "running" || state === "stalled");
+  return { kind, name, state, progress, start, end: isLive ? now : end, isLive };
+}
+
+function parse(time) {
+  return time ? Date.parse(time) : null;
+}
+return { makeTimeline, findBounds, makeCourse };
+})();
+
+modules["monitor/timeline-view.js"] ??= (() => {
+// The timeline of a task as a table: a row for each wait, attempt and stage, with a bar on a common axis.
+
+const { make, setChildCount, setText } = modules["task-progress-dom.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+const { nameState } = modules["monitor/description.js"];
+const { findParts, setMoment, stamp } = modules["monitor/dom.js"];
+const { findBounds } = modules["monitor/timeline.js"];
+
+const PLAIN_STATES = ["running", "succeeded", "queued"]; // a name, a bar and a duration say as much
+
+/**
+ * Show the rows of a timeline in a table.
+ *
+ * @param {HTMLElement} section
+ * @param {object[]} rows - as `makeTimeline` returns them
+ * @param {number} now - the server's time in milliseconds
+ * @param {Formatter} format
+ */
+function renderTimeline(section, rows, now, format) {
+  const bounds = findBounds(rows);
+  const { from, to, rows: body } = findParts(section);
+  section.hidden = !rows.length;
+  setMoment(from, bounds?.from ?? null, now, format);
+  setMoment(to, bounds?.to ?? null, now, format);
+  if (rows.some((row) => row.isLive)) {
+    setText(to, texts.now);
+  }
+  const count = rows.filter((row) => row.kind === "attempt").length;
+  setChildCount(body, rows.length, () => stamp("phase"));
+  rows.forEach((row, index) => renderRow(body.children[index], row, { bounds, now, format, count }));
+}
+
+function renderRow(element, row, { bounds, now, format, count }) {
+  const parts = findParts(element);
+  element.dataset.kind = row.kind;
+  element.dataset.state = row.state;
+  setText(parts.name, nameRow(row, count, format));
+  setNotes(parts.note, findNotes(row, count, format));
+  setText(parts.state, nameState(row.isLive || row.kind !== "wait" ? row.state : "succeeded"));
+  setMoment(parts.began, row.start, now, format);
+  setText(parts.took, describeTime(row, format));
+  placeBar(parts.bar, row, bounds);
+}
+
+function nameRow({ kind, name, number, state }, count, format) {
+  if (kind === "stage") {
+    return name;
+  }
+  if (kind === "wait") {
+    return texts.waiting;
+  }
+  return count > 1 || number > 1 ? say("attempt", { n: format.number(number) }) : texts.running;
+}
+
+function findNotes({ kind, state, progress, host, process, isEndUnknown, isLive }, count, format) {
+  const isPercent = kind === "stage" && isLive && progress !== null;
+  const isTriedAgain = kind === "attempt" && state === "queued";
+  const notes = [
+    isPercent && format.percent(progress),
+    isTriedAgain && texts.triedAgain,
+    isEndUnknown ? texts.endUnknown : !PLAIN_STATES.includes(state) && (kind === "stage" || count > 1) && nameState(state),
+    host && say("worker", { host, process }),
+  ];
+  return notes.filter(Boolean);
+}
+
+// Names of hosts and words of the page may run in different directions.
+function setNotes(element, notes) {
+  if (element.textContent !== notes.join(" · ")) {
+    element.replaceChildren(...notes.flatMap((note, index) => [index ? " · " : "", make("bdi", {}, note)]));
+  }
+}
+
+/** Return how long something took, or "" if that is not known. */
+function describeTime({ start, end }, format) {
+  if (start === null || end === null) {
+    return "";
+  }
+  const seconds = (end - start) / 1000;
+  return seconds < 1 ? texts.moment : format.duration(seconds);
+}
+
+/** Place a bar on an axis, from its `start` to its `end`, in milliseconds; hide it where these are not known. */
+function placeBar(bar, { start, end }, bounds) {
+  bar.hidden = start === null || end === null || !bounds;
+  if (!bar.hidden) {
+    const length = Math.max(bounds.to - bounds.from, 1);
+    bar.style.insetInlineStart = `${(100 * (start - bounds.from)) / length}%`;
+    bar.style.inlineSize = `${(100 * (Math.max(end, start) - start)) / length}%`;
+  }
+}
+return { renderTimeline, describeTime, placeBar };
+})();
+
+modules["monitor/children-view.js"] ??= (() => {
+// The children of a task as a table: a row for each, with bars for when it waited and when it ran on a common axis.
+
+const { describeName } = modules["task-progress-description.js"];
+const { setChildCount, setText } = modules["task-progress-dom.js"];
+const { fetchChildren, makeTaskUrl } = modules["task-progress-requests.js"];
+const { LIVE, TERMINAL } = modules["task-progress-states.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+const { Timers } = modules["task-progress-timers.js"];
+const { nameState } = modules["monitor/description.js"];
+const { findParts, setMoment, stamp } = modules["monitor/dom.js"];
+const { makeCourse } = modules["monitor/timeline.js"];
+const { describeTime, placeBar } = modules["monitor/timeline-view.js"];
+
+const MAX_ROWS = 100;
+const PAUSE_MS = 2000;
+
+class ChildTable {
+  #section;
+  #base;
+  #format;
+  #onChange;
+  #timers = new Timers();
+  #counts = null;
+  #asked = ""; // the counts for which they were fetched last
+  #isAsking = false;
+  #taskId = "";
+  #children = [];
+
+  /**
+   * @param {HTMLElement} section
+   * @param {string} base - as `findBase` returns it
+   * @param {Formatter} format
+   * @param {() => void} onChange - is called when there are other children, or when they have changed
+   */
+  constructor(section, base, format, onChange) {
+    this.#section = section;
+    this.#base = base;
+    this.#format = format;
+    this.#onChange = onChange;
+  }
+
+  /** Fetch the children of a task again if its snapshot counts other ones than before, every two seconds at most. */
+  follow({ task_id: taskId, children }) {
+    this.#taskId = taskId;
+    this.#counts = children ?? null;
+    if (this.#counts && !this.#isAsking && !this.#timers.has("fetch") && JSON.stringify(children) !== this.#asked) {
+      this.#fetch();
+    }
+  }
+
+  /** Show the children as of `now`, the server's time in milliseconds. */
+  render(now) {
+    const { from, to, rows: body, more } = findParts(this.#section);
+    const rows = this.#children.map((child) => ({ child, ...makeCourse(child, now) }));
+    const bounds = findBounds(rows);
+    this.#section.hidden = !rows.length;
+    setMoment(from, bounds?.from ?? null, now, this.#format);
+    setMoment(to, bounds?.to ?? null, now, this.#format);
+    if (rows.some(({ run, wait }) => run?.isLive || wait?.isLive)) {
+      setText(to, texts.now);
+    }
+    const missing = (this.#counts?.total ?? 0) - rows.length;
+    more.hidden = missing <= 0;
+    setText(more, say("moreChildren", { n: this.#format.number(missing) }));
+    setChildCount(body, rows.length, () => stamp("child"));
+    rows.forEach((row, index) => this.#renderRow(body.children[index], row, bounds, now));
+  }
+
+  async #fetch() {
+    this.#isAsking = true;
+    const wanted = JSON.stringify(this.#counts);
+    const options = { token: null, states: [...LIVE, ...TERMINAL], limit: MAX_ROWS };
+    const children = await fetchChildren(this.#base, this.#taskId, options, new AbortController().signal);
+    this.#isAsking = false;
+    if (children) {
+      this.#children = children;
+      this.#asked = wanted;
+      this.#onChange();
+    }
+    this.#timers.set("fetch", () => this.follow({ task_id: this.#taskId, children: this.#counts }), PAUSE_MS);
+  }
+
+  #renderRow(element, { child, wait, run }, bounds, now) {
+    const parts = findParts(element);
+    const state = child.stalled ? "stalled" : child.state;
+    const name = describeName(child);
+    element.dataset.state = state;
+    setText(parts.name, name, name);
+    parts.name.href = `${makeTaskUrl(this.#base, child.task_id)}/monitor`;
+    setText(parts.state, nameState(state));
+    setMoment(parts.began, run?.start ?? null, now, this.#format);
+    setText(parts.took, run ? describeTime(run, this.#format) : "");
+    placeBar(parts.wait, wait ?? NOTHING, bounds);
+    placeBar(parts.bar, run ?? NOTHING, bounds);
+  }
+}
+
+const NOTHING = { start: null, end: null };
+
+function findBounds(rows) {
+  const times = rows.flatMap(({ wait, run }) => [wait, run]).flatMap((each) => (each ? [each.start, each.end] : []));
+  return times.length ? { from: Math.min(...times), to: Math.max(...times) } : null;
+}
+return { ChildTable };
+})();
+
 modules["monitor/copy-button.js"] ??= (() => {
 // A button that copies a text of the page. Where the page may not write to the clipboard, it selects the text.
 
@@ -4086,290 +4495,6 @@ class Details {
 return { Details };
 })();
 
-modules["monitor/dom.js"] ??= (() => {
-// Elements of the monitor's pages: markup that stands in the page as a <template>, and the texts of those pages.
-
-const { setText } = modules["task-progress-dom.js"];
-const { readTexts, texts } = modules["task-progress-texts.js"];
-
-/** Take over the texts of the page, those of the component and those of the monitor. */
-function readPageTexts() {
-  readTexts();
-  for (const { value, textContent } of document.getElementById("monitor-texts").content.querySelectorAll("data")) {
-    texts[value] = textContent;
-  }
-}
-
-/** Return a copy of the markup in a <template>. */
-function stamp(id) {
-  return document.getElementById(id).content.firstElementChild.cloneNode(true);
-}
-
-/** Return the elements inside another one that have a `data-part`, by its value. */
-function findParts(element) {
-  return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
-}
-
-/** Show a time in a <time> element. */
-function setTime(element, time, format) {
-  element.dateTime = time ?? "";
-  setText(element, time ? format.date(time, { dateStyle: "medium", timeStyle: "medium" }) : "");
-}
-
-/** Show a moment, in milliseconds, as the time of day, with the day unless that is today's; the whole is its title. */
-function setMoment(element, moment, now, format) {
-  const isToday = new Date(moment).toDateString() === new Date(now).toDateString();
-  const day = moment === null || isToday ? "" : `${format.date(moment, { month: "short", day: "numeric" })}, `;
-  const whole = moment === null ? "" : format.date(moment, { dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
-  element.dateTime = moment === null ? "" : new Date(moment).toISOString();
-  setText(element, moment === null ? "" : `${day}${format.time(moment / 1000)}`, whole);
-}
-
-/** Whether a click means this page, and not a new tab or window. */
-function isPlainClick(event) {
-  return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
-}
-return { readPageTexts, stamp, findParts, setTime, setMoment, isPlainClick };
-})();
-
-modules["monitor/description.js"] ??= (() => {
-// The texts that a row of the monitor shows of a snapshot. Pure: no element, no clock.
-
-const { describe, describeDuration, describeReason, describeWhole } = modules["task-progress-description.js"];
-const { SERVER_TEXTS, texts } = modules["task-progress-texts.js"];
-
-/**
- * Return the texts of a row: `percent`, `status`, `left`, `whole` (everything that is known) and `took`.
- *
- * @param {object} snapshot
- * @param {string} state - as `findState` returns it
- * @param {object} circumstances - as `describe` takes them; `now` is the server's time
- * @param {Formatter} format
- */
-function describeRow(snapshot, state, circumstances, format) {
-  const described = describe(snapshot, state, circumstances, format);
-  const said = describeStatus(snapshot, state, described, circumstances, format);
-  const status = said === nameState(state) ? "" : said;
-  const left = described.facts.left || "";
-  return {
-    percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),
-    status,
-    left: status && left ? ` · ${left}` : left,
-    whole: join([said, ...Object.values(described.facts)]),
-    took: describeDuration(snapshot, circumstances.now, format),
-  };
-}
-
-/** Return the name of a state, as it stands in a list. */
-function nameState(state) {
-  return texts[`state-${state}`] ?? texts[state];
-}
-
-/** Whether a task runs without a known total. */
-function isIndeterminate({ percent }, state) {
-  return state === "running" && percent === null;
-}
-
-// The state and the duration have columns of their own, so the status does not repeat them.
-function describeStatus(snapshot, state, { percent, status }, { isMine }, format) {
-  switch (state) {
-    case "queued":
-      return percent || status;
-    case "succeeded":
-      return snapshot.conclusion ?? describeWhole(snapshot, format) ?? "";
-    case "failed":
-      return describeReason(snapshot) ?? texts.failed;
-    case "cancelled":
-      return isMine || snapshot.status === SERVER_TEXTS.cancelled ? status : snapshot.status;
-    default:
-      return status;
-  }
-}
-
-function join(texts) {
-  return texts.filter(Boolean).join(" · ");
-}
-return { describeRow, nameState, isIndeterminate };
-})();
-
-modules["monitor/timeline.js"] ??= (() => {
-// The timeline of a task: what it waited for, its attempts and their stages. Pure: no element, no clock.
-
-const MIN_WAIT_MS = 1000; // shorter waits say nothing
-
-/**
- * Return the rows of a timeline, in order: `{kind, number, name, state, start, end, progress, attempt}`.
- *
- * `kind` is "wait", "attempt" or "stage"; times are in milliseconds, and null where they are not known; the `end` of
- * what goes on is `now`, and `isLive` says so. Nothing is told that neither the snapshot nor the details know.
- *
- * @param {object} snapshot
- * @param {object[]} attempts - the details that the server has of the attempts
- * @param {number} now - the server's time in milliseconds
- */
-function makeTimeline(snapshot, attempts, now) {
-  const known = new Map(attempts.map((details) => [details.attempt, details]));
-  const rows = [];
-  for (let number = 1; number <= snapshot.attempt; number++) {
-    const details = known.get(number);
-    if (details || number === snapshot.attempt) {
-      rows.push(...makeAttempt(snapshot, number, details, known.get(number - 1), now));
-    }
-  }
-  const isWaiting = snapshot.state === "queued";
-  return isWaiting ? [...rows, ...makeWait(findQueued(snapshot, known), null, now)] : rows;
-}
-
-/** Return the first and the last moment of a timeline, in milliseconds; null if none of its rows has a time. */
-function findBounds(rows) {
-  const times = rows.flatMap(({ start, end }) => [start, end]).filter((time) => time !== null);
-  return times.length ? { from: Math.min(...times), to: Math.max(...times) } : null;
-}
-
-function makeAttempt(snapshot, number, details, before, now) {
-  const isLatest = number === snapshot.attempt;
-  const attempt = { ...details, ...(isLatest && readLatest(snapshot, details)) };
-  if (!attempt.started_at) {
-    return []; // it was begun, but nobody knows when
-  }
-  const began = number === 1 ? snapshot.created_at : before?.finished_at;
-  const row = makeRow("attempt", attempt, now);
-  const stages = isLatest ? findStages(snapshot, details) : (details.stages ?? []);
-  return [
-    ...makeWait(began, attempt.started_at, now),
-    { ...row, number, host: details?.host, process: details?.process, isEndUnknown: !isLatest && row.isLive },
-    ...stages.map((stage) => makeRow("stage", stage, now, attempt.finished_at)),
-  ].map((each) => (isLatest ? each : { ...each, isLive: false, end: each.isLive ? null : each.end }));
-}
-
-// The snapshot knows best of the latest attempt, except of the times of one that was handed back.
-function readLatest({ state, started_at, finished_at }, details) {
-  return { state, started_at, finished_at: finished_at ?? (state === "queued" ? details?.finished_at : null) };
-}
-
-function findStages({ stages }, details) {
-  const times = new Map((details?.stages ?? []).map((stage) => [stage.name, stage]));
-  return stages.map((stage) => ({ started_at: null, finished_at: null, ...times.get(stage.name), ...stage }));
-}
-
-function findQueued(snapshot, known) {
-  return snapshot.attempt === 0 ? snapshot.created_at : known.get(snapshot.attempt)?.finished_at;
-}
-
-function makeWait(from, until, now) {
-  const isLive = until === null;
-  const [start, end] = [parse(from), isLive ? now : parse(until)];
-  const isShown = start !== null && end !== null && (isLive || end - start >= MIN_WAIT_MS);
-  return isShown ? [{ kind: "wait", state: "queued", start, end, isLive }] : [];
-}
-
-// A stage that its job did not leave ends with the attempt.
-function makeRow(kind, { name = "", state, progress = null, started_at, finished_at }, now, closed = null) {
-  const start = parse(started_at);
-  const end = parse(finished_at) ?? (start === null ? null : parse(closed));
-  const isLive = start !== null && end === null && (state === "running" || state === "stalled");
-  return { kind, name, state, progress, start, end: isLive ? now : end, isLive };
-}
-
-function parse(time) {
-  return time ? Date.parse(time) : null;
-}
-return { makeTimeline, findBounds };
-})();
-
-modules["monitor/timeline-view.js"] ??= (() => {
-// The timeline of a task as a table: a row for each wait, attempt and stage, with a bar on a common axis.
-
-const { make, setChildCount, setText } = modules["task-progress-dom.js"];
-const { say, texts } = modules["task-progress-texts.js"];
-const { nameState } = modules["monitor/description.js"];
-const { findParts, setMoment, stamp } = modules["monitor/dom.js"];
-const { findBounds } = modules["monitor/timeline.js"];
-
-const PLAIN_STATES = ["running", "succeeded", "queued"]; // a name, a bar and a duration say as much
-
-/**
- * Show the rows of a timeline in a table.
- *
- * @param {HTMLElement} section
- * @param {object[]} rows - as `makeTimeline` returns them
- * @param {number} now - the server's time in milliseconds
- * @param {Formatter} format
- */
-function renderTimeline(section, rows, now, format) {
-  const bounds = findBounds(rows);
-  const { from, to, rows: body } = findParts(section);
-  section.hidden = !rows.length;
-  setMoment(from, bounds?.from ?? null, now, format);
-  setMoment(to, bounds?.to ?? null, now, format);
-  if (rows.some((row) => row.isLive)) {
-    setText(to, texts.now);
-  }
-  const count = rows.filter((row) => row.kind === "attempt").length;
-  setChildCount(body, rows.length, () => stamp("phase"));
-  rows.forEach((row, index) => renderRow(body.children[index], row, { bounds, now, format, count }));
-}
-
-function renderRow(element, row, { bounds, now, format, count }) {
-  const parts = findParts(element);
-  element.dataset.kind = row.kind;
-  element.dataset.state = row.state;
-  setText(parts.name, nameRow(row, count, format));
-  setNotes(parts.note, findNotes(row, count, format));
-  setText(parts.state, nameState(row.isLive || row.kind !== "wait" ? row.state : "succeeded"));
-  setMoment(parts.began, row.start, now, format);
-  setText(parts.took, describeTime(row, format));
-  placeBar(parts.bar, row, bounds);
-}
-
-function nameRow({ kind, name, number, state }, count, format) {
-  if (kind === "stage") {
-    return name;
-  }
-  if (kind === "wait") {
-    return texts.waiting;
-  }
-  return count > 1 || number > 1 ? say("attempt", { n: format.number(number) }) : texts.running;
-}
-
-function findNotes({ kind, state, progress, host, process, isEndUnknown, isLive }, count, format) {
-  const isPercent = kind === "stage" && isLive && progress !== null;
-  const isTriedAgain = kind === "attempt" && state === "queued";
-  const notes = [
-    isPercent && format.percent(progress),
-    isTriedAgain && texts.triedAgain,
-    isEndUnknown ? texts.endUnknown : !PLAIN_STATES.includes(state) && (kind === "stage" || count > 1) && nameState(state),
-    host && say("worker", { host, process }),
-  ];
-  return notes.filter(Boolean);
-}
-
-// Names of hosts and words of the page may run in different directions.
-function setNotes(element, notes) {
-  if (element.textContent !== notes.join(" · ")) {
-    element.replaceChildren(...notes.flatMap((note, index) => [index ? " · " : "", make("bdi", {}, note)]));
-  }
-}
-
-function describeTime({ start, end }, format) {
-  if (start === null || end === null) {
-    return "";
-  }
-  const seconds = (end - start) / 1000;
-  return seconds < 1 ? texts.moment : format.duration(seconds);
-}
-
-function placeBar(bar, { start, end }, bounds) {
-  bar.hidden = start === null || end === null || !bounds;
-  if (!bar.hidden) {
-    const length = Math.max(bounds.to - bounds.from, 1);
-    bar.style.insetInlineStart = `${(100 * (start - bounds.from)) / length}%`;
-    bar.style.inlineSize = `${(100 * (Math.max(end, start) - start)) / length}%`;
-  }
-}
-return { renderTimeline };
-})();
-
 modules["monitor/task-problems.js"] ??= (() => {
 // What a task was called with and what went wrong, as far as staff are told.
 
@@ -4455,9 +4580,11 @@ modules["monitor/task-page.js"] ??= (() => {
 // The monitor's page of one task: the component, and below it what that does not tell.
 
 const { make, setText } = modules["task-progress-dom.js"];
+const { findBase } = modules["task-progress-requests.js"];
 const { serverNow } = modules["task-progress-server-time.js"];
 const { isTerminal } = modules["task-progress-states.js"];
 const { getFormatter, say } = modules["task-progress-texts.js"];
+const { ChildTable } = modules["monitor/children-view.js"];
 const { connectCopyButton } = modules["monitor/copy-button.js"];
 const { Details } = modules["monitor/details.js"];
 const { findParts, readPageTexts } = modules["monitor/dom.js"];
@@ -4471,6 +4598,7 @@ const component = document.querySelector("task-progress");
 readPageTexts();
 const format = getFormatter();
 const details = new Details(find("task").dataset.details, render);
+const children = new ChildTable(find("children"), findBase(component.getAttribute("src") ?? "/"), format, showChildren);
 
 component.addEventListener("task-progress:change", () => {
   find("gone").hidden = true;
@@ -4491,6 +4619,7 @@ function render() {
   }
   const { attempts } = details;
   details.follow(snapshot);
+  children.follow(snapshot);
   showTimeline(snapshot);
   renderError(find("error"), snapshot, attempts);
   renderEarlierErrors(find("earlier"), snapshot, attempts, format);
@@ -4504,7 +4633,12 @@ function tick() {
   const { snapshot } = component;
   if (!document.hidden && snapshot && !isTerminal(snapshot)) {
     showTimeline(snapshot);
+    showChildren();
   }
+}
+
+function showChildren() {
+  children.render(serverNow());
 }
 
 function showTimeline(snapshot) {

@@ -1,9 +1,11 @@
 // The monitor's page of one task: the component, and below it what that does not tell.
 
 import { make, setText } from "../task-progress-dom.js";
+import { findBase } from "../task-progress-requests.js";
 import { serverNow } from "../task-progress-server-time.js";
 import { isTerminal } from "../task-progress-states.js";
 import { getFormatter, say } from "../task-progress-texts.js";
+import { ChildTable } from "./children-view.js";
 import { connectCopyButton } from "./copy-button.js";
 import { Details } from "./details.js";
 import { findParts, readPageTexts } from "./dom.js";
@@ -17,6 +19,7 @@ const component = document.querySelector("task-progress");
 readPageTexts();
 const format = getFormatter();
 const details = new Details(find("task").dataset.details, render);
+const children = new ChildTable(find("children"), findBase(component.getAttribute("src") ?? "/"), format, showChildren);
 
 component.addEventListener("task-progress:change", () => {
   find("gone").hidden = true;
@@ -37,6 +40,7 @@ function render() {
   }
   const { attempts } = details;
   details.follow(snapshot);
+  children.follow(snapshot);
   showTimeline(snapshot);
   renderError(find("error"), snapshot, attempts);
   renderEarlierErrors(find("earlier"), snapshot, attempts, format);
@@ -50,7 +54,12 @@ function tick() {
   const { snapshot } = component;
   if (!document.hidden && snapshot && !isTerminal(snapshot)) {
     showTimeline(snapshot);
+    showChildren();
   }
+}
+
+function showChildren() {
+  children.render(serverNow());
 }
 
 function showTimeline(snapshot) {

@@ -71,7 +71,8 @@ function setNotes(element, notes) {
   }
 }
 
-function describeTime({ start, end }, format) {
+/** Return how long something took, or "" if that is not known. */
+export function describeTime({ start, end }, format) {
   if (start === null || end === null) {
     return "";
   }
@@ -79,7 +80,8 @@ function describeTime({ start, end }, format) {
   return seconds < 1 ? texts.moment : format.duration(seconds);
 }
 
-function placeBar(bar, { start, end }, bounds) {
+/** Place a bar on an axis, from its `start` to its `end`, in milliseconds; hide it where these are not known. */
+export function placeBar(bar, { start, end }, bounds) {
   bar.hidden = start === null || end === null || !bounds;
   if (!bar.hidden) {
     const length = Math.max(bounds.to - bounds.from, 1);

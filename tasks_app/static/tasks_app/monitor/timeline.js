@@ -31,6 +31,21 @@ export function findBounds(rows) {
   return times.length ? { from: Math.min(...times), to: Math.max(...times) } : null;
 }
 
+/**
+ * Return when a task waited, up to its first start or its end, and when it ran: `{wait, run}`, each with `start`, `end` and
+ * `isLive`, or null where it is not known. What goes on ends `now`.
+ */
+export function makeCourse({ state, created_at: created, started_at: started, finished_at: finished }, now) {
+  const [made, begun, ended] = [parse(created), parse(started), parse(finished)];
+  const isRunning = begun !== null && ended === null && state === "running";
+  const waited = begun ?? ended ?? (state === "queued" ? now : null);
+  const ran = ended ?? (isRunning ? now : null);
+  return {
+    wait: made === null || waited === null ? null : { start: made, end: waited, isLive: begun === null && ended === null },
+    run: begun === null || ran === null ? null : { start: begun, end: ran, isLive: isRunning },
+  };
+}
+
 function makeAttempt(snapshot, number, details, before, now) {
   const isLatest = number === snapshot.attempt;
   const attempt = { ...details, ...(isLatest && readLatest(snapshot, details)) };
