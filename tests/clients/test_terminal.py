@@ -26,6 +26,8 @@ from tests.support.scripts import (
 )
 from tests.support.waiting import DEADLINE, wait_until
 
+pytestmark = pytest.mark.slow
+
 IMPORT = {
     "progress": 42,
     "status": "Importing",

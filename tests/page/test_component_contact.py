@@ -13,7 +13,7 @@ from tests.support.browser import needs_chromium, open_tab
 from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 from tests.support.waiting import DEADLINE, wait_until
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 HTML = b"<!doctype html><title>Sorry</title>"
 

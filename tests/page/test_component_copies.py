@@ -10,7 +10,7 @@ from tests.support.browser import needs_chromium, open_tab
 from tests.support.bundles import FOLDER
 from tests.support.stub import DONE, RUNNING, Stub, encode, run_stub
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 ONE = '<task-progress task-id="t"></task-progress>'
 

@@ -9,7 +9,7 @@ from tests.support.browser import needs_chromium, open_tab
 from tests.support.stub import DONE, Stub, encode, make_component, run_stub
 from tests.support.waiting import wait_until
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 ONE = '<task-progress task-id="t"></task-progress>'
 HOLD_FRAMES = "() => { window.held = []; window.requestAnimationFrame = (callback) => held.push(callback); }"

@@ -10,7 +10,7 @@ from tests.support.browser import needs_chromium, open_tab
 from tests.support.stub import DONE, RUNNING, Stub, encode, run_stub
 from tests.support.waiting import wait_until
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 ONE, TWO = make("t"), make("t", "u")
 WITHOUT_T = encode({"task_id": "t"}, event="missing")

@@ -20,7 +20,7 @@ from tests.support.monitor_site import LI, log_in, make_task, put_tasks, run_mon
 from tests.support.stub import RUNNING, Stub, encode, run_stub
 from tests.support.waiting import wait_until
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 LIFE = 40  # seconds; a stream may be silent for so long
 HOUR = 3600

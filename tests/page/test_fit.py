@@ -12,7 +12,7 @@ from tests.support.browser import needs_chromium, open_tab
 from tests.support.gallery import LONG, STAGES
 from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 HEIGHT = 640
 PHONE = 320

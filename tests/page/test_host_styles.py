@@ -10,7 +10,7 @@ from tests.support.browser import needs_chromium, open_tab
 from tests.support.matrix import STYLES
 from tests.support.stub import Stub, encode, make_component, run_stub
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 #: Reads the size and the look of each part.
 MEASURE = """({ shadowRoot }) => Object.fromEntries([...shadowRoot.querySelectorAll(".card *")].map((part) => {

@@ -12,7 +12,7 @@ from tests.support.browser import find_violations, needs_axe, needs_chromium, op
 from tests.support.gallery import LINES
 from tests.support.stub import DONE, Stub, encode, make_component, run_stub
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 HEIGHT = 640
 LEVELS = ["debug", "info", "warning", "error", "critical"]

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.browser import needs_chromium, open_tab
 from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 #: As `Stub.show` has it.
 TITLE = "Components"

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.site.test_site import Site, run_site
 from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 HEADER = "name,email,amount,joined\n"
 GOOD = "Zoë,zoe@example.com,1.50,2024-02-29\n"

@@ -21,6 +21,8 @@ from tests.site.test_site import (
 )
 from tests.support.waiting import DEADLINE
 
+pytestmark = pytest.mark.slow
+
 BAD = b"Bob,bad,-1,2024-01-01\n"
 
 #: Prints the session of a user, who is made.

@@ -11,7 +11,7 @@ from tests.support.browser import find_violations, needs_axe, needs_chromium, op
 from tests.support.gallery_site import SCENES
 from tests.support.waiting import DEADLINE
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 SLOW = 30_000
 

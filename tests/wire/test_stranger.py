@@ -18,6 +18,8 @@ from tests.support.servers import ROOT, Server, run_daphne, run_runserver
 from tests.support.waiting import DEADLINE, wait_until
 from tests.support.wire_site import find_errors
 
+pytestmark = pytest.mark.slow
+
 TASKS = """
 from pathlib import Path
 from tasks_app import progress
