@@ -31,7 +31,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [18, 2, 6]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [19, 2, 6]
 
 
 @pytest.fixture
@@ -151,6 +151,15 @@ async def test_view_that_starts_a_task_for_its_user(upload: Callable[..., Any]):
     answer = json.loads((await upload(make_upload())).content)
     task_id = answer["progress_url"].rpartition("/")[2]
     assert get_snapshot(task_id).owner == "7"
+
+
+def test_batch_shows_its_calls_as_one(upload: Callable[..., Any]):
+    namespace: dict[str, Any] = {}
+    exec(find_block("python", "start_batch"), namespace)
+    task_id = namespace["import_all"]([1, 2, 3], 7)
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "the batch ended")
+    ended = get_snapshot(task_id)
+    assert (ended.state, ended.owner, ended.label, ended.children["total"]) == ("succeeded", "7", "All uploads", 3)
 
 
 @pytest.mark.parametrize("alias", ["default", "reports"])
