@@ -1,5 +1,6 @@
 """The number and the rate of the tasks that each client may start: kept in the cache, healed by the store."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -26,13 +27,16 @@ MAX_CLIENTS = 1000
 #: Seconds until a client is looked at again of whose tasks none has ended.
 PAUSE = 1.0
 
+#: How many tasks of a client that has all of them are looked at before others have a turn; large ones take long.
+LOOK = 5
+
 
 @dataclass(slots=True)
 class Record:
     """The known starts of a client.
 
     Attributes:
-        task_ids: the tasks that it has started and that are not known to have ended, in their order.
+        task_ids: the tasks that it has started and that are not known to have ended; the first is looked at next.
         used_until: what its rate remembers; see `Rate`.
     """
 
@@ -117,19 +121,30 @@ class Admission:
             return client
 
     async def _make_room(self, name: str, client: _Client) -> None:
-        """Learn what the cache knows of a client, and, if it has all its tasks, which of them have ended."""
+        """Learn what the cache knows of a client; if it has all its tasks, look at them until one has ended."""
         if self._is_full(client) and self._get_monotonic() < client.full_until:
             raise self._refuse_unfinished(name)
         with store_access():
             self._merge(client, Record.from_json(await get_store().arun(find_client, name)))
-            if not self._is_full(client):
-                return
-            ended = await get_store().arun(_find_ended, list(client.record.task_ids))
+            task_ids = list(client.record.task_ids)
+            for index in range(0, len(task_ids), LOOK):
+                if not self._is_full(client):
+                    return
+                looked_at = task_ids[index : index + LOOK]
+                self._sort_out(client, looked_at, await get_store().arun(_find_ended, looked_at))
+                await asyncio.sleep(0)
+        if self._is_full(client):
+            client.full_until = self._get_monotonic() + PAUSE
+
+    def _sort_out(self, client: _Client, looked_at: Iterable[str], ended: Iterable[str]) -> None:
+        """Forget the ended ones of some tasks; the others are looked at after the rest."""
         with self._lock:
+            for task_id in looked_at:
+                if task_id in client.record.task_ids:
+                    del client.record.task_ids[task_id]
+                    client.record.task_ids[task_id] = None
             for task_id in ended:
                 client.record.task_ids.pop(task_id, None)
-            if not ended:
-                client.full_until = self._get_monotonic() + PAUSE
 
     def _merge(self, client: _Client, stored: Record) -> None:
         with self._lock:

@@ -15,9 +15,10 @@ from tasks_app.http.problems import Problem
 from tasks_app.lifecycle import compat
 from tasks_app.store.clients import find_client, keep_client
 from tasks_app.store.keys import make_client_key, make_task_key
+from tasks_app.store.store import decode
 from tests.support import jobs
 from tests.support.answers import assert_problem, post_start
-from tests.support.viewers import make_running, put, until
+from tests.support.viewers import NOW, make_running, put, until
 from tests.support.waiting import DEADLINE
 
 HERE = "address:127.0.0.1"
@@ -215,6 +216,20 @@ async def test_refusals_in_a_row_read_the_tasks_once_a_second(cache):
     caches["default"].delete(make_task_key("t1"))
     now[0] += 1.1
     assert await is_admitted(admission)
+
+
+async def test_start_looks_only_at_as_many_tasks_as_make_room_and_the_next_at_others(settings, monkeypatch):
+    set_limits(settings, MAX_UNFINISHED_PER_CLIENT=50)
+    monkeypatch.setattr("tasks_app.http.admission.LOOK", 5)
+    task_ids, seen = [f"t{number}" for number in range(50)], []
+    put(*map(make_running, task_ids))
+    for task_id in task_ids:
+        assert await is_admitted(get_admission(), task_id=task_id)
+    monkeypatch.setattr("tasks_app.http.admission.decode", lambda *args: seen.append(args[0]) or decode(*args))
+    put(*(make_running(f"t{number}").succeeded(now=NOW) for number in (7, 12)))
+    for task_id in ("t50", "t51"):
+        assert await is_admitted(get_admission(), task_id=task_id)
+    assert seen == task_ids[:15]
 
 
 @pytest.mark.parametrize("value", ["", "[]", "{}", "[1, 2]", '[["t"], "x"]', '[{"a": 1}, 2, 3]', 7, b"x", ["a"], None])
