@@ -22,6 +22,7 @@ from ..users import get_user_key, lacks_permission, load_user
 from ..utils.clock import format_time
 from ..utils.exhaustion import exhaustion_log
 from ..utils.json import encode_json
+from ..utils.turns import give_way
 from .problems import Endpoint, Problem, Responder, answers_problems, respond_with_json
 
 
@@ -104,8 +105,8 @@ def _exempt(view: Endpoint) -> None:
 
 
 def encode_list(snapshots: Iterable[Snapshot]) -> str:
-    """Return a list of tasks as JSON; each by itself, since other threads wait until the encoder is done."""
-    return f'{{"tasks":[{",".join(encode_json(snapshot.to_wire()) for snapshot in snapshots)}]}}'
+    """Return a list of tasks as JSON, in a thread; each by itself, since others wait until the encoder is done."""
+    return f'{{"tasks":[{",".join(encode_json(snapshot.to_wire()) for snapshot in give_way(snapshots))}]}}'
 
 
 def encode_children(snapshots: Iterable[Snapshot], total: int) -> str:

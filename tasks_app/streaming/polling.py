@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from ..reporting import get_flusher, recall
 from ..snapshot import Part, Silence, Snapshot, Spell, State, as_silent, awaits_children, compose, waits_elsewhere
 from ..store import Family, decode, find_children, find_families, get_store
 from ..utils.lazy import per_process
+from ..utils.turns import give_way
 from .age import count_age
 from .expired import declare_expired, find_expired
 from .floors import get_floors
@@ -50,7 +51,7 @@ def observe_many(task_ids: Sequence[str]) -> list[Snapshot]:
 
 def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Snapshot]:
     """Do what `observe_many` does, with texts that were just read from the store."""
-    return sum_up(_look_at_each(task_ids, texts))
+    return sum_up(_look_at_each(give_way(task_ids), texts))
 
 
 def observe_children(task_id: str, states: Set[State], limit: int) -> tuple[list[Snapshot], int]:
@@ -133,7 +134,7 @@ async def aobserve_many(task_ids: Sequence[str]) -> list[Snapshot]:
     return await call(observe_many, task_ids)
 
 
-def _look_at_each(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Snapshot]:
+def _look_at_each(task_ids: Iterable[str], texts: Mapping[str, str]) -> list[Snapshot]:
     return _judge([sight for task_id in task_ids if (sight := _look(task_id, texts.get(task_id))) is not None])
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
-from tasks_app.utils.turns import TURN_SECONDS, take_turns
+from tasks_app.utils.turns import REST_SECONDS, TURN_SECONDS, give_way, take_turns
 
 
 async def count_turns(items: int, *, seconds: float) -> int:
@@ -33,3 +33,24 @@ async def test_work_that_takes_no_time_is_not_interrupted():
 
 async def test_all_items_come_in_their_order():
     assert [item async for item in take_turns(range(9))] == list(range(9))
+
+
+def count_rests(items: int, *, seconds: float) -> int:
+    """Return how often a thread rests while each item takes so many seconds of its time."""
+    clock, rests = SimpleNamespace(now=0.0), []
+    for _ in give_way(range(items), thread_time=lambda: clock.now, sleep=rests.append):
+        clock.now += seconds
+    assert set(rests) <= {REST_SECONDS}
+    return len(rests)
+
+
+def test_thread_rests_whenever_it_worked_for_a_while():
+    assert count_rests(5, seconds=TURN_SECONDS) == 5
+
+
+def test_thread_that_worked_for_a_moment_does_not_rest():
+    assert count_rests(5, seconds=0) == 0
+
+
+def test_thread_that_rests_leaves_nothing_out():
+    assert list(give_way(range(9))) == list(range(9))
