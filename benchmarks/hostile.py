@@ -35,6 +35,7 @@ SITE = {
     "DEFAULT_TASK": "count",
     "POLICY": "tests.support.hostile_jobs.OpenList",
     "MAX_STREAMS_PER_CLIENT": 50,
+    "MAX_REQUESTS_PER_CLIENT": 2,
     "MAX_UNFINISHED_PER_CLIENT": 100,
     "START_RATE": "600/m",
 }

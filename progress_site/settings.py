@@ -140,6 +140,7 @@ TASKS_APP = {
     "ALLOW_ANONYMOUS_START": True,
     # Nobody logs in, so the client that an address stands for may be a whole class, or a proxy.
     "MAX_STREAMS_PER_CLIENT": 2000,
+    "MAX_REQUESTS_PER_CLIENT": None,
     # Without debug, fewer than there are workers: no visitor holds all of them.
     "MAX_UNFINISHED_PER_CLIENT": read_size("DJANGO_MAX_TASKS_PER_CLIENT", 500 if DEBUG else DEMO_MAX_COUNT),
     "START_RATE": "6000/m",

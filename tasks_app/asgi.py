@@ -13,7 +13,7 @@ from .servers import (
     Scope,
     enter,
     find_request,
-    is_stream,
+    is_own,
     open_stream,
     serve_stream,
 )
@@ -40,8 +40,10 @@ def wrap(application: AnyApplication, *, lane: bool = True) -> Application:
     application's: without a token, with an invalid one, for a host that is not in ALLOWED_HOSTS, from a page of
     another origin, over HTTP with SECURE_SSL_REDIRECT, and whatever is answered by anything but a stream.
 
-    Crowds: of the streams that the application is to open, as browsers ask for them, 32 at a time are passed on to it,
-    in the order in which they came. After a deploy, the first of thousands is then open at once, not with the last.
+    Turns: of the requests to this app that the application is to answer, 32 at a time are passed on to it, of each
+    address MAX_REQUESTS_PER_CLIENT, until their answers begin. The others wait, and addresses have their turns. So no
+    client has the others wait for more than a few of its requests, and after a deploy, the first of thousands of
+    streams is open at once, not with the last. Requests to the rest of the site pass as they come.
 
     Slow readers: Daphne keeps what it sends in memory until it is read. Here a response of the type
     `text/event-stream` waits while more than MAX_WRITE_BUFFER bytes are unsent, and its connection is dropped if its
@@ -83,8 +85,8 @@ class _Wrapper:
             try:
                 if self.has_tasks_app_lane and (found := await open_stream(scope)) is not None:
                     await serve_stream(found, scope, receive, guard or send)
-                elif is_stream(scope):
-                    passage = await enter(receive, guard or send)
+                elif is_own(scope):
+                    passage = await enter(scope, receive, guard or send)
                     await self._application(scope, passage.receive, passage.send)
                 else:
                     await self._application(scope, receive, guard or send)

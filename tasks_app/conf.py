@@ -58,6 +58,8 @@ class Settings:
     MAX_STREAMS: int = 10000
     #: Open streams per process of one client, as `Policy.identify` names it; further ones are answered with 429.
     MAX_STREAMS_PER_CLIENT: int | None = 50
+    #: Requests of one address that Django has in work at a time, per process, with `tasks_app.asgi.wrap`; others wait.
+    MAX_REQUESTS_PER_CLIENT: int | None = 2
     #: Tasks that one client has started by `POST /start-task` and that have not ended; more are answered with 429.
     MAX_UNFINISHED_PER_CLIENT: int | None = 100
     #: How often one client may start a task by `POST /start-task`, such as "600/m" or "5/10s".
@@ -269,6 +271,7 @@ _RULES: Mapping[str, _Rule] = {
     "ACTIVE_TTL": _number(at_least=1),
     "MAX_STREAMS": _whole(at_least=1),
     "MAX_STREAMS_PER_CLIENT": _optional(_whole(at_least=1)),
+    "MAX_REQUESTS_PER_CLIENT": _optional(_whole(at_least=1)),
     "MAX_UNFINISHED_PER_CLIENT": _optional(_whole(at_least=1)),
     "START_RATE": _optional(_RATE),
     "MAX_TASKS_PER_STREAM": _whole(at_least=1),

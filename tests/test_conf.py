@@ -30,6 +30,7 @@ DEFAULTS = {
     "ACTIVE_TTL": 86400,
     "MAX_STREAMS": 10000,
     "MAX_STREAMS_PER_CLIENT": 50,
+    "MAX_REQUESTS_PER_CLIENT": 2,
     "MAX_UNFINISHED_PER_CLIENT": 100,
     "START_RATE": "600/m",
     "MAX_TASKS_PER_STREAM": 100,
@@ -78,6 +79,7 @@ WHOLE_NUMBERS = [
     "LOG_LINES",
     "LOG_BYTES",
 ]
+LIMITS_OF_CLIENTS = ["MAX_STREAMS_PER_CLIENT", "MAX_REQUESTS_PER_CLIENT", "MAX_UNFINISHED_PER_CLIENT"]
 TEXTS = ["POLICY", "CACHE", "CHANNEL_LAYER"]
 
 BAD_VALUES = [
@@ -89,8 +91,7 @@ BAD_VALUES = [
     *((key, value) for key in WHOLE_NUMBERS for value in (0, -1, 1.5, "1", True, None)),
     *((key, value) for key in TEXTS for value in ("", 1, None)),
     *((key, 0.5) for key in ("RETENTION", "ACTIVE_TTL")),
-    *((key, 0) for key in ("MAX_STREAMS_PER_CLIENT", "MAX_UNFINISHED_PER_CLIENT")),
-    *((key, 1.5) for key in ("MAX_STREAMS_PER_CLIENT", "MAX_UNFINISHED_PER_CLIENT")),
+    *((key, value) for key in LIMITS_OF_CLIENTS for value in (0, -1, 1.5, "1", True)),
     *(("START_RATE", value) for value in ("", "60", "60/x", "0/m", "60/0s", "-1/m", "1.5/s", "60 / m", "60/m\n", 60)),
     ("DEFAULT_TASK", 1),
     ("DEFAULT_TASK", ""),
@@ -109,8 +110,8 @@ GOOD_VALUES = [
     {},
     {"RETENTION": 1, "ACTIVE_TTL": 6},
     {"MAX_STREAM_SECONDS": 0.5},
-    {"MAX_STREAMS_PER_CLIENT": None, "MAX_UNFINISHED_PER_CLIENT": None, "START_RATE": None},
-    {"MAX_STREAMS_PER_CLIENT": 1, "MAX_UNFINISHED_PER_CLIENT": 1, "START_RATE": "5/10s"},
+    {**dict.fromkeys(LIMITS_OF_CLIENTS), "START_RATE": None},
+    {**dict.fromkeys(LIMITS_OF_CLIENTS, 1), "START_RATE": "5/10s"},
     {"EXPOSE_ERRORS": True},
     {"ON_LOST": "cancel"},
     {"EXPOSE_ERRORS": None},

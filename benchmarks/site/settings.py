@@ -50,6 +50,7 @@ TASKS_APP = {
     "MAX_STREAMS": 100_000,
     # All viewers and starts come from this machine.
     "MAX_STREAMS_PER_CLIENT": None,
+    "MAX_REQUESTS_PER_CLIENT": None,
     "MAX_UNFINISHED_PER_CLIENT": None,
     "START_RATE": None,
     **json.loads(os.environ.get("BENCHMARK_TASKS_APP", "{}")),

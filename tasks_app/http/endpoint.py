@@ -54,9 +54,16 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
 
         # Views check access by themselves, since a token needs no login, and call `check_csrf` where they need to,
         # since scripts without cookies have no token.
-        return _without_transactions(csrf_exempt(login_not_required(answers_problems(checked, respond))))
+        made = _without_transactions(csrf_exempt(login_not_required(answers_problems(checked, respond))))
+        made.is_tasks_app_endpoint = True  # type: ignore[attr-defined]  # decorators around it take it over
+        return made
 
     return decorate
+
+
+def is_endpoint(view: object) -> bool:
+    """Return whether a view is an endpoint of this app."""
+    return getattr(view, "is_tasks_app_endpoint", False)
 
 
 def _have_log_thread() -> None:

@@ -1,7 +1,7 @@
 """The parts that `tasks_app.asgi.wrap` puts between a server and an application."""
 
 from .daphne import GuardedSend, find_request
-from .gate import HasLeft, enter, is_stream
+from .gate import HasLeft, enter, is_own
 from .lane import open_stream, serve_stream
 from .lifespan import Application, Lifespan, Receive, Scope
 
@@ -14,7 +14,7 @@ __all__ = [
     "Scope",
     "enter",
     "find_request",
-    "is_stream",
+    "is_own",
     "open_stream",
     "serve_stream",
 ]

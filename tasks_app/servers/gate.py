@@ -1,40 +1,36 @@
-"""A gate before the application: streams that it is to open wait in order while it opens others.
+"""A gate before the application: requests to this app wait there for their turn, a few of each client at a time.
 
-Django gives each request a thread. Thousands that come at once after a deploy would share the processor among their
-threads, so that the first of them was open when the last was; here they wait without a thread, and before any header.
+Django gives each request a thread, and those that come at once share the processor. So who sends a hundred would have
+everybody wait as long as those take together, and of thousands that come after a deploy the first would be answered
+with the last. Here they wait without a thread, before any header, and whose turn it is goes by clients.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from ..conf import get_settings
-from ..streaming import CONTENT_TYPE, Message, Send
+from ..streaming import Message, Send
+from ..utils.addresses import name_address
 from ..utils.per_loop import PerLoop
 from .endpoints import find_endpoint
 from .lifespan import Receive, Scope
+from .lines import Lines
 
 logger = logging.getLogger("tasks_app")
 
-#: How many streams the application opens at a time; more are not faster, and cost more each.
-OPENING = 32
-
-#: Seconds for which a stream keeps its place: one that takes longer waits for its client, or for something slow.
-MAX_HOLD = 1.0
-
-_TYPE = CONTENT_TYPE.encode()
+#: Seconds for which a request keeps its place: one that takes longer waits for its client, or for something slow.
+MAX_HOLD = 0.5
 
 
 class HasLeft(Exception):
-    """The client has left while its stream waited."""
+    """The client has left while its request waited."""
 
 
-def is_stream(scope: Scope) -> bool:
-    """Return whether a request asks for a stream of this app, as browsers do: by the type that it accepts."""
-    accepted = (value for name, value in scope.get("headers", ()) if name == b"accept")
-    if scope.get("method") != "GET" or not any(_TYPE in value for value in accepted):
-        return False
+def is_own(scope: Scope) -> bool:
+    """Return whether a request is one to this app; all others are the site's, and never wait here."""
     try:
         return find_endpoint(scope) is not None
     except Exception as error:
@@ -43,7 +39,7 @@ def is_stream(scope: Scope) -> bool:
 
 
 class Passage:
-    """The `receive` and `send` of a stream that has passed the gate; when its answer begins, the next one passes.
+    """The `receive` and `send` of a request that has passed the gate; when its answer begins, the next one passes.
 
     `send` is no coroutine function, because each frame would then pass through one more coroutine.
     """
@@ -61,7 +57,7 @@ class Passage:
         return self._send(message)
 
     def close(self) -> None:
-        """Let the next stream pass, also where this one was not opened, and ask its client for nothing more."""
+        """Let the next request pass, also where this one was not answered, and ask its client for nothing more."""
         self._free()
         if isinstance(self.receive, _Received):
             self.receive.cancel()
@@ -73,48 +69,49 @@ class Passage:
             self._leave = None
 
 
-async def enter(receive: Receive, send: Send) -> Passage:
-    """Wait for a place in the gate of the running event loop, and return what to go on with; close it at the end.
+async def enter(scope: Scope, receive: Receive, send: Send) -> Passage:
+    """Wait until it is a client's turn in the running event loop, and return what to go on with; close it at the end.
 
-    After KEEPALIVE seconds it passes without a place: what holds the places may be slow for reasons of its own. Until
-    then nothing is sent, since nobody knows yet whether it may be a stream.
+    Who the client is goes by its address alone: nobody is logged in here. After KEEPALIVE seconds it passes without a
+    place: what holds the places may be slow for reasons of its own. Until then nothing is sent.
 
     Raises:
         HasLeft: the client has left.
     """
-    gate = _get_gate()
-    if not gate.locked():
-        await gate.acquire()  # does not wait
-        return Passage(receive, send, gate.release)
-    received, acquiring = _Received(receive), asyncio.ensure_future(gate.acquire())
+    client, lines = name_address((scope.get("client") or [""])[0]), _get_lines()
+    leave = partial(lines.give_back, client)
+    if lines.take(client):
+        return Passage(receive, send, leave)
+    received, place = _Received(receive), lines.line_up(client)
     try:
-        has_place = await _wait(acquiring, received)
+        has_place = await _wait(place, received)
     except BaseException:
         received.cancel()
-        _give_back(acquiring, gate)
+        _leave_line(place, leave)
         raise
     if not has_place:
-        _give_back(acquiring, gate)
-    return Passage(received, send, gate.release if has_place else None)
+        _leave_line(place, leave)
+    return Passage(received, send, leave if has_place else None)
 
 
-async def _wait(acquiring: "asyncio.Future[Any]", received: "_Received") -> bool:
-    """Wait for the place; return False if it took too long.
+async def _wait(place: "asyncio.Future[None]", received: "_Received") -> bool:
+    """Wait for a place; return False if it took too long.
 
     Raises:
         HasLeft: the client has left.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + get_settings().KEEPALIVE
-    while not acquiring.done() and (left := end - loop.time()) > 0:
-        await asyncio.wait({acquiring, *received.pending}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    while not place.done() and (left := end - loop.time()) > 0:
+        awaited: set[asyncio.Future[Any]] = {place, *received.pending}
+        await asyncio.wait(awaited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         received.note()
-    return acquiring.done()
+    return place.done()
 
 
-def _give_back(acquiring: "asyncio.Future[Any]", gate: asyncio.Semaphore) -> None:
-    if not acquiring.cancel():  # it has the place
-        gate.release()
+def _leave_line(place: "asyncio.Future[None]", leave: Callable[[], None]) -> None:
+    if not place.cancel():  # it has the place
+        leave()
 
 
 class _Received:
@@ -150,4 +147,4 @@ class _Received:
             future.cancel()
 
 
-_get_gate = PerLoop(lambda: asyncio.Semaphore(OPENING))
+_get_lines = PerLoop(Lines)

@@ -99,7 +99,7 @@ def _may_bear_token(scope: Scope) -> bool:
 
 async def _open(scope: Scope) -> OpenStream | None:
     endpoint, headers = find_endpoint(scope), _read_headers(scope)
-    if endpoint is None or not is_plain(scope, headers):
+    if endpoint is None or not endpoint.is_stream or not is_plain(scope, headers):
         return None
     query = parse_query(scope.get("query_string", b""))
     wanted = parse_stream(query, endpoint.task_id, last_event_id=headers.get("last-event-id"))

@@ -1,4 +1,4 @@
-"""How many streams the application opens at a time."""
+"""How many requests to this app the application has in work at a time, and whose turn is next."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from tasks_app import make_token, urls
 from tasks_app.asgi import wrap
-from tasks_app.servers import gate
+from tasks_app.servers import endpoints, gate, lines
 from tests.support.exchange import HOST, Exchange
-from tests.support.viewers import until
+from tests.support.viewers import make_running, put, until
 
 STREAM = (HOST, ("Accept", "text/event-stream"))
 
@@ -37,19 +38,22 @@ class Site:
 
 @pytest.fixture
 async def site(monkeypatch) -> AsyncIterator[Site]:
-    """A site that opens two streams at a time."""
-    monkeypatch.setattr(gate, "OPENING", 2)
+    """A site that has two requests in work at a time."""
+    monkeypatch.setattr(lines, "IN_WORK", 2)
     site = Site()
     yield site
     site.may_begin.set()
     site.may_end.set()
 
 
-async def ask(site: Site, number: int, *, headers: Any = STREAM, path: str = "/task-progress/t{}") -> list[Exchange]:
+async def ask(
+    site: Site, number: int, *, path: str = "/task-progress/t{}", address: str | None = "192.0.2.1", **parts: Any
+) -> list[Exchange]:
     """Send so many requests, one after the other, and let all go on for a moment."""
-    exchanges = []
+    exchanges, client = [], None if address is None else (address, 1)
     for index in range(number):
-        exchanges.append(Exchange(path.format(index), headers=headers).start(site.application))
+        exchange = Exchange(path.format(index), **{"headers": STREAM, **parts, "scope": {"client": client}})
+        exchanges.append(exchange.start(site.application))
         await asyncio.sleep(0)
     for _ in range(5):
         await asyncio.sleep(0)
@@ -167,17 +171,36 @@ async def test_stream_that_has_waited_leaves_no_task_behind(site):
 
 
 @pytest.mark.parametrize(
-    ("headers", "path"),
+    ("method", "path"),
     [
-        pytest.param((HOST,), "/task-progress/t{}", id="no browser"),
-        pytest.param(STREAM, "/elsewhere/{}", id="another path"),
-        pytest.param((HOST, ("Accept", "text/html")), "/task-progress/t{}", id="a page"),
+        ("POST", "/start-task"),
+        ("GET", "/task-progress/t{}"),
+        ("HEAD", "/task-progress/t{}"),
+        ("GET", "/task-progress"),
+        ("GET", "/tasks"),
+        ("GET", "/tasks/t{}"),
+        ("POST", "/tasks/t{}/cancel"),
+        ("POST", "/tasks/tokens"),
+        ("GET", "/tasks/monitor"),
+        ("GET", "/tasks/t{}/monitor/details"),
+        ("PATCH", "/tasks"),
     ],
 )
-async def test_other_requests_do_not_wait(site, headers, path):
-    exchanges = await ask(site, 5, headers=headers, path=path)
+async def test_requests_to_each_endpoint_wait(site, method, path):
+    exchanges = await ask(site, 5, headers=(HOST,), method=method, path=path)
+    assert len(site.asked) == 2
+    await finish(site, exchanges)
+
+
+@pytest.mark.parametrize("path", ["/elsewhere/{}", "/tasks/t{}/elsewhere", "/task-progress/" + "x" * 2000])
+async def test_requests_to_the_rest_of_the_site_do_not_wait(site, path):
+    exchanges = await ask(site, 5, path=path)
     assert len(site.asked) == 5
     await finish(site, exchanges)
+
+
+def test_no_path_of_an_endpoint_is_taken_for_one_of_the_site():
+    assert [str(item.pattern) for item in urls.urlpatterns if endpoints.WORD not in str(item.pattern)] == []
 
 
 async def test_urls_that_can_not_be_read_are_left_to_the_application(site, settings):
@@ -185,3 +208,91 @@ async def test_urls_that_can_not_be_read_are_left_to_the_application(site, setti
     exchanges = await ask(site, 3)
     assert len(site.asked) == 3
     await finish(site, exchanges)
+
+
+# Clients
+
+
+@pytest.fixture
+def crowded(site, monkeypatch, settings) -> Site:
+    """A site that has room for many, and has one request of each client in work at a time."""
+    monkeypatch.setattr(lines, "IN_WORK", 32)
+    settings.TASKS_APP = {**settings.TASKS_APP, "MAX_REQUESTS_PER_CLIENT": 1}
+    return site
+
+
+async def test_client_waits_for_its_own_requests_alone(crowded):
+    exchanges = await ask(crowded, 5, path="/tasks/a{}", address="192.0.2.1")
+    exchanges += await ask(crowded, 1, path="/tasks/b{}", address="192.0.2.2")
+    assert crowded.asked == ["/tasks/a0", "/tasks/b0"]
+    await finish(crowded, exchanges)
+
+
+async def test_requests_of_one_client_pass_one_after_the_other(crowded):
+    exchanges = await ask(crowded, 5)
+    crowded.may_begin.set()
+    await until(lambda: len(crowded.asked) == 5, "all have passed")
+    assert crowded.asked == [f"/task-progress/t{index}" for index in range(5)]
+    await finish(crowded, exchanges)
+
+
+async def test_clients_have_their_turns(site, settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "MAX_REQUESTS_PER_CLIENT": 2}
+    exchanges = [
+        exchange
+        for name, number in [("a", 6), ("b", 2), ("c", 2)]
+        for exchange in await ask(site, number, path=f"/tasks/{name}{{}}", address=f"192.0.2.{ord(name)}")
+    ]
+    assert site.asked == ["/tasks/a0", "/tasks/a1"]
+    site.may_begin.set()
+    await until(lambda: len(site.asked) == 10, "all have passed")
+    assert [path[-2] for path in site.asked[2:]] == [*"abc", *"abc", *"aa"]
+    await finish(site, exchanges)
+
+
+async def test_addresses_of_one_network_are_one_client(crowded):
+    exchanges = await ask(crowded, 1, address="2001:db8::1") + await ask(crowded, 1, address="2001:db8::2")
+    assert len(crowded.asked) == 1
+    await finish(crowded, exchanges)
+
+
+async def test_clients_without_an_address_are_one(crowded):
+    exchanges = await ask(crowded, 2, address=None)
+    assert len(crowded.asked) == 1
+    await finish(crowded, exchanges)
+
+
+async def test_client_whose_requests_have_left_is_forgotten(crowded):
+    exchanges = await ask(crowded, 4)
+    for exchange in exchanges[1:]:
+        exchange.leave()
+        await exchange.finish()
+    await finish(crowded, exchanges[:1])
+    assert vars(gate._get_lines()) == {"_in_work": {}, "_lines": {}}
+
+
+async def test_stream_with_a_token_does_not_wait(crowded):
+    exchanges = await ask(crowded, 2)
+    put(make_running("t9"))
+    crowded.application = wrap(crowded.application)
+    (stream,) = await ask(crowded, 1, path=f"/task-progress/t9?token={make_token('t9')}")
+    await stream.read_until(b"data: {")
+    stream.leave()
+    await stream.finish()
+    await finish(crowded, exchanges)
+
+
+async def test_body_of_a_request_that_has_waited_reaches_the_application_whole(crowded):
+    bodies: list[bytes] = []
+
+    async def listen(scope: Any, receive: Any, send: Any) -> None:
+        bodies.append((await receive())["body"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    exchanges = await ask(crowded, 1)
+    crowded.application = wrap(listen, lane=False)
+    exchanges += await ask(crowded, 1, method="POST", path="/start-task", request_body=b"{}")
+    assert bodies == []
+    crowded.may_begin.set()
+    await until(lambda: bodies == [b"{}"], "it has passed")
+    await finish(crowded, exchanges)

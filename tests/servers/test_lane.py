@@ -236,11 +236,11 @@ async def test_request_that_is_left_to_django_is_untouched():
     before = dict(exchange.scope)
 
     async def accept(scope: Any, receive: Any, send: Any) -> None:
-        seen.append((scope, receive, send, exchange.received))
+        seen.append((scope, receive, exchange.received, exchange.sent))
 
     await exchange.start(wrap(accept)).finish()
     assert exchange.scope == before
-    assert seen == [(exchange.scope, exchange._receive, exchange.send, 0)]
+    assert seen == [(exchange.scope, exchange._receive, 0, [])]
 
 
 async def test_stream_that_the_cache_lets_wait_is_left_to_django(monkeypatch):

@@ -12,7 +12,10 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 3_000},
     }
 }
-LIMITS = ("MAX_STREAMS_PER_CLIENT", "MAX_UNFINISHED_PER_CLIENT", "START_RATE", "OWNERLESS")
+LIMITS = (
+    *("MAX_STREAMS_PER_CLIENT", "MAX_REQUESTS_PER_CLIENT", "MAX_UNFINISHED_PER_CLIENT"),
+    *("START_RATE", "OWNERLESS"),
+)
 TASKS_APP = {
     **{name: value for name, value in BASE.items() if name not in LIMITS},
     "POLICY": "tests.support.hostile_jobs.OpenList",

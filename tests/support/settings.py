@@ -57,6 +57,7 @@ TASKS_APP = {
     "OWNERLESS": "id",  # most tests are not about owners
     # All tests are one client, which does much; those of the limits set them.
     "MAX_STREAMS_PER_CLIENT": None,
+    "MAX_REQUESTS_PER_CLIENT": None,
     "MAX_UNFINISHED_PER_CLIENT": None,
     "START_RATE": None,
     "FLUSH_INTERVAL": 0.01,
