@@ -158,7 +158,7 @@ def test_setting_that_is_no_dict_is_named(settings):
 )
 def test_startable_path_that_is_no_task_is_named(configure, monkeypatch, path, reason):
     if "broken" in path:
-        monkeypatch.setattr("tasks_app.lifecycle.start.import_string", lambda path: 1 / 0)
+        monkeypatch.setattr("tasks_app.lifecycle.names.import_string", lambda path: 1 / 0)
     configure(STARTABLE={"odd": path}, DEFAULT_TASK=None)
     found = run()
     assert found.keys() == {"E003"}
