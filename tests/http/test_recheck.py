@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def _often(settings):
     """The policy is asked again soon; no test leaves a stream or a round, or a rule to another test."""
     # Nothing gives signs of life of these tasks; a busy machine takes its time to open 200 streams.
-    settings.TASKS_APP = {**settings.TASKS_APP, "RECHECK_ACCESS": 0.05, "STALLED_AFTER": 3600, "LOST_AFTER": 7200}
+    settings.TASKS_APP = {**settings.TASKS_APP, "RECHECK_ACCESS": 0.05, "STALLED_AFTER": 1800, "LOST_AFTER": 3000}
     hub, rounds = get_hub(), get_rounds()
     rules.reset()
     yield
