@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tasks_app.snapshot.state import UNKNOWN
 from tasks_app.templatetags.texts import TEXTS
-from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
+from tests.support.browser import SCHEMES, find_violations, needs_axe, needs_chromium, open_tab, use_again
 from tests.support.bundles import find_modules
 from tests.support.gallery import COMPONENTS, LINES, STAGES
 from tests.support.servers import ROOT
@@ -33,8 +33,21 @@ for (const name of ["change", "end", "error"]) {
 """
 
 
+@pytest.fixture(scope="module")
+def open_page(browser: Browser) -> Iterator[Page]:
+    with open_tab(browser, expected_errors=("",)) as page:  # each test looks at its own
+        page.add_init_script(EVENTS)
+        yield page
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(open_page: Page, stub: Stub) -> Iterator[Page]:
+    with use_again(open_page) as page:  # and have the stub outlive its requests
+        yield page
+
+
+@pytest.fixture
+def own_page(browser: Browser) -> Iterator[Page]:
     with open_tab(browser) as page:
         page.add_init_script(EVENTS)
         yield page
@@ -53,198 +66,151 @@ def show_one(stub: Stub, page: Page, attributes: str = "", **snapshot: Any) -> L
     return page.locator("task-progress")
 
 
+def show_named(stub: Stub, page: Page, components: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, Locator]:
+    """Show components by the names of cases; each has attributes, and a snapshot that is RUNNING with changes."""
+    task_ids = {name: f"t{number}" for number, name in enumerate(components)}
+    made = [
+        make_component(attributes, **{**snapshot, "task_id": task_ids[name]})
+        for name, (attributes, snapshot) in components.items()
+    ]
+    stub.show(page, *made)
+    return {name: page.locator(f"task-progress[task-id={task_id}]") for name, task_id in task_ids.items()}
+
+
 def get_events(page: Page) -> list[list[Any]]:
     return page.evaluate("events")
 
 
 # What it says
 
-
-@pytest.mark.parametrize(
-    ("snapshot", "state", "percent", "status", "meta"),
-    [
-        pytest.param({}, "running", "42%", "Importing rows", "", id="running"),
-        pytest.param(
-            {"current": 42310, "total": 100000, "unit": "rows", "rate": 13600.4},
-            "running",
-            "42%",
-            "Importing rows",
-            "42,310 / 100,000 rows · 13,600 rows/s",
-            id="count and rate",
-        ),
-        pytest.param(
-            {"current": 1284, "unit": "files", "percent": None, "progress": 0},
-            "running",
-            "",
-            "Importing rows",
-            "1,284 files",
-            id="no total",
-        ),
-        pytest.param(
-            {"current": 48_300_000, "total": 1_204_000_000, "unit": "bytes", "rate": 512.0},
-            "running",
-            "42%",
-            "Importing rows",
-            "48.3 MB / 1.2 GB · 512 B/s",
-            id="bytes",
-        ),
-        pytest.param(
-            {"stages": STAGES, "status": "Running"}, "running", "42%", "Render charts", "step 2 of 3", id="stages"
-        ),
-        pytest.param(
-            {"state": "queued", "status": "Queued", "queue_position": 3, "percent": None},
-            "queued",
-            "3rd in line",
-            "Queued",
-            "",
-            id="queued",
-        ),
-        pytest.param({"stalled": True}, "stalled", "42%", "No sign of life for 15 s", "Importing rows", id="stalled"),
-        pytest.param(
-            {"state": "queued", "stalled": True, "status": UNKNOWN, "percent": None},
-            "stalled",
-            "",
-            "Unknown: the cache has lost it, but it may still begin",
-            "",
-            id="unknown",
-        ),
-        pytest.param(
-            {**ENDED, "state": "succeeded", "progress": 100, "status": "Scanning"},
-            "succeeded",
-            "1:02",
-            "Done",
-            "",
-            id="succeeded",
-        ),
-        pytest.param(
-            {**ENDED, "state": "succeeded", "progress": 100, "current": 1284, "total": 1284, "unit": "files"},
-            "succeeded",
-            "",
-            "Done · 1,284 files in 1:02",
-            "",
-            id="succeeded with a count",
-        ),
-        pytest.param(
-            {**ENDED, "state": "succeeded", "current": 99, "total": 120},
-            "succeeded",
-            "",
-            "Done · 99 / 120 in 1:02",
-            "",
-            id="succeeded with a part",
-        ),
-        pytest.param(
-            {**ENDED, "state": "succeeded", "current": 99, "conclusion": "21 rows are bad"},
-            "succeeded",
-            "1:02",
-            "21 rows are bad",
-            "",
-            id="succeeded with last words",
-        ),
-        pytest.param(
-            {**ENDED, "state": "succeeded", "progress": 100, "started_at": "2026-03-01T08:30:00.000Z"},
-            "succeeded",
-            "1 h 12 min",
-            "Done",
-            "",
-            id="took longer than an hour",
-        ),
-        pytest.param(
-            {
-                **ENDED,
-                "state": "failed",
-                "status": "Batch 3",
-                "error": {"type": "MemoryError", "message": "out of memory"},
-            },
-            "failed",
-            "stopped at 42%",
-            "Failed: out of memory",
-            "",
-            id="failed with a message",
-        ),
-        pytest.param(
-            {**ENDED, "state": "failed", "status": "Failed", "error": {"type": "E", "message": "The task failed."}},
-            "failed",
-            "stopped at 42%",
-            "Failed",
-            "",
-            id="failed without a message",
-        ),
-        pytest.param(
-            {**ENDED, "state": "failed", "status": "No rows.", "error": {"type": "E", "message": "The task failed."}},
-            "failed",
-            "stopped at 42%",
-            "Failed: No rows.",
-            "",
-            id="failed with a status of its own",
-        ),
-        pytest.param({**ENDED, "state": "cancelled"}, "cancelled", "stopped at 42%", "Cancelled", "", id="cancelled"),
-        pytest.param(
-            {**ENDED, "state": "lost"},
-            "lost",
-            "stopped at 42%",
-            "Lost: the worker stopped responding",
-            "Importing rows",
-            id="lost",
-        ),
-    ],
-)
-def test_state_is_said_in_words(stub: Stub, page: Page, snapshot, state, percent, status, meta):
-    component = show_one(stub, page, **snapshot)
-    expect(component).to_have_attribute("data-state", state)
-    shown = [component.locator(f".{part}").text_content() for part in ("percent", "status", "meta")]
-    assert shown == [percent, status, meta]
+#: Snapshots, and what is shown of each: its state, and the texts of the percentage, the status and the rest.
+STATES = {
+    "running": ({}, ["running", "42%", "Importing rows", ""]),
+    "count and rate": (
+        {"current": 42310, "total": 100000, "unit": "rows", "rate": 13600.4},
+        ["running", "42%", "Importing rows", "42,310 / 100,000 rows · 13,600 rows/s"],
+    ),
+    "no total": (
+        {"current": 1284, "unit": "files", "percent": None, "progress": 0},
+        ["running", "", "Importing rows", "1,284 files"],
+    ),
+    "bytes": (
+        {"current": 48_300_000, "total": 1_204_000_000, "unit": "bytes", "rate": 512.0},
+        ["running", "42%", "Importing rows", "48.3 MB / 1.2 GB · 512 B/s"],
+    ),
+    "stages": ({"stages": STAGES, "status": "Running"}, ["running", "42%", "Render charts", "step 2 of 3"]),
+    "queued": (
+        {"state": "queued", "status": "Queued", "queue_position": 3, "percent": None},
+        ["queued", "3rd in line", "Queued", ""],
+    ),
+    "stalled": ({"stalled": True}, ["stalled", "42%", "No sign of life for 15 s", "Importing rows"]),
+    "unknown": (
+        {"state": "queued", "stalled": True, "status": UNKNOWN, "percent": None},
+        ["stalled", "", "Unknown: the cache has lost it, but it may still begin", ""],
+    ),
+    "succeeded": (
+        {**ENDED, "state": "succeeded", "progress": 100, "status": "Scanning"},
+        ["succeeded", "1:02", "Done", ""],
+    ),
+    "succeeded with a count": (
+        {**ENDED, "state": "succeeded", "progress": 100, "current": 1284, "total": 1284, "unit": "files"},
+        ["succeeded", "", "Done · 1,284 files in 1:02", ""],
+    ),
+    "succeeded with a part": (
+        {**ENDED, "state": "succeeded", "current": 99, "total": 120},
+        ["succeeded", "", "Done · 99 / 120 in 1:02", ""],
+    ),
+    "succeeded with last words": (
+        {**ENDED, "state": "succeeded", "current": 99, "conclusion": "21 rows are bad"},
+        ["succeeded", "1:02", "21 rows are bad", ""],
+    ),
+    "took longer than an hour": (
+        {**ENDED, "state": "succeeded", "progress": 100, "started_at": "2026-03-01T08:30:00.000Z"},
+        ["succeeded", "1 h 12 min", "Done", ""],
+    ),
+    "failed with a message": (
+        {
+            **ENDED,
+            "state": "failed",
+            "status": "Batch 3",
+            "error": {"type": "MemoryError", "message": "out of memory"},
+        },
+        ["failed", "stopped at 42%", "Failed: out of memory", ""],
+    ),
+    "failed without a message": (
+        {**ENDED, "state": "failed", "status": "Failed", "error": {"type": "E", "message": "The task failed."}},
+        ["failed", "stopped at 42%", "Failed", ""],
+    ),
+    "failed with a status of its own": (
+        {**ENDED, "state": "failed", "status": "No rows.", "error": {"type": "E", "message": "The task failed."}},
+        ["failed", "stopped at 42%", "Failed: No rows.", ""],
+    ),
+    "cancelled": ({**ENDED, "state": "cancelled"}, ["cancelled", "stopped at 42%", "Cancelled", ""]),
+    "lost": (
+        {**ENDED, "state": "lost"},
+        ["lost", "stopped at 42%", "Lost: the worker stopped responding", "Importing rows"],
+    ),
+}
 
 
-def test_task_that_begins_at_once_does_not_flash_its_place(stub: Stub, page: Page):
-    page.clock.install()
-    stub.show(page, '<task-progress task-id="t"></task-progress>')
-    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+def test_states_are_said_in_words(stub: Stub, page: Page):
+    components = show_named(stub, page, {name: ("", snapshot) for name, (snapshot, _) in STATES.items()})
+    said = {}
+    for name, component in components.items():
+        expect(component).to_have_attribute("data-state", STATES[name][1][0])
+        parts = [component.locator(f".{part}").text_content() for part in ("percent", "status", "meta")]
+        texts = [re.sub(r"life for \d+ s", "life for 15 s", str(part)) for part in parts]  # that counts on
+        said[name] = [STATES[name][1][0], *texts]
+    assert said == {name: texts for name, (_, texts) in STATES.items()}
+
+
+def test_task_that_begins_at_once_does_not_flash_its_place(stub: Stub, own_page: Page):
+    own_page.clock.install()
+    stub.show(own_page, '<task-progress task-id="t"></task-progress>')
+    own_page.clock.pause_at(own_page.evaluate("Date.now()") / 1000 + 1)
     stub.wait_for_stream().send(encode(state="queued", status="Queued", queue_position=1))
-    expect(page.locator(".status")).to_have_text("Queued")
-    assert page.locator(".percent").text_content() == ""
-    page.clock.run_for(1100)
-    expect(page.locator(".percent")).to_have_text("1st in line")
+    expect(own_page.locator(".status")).to_have_text("Queued")
+    assert own_page.locator(".percent").text_content() == ""
+    own_page.clock.run_for(1100)
+    expect(own_page.locator(".percent")).to_have_text("1st in line")
 
 
-@pytest.mark.parametrize(
-    ("position", "text"),
-    [(1, "1st in line"), (2, "2nd in line"), (3, "3rd in line"), (11, "11th in line"), (21, "21st in line")],
-)
-def test_position_in_the_queue_is_an_ordinal(stub: Stub, page: Page, position, text):
-    component = show_one(stub, page, state="queued", queue_position=position)
-    expect(component.locator(".percent")).to_have_text(text)
+def test_position_in_the_queue_is_an_ordinal(stub: Stub, page: Page):
+    positions = {"1st": 1, "2nd": 2, "3rd": 3, "11th": 11, "21st": 21}
+    snapshots = {name: {"state": "queued", "queue_position": position} for name, position in positions.items()}
+    show_named(stub, page, {name: ("", snapshot) for name, snapshot in snapshots.items()})
+    expect(page.locator("task-progress .percent")).to_have_text([f"{name} in line" for name in positions])
 
 
-def test_time_left_is_counted_down_between_events(stub: Stub, page: Page):
-    page.clock.install()
+def test_time_left_is_counted_down_between_events(stub: Stub, own_page: Page):
+    own_page.clock.install()
     stub.greeting = encode(eta=61.0)
-    component = show_one(stub, page, eta=61.0)
+    component = show_one(stub, own_page, eta=61.0)
     expect(component).to_have_attribute("data-transport", "stream")
-    page.clock.run_for(3000)
+    own_page.clock.run_for(3000)
     expect(component.locator(".meta")).to_have_text(re.compile("^0:5[4-8] left$"))
-    page.clock.run_for(60_000)
+    own_page.clock.run_for(60_000)
     expect(component.locator(".meta")).to_have_text("")
 
 
-def test_silence_is_not_said_to_be_longer_than_since_the_last_change(stub: Stub, page: Page):
-    page.clock.install(time="2026-03-01T09:41:16.000Z")  # three seconds after it
-    component = show_one(stub, page, stalled=True)
+def test_silence_is_not_said_to_be_longer_than_since_the_last_change(stub: Stub, own_page: Page):
+    own_page.clock.install(time="2026-03-01T09:41:16.000Z")  # three seconds after it
+    component = show_one(stub, own_page, stalled=True)
     expect(component.locator(".status")).to_have_text("No sign of life for 3 s")
-    page.clock.run_for(62_000)
+    own_page.clock.run_for(62_000)
     expect(component.locator(".status")).to_have_text("No sign of life for 1 min")
 
 
-@pytest.mark.parametrize(
-    ("attributes", "label", "name"),
-    [
-        ("", None, "Import customers"),
-        ("", "Import a.csv", "Import a.csv"),
-        ('label="My file"', "Import a.csv", "My file"),
-        ('label="My file"', None, "My file"),
-    ],
-)
-def test_name_is_the_attribute_or_the_label_or_made_of_the_function(stub: Stub, page: Page, attributes, label, name):
-    expect(show_one(stub, page, attributes, label=label).locator(".name")).to_have_text(name)
+def test_name_is_the_attribute_or_the_label_or_made_of_the_function(stub: Stub, page: Page):
+    cases = {
+        "neither": ("", {"label": None}),
+        "label": ("", {"label": "Import a.csv"}),
+        "both": ('label="My file"', {"label": "Import a.csv"}),
+        "attribute": ('label="My file"', {"label": None}),
+    }
+    show_named(stub, page, cases)
+    names = ["Import customers", "Import a.csv", "My file", "My file"]
+    expect(page.locator("task-progress .name")).to_have_text(names)
 
 
 def test_component_without_a_task_says_so(stub: Stub, page: Page):
@@ -253,20 +219,18 @@ def test_component_without_a_task_says_so(stub: Stub, page: Page):
     assert stub.streams == []
 
 
-@pytest.mark.parametrize(
-    "known",
-    [
-        "{",
-        "[]",
-        '{"task_id": "t"}',
-        '{"task_id": "t", "state": "other"}',
-        '{"task_id": "t", "state": "running"}',
-    ],
-)
-def test_snapshot_in_the_page_that_is_none_is_left_to_the_stream(stub: Stub, page: Page, known):
-    stub.greeting = encode()
-    stub.show(page, f'<task-progress task-id="t"><script type="application/json">{known}</script></task-progress>')
-    expect(page.locator("task-progress .status")).to_have_text("Importing rows")
+def test_snapshot_in_the_page_that_is_none_is_left_to_the_stream(stub: Stub, page: Page):
+    known = {
+        "broken": "{",
+        "list": "[]",
+        "bare": '{"task_id": "bare"}',
+        "odd": '{"task_id": "odd", "state": "other"}',
+        "short": '{"task_id": "short", "state": "running"}',
+    }
+    stub.greeting = b"".join(encode(task_id=task_id) for task_id in known)
+    script = '<task-progress task-id="{}"><script type="application/json">{}</script></task-progress>'
+    stub.show(page, *(script.format(task_id, text) for task_id, text in known.items()))
+    expect(page.locator("task-progress .status")).to_have_text(["Importing rows"] * len(known))
 
 
 def test_markup_in_a_status_stays_text(stub: Stub, page: Page):
@@ -280,38 +244,31 @@ def test_markup_in_a_status_stays_text(stub: Stub, page: Page):
     assert component.locator("img, script").count() == 1  # the snapshot that the page brought along
 
 
-@pytest.mark.parametrize(
-    ("url", "text", "rel"),
-    [
-        ("/reports/7", "Open result", None),
-        ("//evil.example/x", "Open result (evil.example)", "noopener noreferrer"),
-        ("https://user:pass@evil.example:8443/x", "Open result (evil.example:8443)", "noopener noreferrer"),
-    ],
-)
-def test_result_link_to_another_site_says_which(stub: Stub, page: Page, url, text, rel):
-    link = show_one(stub, page, **{**DONE, "result": {"url": url}}).locator(".link")
-    expect(link).to_have_text(text)
-    assert link.get_attribute("rel") == rel
+def show_results(stub: Stub, page: Page, *urls: object) -> list[Locator]:
+    """Show a task for each of these results, and return its link."""
+    components = show_named(stub, page, {repr(url): ("", {**DONE, "result": {"url": url}}) for url in urls})
+    return [component.locator(".link") for component in components.values()]
 
 
-@pytest.mark.parametrize(
-    ("url", "href"),
-    [
-        ("/reports/7", "reports/7"),
-        ("https://example.org/x", "https://example.org/x"),
-        ("javascript:alert(1)", None),
-        ("data:text/html,x", None),
-        ("http://[", None),
-        (7, None),
-    ],
-)
-def test_result_link_leads_to_web_pages_alone(stub: Stub, page: Page, url, href):
-    link = show_one(stub, page, **{**DONE, "result": {"url": url}}).locator(".link")
-    if href is None:
+def test_result_link_to_another_site_says_which(stub: Stub, page: Page):
+    own, *others = show_results(stub, page, "/reports/7", "//evil.example/x", "https://user:pass@evil.example:8443/x")
+    expect(own).to_have_text("Open result")
+    assert own.get_attribute("rel") is None
+    for link, host in zip(others, ("evil.example", "evil.example:8443"), strict=True):
+        expect(link).to_have_text(f"Open result ({host})")
+        assert link.get_attribute("rel") == "noopener noreferrer"
+
+
+def test_result_link_leads_to_web_pages(stub: Stub, page: Page):
+    links = show_results(stub, page, "/reports/7", "https://example.org/x")
+    hrefs = [link.evaluate("link => link.href") for link in links]
+    assert hrefs == [f"{stub.url}reports/7", "https://example.org/x"]
+
+
+def test_result_link_leads_to_nothing_else(stub: Stub, page: Page):
+    for link in show_results(stub, page, "javascript:alert(1)", "data:text/html,x", "http://[", 7):
         expect(link).to_be_hidden()
         assert link.get_attribute("href") == ""
-    else:
-        assert link.evaluate("link => link.href") == (href if "://" in href else stub.url + href)
 
 
 def test_words_are_those_of_the_page(stub: Stub, page: Page):
@@ -426,12 +383,12 @@ def test_snapshot_and_state_are_properties(stub: Stub, page: Page):
     assert component.evaluate("element => [element.state, element.snapshot.progress]") == ["stalled", 42]
 
 
-def test_task_that_is_not_known_says_so_and_fires_an_error(stub: Stub, page: Page):
-    page.add_init_script("Math.random = () => 1000;")  # it asks again in minutes
+def test_task_that_is_not_known_says_so_and_fires_an_error(stub: Stub, own_page: Page):
+    own_page.add_init_script("Math.random = () => 1000;")  # it asks again in minutes
     stub.greeting = encode({"task_id": "t"}, event="missing")
-    stub.show(page, '<task-progress task-id="t"></task-progress>')
-    expect(page.locator(".status")).to_have_text("Not found, or not for you to see")
-    assert get_events(page) == [["error", "t", None, "Not found, or not for you to see"]]
+    stub.show(own_page, '<task-progress task-id="t"></task-progress>')
+    expect(own_page.locator(".status")).to_have_text("Not found, or not for you to see")
+    assert get_events(own_page) == [["error", "t", None, "Not found, or not for you to see"]]
 
 
 def test_other_task_of_the_same_component_begins_afresh(stub: Stub, page: Page):
@@ -442,8 +399,8 @@ def test_other_task_of_the_same_component_begins_afresh(stub: Stub, page: Page):
     expect(component).to_have_attribute("data-state", "running")
 
 
-def test_each_ten_percent_and_each_state_is_announced_once(stub: Stub, page: Page):
-    page.add_init_script(
+def test_each_ten_percent_and_each_state_is_announced_once(stub: Stub, own_page: Page):
+    own_page.add_init_script(
         """
         addEventListener("DOMContentLoaded", () => {
           window.said = [];
@@ -454,22 +411,22 @@ def test_each_ten_percent_and_each_state_is_announced_once(stub: Stub, page: Pag
         });
         """
     )
-    component = show_one(stub, page, 'label="File"', progress=38, percent=38)
+    component = show_one(stub, own_page, 'label="File"', progress=38, percent=38)
     stream = stub.wait_for_stream()
     for seq, progress in enumerate((39, 41, 44, 49, 63, 64), start=8):
         stream.send(encode(seq=seq, progress=progress, percent=progress))
         expect(component.locator(".percent")).to_have_text(f"{progress}%")
     stream.send(encode(DONE))
     expect(component).to_have_attribute("data-state", "succeeded")
-    assert page.evaluate("said") == ["File: 40%", "File: 60%", "File: Done"]
+    assert own_page.evaluate("said") == ["File: 40%", "File: 60%", "File: Done"]
 
 
 # Cancel
 
 
-def test_cancel_asks_first_and_sends_the_token_of_the_cookie(stub: Stub, page: Page):
-    page.context.add_cookies([{"name": "csrftoken", "value": "c" * 32, "url": stub.url}])
-    component = show_one(stub, page, "cancel")
+def test_cancel_asks_first_and_sends_the_token_of_the_cookie(stub: Stub, own_page: Page):
+    own_page.context.add_cookies([{"name": "csrftoken", "value": "c" * 32, "url": stub.url}])
+    component = show_one(stub, own_page, "cancel")
     component.get_by_role("button", name="Cancel").click()
     assert stub.find_requests("POST", "/tasks/t/cancel") == []
     component.get_by_role("button", name="Yes").click()
@@ -480,26 +437,27 @@ def test_cancel_asks_first_and_sends_the_token_of_the_cookie(stub: Stub, page: P
     expect(component.locator(".status")).to_have_text("Cancelled by you")
 
 
-@pytest.mark.parametrize(
-    ("attributes", "expected"),
-    [
-        ('token="view" cancel-token="control"', "Bearer control"),
-        ('token="given"', "Bearer given"),
-        ('token="of the page" token-age="900"', None),
-        ("", None),
-    ],
-)
-def test_cancel_carries_the_token_that_its_reader_was_given(stub: Stub, page: Page, attributes, expected):
-    component = show_one(stub, page, f"cancel {attributes}")
-    component.evaluate("element => element.requestCancel()")
-    (headers,) = stub.find_requests("POST", "/tasks/t/cancel")
-    assert headers.get("Authorization") == expected
+def test_cancel_carries_the_token_that_its_reader_was_given(stub: Stub, page: Page):
+    cases = {
+        'cancel token="view" cancel-token="control"': "Bearer control",
+        'cancel token="given"': "Bearer given",
+        'cancel token="of the page" token-age="900"': None,
+        "cancel": None,
+    }
+    sent = {}
+    for attributes, component in show_named(
+        stub, page, {attributes: (attributes, {}) for attributes in cases}
+    ).items():
+        component.evaluate("element => element.requestCancel()")
+        (headers,) = stub.find_requests("POST", f"/tasks/{component.get_attribute('task-id')}/cancel")
+        sent[attributes] = headers.get("Authorization")
+    assert sent == cases
 
 
-def test_token_of_control_is_in_no_url(stub: Stub, page: Page):
+def test_token_of_control_is_in_no_url(stub: Stub, own_page: Page):
     urls: list[str] = []
-    page.on("request", lambda request: urls.append(request.url))
-    show_one(stub, page, 'cancel cancel-token="control"').evaluate("element => element.requestCancel()")
+    own_page.on("request", lambda request: urls.append(request.url))
+    show_one(stub, own_page, 'cancel cancel-token="control"').evaluate("element => element.requestCancel()")
     assert any(url.endswith("/tasks/t/cancel") for url in urls)
     assert not any("control" in url for url in urls)
 
@@ -525,9 +483,8 @@ def test_token_in_the_page_is_sent_where_that_of_the_cookie_is_refused(browser: 
         expect(page.get_by_role("button", name="Cancelling…")).to_be_visible()
 
 
-def test_refused_cancel_says_why_and_can_be_tried_again(browser: Browser, stub: Stub):
-    with open_tab(browser, expected_errors=("403",)) as page:
-        page.add_init_script(EVENTS)
+def test_refused_cancel_says_why_and_can_be_tried_again(open_page: Page, stub: Stub):
+    with use_again(open_page, expected_errors=("403",)) as page:
         stub.cancel_answer = (403, {"detail": "You may not cancel this task."})
         component = show_one(stub, page, "cancel")
         component.evaluate("element => element.requestCancel()")
@@ -563,9 +520,9 @@ STRANGERS = {
 
 @pytest.mark.parametrize(("stranger", "said", "errors"), STRANGERS.values(), ids=STRANGERS)
 def test_cancel_that_the_app_did_not_accept_is_not_shown_as_accepted(
-    browser: Browser, stub: Stub, stranger, said, errors
+    open_page: Page, stub: Stub, stranger, said, errors
 ):
-    with open_tab(browser, expected_errors=errors) as page:
+    with use_again(open_page, expected_errors=errors) as page:
         stub.cancel_stranger = stranger
         component = show_one(stub, page, "cancel", status="Importing")
         component.evaluate("element => element.requestCancel()")
@@ -573,8 +530,8 @@ def test_cancel_that_the_app_did_not_accept_is_not_shown_as_accepted(
         expect(component.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "false")
 
 
-def test_status_of_the_task_stays_beside_the_problem_of_its_cancel(browser: Browser, stub: Stub):
-    with open_tab(browser, expected_errors=("403",)) as page:
+def test_status_of_the_task_stays_beside_the_problem_of_its_cancel(open_page: Page, stub: Stub):
+    with use_again(open_page, expected_errors=("403",)) as page:
         stub.cancel_answer = (403, {"detail": "You may not cancel this task."})
         component = show_one(stub, page, "cancel", status="Importing")
         component.evaluate("element => element.requestCancel()")
@@ -582,11 +539,11 @@ def test_status_of_the_task_stays_beside_the_problem_of_its_cancel(browser: Brow
         expect(component.locator(".status")).to_have_text("Importing")
 
 
-def test_cancel_that_is_not_answered_says_so_in_the_end(stub: Stub, page: Page):
-    page.add_init_script(FAST_TIMEOUTS)
+def test_cancel_that_is_not_answered_says_so_in_the_end(stub: Stub, own_page: Page):
+    own_page.add_init_script(FAST_TIMEOUTS)
     gate = threading.Event()
     stub.cancel_stranger = lambda handler: gate.wait(DEADLINE)
-    component = show_one(stub, page, "cancel")
+    component = show_one(stub, own_page, "cancel")
     component.evaluate("element => element.requestCancel()")
     expect(component.locator(".problem")).to_have_text("The server did not answer.")
     gate.set()
@@ -605,12 +562,17 @@ def test_escape_answers_no_and_leaves_the_dialog_around_it_open(stub: Stub, page
 # The attribute `cancel`, as frameworks set it
 
 
-@pytest.mark.parametrize(("value", "is_set"), [(True, True), ("", True), (False, False), (None, False)], ids=repr)
-def test_button_is_shown_as_the_property_says(stub: Stub, page: Page, value, is_set):
-    component = show_one(stub, page, "" if is_set else "cancel")
-    component.evaluate("(element, value) => { element.cancel = value; }", value)
-    assert component.evaluate("element => [element.hasAttribute('cancel'), element.cancel]") == [is_set, is_set]
-    expect(component.locator(".cancel")).to_be_visible(visible=is_set)
+def test_button_is_shown_as_the_property_says(stub: Stub, page: Page):
+    cases = {"true": (True, True), "empty": ("", True), "false": (False, False), "null": (None, False)}
+    components = show_named(
+        stub, page, {name: ("" if is_set else "cancel", {}) for name, (_, is_set) in cases.items()}
+    )
+    for name, (value, is_set) in cases.items():
+        component = components[name]
+        component.evaluate("(element, value) => { element.cancel = value; }", value)
+        found = component.evaluate("element => [element.hasAttribute('cancel'), element.cancel]")
+        assert (name, found) == (name, [is_set, is_set])
+        expect(component.locator(".cancel")).to_be_visible(visible=is_set)
 
 
 def test_property_that_was_set_before_the_element_was_defined_counts(stub: Stub, page: Page):
@@ -694,39 +656,39 @@ def test_log_keeps_200_lines_and_follows_unless_its_reader_went_up(stub: Stub, p
 # How it fits
 
 
-def test_every_state_fits_a_phone_of_320_pixels(browser: Browser, stub: Stub):
-    with open_tab(browser, viewport={"width": 320, "height": 640}) as page:
-        stub.show(page, *COMPONENTS)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+def test_every_state_fits_a_phone_of_320_pixels(page: Page, stub: Stub):
+    page.set_viewport_size({"width": 320, "height": 640})
+    stub.show(page, *COMPONENTS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_rate_gives_way_where_step_count_and_time_left_would_not_fit(browser: Browser, stub: Stub):
+def test_rate_gives_way_where_step_count_and_time_left_would_not_fit(page: Page, stub: Stub):
     facts = {"current": 42310, "total": 100000, "unit": "rows", "rate": 13600.0, "eta": 4.4}
-    with open_tab(browser, viewport={"width": 540, "height": 640}) as page:
-        meta = show_one(stub, page, stages=STAGES, **facts).locator(".meta")
-        expect(meta.locator(".left")).to_be_visible()
-        assert meta.evaluate("meta => meta.scrollWidth <= meta.clientWidth")
+    page.set_viewport_size({"width": 540, "height": 640})
+    meta = show_one(stub, page, stages=STAGES, **facts).locator(".meta")
+    expect(meta.locator(".left")).to_be_visible()
+    assert meta.evaluate("meta => meta.scrollWidth <= meta.clientWidth")
 
 
 @pytest.mark.parametrize("width", [604, 320])
-def test_card_is_as_high_at_the_end_as_it_was_before(browser: Browser, stub: Stub, width):
-    with open_tab(browser, viewport={"width": width, "height": 640}) as page:
-        component = show_one(stub, page, "cancel", current=1, total=4, unit="rows", rate=3.0, eta=60.0)
-        before = component.bounding_box()
-        stub.wait_for_stream().send(encode(DONE, status="a long status " * 30, result={"url": "/x"}))
-        expect(component).to_have_attribute("data-state", "succeeded")
-        assert component.bounding_box() == before
+def test_card_is_as_high_at_the_end_as_it_was_before(page: Page, stub: Stub, width):
+    page.set_viewport_size({"width": width, "height": 640})
+    component = show_one(stub, page, "cancel", current=1, total=4, unit="rows", rate=3.0, eta=60.0)
+    before = component.bounding_box()
+    stub.wait_for_stream().send(encode(DONE, status="a long status " * 30, result={"url": "/x"}))
+    expect(component).to_have_attribute("data-state", "succeeded")
+    assert component.bounding_box() == before
 
 
 @needs_axe
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_about(browser: Browser, stub: Stub, scheme):
-    with open_tab(browser, color_scheme=scheme) as page:
-        stub.greeting = encode({"task_id": "stages", "offset": 0, "lines": LINES}, event="log")
-        stub.show(page, *COMPONENTS)
-        page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
-        page.locator(".line").last.wait_for()
-        assert find_violations(page) == []
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_to_complain_about(page: Page, stub: Stub, scheme):
+    page.emulate_media(color_scheme=scheme)
+    stub.greeting = encode({"task_id": "stages", "offset": 0, "lines": LINES}, event="log")
+    stub.show(page, *COMPONENTS)
+    page.locator("task-progress").nth(4).get_by_role("button", name="Cancel").click()
+    page.locator(".line").last.wait_for()
+    assert find_violations(page) == []
 
 
 def test_class_stays_small():

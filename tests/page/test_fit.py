@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import needs_chromium, open_tab
+from tests.support.browser import needs_chromium, open_tab, use_again
 from tests.support.gallery import LONG, STAGES
 from tests.support.stub import DONE, RUNNING, Stub, encode, make_component, run_stub
 
@@ -28,12 +28,19 @@ def stub() -> Iterator[Stub]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def open_page(browser: Browser) -> Iterator[Page]:
+    with open_tab(browser, expected_errors=("",)) as page:  # each test looks at its own
+        yield page
+
+
 @contextmanager
 def show(
-    browser: Browser, stub: Stub, attributes: str = "", *, width: int = PHONE, **snapshot: Any
+    open_page: Page, stub: Stub, attributes: str = "", *, width: int = PHONE, **snapshot: Any
 ) -> Iterator[Locator]:
     """Show a component in a page of this width, with nothing but its task's snapshot."""
-    with open_tab(browser, viewport={"width": width, "height": HEIGHT}) as page:
+    with use_again(open_page) as page:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
         stub.greeting = encode({**RUNNING, **snapshot})
         stub.show(page, make_component(attributes, **snapshot))
         yield page.locator("task-progress")
@@ -66,19 +73,19 @@ def press_space(text: Locator) -> None:
     text.press(" ")
 
 
-@pytest.mark.parametrize("act", [click, press_enter, press_space])
 @pytest.mark.parametrize("width", [604, PHONE])
-def test_error_that_is_cut_opens_and_closes(browser, stub, act, width):
-    with show(browser, stub, width=width, **FAILED) as component:
+def test_error_that_is_cut_opens_and_closes(open_page, stub, width):
+    with show(open_page, stub, width=width, **FAILED) as component:
         status = component.locator(".status")
         expect(status).to_have_attribute("aria-expanded", "false")
         assert is_cut(status)
-        act(status)
-        expect(status).to_have_attribute("aria-expanded", "true")
-        assert not is_cut(status)
-        act(status)
-        expect(status).to_have_attribute("aria-expanded", "false")
-        assert is_cut(status)
+        for act in (click, press_enter, press_space):
+            act(status)
+            expect(status).to_have_attribute("aria-expanded", "true")
+            assert not is_cut(status)
+            act(status)
+            expect(status).to_have_attribute("aria-expanded", "false")
+            assert is_cut(status)
 
 
 def test_error_that_is_cut_opens_on_a_tap(browser, stub):
@@ -90,8 +97,8 @@ def test_error_that_is_cut_opens_on_a_tap(browser, stub):
         expect(status).to_have_attribute("aria-expanded", "true")
 
 
-def test_keyboard_alone_gets_to_an_error_that_is_cut(browser, stub):
-    with show(browser, stub, "label=A", **FAILED) as component:
+def test_keyboard_alone_gets_to_an_error_that_is_cut(open_page, stub):
+    with show(open_page, stub, "label=A", **FAILED) as component:
         expect(component.locator(".status")).to_have_attribute("role", "button")
         component.page.keyboard.press("Tab")
         expect(component.locator(".status")).to_be_focused()
@@ -99,33 +106,33 @@ def test_keyboard_alone_gets_to_an_error_that_is_cut(browser, stub):
         assert not is_cut(component.locator(".status"))
 
 
-def test_text_that_fits_is_no_button(browser, stub):
+def test_text_that_fits_is_no_button(open_page, stub):
     with show(
-        browser, stub, "label=Short", width=604, **{**FAILED, "error": {"type": "E", "message": "No"}}
+        open_page, stub, "label=Short", width=604, **{**FAILED, "error": {"type": "E", "message": "No"}}
     ) as component:
         component.evaluate("element => element.setAttribute('label', 'A name '.repeat(50))")
         expect(component.locator(".name")).to_have_attribute("role", "button")  # all are measured by now
         expect(component.locator(".status")).not_to_have_attribute("role", "button")
 
 
-def test_name_that_is_cut_opens(browser, stub):
-    with show(browser, stub, f"label='{LONG}'") as component:
+def test_name_that_is_cut_opens(open_page, stub):
+    with show(open_page, stub, f"label='{LONG}'") as component:
         name = component.locator(".name")
         name.click()
         expect(name).to_have_attribute("aria-expanded", "true")
         assert not is_cut(name)
 
 
-def test_text_is_cut_or_not_as_the_width_changes(browser, stub):
-    with show(browser, stub, "label='Import of the customers of the whole year'", width=604) as component:
+def test_text_is_cut_or_not_as_the_width_changes(open_page, stub):
+    with show(open_page, stub, "label='Import of the customers of the whole year'", width=604) as component:
         component.page.set_viewport_size({"width": PHONE, "height": HEIGHT})
         expect(component.locator(".name")).to_have_attribute("aria-expanded", "false")
         component.page.set_viewport_size({"width": 604, "height": HEIGHT})
         expect(component.locator(".name")).not_to_have_attribute("role", "button")
 
 
-def test_error_that_was_opened_can_be_selected_without_closing_it(browser, stub):
-    with show(browser, stub, **FAILED) as component:
+def test_error_that_was_opened_can_be_selected_without_closing_it(open_page, stub):
+    with show(open_page, stub, **FAILED) as component:
         status = component.locator(".status")
         status.click()
         box = status.bounding_box()
@@ -138,8 +145,8 @@ def test_error_that_was_opened_can_be_selected_without_closing_it(browser, stub)
         expect(status).to_have_attribute("aria-expanded", "true")
 
 
-def test_other_task_begins_closed(browser, stub):
-    with show(browser, stub, **FAILED) as component:
+def test_other_task_begins_closed(open_page, stub):
+    with show(open_page, stub, **FAILED) as component:
         component.locator(".status").click()
         component.evaluate("element => element.setAttribute('task-id', 'u')")
         stub.wait_for_stream().send(encode(FAILED, task_id="u"))
@@ -151,8 +158,8 @@ def test_other_task_begins_closed(browser, stub):
 
 @pytest.mark.parametrize("state", ["failed", "lost"])
 @pytest.mark.parametrize("width", [604, PHONE])
-def test_compact_says_why_it_failed_in_a_line_of_its_own(browser, stub, state, width):
-    with show(browser, stub, "compact", width=width, **{**FAILED, "state": state}) as component:
+def test_compact_says_why_it_failed_in_a_line_of_its_own(open_page, stub, state, width):
+    with show(open_page, stub, "compact", width=width, **{**FAILED, "state": state}) as component:
         status = component.locator(".status")
         expect(status).to_be_visible()
         assert find_bottom(component.locator(".name")) < find_bottom(status) <= find_bottom(component)
@@ -160,8 +167,8 @@ def test_compact_says_why_it_failed_in_a_line_of_its_own(browser, stub, state, w
 
 
 @pytest.mark.parametrize("part", [".name", ".status"])
-def test_text_of_a_compact_component_that_is_cut_opens(browser, stub, part):
-    with show(browser, stub, f"compact label='{LONG}'", **FAILED) as component:
+def test_text_of_a_compact_component_that_is_cut_opens(open_page, stub, part):
+    with show(open_page, stub, f"compact label='{LONG}'", **FAILED) as component:
         text = component.locator(part)
         expect(text).to_have_attribute("aria-expanded", "false")
         text.press("Enter")
@@ -169,13 +176,13 @@ def test_text_of_a_compact_component_that_is_cut_opens(browser, stub, part):
         assert not is_cut(text)
 
 
-def test_compact_that_runs_has_no_line_for_a_reason(browser, stub):
-    with show(browser, stub, "compact", width=604) as component:
+def test_compact_that_runs_has_no_line_for_a_reason(open_page, stub):
+    with show(open_page, stub, "compact", width=604) as component:
         expect(component.locator(".status")).to_be_hidden()
 
 
-def test_compact_on_a_phone_shows_its_name(browser, stub):
-    with show(browser, stub, "compact cancel label=Thumbnails") as component:
+def test_compact_on_a_phone_shows_its_name(open_page, stub):
+    with show(open_page, stub, "compact cancel label=Thumbnails") as component:
         assert not is_cut(component.locator(".name"))
 
 
@@ -186,30 +193,30 @@ def test_compact_on_a_phone_shows_its_name(browser, stub):
     ("width", "shown"),
     [(604, ["count", "rate", "left"]), (420, ["count", "left"]), (PHONE, ["left"])],
 )
-def test_rate_goes_first_then_the_count_and_the_time_left_stays(browser, stub, width, shown):
-    with show(browser, stub, "cancel", width=width, **COUNTED) as component:
+def test_rate_goes_first_then_the_count_and_the_time_left_stays(open_page, stub, width, shown):
+    with show(open_page, stub, "cancel", width=width, **COUNTED) as component:
         for name in ("count", "rate", "left"):
             expect(component.locator(f".{name}")).to_be_visible(visible=name in shown)
         assert not is_cut(component.locator(".meta"))
 
 
-def test_time_left_stays_beside_a_count_of_any_length(browser, stub):
+def test_time_left_stays_beside_a_count_of_any_length(open_page, stub):
     facts = {**COUNTED, "current": 423_100_000_000, "total": 1_000_000_000_000, "stages": STAGES}
-    with show(browser, stub, "cancel", width=480, **facts) as component:
+    with show(open_page, stub, "cancel", width=480, **facts) as component:
         expect(component.locator(".count")).to_be_hidden()
         expect(component.locator(".left")).to_be_visible()
         assert not is_cut(component.locator(".meta"))
 
 
-def test_facts_come_back_where_there_is_room_again(browser, stub):
-    with show(browser, stub, **COUNTED) as component:
+def test_facts_come_back_where_there_is_room_again(open_page, stub):
+    with show(open_page, stub, **COUNTED) as component:
         expect(component.locator(".rate")).to_be_hidden()
         component.page.set_viewport_size({"width": 604, "height": HEIGHT})
         expect(component.locator(".rate")).to_be_visible()
 
 
-def test_fact_that_is_shown_first_has_no_separator_before_it(browser, stub):
-    with show(browser, stub, "cancel", **COUNTED) as component:
+def test_fact_that_is_shown_first_has_no_separator_before_it(open_page, stub):
+    with show(open_page, stub, "cancel", **COUNTED) as component:
         expect(component.locator(".count")).to_be_hidden()
         assert re.fullmatch(r"[67]:\d\d left", component.locator(".meta").inner_text())
 
@@ -223,8 +230,8 @@ def test_fact_that_is_shown_first_has_no_separator_before_it(browser, stub):
         pytest.param("cancel", ".cancel", {"percent": None, "progress": 0}, id="running, cancellable"),
     ],
 )
-def test_nothing_is_reserved_below_the_last_text(browser, stub, attributes, last, snapshot):
-    with show(browser, stub, attributes, **snapshot) as component:
+def test_nothing_is_reserved_below_the_last_text(open_page, stub, attributes, last, snapshot):
+    with show(open_page, stub, attributes, **snapshot) as component:
         assert find_bottom(component.locator(".card")) - find_bottom(component.locator(last)) < 20
 
 
@@ -239,20 +246,20 @@ NAME = "Import customers.csv"
         pytest.param("compact", 500, {"progress": 42, "percent": 42.0}, id="compact"),
     ],
 )
-def test_name_finds_room_where_there_is_some(browser, stub, attributes, width, snapshot):
-    with show(browser, stub, f"{attributes} label='{NAME}'", width=width, **snapshot) as component:
+def test_name_finds_room_where_there_is_some(open_page, stub, attributes, width, snapshot):
+    with show(open_page, stub, f"{attributes} label='{NAME}'", width=width, **snapshot) as component:
         expect(component.locator(".percent")).not_to_be_empty()
         assert not is_cut(component.locator(".name"))
 
 
-def test_place_in_the_line_and_the_time_until_then_are_seen_on_a_phone(browser, stub):
-    with show(browser, stub, "cancel", state="queued", queue_position=12, percent=None, eta=58.0) as component:
+def test_place_in_the_line_and_the_time_until_then_are_seen_on_a_phone(open_page, stub):
+    with show(open_page, stub, "cancel", state="queued", queue_position=12, percent=None, eta=58.0) as component:
         for text in (".percent", ".meta", ".cancel"):
             assert not is_cut(component.locator(text)), text
 
 
-def test_status_without_facts_is_as_wide_as_the_bar(browser, stub):
-    with show(browser, stub, width=604, **{**FAILED, "progress": 37}) as component:
+def test_status_without_facts_is_as_wide_as_the_bar(open_page, stub):
+    with show(open_page, stub, width=604, **{**FAILED, "progress": 37}) as component:
         ends = [
             box["x"] + box["width"]
             for part in ("status", "bar")
@@ -264,8 +271,8 @@ def test_status_without_facts_is_as_wide_as_the_bar(browser, stub):
 # Large text
 
 
-def test_large_text_on_a_phone_leaves_names_readable(browser, stub):
-    with show(browser, stub, "cancel label='Import customers.csv'", **COUNTED) as component:
+def test_large_text_on_a_phone_leaves_names_readable(open_page, stub):
+    with show(open_page, stub, "cancel label='Import customers.csv'", **COUNTED) as component:
         component.page.add_style_tag(content="task-progress { --task-progress-font-size: 30px }")
         name = component.locator(".name")
         assert name.evaluate("name => name.clientWidth") > 150
@@ -275,17 +282,17 @@ def test_large_text_on_a_phone_leaves_names_readable(browser, stub):
 
 
 @pytest.mark.parametrize("attributes", ["cancel", "compact cancel"])
-def test_page_that_is_zoomed_to_160_pixels_leaves_names_readable(browser, stub, attributes):
-    with show(browser, stub, f"{attributes} label='Import customers.csv'", width=160, **COUNTED) as component:
+def test_page_that_is_zoomed_to_160_pixels_leaves_names_readable(open_page, stub, attributes):
+    with show(open_page, stub, f"{attributes} label='Import customers.csv'", width=160, **COUNTED) as component:
         assert component.locator(".name").evaluate("name => name.clientWidth") > 60
         assert component.page.evaluate("document.documentElement.scrollWidth") <= 160
         assert not is_cut(component.locator(".percent"))
 
 
 @pytest.mark.parametrize("part", ["name", "status"])
-def test_letters_that_reach_below_their_line_are_whole(browser, stub, part):
+def test_letters_that_reach_below_their_line_are_whole(open_page, stub, part):
     """There is ink right below a line that is too low for its letters, as lines are for some fonts and marks."""
-    with show(browser, stub, "label=gypgyp", width=604, **{**DONE, "conclusion": "gypgyp"}) as component:
+    with show(open_page, stub, "label=gypgyp", width=604, **{**DONE, "conclusion": "gypgyp"}) as component:
         component.page.add_style_tag(content=f"task-progress::part({part}) {{ line-height: 0.5 }}")
         box = component.locator(f".{part}").bounding_box()
         assert box is not None
@@ -295,8 +302,8 @@ def test_letters_that_reach_below_their_line_are_whole(browser, stub, part):
 
 
 @pytest.mark.parametrize("width", [604, PHONE])
-def test_question_is_as_large_as_the_button_that_asks_it(browser, stub, width):
-    with show(browser, stub, "cancel", width=width) as component:
+def test_question_is_as_large_as_the_button_that_asks_it(open_page, stub, width):
+    with show(open_page, stub, "cancel", width=width) as component:
         button = component.locator(".cancel")
         size = button.evaluate("button => getComputedStyle(button).fontSize")
         button.click()
@@ -308,8 +315,9 @@ def test_question_is_as_large_as_the_button_that_asks_it(browser, stub, width):
 
 
 @contextmanager
-def show_in(browser: Browser, stub: Stub, direction: str, attributes: str = "", **snapshot: Any) -> Iterator[Locator]:
-    with open_tab(browser, viewport={"width": 604, "height": HEIGHT}) as page:
+def show_in(open_page: Page, stub: Stub, direction: str, attributes: str = "", **snapshot: Any) -> Iterator[Locator]:
+    with use_again(open_page) as page:
+        page.set_viewport_size({"width": 604, "height": HEIGHT})
         stub.greeting = encode({**RUNNING, **snapshot})
         stub.show(page, make_component(attributes, **snapshot), dir=direction)
         yield page.locator("task-progress")
@@ -336,26 +344,26 @@ def find_order(element: Locator, *words: str) -> list[str]:
     return [word for _, word in sorted(zip(places, words, strict=True))]
 
 
-def test_arabic_unit_leaves_the_other_facts_in_their_order(browser, stub):
-    with show_in(browser, stub, "ltr", **{**COUNTED, "unit": "صف"}) as component:
+def test_arabic_unit_leaves_the_other_facts_in_their_order(open_page, stub):
+    with show_in(open_page, stub, "ltr", **{**COUNTED, "unit": "صف"}) as component:
         assert find_order(component.locator(".meta"), "42,310", "13,600", "left") == ["42,310", "13,600", "left"]
 
 
-def test_duration_is_read_from_left_to_right_in_a_page_of_the_other_direction(browser, stub):
+def test_duration_is_read_from_left_to_right_in_a_page_of_the_other_direction(open_page, stub):
     started = {**DONE, "started_at": "2026-03-01T08:30:00.000Z"}
-    with show_in(browser, stub, "rtl", **started) as component:
+    with show_in(open_page, stub, "rtl", **started) as component:
         assert find_order(component.locator(".percent"), "1", "h", "12", "min") == ["1", "h", "12", "min"]
 
 
-def test_button_ends_with_its_ellipsis_in_a_page_of_the_other_direction(browser, stub):
-    with show_in(browser, stub, "rtl", cancel_requested=True) as component:
+def test_button_ends_with_its_ellipsis_in_a_page_of_the_other_direction(open_page, stub):
+    with show_in(open_page, stub, "rtl", cancel_requested=True) as component:
         assert find_order(component.locator(".cancel"), "Cancelling", "…") == ["Cancelling", "…"]
 
 
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
 @pytest.mark.parametrize("name", ["Import of all the customers " * 5, "استيراد العملاء من الملف الطويل " * 5])
-def test_long_name_is_cut_at_its_end_in_both_directions(browser, stub, direction, name):
-    with show_in(browser, stub, direction, f"label='{name}'") as component:
+def test_long_name_is_cut_at_its_end_in_both_directions(open_page, stub, direction, name):
+    with show_in(open_page, stub, direction, f"label='{name}'") as component:
         element = component.locator(".name")
         box = element.bounding_box()
         (start,) = element.evaluate(FIND_WORDS, [name.split()[0]])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
+from tests.support.browser import SCHEMES, find_violations, needs_axe, needs_chromium, open_tab, use_again
 from tests.support.gallery import LINES
 from tests.support.stub import DONE, Stub, encode, make_component, run_stub
 
@@ -18,10 +18,24 @@ HEIGHT = 640
 LEVELS = ["debug", "info", "warning", "error", "critical"]
 
 
+OPTIONS = {"permissions": ["clipboard-read", "clipboard-write"], "viewport": {"width": 604, "height": HEIGHT}}
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser) -> Iterator[Page]:
+    with open_tab(browser, expected_errors=("",), **OPTIONS) as page:  # each test looks at its own
+        yield page
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    options = {"permissions": ["clipboard-read", "clipboard-write"], "viewport": {"width": 604, "height": HEIGHT}}
-    with open_tab(browser, **options) as page:
+def page(open_page: Page, stub: Stub) -> Iterator[Page]:
+    with use_again(open_page) as page:  # and have the stub outlive its requests
+        yield page
+
+
+@pytest.fixture
+def own_page(browser: Browser) -> Iterator[Page]:
+    with open_tab(browser, **OPTIONS) as page:
         yield page
 
 
@@ -149,11 +163,12 @@ def test_line_that_comes_while_one_searches_is_marked_and_counted(stub: Stub, pa
     expect(component.locator("mark")).to_have_count(2)
 
 
-@pytest.mark.parametrize("query", ["(", ".*", "[a-z]", "\\d", "<b>", "]"])
-def test_search_takes_each_character_as_it_is(stub: Stub, page: Page, query):
-    component = show_log(stub, page, make_lines(f"a {query} b", "another 1"))
-    component.get_by_role("searchbox").fill(query)
-    expect(component.locator("mark")).to_have_text([query])
+def test_search_takes_each_character_as_it_is(stub: Stub, page: Page):
+    queries = ["(", ".*", "[a-z", "\\d", "<b>", "]"]
+    component = show_log(stub, page, make_lines(*[f"a {query} b" for query in queries], "another 1"))
+    for query in queries:
+        component.get_by_role("searchbox").fill(query)
+        expect(component.locator("mark")).to_have_text([query])
 
 
 def test_search_that_finds_nothing_says_so(stub: Stub, page: Page):
@@ -198,19 +213,17 @@ def test_other_task_begins_without_the_search_of_the_one_before(stub: Stub, page
 # Levels
 
 
-@pytest.mark.parametrize(
-    ("choice", "shown"),
-    [
-        ("All levels", LEVELS),
-        ("Info and above", LEVELS[1:]),
-        ("Warnings and errors", LEVELS[2:]),
-        ("Errors", LEVELS[3:]),
-    ],
-)
-def test_lines_of_lesser_levels_are_left_out(stub: Stub, page: Page, choice, shown):
+def test_lines_of_lesser_levels_are_left_out(stub: Stub, page: Page):
     component = show_log(stub, page, make_levels())
-    component.get_by_role("combobox", name="Levels").select_option(choice)
-    expect_lines(component, *shown)
+    choices = {
+        "Info and above": LEVELS[1:],
+        "Warnings and errors": LEVELS[2:],
+        "Errors": LEVELS[3:],
+        "All levels": LEVELS,
+    }
+    for choice, shown in choices.items():
+        component.get_by_role("combobox", name="Levels").select_option(choice)
+        expect_lines(component, *shown)
 
 
 def test_line_that_comes_is_shown_if_its_level_is_chosen(stub: Stub, page: Page):
@@ -275,27 +288,27 @@ def test_copy_takes_the_lines_that_are_shown(stub: Stub, page: Page):
     )
 
 
-def test_copy_works_in_a_page_without_tls(stub: Stub, page: Page):
-    page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', { get: () => undefined });")
-    component = show_log(stub, page, make_lines("one"))
-    page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<textarea></textarea>')")
+def test_copy_works_in_a_page_without_tls(stub: Stub, own_page: Page):
+    own_page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', { get: () => undefined });")
+    component = show_log(stub, own_page, make_lines("one"))
+    own_page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<textarea></textarea>')")
     press(component, "Copy the lines shown")
     expect(component.locator(".told")).to_have_text("Copied")
     expect(component.get_by_role("button", name="Copy the lines shown")).to_be_focused()
-    page.locator("main > textarea").press("Control+V")
-    expect(page.locator("main > textarea")).to_have_value("2026-03-01T09:41:07.000Z INFO one\n")
+    own_page.locator("main > textarea").press("Control+V")
+    expect(own_page.locator("main > textarea")).to_have_value("2026-03-01T09:41:07.000Z INFO one\n")
 
 
-def test_answer_to_a_copy_makes_way_for_the_place_of_the_search(stub: Stub, page: Page):
-    page.clock.install()
-    component = show_log(stub, page, make_lines("one"))
+def test_answer_to_a_copy_makes_way_for_the_place_of_the_search(stub: Stub, own_page: Page):
+    own_page.clock.install()
+    component = show_log(stub, own_page, make_lines("one"))
     component.get_by_role("searchbox").fill("one")
     press(component, "Copy the lines shown")
     expect(component.locator(".told")).to_have_text("Copied")
     stub.wait_for_stream().send(make_lines("one", offset=1))
     expect(component.locator(".line")).to_have_count(2)
     expect(component.locator(".told")).to_have_text("Copied")
-    page.clock.run_for(2000)
+    own_page.clock.run_for(2000)
     expect(component.locator(".told")).to_have_text("1 of 2")
 
 
@@ -318,8 +331,8 @@ def test_download_is_named_after_its_task(stub: Stub, page: Page, task_id, name)
     assert started.value.suggested_filename == name
 
 
-def test_download_leaves_nothing_in_the_page(stub: Stub, page: Page):
-    page.add_init_script(
+def test_download_leaves_nothing_in_the_page(stub: Stub, own_page: Page):
+    own_page.add_init_script(
         """
         window.urls = [];
         for (const name of ["createObjectURL", "revokeObjectURL"]) {
@@ -328,12 +341,12 @@ def test_download_leaves_nothing_in_the_page(stub: Stub, page: Page):
         }
         """
     )
-    page.clock.install()
-    component = show_log(stub, page, make_lines("one"))
-    with page.expect_download():
+    own_page.clock.install()
+    component = show_log(stub, own_page, make_lines("one"))
+    with own_page.expect_download():
         press(component, "Download all lines")
-    page.clock.run_for(10_000)
-    (made, url), (revoked, same) = page.evaluate("urls")
+    own_page.clock.run_for(10_000)
+    (made, url), (revoked, same) = own_page.evaluate("urls")
     assert (made, revoked, same) == ("createObjectURL", "revokeObjectURL", url)
 
 
@@ -406,21 +419,21 @@ def test_levels_that_leave_no_line_are_named_as_the_reason(stub: Stub, page: Pag
 
 
 @needs_axe
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_about_in_a_search(browser: Browser, stub: Stub, scheme):
-    with open_tab(browser, color_scheme=scheme) as page:
-        component = show_log(stub, page, make_levels())
-        component.get_by_role("searchbox").fill("r")
-        expect(component.locator("mark")).to_have_count(5)
-        assert find_violations(page) == []
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_to_complain_about_in_a_search(page: Page, stub: Stub, scheme):
+    page.emulate_media(color_scheme=scheme)
+    component = show_log(stub, page, make_levels())
+    component.get_by_role("searchbox").fill("r")
+    expect(component.locator("mark")).to_have_count(5)
+    assert find_violations(page) == []
 
 
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
-def test_tools_fit_a_phone_of_320_pixels(browser: Browser, stub: Stub, direction):
-    with open_tab(browser, viewport={"width": 320, "height": HEIGHT}) as page:
-        component = show_log(stub, page, make_lines(*["row"] * 250), dir=direction)
-        component.get_by_role("searchbox").fill("row")
-        tools = component.locator(".tools")
-        assert tools.evaluate("tools => tools.scrollWidth <= tools.clientWidth")
-        widths = component.locator(".tools button").evaluate_all("items => items.map((item) => item.offsetWidth)")
-        assert min(widths) >= 24  # as WCAG asks of what is touched
+def test_tools_fit_a_phone_of_320_pixels(page: Page, stub: Stub, direction):
+    page.set_viewport_size({"width": 320, "height": HEIGHT})
+    component = show_log(stub, page, make_lines(*["row"] * 250), dir=direction)
+    component.get_by_role("searchbox").fill("row")
+    tools = component.locator(".tools")
+    assert tools.evaluate("tools => tools.scrollWidth <= tools.clientWidth")
+    widths = component.locator(".tools button").evaluate_all("items => items.map((item) => item.offsetWidth)")
+    assert min(widths) >= 24  # as WCAG asks of what is touched
