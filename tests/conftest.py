@@ -1,9 +1,7 @@
 """What tests share: a deadline on every wait, and the proof that each test has cleaned up."""
 
 import gc
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -41,11 +39,6 @@ from tests.support.waiting import DEADLINE, wait_until
 #: How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
-
-# The processes of the tests, and the servers that they start, load the same modules: also where Python shall keep no
-# compiled ones, they are compiled once.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 
 def pytest_configure() -> None:

@@ -103,6 +103,7 @@ def follow(session: requests.Session, url: str, task_id: str) -> Mapping[str, An
     return last
 
 
+@pytest.mark.slow
 def test_project_of_the_tutorial_has_nothing_to_complain_of_and_counts_the_words_of_an_upload(project: Path):
     assert manage(project, "manage.py", "check") == ""
     with run_runserver(env=ENV, cwd=project) as server:

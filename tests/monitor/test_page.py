@@ -835,6 +835,7 @@ def test_row_leads_to_the_page_of_its_task_and_that_back_to_the_filtered_list(si
     expect(page).to_have_url(make_url(site, "/tasks/monitor?state=queued"))
 
 
+@pytest.mark.slow
 @needs_whole_chromium
 def test_page_that_was_left_and_comes_back_shows_what_is_new(site: Site, browser: Browser):
     put_tasks(site, SOME[1:])
@@ -848,6 +849,7 @@ def test_page_that_was_left_and_comes_back_shows_what_is_new(site: Site, browser
         assert page.evaluate("window.wasKept")
 
 
+@pytest.mark.slow
 def test_server_that_dies_and_comes_back_is_found_again(browser: Browser, tmp_path: Path):
     port = find_free_port()
     with ValkeyServer() as valkey:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
+from tests.support.browser import SCHEMES, find_violations, needs_axe, needs_chromium, open_tab
 from tests.support.gallery import CHILDREN
 from tests.support.stub import DONE, RUNNING, Stub, count_children, encode, make_component, run_stub
 
@@ -172,7 +172,7 @@ def test_children_take_no_stream_from_the_components_of_a_full_page(stub: Stub, 
 
 
 @needs_axe
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_to_complain_about(browser: Browser, stub: Stub, scheme):
     with open_tab(browser, color_scheme=scheme, viewport={"width": 320, "height": 640}) as page:
         stub.show(page, make_parent("t", "children"), make_parent("few", children=FEW))

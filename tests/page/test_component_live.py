@@ -170,6 +170,7 @@ def test_failure_is_shown(site: Site, page: Page):
     assert "a secret" not in component.evaluate("element => element.shadowRoot.textContent")
 
 
+@pytest.mark.slow
 @needs_whole_chromium
 def test_page_that_was_left_and_comes_back_follows_on(site: Site, browser: Browser):
     task_id = site.start_puppet("left")

@@ -61,7 +61,14 @@ def test_module_that_can_not_be_built_in_is_named(line):
         build_bundle(("a.js",), {"a.js": f"{line}\n"}, "build")
 
 
-@pytest.fixture(params=["plain", "manifest", "modules", pytest.param("whitenoise", marks=needs_whitenoise)])
+@pytest.fixture(
+    params=[
+        pytest.param("plain", marks=pytest.mark.slow),
+        "manifest",
+        pytest.param("modules", marks=pytest.mark.slow),
+        pytest.param("whitenoise", marks=[needs_whitenoise, pytest.mark.slow]),
+    ]
+)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A site that has collected its static files, and has none but those that the storage names."""
     env = {"STATIC_ROOT": str(tmp_path), "STATIC_STORAGE": STORAGES[request.param]}

@@ -20,7 +20,7 @@ def env(tmp_path) -> dict[str, str]:
     return {"DJANGO_SETTINGS_MODULE": "progress_site.settings", "DJANGO_DATABASE": str(tmp_path / "none.sqlite3")}
 
 
-@pytest.fixture(params=[False, True], ids=["noreload", "autoreload"])
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["noreload", "autoreload"])
 def server(request, env) -> Iterator[Server]:
     with run_runserver(env=env, reloads=request.param) as server:
         yield server

@@ -78,10 +78,11 @@ async def test_event_loop_goes_on_between_two_batches(follow):
     reader, viewer = LogReader(), CountingViewer()
     for number in range(2 * BATCH):
         follow(reader, viewer, f"t{number}", 1)
-    reading = asyncio.ensure_future(reader.read())
-    await asyncio.sleep(0)
-    assert len(viewer.seen) == BATCH
-    await reading
+    reading, told = asyncio.ensure_future(reader.read()), set()
+    while not reading.done():
+        await asyncio.sleep(0)
+        told.add(len(viewer.seen))
+    assert told & set(range(1, 2 * BATCH))
     assert len(viewer.seen) == 2 * BATCH
 
 

@@ -26,10 +26,14 @@ IN_ANY_CASE = 2
 
 run_httptools, run_h11 = partial(run_uvicorn, parser="httptools"), partial(run_uvicorn, parser="h11")
 SERVERS = {"daphne": run_daphne, "uvicorn-httptools": run_httptools, "uvicorn-h11": run_h11}
-servers = pytest.mark.parametrize("run", SERVERS.values(), ids=SERVERS)
+#: Where httptools is installed, uvicorn takes that: the other is left to the slow tests.
+NAMES = ["daphne", "uvicorn-httptools", pytest.param("uvicorn-h11", marks=pytest.mark.slow)]
+servers = pytest.mark.parametrize(
+    "run", [run_daphne, run_httptools, pytest.param(run_h11, marks=pytest.mark.slow)], ids=SERVERS
+)
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=NAMES)
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """The site on each server, without layers around the wrapper."""
     with run_wrapped(WRAPPED, run=SERVERS[request.param], RESULT_MAX_BYTES=1_000_000) as running:

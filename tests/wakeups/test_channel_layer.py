@@ -80,7 +80,7 @@ def wait_for_status(snapshots: Iterator[dict[str, Any]], status: str) -> dict[st
     return next(snapshot for snapshot in snapshots if snapshot["status"] == status)
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", [LAYERS[0], pytest.param(LAYERS[1], marks=pytest.mark.slow)])
 def test_change_in_another_process_reaches_viewers_long_before_the_sweep(valkey: str, layer: str):
     env = {"DJANGO_SETTINGS_MODULE": "tests.support.shared_settings", "VALKEY_URL": valkey, "LAYER": layer}
     with run_daphne(env=env) as server, run_worker(env) as worker, follow_worker(server, worker) as snapshots:
@@ -91,6 +91,7 @@ def test_change_in_another_process_reaches_viewers_long_before_the_sweep(valkey:
         assert [item["state"] for item in snapshots][-2:] == ["succeeded", "succeeded"]
 
 
+@pytest.mark.slow
 def test_without_a_layer_the_sweep_brings_the_change(valkey: str):
     env = {"DJANGO_SETTINGS_MODULE": "tests.support.shared_settings", "VALKEY_URL": valkey}
     env |= {"LAYER": "channels.layers.InMemoryChannelLayer", "SWEEP_INTERVAL": "0.1"}
@@ -107,6 +108,7 @@ def test_layer_that_fails_delays_nothing_but_the_wake_up(valkey: str):
         assert [item["state"] for item in snapshots][-1] == "succeeded"
 
 
+@pytest.mark.slow
 def test_read_that_ends_by_the_time_limit_of_its_connection_is_silence_and_no_failure(valkey: str):
     """As each is with redis-py 8 and a host as the guide of channels_redis gives it."""
     env = {"DJANGO_SETTINGS_MODULE": "tests.support.shared_settings", "VALKEY_URL": valkey, "LAYER": LAYERS[1]}

@@ -19,7 +19,7 @@ def site() -> Iterator[CelerySite]:
         yield site
 
 
-@pytest.fixture(scope="module", params=["prefork", "threads", "solo"])
+@pytest.fixture(scope="module", params=["prefork", "threads", pytest.param("solo", marks=pytest.mark.slow)])
 def worker(site: CelerySite, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A worker that runs two tasks at once, or one in the solo pool."""
     with site.run_worker(f"--pool={request.param}", "--concurrency=2") as worker:
