@@ -204,6 +204,7 @@ def open_until_refused(site: Site, targets: list[str], streams: ExitStack) -> li
     pytest.fail("the process opened more than it may")
 
 
+@pytest.mark.timeout(1200)  # without descriptors, uvicorn's loop is busy, and answers after minutes
 def test_process_without_descriptors_refuses_new_streams_keeps_its_own_and_recovers(small_site):
     site, name = small_site, "full"
     with ExitStack() as streams, wire.Connection(site.port) as lasting:
