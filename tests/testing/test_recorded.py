@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
-from celery import shared_task
 from django.db import transaction
 
 from tasks_app import TaskCancelled, progress
 from tasks_app.testing import LogLine, Recorded, record, run
+from tests.support import celery_app
 from tests.support.doubles import controlled_cache
 from tests.support.jobs import task
 
@@ -140,24 +140,23 @@ async def double_async(number: int) -> int:
     return number * 2
 
 
-@shared_task
-def double_by_celery(number: int) -> int:
-    progress.update(status="Doubling")
-    return number * 2
-
-
 def double_plainly(number: int) -> int:
     progress.update(status="Doubling")
     return number * 2
 
 
-JOBS = {"task": double, "async": double_async, "celery": double_by_celery, "function": double_plainly}
+JOBS = {"task": double, "async": double_async, "function": double_plainly}
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 def test_job_runs_to_its_end_inline(job):
     recorded = run(job, 3)
     assert (recorded.result, recorded.statuses) == (6, ["Doubling"])
+
+
+def test_job_of_celery_runs_to_its_end_inline():
+    recorded = run(celery_app.count, 2)
+    assert (recorded.result, recorded.statuses) == ({"counted": 2}, ["Waiting", "Counting"])
 
 
 def test_error_of_a_job_reaches_the_test():
