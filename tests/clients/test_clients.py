@@ -201,6 +201,7 @@ def test_no_server_is_one_clear_line(script: str):
     assert get_only_line(done.stderr).startswith(f"Can't reach {url!r}: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_server_killed_on_the_way_is_a_clear_error(script: str, fragile_site: Server):
     with start_script(script, "--url", fragile_site.url, "--timeout", "0.3") as process:
@@ -293,6 +294,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 followers = pytest.mark.parametrize("follow", [follow_with_aiohttp, follow_with_requests])
 
 
+@pytest.mark.slow
 @followers
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("frame", [stream, chunked_stream])

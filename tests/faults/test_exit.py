@@ -62,7 +62,9 @@ def run(site: CelerySite, script: str, setup: str = SETUP) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("script", ["send()", "fork(send)"], ids=["exit", "os._exit"])
+@pytest.mark.parametrize(
+    "script", ["send()", pytest.param("fork(send)", marks=pytest.mark.slow)], ids=["exit", "os._exit"]
+)
 def test_tasks_are_listed_though_their_sender_ends_at_once(site: CelerySite, script: str):
     task_ids = run(site, script)
     assert len(task_ids) == 20
@@ -74,12 +76,14 @@ def test_end_is_stored_though_its_process_leaves_without_atexit(site: CelerySite
     assert get_snapshot(task_id).state == "succeeded"
 
 
+@pytest.mark.slow
 def test_end_is_stored_though_its_process_was_forked_before_it_loaded_the_app(site: CelerySite):
     """As granian's worker is; before Python 3.13, `multiprocessing` calls nothing at its exit."""
     (task_id,) = run(site, FORKED_FIRST, setup="")
     assert get_snapshot(task_id).state == "succeeded"
 
 
+@pytest.mark.slow
 def test_end_is_stored_in_a_slow_cache_though_its_process_leaves_without_atexit(site: CelerySite):
     (task_id,) = run(site, "fork(lambda: (pause(), report()))")
     assert get_snapshot(task_id).state == "succeeded"

@@ -200,15 +200,16 @@ def make_tasks() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("asked", "make_application"), WAYS.values(), ids=WAYS)
 def test_no_request_makes_an_error_of_the_server(
-    asked: st.SearchStrategy[Mapping[str, Any]], make_application: Callable[[], Any], log, settings
+    asked: st.SearchStrategy[Mapping[str, Any]], make_application: Callable[[], Any], count: int, log, settings
 ):
     settings.TEMPLATES = TEMPLATES
     application, cookie = make_application(), log_in()
     make_tasks()
 
-    @examples(max_examples=150, suppress_health_check=list(HealthCheck))
+    @examples(max_examples=count, suppress_health_check=list(HealthCheck))
     @given(asked)
     def check(request: Mapping[str, Any]) -> None:
         log.clear()

@@ -257,6 +257,7 @@ def expect_times(row: Locator, ago: str, took: str) -> None:
     expect(row.locator(".took")).to_have_text(re.compile(took), timeout=SLOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [-1, 1, 48])
 def test_wrong_clock_of_the_browser_does_not_matter(site: Site, own_page: Page, hours: int):
     put_tasks(site, [make_task("t", age=130)])
@@ -264,6 +265,7 @@ def test_wrong_clock_of_the_browser_does_not_matter(site: Site, own_page: Page, 
     expect_times(show(site, own_page), "2 min. ago", r"2:\d\d")
 
 
+@pytest.mark.slow
 def test_kept_answer_does_not_tell_the_time(site: Site, own_page: Page):
     put_tasks(site, [make_task("t", state="failed", age=130)])
     show(site, own_page)
@@ -394,6 +396,7 @@ def test_network_or_page_that_is_back_is_asked_for_at_once(site: Site, own_page:
     expect_tasks(own_page, "Import rows")
 
 
+@pytest.mark.slow
 def test_list_that_did_not_change_is_answered_304(site: Site, own_page: Page):
     put_tasks(site, [make_task("t", state="succeeded")])
     show(site, own_page)
@@ -547,6 +550,7 @@ def test_order_stays_with_a_filter_and_in_the_address(site: Site, page: Page):
     expect_tasks(page, "Import rows", "Import rows", "Send mail", "Send mail")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 768])
 def test_narrow_window_that_lacks_columns_has_a_list_of_orders(site: Site, page: Page, width: int):
     put_tasks(site, SOME)
@@ -557,6 +561,7 @@ def test_narrow_window_that_lacks_columns_has_a_list_of_orders(site: Site, page:
     expect_tasks(page, "Import rows", "Import rows", "Send mail", "Send mail")
 
 
+@pytest.mark.slow
 def test_list_of_orders_names_an_order_that_only_an_address_can_choose(site: Site, page: Page):
     put_tasks(site, SOME)
     page.set_viewport_size(PHONE)
@@ -600,6 +605,7 @@ def test_time_left_is_seen_whole_beside_a_long_status(site: Site, page: Page):
         assert left["x"] + left["width"] <= cell["x"] + cell["width"], width
 
 
+@pytest.mark.slow
 def test_columns_stand_under_their_heads_from_right_to_left(site: Site, page: Page):
     put_tasks(site, [make_task("t", owner=ANA, percent=42.0)])
     show(site, page)
@@ -619,6 +625,7 @@ def test_columns_stand_under_their_heads_from_right_to_left(site: Site, page: Pa
         assert (width, offsets) == (width, [0] * 5)
 
 
+@pytest.mark.slow
 def test_filter_in_force_is_in_sight_on_a_phone(site: Site, page: Page):
     put_tasks(site, [*SOME, make_task("l", state="lost")])
     page.set_viewport_size(PHONE)
@@ -629,6 +636,7 @@ def test_filter_in_force_is_in_sight_on_a_phone(site: Site, page: Page):
 # Many
 
 
+@pytest.mark.slow
 def test_of_a_thousand_tasks_fifty_are_on_the_page(site: Site, page: Page):
     tasks = [
         make_task(f"t{number}", state="failed" if number % 10 else "succeeded", age=number) for number in range(1000)
@@ -693,6 +701,7 @@ def test_nothing_moves_while_a_reader_is_asked(site: Site, page: Page):
     expect(rows).to_have_count(4)
 
 
+@pytest.mark.slow
 def test_question_that_is_left_open_holds_no_other_filter_up(site: Site, page: Page):
     put_tasks(site, [make_task("a", "shop.tasks.import_rows"), make_task("b", "shop.tasks.send_mail", "failed")])
     show(site, page).get_by_role("button", name="Cancel Import rows").click()
@@ -748,6 +757,7 @@ def test_tasks_that_are_selected_are_cancelled_by_one_question(site: Site, page:
     site.order_return("many-0")
 
 
+@pytest.mark.slow
 def test_tasks_that_could_not_be_cancelled_are_named_and_stay_selected(site: Site, browser: Browser):
     with open_staff_tab(browser, site, expected_errors=("403 (Forbidden)",)) as page:
         put_tasks(site, [make_task("a", label="Import a.csv", age=5), make_task("b", label="Import b.csv", age=6)])
@@ -777,6 +787,7 @@ def test_all_that_can_be_cancelled_are_selected_at_once(site: Site, page: Page):
     expect(bar).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_escape_cancels_none_of_those_that_are_selected(site: Site, page: Page):
     put_tasks(site, SOME[:1])
     show(site, page)
@@ -788,6 +799,7 @@ def test_escape_cancels_none_of_those_that_are_selected(site: Site, page: Page):
     expect(page.locator("#rows :checked")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_nothing_moves_while_a_reader_is_asked_about_many(site: Site, page: Page):
     put_tasks(site, SOME[:1])
     rows = show(site, page)
@@ -810,6 +822,7 @@ def test_task_that_ends_is_selected_no_more(site: Site, page: Page):
     expect(page.get_by_label("Select all")).to_be_disabled()
 
 
+@pytest.mark.slow
 def test_click_on_or_beside_a_box_selects_and_does_not_open_the_task(site: Site, page: Page):
     put_tasks(site, SOME[:2])
     show(site, page)
@@ -874,6 +887,7 @@ def kill(process: "subprocess.Popen[str]") -> None:
     process.wait(DEADLINE)
 
 
+@pytest.mark.slow
 def test_answer_that_is_no_data_is_none_and_asked_for_again(site: Site, page: Page):
     put_tasks(site, SOME)
     show(site, page)
@@ -884,6 +898,7 @@ def test_answer_that_is_no_data_is_none_and_asked_for_again(site: Site, page: Pa
     expect(page.locator("#rows tr")).to_have_count(4)
 
 
+@pytest.mark.slow
 def test_page_that_has_nothing_to_show_can_be_told_to_try_again(site: Site, browser: Browser):
     with open_staff_tab(browser, site, expected_errors=("500 (Internal Server Error)",)) as page:
         put_tasks(site, SOME)
@@ -910,6 +925,7 @@ def test_session_that_ends_takes_the_tasks_away_and_offers_the_login(site: Site,
         expect(page.locator("#id_username")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_answer_that_leads_to_a_login_is_the_end_of_the_session(site: Site, page: Page):
     put_tasks(site, SOME)
     show(site, page)
@@ -917,6 +933,7 @@ def test_answer_that_leads_to_a_login_is_the_end_of_the_session(site: Site, page
     expect(page.get_by_role("heading", name="You are logged out")).to_be_visible(timeout=SLOW)
 
 
+@pytest.mark.slow
 def test_who_logs_in_again_elsewhere_sees_the_tasks_again(site: Site, browser: Browser):
     with open_staff_tab(browser, site, expected_errors=("401 (Unauthorized)",)) as page:
         put_tasks(site, SOME[1:3])  # these do not change

@@ -92,6 +92,7 @@ def test_more_tasks_than_one_stream_may_name_are_spread(stub: Stub, page: Page):
     assert sorted(len(stream.query["task"]) for stream in stub.streams) == [30, 100]
 
 
+@pytest.mark.slow
 def test_page_leaves_connections_for_others_however_many_tasks_it_shows(stub: Stub, page: Page):
     task_ids = [f"task-{number}" for number in range(330)]
     stub.snapshots |= {task_id: {**RUNNING, "task_id": task_id} for task_id in task_ids}
@@ -243,6 +244,7 @@ def test_reader_is_told_when_the_connection_is_lost_for_long(stub: Stub, page: P
     expect(page.locator(".status")).to_have_text("Importing rows")
 
 
+@pytest.mark.slow
 def test_waits_grow_to_thirty_seconds_at_most_and_are_drawn_from_zero(stub: Stub, page: Page):
     page.add_init_script(
         """
@@ -357,6 +359,7 @@ def test_stream_is_tried_again_while_polling_and_then_replaces_it(stub: Stub, pa
     assert len(stub.find_requests("GET", "/tasks/t")) == polls
 
 
+@pytest.mark.slow
 def test_polling_goes_on_where_a_stream_is_tried_again_in_vain(stub: Stub, page: Page):
     page.add_init_script("Math.random = () => 0.5;")  # it is, after a minute
     stub.greeting = None
@@ -370,6 +373,7 @@ def test_polling_goes_on_where_a_stream_is_tried_again_in_vain(stub: Stub, page:
     expect_percent(page, 50)
 
 
+@pytest.mark.slow
 def test_polling_of_a_hidden_tab_goes_on_when_a_component_is_added(stub: Stub, page: Page):
     stub.show(page, ONE)
     expect_percent(page, 42)

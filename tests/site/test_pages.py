@@ -7,7 +7,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.site.test_site import Site, run_site
-from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab
+from tests.support.browser import find_violations, needs_axe, needs_chromium, open_tab, use_again
 from tests.support.gallery_site import SCENES
 from tests.support.waiting import DEADLINE
 
@@ -36,8 +36,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def open_page(browser: Browser) -> Iterator[Page]:
+    with open_tab(browser, expected_errors=("",)) as page:  # each test looks at its own
+        yield page
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(open_page: Page) -> Iterator[Page]:
+    with use_again(open_page) as page:
+        yield page
+
+
+@pytest.fixture
+def own_page(browser: Browser) -> Iterator[Page]:
     with open_tab(browser) as page:
         yield page
 
@@ -95,15 +107,15 @@ def test_tasks_are_still_there_after_a_reload_with_their_names(site: Site, page:
     expect(components.locator(".name")).to_have_text(names)
 
 
-def test_fifty_tasks_share_one_connection(site: Site, page: Page):
-    components = start(site, page, "many", duration="600")
-    expect(page.locator("#start-form button")).to_be_enabled(timeout=SLOW)
+def test_fifty_tasks_share_one_connection(site: Site, own_page: Page):
+    components = start(site, own_page, "many", duration="600")
+    expect(own_page.locator("#start-form button")).to_be_enabled(timeout=SLOW)
     streams: list[str] = []
-    page.on("request", lambda request: streams.append(request.url) if "/task-progress?" in request.url else None)
-    page.on("framenavigated", lambda frame: streams.clear())  # the page before may open its last stream until then
-    page.reload()
-    expect(page.locator("[data-transport=stream]")).to_have_count(50, timeout=SLOW)
-    page.evaluate("Promise.all([...document.querySelectorAll('task-progress')].map((each) => each.requestCancel()))")
+    own_page.on("request", lambda request: streams.append(request.url) if "/task-progress?" in request.url else None)
+    own_page.on("framenavigated", lambda frame: streams.clear())  # the page before may open its last stream until then
+    own_page.reload()
+    expect(own_page.locator("[data-transport=stream]")).to_have_count(50, timeout=SLOW)
+    own_page.evaluate("Promise.all([...document.querySelectorAll('task-progress')].map((each) => each.requestCancel()))")
     expect_states(components, 50, "cancelled")
     assert [url.count("task=") for url in streams] == [50]
 
@@ -209,11 +221,11 @@ def test_reader_without_javascript_is_told_what_does_not_work(site: Site, browse
 @needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PATHS)
-def test_axe_finds_nothing_to_complain_about(site: Site, browser: Browser, query: str, path: str, scheme: str):
-    with open_tab(browser, color_scheme=scheme) as page:
-        page.goto(site.url + path + query)
-        expect(page.locator("task-progress[data-state=failed]")).to_have_count(1)
-        assert find_violations(page) == []
+def test_axe_finds_nothing_to_complain_about(site: Site, page: Page, query: str, path: str, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(site.url + path + query)
+    expect(page.locator("task-progress[data-state=failed]")).to_have_count(1)
+    assert find_violations(page) == []
 
 
 @needs_axe
@@ -223,9 +235,9 @@ def test_axe_finds_nothing_to_complain_about_in_the_open_list_of_skipped_rows(si
     assert find_violations(page) == []
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_page_fits_a_phone_of_320_pixels(site: Site, browser: Browser, query: str, path: str):
-    with open_tab(browser, viewport={"width": 320, "height": 640}) as page:
+def test_pages_fit_a_phone_of_320_pixels(site: Site, page: Page, query: str):
+    page.set_viewport_size({"width": 320, "height": 640})
+    for path in PATHS:
         page.goto(site.url + path + query)
         expect(page.locator("task-progress[data-state=failed]")).to_have_count(1)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path

@@ -7,6 +7,7 @@ from progress_site import settings
 from tests.site.test_site import PRODUCTION, manage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["check"], ["makemigrations", "--check", "--dry-run"]])
 def test_project_has_nothing_to_complain_of(command, tmp_path):
     manage(*command, env={"DJANGO_DATABASE": str(tmp_path / "db.sqlite3")})

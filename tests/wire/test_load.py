@@ -103,6 +103,7 @@ def test_every_stream_gets_every_step_and_the_end(account, streams):
     account.site.wait_until_free()
 
 
+@pytest.mark.slow
 def test_stream_over_the_limit_is_refused_until_one_ends():
     with run_site(MAX_STREAMS=2) as site:
         target = f"/task-progress/{site.start_puppet('limit')}"
@@ -116,6 +117,7 @@ def test_stream_over_the_limit_is_refused_until_one_ends():
                 site.order_return("limit")
 
 
+@pytest.mark.slow
 def test_stream_ends_after_its_lifetime_and_can_be_continued():
     with run_site(MAX_STREAM_SECONDS=0.2, KEEPALIVE=0.1) as site:
         task_id = site.start_puppet("short")

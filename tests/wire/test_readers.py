@@ -159,6 +159,7 @@ def leave_rest(site: Site) -> Iterator[socket]:
         yield client
 
 
+@pytest.mark.slow
 def test_rest_of_a_stream_that_nobody_reads_is_dropped():
     with run_patient() as site, leave_rest(site):
         wait_until(lambda: "a stream was cut" in site.log, "the rest that nobody reads was dropped")
@@ -172,6 +173,7 @@ def test_rest_of_a_stream_is_kept_for_a_slow_reader():
         assert "a stream was cut" not in site.log
 
 
+@pytest.mark.slow
 def test_stream_that_daphne_times_out_is_let_go_of():
     with run_wrapped(run=partial(run_daphne, options=["-t", "1"])) as site:
         with site.open(site.start_puppet("late")) as stream:
@@ -214,6 +216,7 @@ def test_slowest_readers_are_cut_once_too_much_waits_and_others_do_not_notice(wa
     assert len(events) > FRAMES / 10
 
 
+@pytest.mark.slow
 def test_uvicorn_lets_streams_wait_by_itself():
     with run_wrapped(run=run_uvicorn, **{**SETTINGS, "MAX_WRITE_BUFFER": 1}) as site:
         events = site.read_all(site.start("flood", frames=50, size=1000))
@@ -233,6 +236,7 @@ def test_stream_behind_a_response_that_still_waits_is_cut(site, target):
         site.wait_until_free()
 
 
+@pytest.mark.slow
 def test_response_that_is_no_stream_may_wait_longer_and_be_larger(site, target):
     with open_narrow(site, "/much", receive_buffer=65_536) as client, open_narrow(site, target):
         wait_for_cut(site, target)
