@@ -120,7 +120,7 @@ def test_streams_whose_clients_vanished_are_let_go_of_with_the_next_keep_alive(r
 # Those that come and go
 
 #: How many of them, where it takes seconds.
-MANY, SOME = 5_000, 500
+MANY, SOME = 2_000, 500
 
 
 def leave_at_once(connection: wire.Connection, request: bytes) -> None:

@@ -23,7 +23,6 @@ from tests.support.waiting import wait_until
 pytestmark = [needs_chromium, pytest.mark.slow]
 
 LIFE = 40  # seconds; a stream may be silent for so long
-HOUR = 3600
 STEP = 8  # less than the time in which a request must be answered
 OLD = make("t", attributes=f'token="old" token-age="{LIFE}"')
 
@@ -91,12 +90,12 @@ def beat(page: Page, stub: Stub) -> None:
 
 
 @pytest.mark.slow
-def test_page_that_is_open_for_an_hour_always_has_tokens_that_are_good(stub: Stub, page: Page):
+def test_page_that_stays_open_always_has_tokens_that_are_good(stub: Stub, page: Page):
     page.add_init_script("Math.random = () => 0.5;")  # tokens are renewed after 735 seconds
     stub.token_max_age = 900
     stub.show(page, *make("t", attributes='token="0" token-age="900"'))
     expect_percent(page, 42)
-    for count in range(1, HOUR // 900 + 1):
+    for count in range(1, 3):
         stub.token_answer = (200, str(count))
         for _ in range(900 // LIFE):
             beat(page, stub)

@@ -25,13 +25,14 @@ pytestmark = pytest.mark.slow
 
 BAD = b"Bob,bad,-1,2024-01-01\n"
 
-#: Prints the session of a user, who is made.
+#: Makes users, and prints their sessions; the user "staff" is one of them.
 LOGIN = """
 from django.contrib.auth.models import User
 from django.test import Client
-client = Client()
-client.force_login(User.objects.create_user({name!r}, is_staff={is_staff!r}, is_superuser={is_staff!r}))
-print(client.cookies["sessionid"].value)
+for name in {names!r}:
+    client, is_staff = Client(), name == "staff"
+    client.force_login(User.objects.create_user(name, is_staff=is_staff, is_superuser=is_staff))
+    print(client.cookies["sessionid"].value)
 """
 
 
@@ -41,11 +42,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-def log_in(site: Site, name: str, *, is_staff: bool = False) -> dict[str, dict[str, str]]:
-    """Make a user, and return what requests need to come from that user."""
+def log_in(site: Site, *names: str) -> list[dict[str, dict[str, str]]]:
+    """Make users, and return what requests need to come from each."""
     env = SETTINGS | {"DJANGO_DATABASE": str(site.database), "DJANGO_SECRET_KEY": SECRET_KEY}
-    session = manage("shell", "-v0", "-c", LOGIN.format(name=name, is_staff=is_staff), env=env).strip()
-    return {"cookies": {"sessionid": session, "csrftoken": "a" * 32}, "headers": {"X-CSRFToken": "a" * 32}}
+    sessions = manage("shell", "-v0", "-c", LOGIN.format(names=names), env=env).split()
+    token = "a" * 32
+    cookies = [{"sessionid": session, "csrftoken": token} for session in sessions]
+    return [{"cookies": item, "headers": {"X-CSRFToken": token}} for item in cookies]
 
 
 def import_to_the_end(site: Site, content: bytes, state: str = "succeeded", **options: object) -> str:
@@ -103,7 +106,7 @@ def test_skipped_rows_of_an_import_that_failed_for_them_are_downloaded(site):
 
 
 def test_owner_alone_may_download_beside_staff(site):
-    owner, other, staff = log_in(site, "owner"), log_in(site, "other"), log_in(site, "staff", is_staff=True)
+    owner, other, staff = log_in(site, "owner", "other", "staff")
     task_id = import_to_the_end(site, HEADER + LINE + BAD, **owner)
     answers = {
         name: download(site, task_id, **options).status_code
@@ -113,7 +116,7 @@ def test_owner_alone_may_download_beside_staff(site):
 
 
 def test_token_that_shows_the_import_does_not_open_the_download(site):
-    owner = log_in(site, "giver")
+    (owner,) = log_in(site, "giver")
     answer = start_import(site, HEADER + LINE + BAD, **owner)
     wait_for_state_as(site, answer["task_id"], "succeeded", **owner)
     token = {"params": {"token": answer["token"]}}

@@ -22,7 +22,7 @@ from tests.wakeups.test_channel_layer import end, report, run_worker
 
 pytestmark = pytest.mark.slow
 
-VIEWERS = 200
+VIEWERS = 60
 
 
 @pytest.fixture
