@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -45,7 +44,8 @@ def connect_users() -> None:
 def on_user_deleted(*, instance: Any, using: str, **kwargs: Any) -> None:
     """Forget a user at the commit of the deletion, unless another database than that of the users lost a copy."""
     if using == router.db_for_write(find_user_model()) and instance.pk is not None:
-        transaction.on_commit(partial(_forget, str(instance.pk)), using=using, robust=True)
+        owner = str(instance.pk)
+        transaction.on_commit(lambda: _forget(owner), using=using, robust=True)  # no partial: Django names what fails
 
 
 def forget_owners(owners: Collection[str]) -> None:

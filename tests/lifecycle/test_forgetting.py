@@ -1,5 +1,6 @@
 """Deleted users: who gets their key next sees nothing of their tasks, and what runs goes on."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -8,23 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 from django.db import transaction
 from django.test.utils import isolate_apps
 
-from tasks_app import get_snapshot, start, task_run
+from tasks_app import get_snapshot, start, task_run, wakeups
+from tasks_app.exceptions import StoreUnavailable
+from tasks_app.lifecycle import forgetting
 from tasks_app.lifecycle.forgetting import PAUSES, Forgetter, forget_owners, on_user_deleted
 from tasks_app.monitor.owner_names import afind_owner_names
-from tasks_app.reporting import get_flusher
+from tasks_app.reporting import get_flusher, process
 from tasks_app.snapshot import Snapshot
 from tasks_app.store.keys import make_details_key, make_page_key
-from tasks_app.store.store import get_store
+from tasks_app.store.store import Store, get_store
 from tests.support import jobs
 from tests.support.caches import Controls
 from tests.support.doubles import FakeTime, HandFlusher
 from tests.support.viewers import NOW, make_running, put
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,8 +86,6 @@ def test_users_of_a_queryset_are_forgotten(user):
 
 @isolate_apps("tests")
 def test_proxy_that_is_installed_is_listened_to(user, monkeypatch):
-    from tasks_app.lifecycle import forgetting
-
     class Person(User):
         class Meta:
             proxy = True
@@ -103,6 +104,78 @@ def test_tasks_of_others_stay_as_they_are(user, owner):
     before = put_ended(owner)
     user.delete()
     assert get_snapshot("t1") == before
+
+
+def test_all_of_many_tasks_are_taken_from_their_owner(user, monkeypatch):
+    monkeypatch.setattr(forgetting, "BATCH_SIZE", 2)
+    for number in range(5):
+        put_ended(str(user.pk), f"t{number}")
+    user.delete()
+    assert [get_snapshot(f"t{number}").owner for number in range(5)] == [""] * 5
+
+
+def test_task_of_another_that_speaks_of_the_user_stays_as_it_is(user):
+    running = replace(make_running("t1", owner="12345"), meta={"owner": str(user.pk)})
+    before = running.succeeded(now=NOW)
+    put(before)
+    get_store().list_as_recent([before])
+    user.delete()
+    assert get_snapshot("t1").owner == "12345"
+
+
+def test_group_with_the_same_key_is_no_user(user):
+    before = put_ended(str(user.pk))
+    Group.objects.create(pk=user.pk, name="editors").delete()
+    assert get_snapshot("t1") == before
+
+
+def test_task_that_another_process_runs_is_left_to_it(user):
+    running = make_running("t1", owner=str(user.pk))
+    put(running)
+    get_store().list_as_recent([running])
+    user.delete()
+    assert get_store().get("t1") == running
+
+
+def test_task_that_is_about_to_be_written_here_is_written_by_its_reporter_alone(user, monkeypatch):
+    waiting = Snapshot.queued("t1", "demo", now=NOW, owner=str(user.pk))
+    put(waiting)
+    get_store().list_as_recent([waiting])
+    reporter = get_flusher().make_reporter(waiting, is_stored=True)
+    get_flusher().add(reporter)
+    stored: list[str] = []
+    save, here = Store.save, threading.current_thread()
+
+    def note_and_save(self: Store, snapshots: Any, *args: Any) -> Any:
+        stored.extend(item.task_id for item in snapshots if threading.current_thread() is here)
+        return save(self, snapshots, *args)
+
+    monkeypatch.setattr(Store, "save", note_and_save)
+    try:
+        with get_flusher()._flush_lock:  # else it may be written before its owner is forgotten
+            user.delete()
+        wait_until(lambda: get_store().get("t1").owner == "", "it is written")
+    finally:
+        get_flusher().remove(reporter)
+    assert stored == []
+
+
+def test_viewers_are_told_that_a_task_has_changed(user):
+    put_ended(str(user.pk))
+    told: list[str] = []
+    wakeups.listen(told.extend)
+    try:
+        user.delete()
+    finally:
+        wakeups.ignore(told.extend)
+    assert told == ["t1"]
+
+
+def test_deletion_does_not_fail_with_the_cache(cache: Controls, user, caplog):
+    cache.break_down()
+    user.delete()
+    assert not User.objects.exists()
+    assert "CacheDown" in caplog.text
 
 
 def test_deletion_that_is_rolled_back_forgets_nobody(user):
@@ -197,6 +270,46 @@ def test_cache_that_fails_is_tried_again(cache: Controls, user):
     forgetter.add(str(user.pk))
     assert forgetter.drain(10)
     assert (pauses, get_snapshot("t1").owner) == (list(PAUSES[:2]), "")
+
+
+def test_cache_that_refuses_a_task_is_an_error(cache: Controls, user):
+    put_ended(str(user.pk))
+    cache.refused = "t1"
+    with pytest.raises(StoreUnavailable, match="t1"):
+        forget_owners({str(user.pk)})
+
+
+@pytest.mark.usefixtures("remote_cache")
+def test_cache_on_a_server_is_used_in_another_thread_which_leaves_no_connection(user, monkeypatch):
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(forgetting, "forget_owners", lambda owners: threads.append(threading.current_thread()))
+    monkeypatch.setattr(Store, "close_old_connections", lambda self: threads.append(threading.current_thread()))
+    user.delete()
+    wait_until(lambda: len(threads) == 2, "the user is forgotten")
+    assert len({*threads, threading.current_thread()}) == 2
+
+
+@pytest.mark.usefixtures("remote_cache")
+def test_process_that_ends_forgets_its_users_first(user, monkeypatch):
+    is_ending, forget, drain = threading.Event(), forget_owners, Forgetter.drain
+
+    def forget_late(owners: Any) -> None:
+        is_ending.wait(DEADLINE)
+        forget(owners)
+
+    def note_and_drain(self: Forgetter, timeout: float) -> bool:
+        is_ending.set()
+        return drain(self, timeout)
+
+    monkeypatch.setattr(forgetting, "forget_owners", forget_late)
+    monkeypatch.setattr(Forgetter, "drain", note_and_drain)
+    put_ended(str(user.pk))
+    user.delete()
+    for function in process._before_end:
+        function(DEADLINE)
+    owner = get_store().get("t1").owner
+    is_ending.set()
+    assert owner == ""
 
 
 async def test_monitor_says_that_the_owner_is_gone():
