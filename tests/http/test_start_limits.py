@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -173,6 +174,29 @@ async def test_start_whose_client_leaves_is_counted(client, settings):
     await end(*started)
 
 
+async def test_starts_that_are_under_way_count(settings):
+    admission = Admission()
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(admission.admitted(HERE))
+        assert not await is_admitted(admission)
+    assert await is_admitted(admission)
+
+
+async def test_others_have_their_turn_while_the_tasks_of_a_client_are_looked_at(settings, monkeypatch):
+    set_limits(settings, MAX_UNFINISHED_PER_CLIENT=20)
+    monkeypatch.setattr("tasks_app.http.admission.LOOK", 5)
+    put(*(make_running(f"t{number}") for number in range(20)))
+    for number in range(20):
+        assert await is_admitted(get_admission(), task_id=f"t{number}")
+    turns = 0
+    refused = asyncio.ensure_future(is_admitted(get_admission()))
+    while not refused.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert (await refused, turns >= 4) == (False, True)
+
+
 # What processes know
 
 
@@ -200,6 +224,18 @@ async def test_process_that_writes_at_the_same_moment_takes_nothing_away():
     assert await is_admitted(first, task_id="t1")
     keep_client(HERE, Record({"t2": None}).to_json())  # by one that had read before
     assert not await is_admitted(first)
+
+
+async def test_start_that_can_not_be_noted_in_the_cache_has_happened_all_the_same(cache, caplog):
+    put(make_running("t1"), make_running("t2"))
+    admission = Admission()
+    for task_id in ("t1", "t2"):
+        async with admission.admitted(HERE) as note:
+            note(task_id)
+            cache.break_down()
+        cache.repair()
+    assert [record.getMessage()[:30] for record in caplog.records] == ["what a client has started coul"]
+    assert not await is_admitted(admission)
 
 
 async def test_refusals_in_a_row_read_the_tasks_once_a_second(cache):
@@ -247,6 +283,15 @@ async def test_only_the_latest_clients_are_remembered(monkeypatch):
     assert len(admission._clients) == 10
 
 
+async def test_client_that_was_here_last_is_remembered_and_so_is_one_that_starts_a_task(monkeypatch):
+    monkeypatch.setattr("tasks_app.http.admission.MAX_CLIENTS", 3)
+    admission = Admission()
+    async with admission.admitted("starting"):
+        for name in ("again", "once", "again", "another"):
+            assert await is_admitted(admission, name)
+        assert list(admission._clients) == ["starting", "again", "another"]
+
+
 async def test_what_a_policy_calls_a_client_is_no_part_of_a_key():
     assert await is_admitted(Admission(), "key:s3cret\ud800", task_id="t1")
     assert "s3cret" not in make_client_key("key:s3cret")
@@ -279,6 +324,22 @@ async def test_tasks_are_not_remembered_where_none_are_counted(settings):
 async def test_rate_is_one_of_all_processes(settings):
     set_limits(settings, MAX_UNFINISHED_PER_CLIENT=None, START_RATE="2/h")
     assert [await is_admitted(Admission(), task_id=f"t{number}") for number in range(3)] == [True, True, False]
+
+
+async def test_rate_that_another_process_did_not_know_of_counts(settings):
+    set_limits(settings, MAX_UNFINISHED_PER_CLIENT=None, START_RATE="3/h")
+    admission = Admission()
+    assert [await is_admitted(admission, task_id=f"t{number}") for number in range(2)] == [True, True]
+    keep_client(HERE, Record().to_json())  # by one that had read before
+    assert [await is_admitted(admission, task_id=f"s{number}") for number in range(2)] == [True, False]
+
+
+async def test_client_that_starts_too_often_is_refused_without_a_look_at_the_cache(settings, cache):
+    set_limits(settings, MAX_UNFINISHED_PER_CLIENT=None, START_RATE="1/h")
+    admission = Admission()
+    assert await is_admitted(admission, task_id="t1")
+    cache.break_down()
+    assert not await is_admitted(admission)
 
 
 async def test_start_that_fails_and_repeats_do_not_use_up_the_rate(client, settings):

@@ -17,6 +17,7 @@ from tasks_app import make_token
 from tasks_app.asgi import wrap
 from tasks_app.http import clients
 from tasks_app.permissions import Policy
+from tasks_app.snapshot import ANYONE
 from tasks_app.store.store import Store
 from tasks_app.streaming.hub import get_hub
 from tasks_app.streaming.places import get_places
@@ -273,6 +274,13 @@ async def test_lane_counts_the_owner_of_a_task_apart_at_each_address():
             await ask(make_target("t5"), application=site.application, address="192.0.2.2", method="HEAD")
         ).status == 200
         assert site.asked == 0
+
+
+async def test_stream_of_what_a_visitor_has_started_counts_for_its_address_in_the_lane():
+    put(make_running("t5", owner=ANYONE))
+    site = Site()
+    async with opened(1, site.application, make_target("t5")):
+        assert (site.asked, get_places().count(HERE)) == (0, 1)
 
 
 async def test_stream_for_which_the_lane_has_no_place_is_judged_by_django():

@@ -169,6 +169,12 @@ async def test_more_tokens_than_tasks_on_a_stream_cancel_nothing():
     assert_problem(await AsyncClient().post(f"/tasks/t1/cancel?{TOO_MANY}"), 400, "101 tokens")
 
 
+async def test_as_many_tokens_as_tasks_on_a_stream_are_looked_at():
+    put(make_running("hidden", owner="7"))
+    tokens = "&".join(["token=x"] * 99 + [f"token={make_token('hidden')}"])
+    assert (await AsyncClient().get(f"/tasks/hidden?{tokens}")).status_code == 200
+
+
 async def test_no_token_of_too_many_is_looked_at(monkeypatch):
     put(make_running("t1"))
     looked_at = []

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import deque
 
 import pytest
 
@@ -9,6 +10,7 @@ from tasks_app.reporting.log import Journal, check_level
 from tasks_app.snapshot.log_page import MAX_LINE_LENGTH, PAGE_LINES, get_slot, parse_page
 from tests.support.doubles import START
 from tests.support.logs import BYTES, LIMIT, log_numbers
+from tests.support.waiting import DEADLINE
 
 
 def find_stored(journal: Journal) -> dict[int, str]:
@@ -188,6 +190,45 @@ def test_what_is_held_back_comes_by_and_by_and_nothing_is_dropped():
     assert journal.holds_back
     assert journal.absorb(monotonic=2) == 1800
     assert read_lines(journal)[-1] == "1799"
+
+
+@pytest.mark.parametrize(("lines", "text"), [(LIMIT - 1, "x"), (200, "x" * 1000)], ids=["lines", "bytes"])
+def test_long_silence_allows_no_more_at_once_than_is_kept(lines, text):
+    journal = Journal(0, limit=LIMIT, max_bytes=262_144)
+    journal.absorb(monotonic=0)
+    for _ in range(2):
+        for _ in range(lines):
+            journal.append(text, "info", now=START)
+        journal.absorb(monotonic=1000)
+    assert journal.holds_back
+
+
+def test_one_long_line_leaves_the_room_of_those_that_come_later():
+    journal = Journal(0, limit=LIMIT, max_bytes=100_000)
+    journal.append("x" * MAX_LINE_LENGTH, "info", now=START)
+    journal.absorb()
+    for number in range(980):
+        journal.append(f"{number:020}", "info", now=START)
+    journal.absorb()
+    assert read_lines(journal)[1:] == [f"{number:020}" for number in range(980)]
+
+
+def test_job_that_is_interrupted_while_it_logs_may_log():
+    """A handler of a signal runs between any two steps of the job."""
+    journal = Journal(0, limit=LIMIT, max_bytes=BYTES)
+
+    class Interrupted(deque[str]):
+        def append(self, line: str) -> None:
+            super().append(line)
+            if len(self) == 1:
+                log_numbers(journal, 2)
+
+    journal._waiting.lines = Interrupted()
+    thread = threading.Thread(target=log_numbers, args=(journal, 1), daemon=True)
+    thread.start()
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+    assert journal.absorb() == 2
 
 
 def test_text_with_more_lines_than_are_kept_says_how_many_were_dropped():

@@ -95,3 +95,32 @@ def test_cut_is_logged_once_for_all(buffers, monotonic, caplog):
     add(buffers, 100)
     (record,) = caplog.records
     assert record.getMessage() == "4 streams were cut: the slowest, since more than 1000 bytes waited for readers"
+
+
+def test_little_that_has_waited_for_long_goes_before_much_that_came_just_now(buffers, monotonic):
+    (old,) = add(buffers, 300)
+    monotonic[0] += 10
+    (large,) = add(buffers, 500)
+    monotonic[0] += 1
+    add(buffers, 250)
+    assert (old.is_cut, large.is_cut) == (True, False)
+
+
+def test_one_that_is_told_of_again_has_waited_since_the_first_time(buffers, monotonic):
+    (old,) = add(buffers, 300)
+    monotonic[0] += 10
+    (large,) = add(buffers, 500)
+    buffers.add(old, 300)
+    monotonic[0] += 1
+    add(buffers, 250)
+    assert (old.is_cut, large.is_cut) == (True, False)
+
+
+def test_what_was_counted_once_is_not_counted_with_each_further_frame(buffers):
+    reader, *_ = add(buffers, *[100] * 4)
+    for _ in range(700):  # frames that are read at once
+        buffers.grow(1)
+    before = reader.counted
+    for _ in range(500):
+        buffers.grow(1)
+    assert reader.counted - before <= 1

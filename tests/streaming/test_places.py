@@ -4,6 +4,7 @@ import gc
 import threading
 
 from tasks_app.streaming.places import Places
+from tests.support.waiting import DEADLINE
 
 
 def test_place_is_refused_above_the_limit_to_that_client_alone():
@@ -52,3 +53,19 @@ def test_places_of_many_threads_are_counted_exactly():
     for thread in threads:
         thread.join()
     assert places.count("a") == 0
+
+
+def test_place_that_is_collected_while_another_is_taken_is_given_back():
+    """A garbage collection may run anywhere."""
+    places = Places()
+    held = [places.take("a", None)]
+
+    class Name(str):
+        def __hash__(self) -> int:
+            held.clear()
+            return super().__hash__()
+
+    thread = threading.Thread(target=lambda: places.take(Name("b"), 1), daemon=True)
+    thread.start()
+    thread.join(DEADLINE)
+    assert (thread.is_alive(), places.count("a")) == (False, 0)
