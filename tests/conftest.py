@@ -1,10 +1,13 @@
 """What tests share: a deadline on every wait, and the proof that each test has cleaned up."""
 
 import gc
+import importlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from unittest.mock import patch
 
 import hypothesis
@@ -45,6 +48,20 @@ def pytest_configure() -> None:
     """Let servers of the tests hear Ctrl-C, which what a shell starts in the background ignores."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Have each process of a whole run load the modules from another one on: each compiles a part of them for all."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    here = Path(__file__).parent
+    paths = sorted(here.rglob("test_*.py"))
+    first = len(paths) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for path in paths[first:] + paths[:first]:
+        with suppress(Exception, pytest.skip.Exception):  # the collection tells of what can't be loaded
+            importlib.import_module(".".join([here.name, *path.relative_to(here).with_suffix("").parts]))
 
 
 def pytest_collection_finish() -> None:
