@@ -68,7 +68,7 @@ def start_batch(
             in-process queue has a place for its first task, however large it is.
     """
     identity = Identity.make(owner, label)
-    parent_id = choose_parent(parent, identity.owner, is_owned=owner is not None)
+    parent_id = choose_parent(parent, identity.owner)
     batch = _make_batch(task, calls, identity._replace(parent=parent_id), name, allow_failures, weights)
     link = link_to(parent_id, weight)
     databases = _find_databases(batch, on_commit)

@@ -33,17 +33,18 @@ class _Running(Enum):
 RUNNING = _Running.RUNNING
 
 
-def choose_parent(parent: object, owner: str | None = None, *, is_owned: bool = False) -> str | None:
+def choose_parent(parent: object, owner: str | None) -> str | None:
     """Return the id of the parent of a task that is started, or None.
+
+    Who sees a parent sees its children. So a task for another owner than that of the task that runs is not its child.
 
     Args:
         parent: RUNNING, None for none, or the id of a task.
-        owner: the owner of the child.
-        is_owned: whether the caller has named that owner.
+        owner: the owner of the child, perhaps that of the task that runs.
 
     Raises:
-        ValueError: `parent` can't be one, since it runs elsewhere and its process would not know of the child; or it
-            has another owner, who would see what the child does.
+        ValueError: `parent` can't be one, since it runs elsewhere and its process would not know of the child; or the
+            child is for another owner.
         TaskNotFound: no such task is known.
         TaskAlreadyEnded: it has ended.
     """
@@ -51,7 +52,7 @@ def choose_parent(parent: object, owner: str | None = None, *, is_owned: bool = 
         return None
     if parent is RUNNING:
         bound = get_bound()
-        return None if bound is None or bound.has_ended else bound.task_id
+        return None if bound is None or bound.has_ended or bound.snapshot.owner != owner else bound.task_id
     if not isinstance(parent, str):
         raise ValueError(f"parent must be the id of a task, or None, not {parent!r}")
     known = observe(parent)
@@ -61,8 +62,8 @@ def choose_parent(parent: object, owner: str | None = None, *, is_owned: bool = 
         raise TaskAlreadyEnded(f"task {parent!r} has already ended, so it can't be a parent: {known.state}")
     if known.children is None and find_reporter(parent) is None:
         raise ValueError(f"parent {parent!r} must be a batch, have children already, or run in this process")
-    if is_owned and known.owner is not None and known.owner != owner:
-        raise ValueError(f"parent {parent!r} has another owner, who would see what the child does")
+    if owner is not None and known.owner != owner:
+        raise ValueError(f"parent {parent!r} has another owner, or none, so that others would see the child")
     return parent
 
 

@@ -24,13 +24,13 @@ class Identity(NamedTuple):
     parent: str | None = None
 
     @classmethod
-    def make(cls, owner: object, label: object, parent: str | None = None) -> Self:
+    def make(cls, owner: object, label: object) -> Self:
         """Return the identity that a caller's `owner` and `label` give a task.
 
         Raises:
             ValueError: `owner` can't be one.
         """
-        return cls(None, _find_owner(owner), make_label(label), parent)
+        return cls(None, _find_owner(owner), make_label(label))
 
 
 def inherit_owner() -> str | None:

@@ -87,8 +87,9 @@ def start(
             all who know the id then see it.
         label: what people call this task, such as "Import orders.csv", which tells it from others of its name;
             viewers see at most 200 characters. None for the name of the task.
-        parent: the task of which it is a child: by default the one that runs in this context, None for none, or the id
-            of one that has not ended: a batch, one that has children already, or one of this process. A parent shows
+        parent: the task of which it is a child: by default the one that runs in this context, if that has the same
+            owner, None for none, or the id of one of this owner that has not ended: a batch, one that has children
+            already, or one of this process. A parent shows
             its children's progress, ends with the last of them, and has them cancelled with it; who may see or cancel
             it may do so with each child.
         weight: how much of the parent's progress the child is, as a number above 0 in proportion to the others.
@@ -210,7 +211,7 @@ def _make_identity(owner: object, label: object, parent: object, weight: object)
         ValueError, TaskNotFound, TaskAlreadyEnded: as for `start`.
     """
     identity = Identity.make(owner, label)
-    parent_id = choose_parent(parent, identity.owner, is_owned=owner is not None)
+    parent_id = choose_parent(parent, identity.owner)
     return identity._replace(parent=parent_id), link_to(parent_id, weight)
 
 

@@ -1,6 +1,7 @@
 """Tasks that are started as children of another."""
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 
 from tasks_app import TaskAlreadyEnded, TaskNotFound, cancel, get_snapshot, start, start_batch
 from tasks_app.lifecycle.children import link_children
@@ -40,6 +41,19 @@ def test_task_may_be_started_without_a_parent(open_gate):
     assert (snapshot.state, snapshot.children, get_snapshot(snapshot.result).parent) == ("succeeded", None, None)
     open_gate()
     wait_for_end(snapshot.result)
+
+
+@pytest.mark.parametrize("job", [jobs.start_for, jobs.start_batch_for])
+@pytest.mark.parametrize("owner", [7, AnonymousUser(), None], ids=["another", "visitor", "nobody"])
+def test_task_for_another_user_is_no_child_which_those_who_see_the_parent_would_see(job, owner):
+    wait_for_end(task_id := start(job, 8, owner=owner))
+    started = get_snapshot(task_id).result
+    assert (get_snapshot(started).owner, get_snapshot(started).parent, find_children(task_id)) == ("8", None, [])
+
+
+def test_task_for_the_same_user_is_a_child():
+    wait_for_end(task_id := start(jobs.start_for, 8, owner=8))
+    assert find_children(task_id) == [get_snapshot(task_id).result]
 
 
 def test_child_may_be_added_to_a_batch(open_gate):
@@ -93,6 +107,15 @@ def test_parent_must_not_be_that_of_another_owner(open_gate):
         start(jobs.add, 1, parent=task_id, owner="8")
     open_gate()
     wait_for_end(task_id)
+
+
+@pytest.mark.parametrize("owner", ["7", None])
+def test_parent_must_not_be_that_of_another_owner_than_the_one_who_is_inherited(owner, open_gate):
+    parent = start_batch(jobs.wait, [()], owner=owner)
+    wait_for_end(task_id := start(jobs.start_below, parent, owner="8"))
+    assert (get_snapshot(task_id).state, len(find_children(parent))) == ("failed", 1)
+    open_gate()
+    wait_for_end(parent)
 
 
 @pytest.mark.parametrize("weight", [0, -1, "1", True, None, float("nan")])

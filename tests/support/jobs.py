@@ -4,7 +4,7 @@ import asyncio
 import threading
 from typing import Any
 
-from tasks_app import progress, start
+from tasks_app import progress, start, start_batch
 
 try:
     from django.tasks import task
@@ -73,6 +73,24 @@ def return_object() -> object:
 def start_children(number: int = 2) -> list[str]:
     """Start children that wait for the gate."""
     return [start(wait) for _ in range(number)]
+
+
+@task
+def start_for(owner: int) -> str:
+    """Start a task for a user, and return its id."""
+    return start(add, 1, owner=owner)
+
+
+@task
+def start_below(parent: str) -> str:
+    """Start a child of another task than this one, and return its id."""
+    return start(add, 1, parent=parent)
+
+
+@task
+def start_batch_for(owner: int) -> str:
+    """Start a batch for a user, and return its id."""
+    return start_batch(add, [(1,)], owner=owner)
 
 
 @task
