@@ -104,9 +104,7 @@ class Capture:
 
     def pull(self) -> None:
         """Report what the bars show; the caller holds the lock of the draft."""
-        over = [
-            bar for bar in self._bars if bar.is_over
-        ]  # one that ends from now on is read once more by the next pull
+        over = [bar for bar in self._bars if bar.is_over]  # one that ends from now on is read once more
         for bar in self._bars:
             bar.pull()
         self._say()

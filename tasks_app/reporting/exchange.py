@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
+from ..conf import get_settings
 from ..snapshot import State
 from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import call_after_fork, per_process
@@ -26,11 +27,16 @@ PATIENCE, MAX_STRANGERS = 10.0, 256
 
 
 class Place(NamedTuple):
-    """What a process needs to know to report to a home in another one."""
+    """What a process needs to know to report to a home in another one, also without the settings of the site.
+
+    Attributes:
+        interval: the seconds between two reports.
+    """
 
     port: int
     secret: bytes
     number: int
+    interval: float
 
 
 class Open(Protocol):
@@ -62,7 +68,7 @@ class Exchange:
         with self._lock:
             self._next += 1
             self._homes[self._next] = home
-            return Place(self._listener.getsockname()[1], self.secret, self._next)
+            return Place(self._listener.getsockname()[1], self.secret, self._next, get_settings().FLUSH_INTERVAL)
 
     def find(self, number: int) -> Open | None:
         """Return a home by its number; None after the end of its task, which is logged once."""

@@ -29,8 +29,8 @@ POLL_SECONDS, IDLE_SECONDS = 0.5, 1.0
 class Link:
     """The connection of this process to that of a job, and the thread that sends what has changed, at intervals."""
 
-    def __init__(self, place: Place, interval: float) -> None:
-        self._place, self._interval = place, interval
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._numbers = itertools.count()
@@ -58,7 +58,7 @@ class Link:
     def _run(self) -> None:
         polled_at = time.monotonic()
         while self._has_parts():
-            time.sleep(self._interval)
+            time.sleep(self._place.interval)
             with self._lock:
                 is_due = time.monotonic() - polled_at >= POLL_SECONDS
                 polled_at = time.monotonic() if is_due else polled_at
@@ -190,10 +190,10 @@ class Links:
         self._lock = threading.Lock()
         self._links: dict[tuple[int, bytes], Link] = {}
 
-    def find(self, place: Place, interval: float) -> Link:
+    def find(self, place: Place) -> Link:
         """Return the link to a process, which is made once."""
         with self._lock:
-            return self._links.setdefault((place.port, place.secret), Link(place, interval))
+            return self._links.setdefault((place.port, place.secret), Link(place))
 
 
 @per_process()

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ..conf import get_settings
 from .exchange import Place, get_exchange
 from .link import RemoteSink, get_links
 from .loops import Loop
@@ -10,7 +9,7 @@ from .part import Part
 from .unbound import Unbound
 
 #: Where nobody listens.
-NOWHERE = Place(0, b"", 0)
+NOWHERE = Place(0, b"", 0, 1.0)
 
 
 class RemoteHome:
@@ -39,7 +38,7 @@ class RemoteHome:
         """Return a new part; back in the process of the job, one without detour."""
         exchange = get_exchange.peek()
         if exchange is None or exchange.secret != self.place.secret:
-            link = get_links().find(self.place, get_settings().FLUSH_INTERVAL)
+            link = get_links().find(self.place)
             return Part(self.task_id, self, RemoteSink(link, self.place, weight, self._stages))
         home = exchange.find(self.place.number)
         return Unbound(self.task_id) if home is None else home.open(weight)

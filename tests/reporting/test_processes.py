@@ -181,6 +181,15 @@ def test_handle_works_however_a_process_is_started(method, tmp_path):
     assert (done.stdout, done.returncode) == ("2000 [0, 0]\n", 0)
 
 
+def test_handle_works_in_a_process_that_knows_no_settings_of_django(tmp_path):
+    path = tmp_path / "script.py"
+    forget = 'django.setup()\n    import os\n    del os.environ["DJANGO_SETTINGS_MODULE"]'
+    path.write_text(SCRIPT.replace("METHOD", "spawn").replace("django.setup()", forget))
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.support.settings", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, path], env=env, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.stdout, done.returncode) == ("2000 [0, 0]\n", 0), done.stderr
+
+
 def test_forked_child_of_a_job_is_told_once_how_to_report(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(SCRIPT.replace("METHOD", "fork").replace("progress.handle().bind(advance)", "advance"))
