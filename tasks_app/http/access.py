@@ -1,5 +1,7 @@
 """The access to a task: by the policy or a token, its own or one of a task above it."""
 
+from collections.abc import Callable
+
 from django.http import HttpRequest
 
 from ..permissions import is_allowed
@@ -18,10 +20,7 @@ async def can_view(request: HttpRequest, snapshot: Snapshot) -> bool:
     Raises:
         Problem: the cache failed.
     """
-    if has_token(request, snapshot.task_id) or await is_allowed("can_view", request, snapshot):
-        return True
-    ancestors = await find_ancestors(snapshot)
-    return any([has_token(request, item.task_id) or await is_allowed("can_view", request, item) for item in ancestors])
+    return await _may(request, snapshot, "can_view", has_token)
 
 
 async def can_cancel(request: HttpRequest, snapshot: Snapshot) -> bool:
@@ -30,12 +29,7 @@ async def can_cancel(request: HttpRequest, snapshot: Snapshot) -> bool:
     Raises:
         Problem: the cache failed.
     """
-    if has_control(request, snapshot.task_id) or await is_allowed("can_cancel", request, snapshot):
-        return True
-    ancestors = await find_ancestors(snapshot)
-    return any(
-        [has_control(request, item.task_id) or await is_allowed("can_cancel", request, item) for item in ancestors]
-    )
+    return await _may(request, snapshot, "can_cancel", has_control)
 
 
 async def find_ancestors(snapshot: Snapshot) -> list[Snapshot]:
@@ -54,3 +48,13 @@ async def find_ancestors(snapshot: Snapshot) -> list[Snapshot]:
         found[above] = parent
         above = parent.parent
     return list(found.values())
+
+
+async def _may(request: HttpRequest, snapshot: Snapshot, method: str, has: Callable[[HttpRequest, str], bool]) -> bool:
+    """Return whether a token, or a method of the policy, says yes to a task, or else to one above it."""
+    if has(request, snapshot.task_id) or await is_allowed(method, request, snapshot):
+        return True
+    for item in await find_ancestors(snapshot):
+        if has(request, item.task_id) or await is_allowed(method, request, item):
+            return True
+    return False

@@ -17,7 +17,7 @@ from ..store import add_children, drop_family, expect_ends, get_store
 from .attempts import adopt_promised
 from .batch_calls import Call, read_calls, read_weights
 from .children import RUNNING, Link, choose_parent, link_to
-from .commits import call_at_commit, find_transactions
+from .commits import call_at_commit, choose_transactions, find_transactions
 from .enqueue import starting
 from .frameworks import Framework, Promise, commits_with, get_framework, make_promise
 from .identity import Identity
@@ -155,41 +155,36 @@ def _find_databases(batch: Batch, on_commit: object) -> list[str]:
     Raises:
         ValueError: `on_commit` can't be that, or is True for a task that can't wait.
     """
-    if on_commit is not None and not isinstance(on_commit, bool):
-        raise ValueError(f"on_commit must be True, False or None, not {on_commit!r}")
-    databases = [] if on_commit is False else find_transactions()
+    databases = choose_transactions(on_commit)
     if on_commit and batch.promises is None and not commits_with(batch.framework, batch.task, databases):
         raise ValueError(f"on_commit=True: tasks of the framework {batch.framework.name!r} can't wait for a commit")
     return databases
 
 
-def _send(batch: Batch, link: Link | None) -> None:
-    """Store a parent, then enqueue its children, whose ids are known."""
+def _send(batch: Batch, link: Link | None, *, is_known: bool = False) -> None:
+    """Store a parent, then enqueue its children, whose ids are known.
+
+    Args:
+        is_known: whether the id of the parent was given away, so that the parent tells of each failure.
+    """
     _open(batch, link)
     promises = batch.promises or ()
     for number, promise in enumerate(promises):
         try:
             _enqueue(batch, promise, is_accepted=number > 0)
         except Exception:
-            if not number:
-                _drop(batch, link)
-            else:
+            if number or is_known:
                 _give_up(batch, link, number, promises[number:])
+            else:
+                _drop(batch, link)
             raise
     _finish(batch, link)
 
 
 def _send_late(batch: Batch, link: Link | None) -> None:
-    """Do what `_send` does after a commit, whose other hooks must go on; the parent tells of a failure."""
+    """Do what `_send` does after a commit, whose other hooks must go on."""
     try:
-        _open(batch, link)
-        for number, promise in enumerate(batch.promises or ()):
-            try:
-                _enqueue(batch, promise, is_accepted=number > 0)
-            except Exception:
-                _give_up(batch, link, number, (batch.promises or ())[number:])
-                raise
-        _finish(batch, link)
+        _send(batch, link, is_known=True)
     except Exception:
         logger.exception("task %s: the batch could not be enqueued after the commit", batch.own.task_id)
 

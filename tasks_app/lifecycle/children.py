@@ -167,8 +167,7 @@ def link_children(parent: str, children: dict[str, float]) -> None:
     """
     add_children(parent, children)
     if (reporter := find_reporter(parent)) is not None:
-        expect = partial(expect_children, number=len(children), now=get_flusher().clock.now())
-        reporter.change(lambda snapshot: expect(snapshot))
+        reporter.change(partial(expect_children, number=len(children), now=get_flusher().clock.now()))
 
 
 def _cancel(task_id: str) -> None:

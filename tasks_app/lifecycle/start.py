@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, overload
 from asgiref.sync import sync_to_async
 
 from .children import RUNNING, Link, choose_parent, link_to, linking
-from .commits import find_transactions
+from .commits import choose_transactions, find_transactions
 from .enqueue import starting
 from .frameworks import Framework, commits_with, get_framework, make_promise
 from .identity import Identity
@@ -230,9 +230,7 @@ def _promise(
         ValueError: `on_commit` can't be that, or is True for a task that can't wait.
         Exception: the task can't be enqueued.
     """
-    if on_commit is not None and not isinstance(on_commit, bool):
-        raise ValueError(f"on_commit must be True, False or None, not {on_commit!r}")
-    databases = [] if on_commit is False else find_transactions()
+    databases = choose_transactions(on_commit)
     if not databases and not on_commit:
         return None
     framework = get_framework(task)

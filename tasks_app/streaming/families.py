@@ -72,7 +72,7 @@ class Families:
             self._show(family)
         ended, self._ended = self._ended, set()
         for task_id in ended:
-            await get_store().arun(get_flusher().sums.end, task_id)
+            await get_store().arun_aside(get_flusher().sums.end, task_id)  # it reads all children
 
     def change(self, family: "Family") -> None:
         """Show a parent soon, and at most every FLUSH_INTERVAL."""
@@ -134,18 +134,16 @@ class Families:
             for number in range(family.brood.segments, broods[task_id].segments)
         ]
         added = await get_store().arun(find_members, places) if places else {}
+        members: dict[str, Members] = {}
+        for (task_id, _), found in added.items():
+            members.setdefault(task_id, {}).update(found)
         children = []
         for task_id, family in families.items():
-            members = {
-                child: weight
-                for place, found in added.items()
-                if place[0] == task_id
-                for child, weight in found.items()
-            }
-            children += [(family, child) for child in family.take_in(broods[task_id], members)]
+            new = family.take_in(broods[task_id], members.get(task_id, {}))
+            children += [(family, child) for child in new]
         await self._read_children(children)
         unknown = {child: family for family in families.values() for child in family.find_unknown()}
-        ends = await get_store().arun(find_ends, list(unknown)) if unknown else {}
+        ends = await get_store().arun_aside(find_ends, list(unknown)) if unknown else {}  # they may be thousands
         for child, end in ends.items():
             unknown[child].end(child, end)
 
