@@ -115,7 +115,8 @@ def test_fifty_tasks_share_one_connection(site: Site, own_page: Page):
     own_page.on("framenavigated", lambda frame: streams.clear())  # the page before may open its last stream until then
     own_page.reload()
     expect(own_page.locator("[data-transport=stream]")).to_have_count(50, timeout=SLOW)
-    own_page.evaluate("Promise.all([...document.querySelectorAll('task-progress')].map((each) => each.requestCancel()))")
+    each = "[...document.querySelectorAll('task-progress')]"
+    own_page.evaluate(f"Promise.all({each}.map((component) => component.requestCancel()))")
     expect_states(components, 50, "cancelled")
     assert [url.count("task=") for url in streams] == [50]
 
