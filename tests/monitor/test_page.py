@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests.support.browser import needs_chromium, needs_whole_chromium, open_page_keeper, open_tab, use_again
+from tests.support.browser import needs_chromium, needs_whole_chromium, open_page_keeper, open_tab
 from tests.support.monitor_site import (
     ANA,
     HIDE,
@@ -54,24 +54,6 @@ def site(running_site: Site) -> Site:
     running_site.wait_until_free()  # the page of the test before may just have been closed
     clear_tasks(running_site)
     return running_site
-
-
-@pytest.fixture(scope="module")
-def open_page(browser: Browser, running_site: Site) -> Iterator[Page]:
-    with open_staff_tab(browser, running_site, expected_errors=("",)) as page:  # each test looks at its own
-        yield page
-
-
-@pytest.fixture
-def page(open_page: Page, site: Site) -> Iterator[Page]:
-    with use_again(open_page) as page:
-        yield page
-
-
-@pytest.fixture
-def own_page(browser: Browser, site: Site) -> Iterator[Page]:
-    with open_staff_tab(browser, site) as page:
-        yield page
 
 
 def show(site: Site, page: Page, query: str = "") -> Locator:

@@ -93,24 +93,6 @@ def site(running_site: Site) -> Site:
     return running_site
 
 
-@pytest.fixture(scope="module")
-def open_page(browser: Browser, running_site: Site) -> Iterator[Page]:
-    with open_staff_tab(browser, running_site, expected_errors=("",)) as page:  # each test looks at its own
-        yield page
-
-
-@pytest.fixture
-def page(open_page: Page, site: Site) -> Iterator[Page]:
-    with use_again(open_page) as page:
-        yield page
-
-
-@pytest.fixture
-def own_page(browser: Browser, site: Site) -> Iterator[Page]:
-    with open_staff_tab(browser, site) as page:
-        yield page
-
-
 def show(site: Site, page: Page, task_id: str) -> Locator:
     """Show the page of a task, and return its component."""
     page.goto(make_url(site, f"/tasks/{task_id}/monitor"))
