@@ -102,7 +102,7 @@ class Batch:
 
     @property
     def child_identity(self) -> Identity:
-        """What each child is given."""
+        """The attributes that each child is given."""
         return Identity(None, self.identity.owner, None, self.own.task_id)
 
     def weigh(self, start: int = 0) -> dict[str, float]:

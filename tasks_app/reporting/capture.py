@@ -70,7 +70,7 @@ class Capture:
 
     @property
     def gate(self) -> Gate:
-        """What a bar looks at with each step."""
+        """The object that a bar looks at with each step."""
         return self._draft
 
     def begin(self, read: Callable[[], Reading], let_go: Callable[[], object]) -> "CapturedBar":

@@ -35,7 +35,7 @@ class Count:
 
     @property
     def fraction(self) -> float:
-        """How much is done, from 0 to 1; 0 without a total."""
+        """The share that is done, from 0 to 1; 0 without a total."""
         if not self.total or self.total < 0:
             return 0.0
         done = self.current + self.extra + find_share(self.inners, self.current)

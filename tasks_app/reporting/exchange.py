@@ -23,11 +23,11 @@ HOST = "127.0.0.1"
 SECRET_BYTES = 32
 
 #: Seconds in which a connection must say the secret, and how many may be about to: each has a thread.
-PATIENCE, MAX_STRANGERS = 10.0, 256
+SECRET_SECONDS, MAX_STRANGERS = 10.0, 256
 
 
 class Place(NamedTuple):
-    """What a process needs to know to report to a home in another one, also without the settings of the site.
+    """The address of a home in another process, and all that reporting to it needs, also without the site's settings.
 
     Attributes:
         interval: the seconds between two reports.
@@ -101,7 +101,7 @@ class Exchange:
 
     def _knows_secret(self, connection: socket.socket) -> bool:
         try:
-            connection.settimeout(PATIENCE)
+            connection.settimeout(SECRET_SECONDS)
             return secrets.compare_digest(receive(connection, SECRET_BYTES), self.secret)
         finally:
             self._strangers.release()

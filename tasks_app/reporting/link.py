@@ -102,7 +102,7 @@ class Link:
 
 
 class RemoteSink:
-    """What takes the reports of a part in another process than the job's, until they are sent."""
+    """The keeper of a part's reports in another process than the job's, until they are sent."""
 
     cancel_error = TaskCancelled
 

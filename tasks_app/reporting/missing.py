@@ -11,7 +11,7 @@ logger = logging.getLogger("tasks_app")
 
 
 class MissingTask:
-    """What a process knows of calls of `progress` outside a task; it warns once."""
+    """The calls of `progress` outside a task that a process has seen; it warns once."""
 
     def __init__(self) -> None:
         #: Whether the process was forked by a thread that runs a task.

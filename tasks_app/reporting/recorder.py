@@ -36,7 +36,7 @@ class RecordedDraft(Draft):
 
 
 class Recorder:
-    """What `progress` stands for while a test records: each report is a snapshot at once; thread-safe."""
+    """The stand-in for `progress` while a test records: each report is a snapshot at once; thread-safe."""
 
     def __init__(self) -> None:
         self.task_id = TASK_ID

@@ -1,4 +1,4 @@
-"""What takes the reports of a part in the job's process, in order of arrival."""
+"""The receivers of a part's reports in the job's process, in order of arrival."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from .part import Counted
 
 
 class LocalSink:
-    """What takes the reports of one part, in the job's process; thread-safe."""
+    """The receiver of one part's reports, in the job's process; thread-safe."""
 
     def __init__(self, draft: Draft, journal: Journal, clock: Clock, count: Count) -> None:
         self._draft, self._journal, self._clock = draft, journal, clock

@@ -1,4 +1,4 @@
-"""What `progress` stands for where there is no task: every call is harmless."""
+"""The stand-in for `progress` where there is no task: every call is harmless."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor

@@ -19,7 +19,7 @@ BATCH = "batch"
 
 
 class Part(NamedTuple):
-    """What is known of a child, as far as its parent shows it.
+    """The facts of a child that its parent shows.
 
     Attributes:
         percent: its progress, 0 to 100; 0 while that is unknown.

@@ -191,7 +191,7 @@ class Family:
 
     @property
     def expected(self) -> int:
-        """How many children the parent's own record tells of."""
+        """The number of children that the parent's own record tells of."""
         return (self.own.children or {}).get("total", 0)
 
     def take_in(self, brood: Brood, members: Members) -> list[str]:

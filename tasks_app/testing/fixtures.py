@@ -9,6 +9,6 @@ from .recorded import Recorded, record
 
 @pytest.fixture
 def recorded_progress() -> Iterator[Recorded]:
-    """What the code that the test calls reports by `progress`."""
+    """The reports by `progress` of the code that the test calls."""
     with record() as recorded:
         yield recorded

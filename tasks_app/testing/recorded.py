@@ -20,7 +20,7 @@ class LogLine(NamedTuple):
 
 
 class Recorded:
-    """What a job has reported so far; made by `record` and `run`.
+    """The reports of a job so far; made by `record` and `run`.
 
     Attributes:
         result: what the job returned, if `run` has called it.
