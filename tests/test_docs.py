@@ -34,6 +34,12 @@ def test_every_check_is_described():
     assert found ^ set(re.findall(r"`([EW]\d{3})`", read("docs/reference/checks.md"))) == set()
 
 
+def test_every_finding_of_the_doctor_is_described():
+    sources = "".join(path.read_text() for path in (ROOT / "tasks_app" / "doctor").glob("*.py"))
+    found = set(re.findall(r'\bid="([a-z-]+)"', sources))
+    assert found ^ set(re.findall(r"^\| `([a-z][a-z-]+)` \|", read("docs/how-to/doctor.md"), re.MULTILINE)) == set()
+
+
 def test_every_public_name_is_described():
     text = read("docs/reference/python.md")
     types = {"Progress", "Snapshot", "Stage", "State"}

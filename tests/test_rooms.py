@@ -43,6 +43,8 @@ ROOMS = [
     "integration",
     "testing",
     "contrib",
+    "doctor",
+    "management",
     "apps",
     "__init__",
 ]
@@ -53,6 +55,8 @@ WITHOUT_A_DOOR = "utils"
 #: What knows nothing of Django, nor of what does.
 PURE = {
     "contrib/celery/signatures",
+    "doctor/finding",
+    "doctor/texts",
     "exceptions",
     "monitor/summary",
     "reporting/binding",

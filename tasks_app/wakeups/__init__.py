@@ -1,6 +1,6 @@
 """Wake-ups, which tell the hubs of this and other processes which tasks have changed."""
 
-from .channel_layer import LayerListener, drain, start
+from .channel_layer import LayerListener, drain, get_layer, has_layer, start
 from .local import Listener, ignore, listen
 from .transports import publish
 
@@ -8,6 +8,8 @@ __all__ = [
     "LayerListener",
     "Listener",
     "drain",
+    "get_layer",
+    "has_layer",
     "ignore",
     "listen",
     "publish",

@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,10 +106,10 @@ _MARKS = {"pylibmc": [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisabl
 
 
 @contextmanager
-def run_memcached(port: int = 0) -> Iterator[str]:
-    """Run a memcached, and return its address."""
+def run_memcached(port: int = 0, *, options: Sequence[str] = ()) -> Iterator[str]:
+    """Run a memcached with these options, and return its address."""
     port = port or find_free_port()
-    command = [str(MEMCACHED), "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", "nobody"]
+    command = [str(MEMCACHED), "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", "nobody", *options]
     with run_command(command):
         wait_until(lambda: is_listening(port), "memcached listens")
         yield f"127.0.0.1:{port}"

@@ -1,0 +1,118 @@
+"""The results of an examination: what is wrong, and what was measured. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class Level(StrEnum):
+    """The weight of a finding.
+
+    - `NOTE`: worth to know; the deployment is sound.
+    - `WARNING`: tasks are shown, but late, not to all, or not for as long as they should.
+    - `UNKNOWN`: a part could not be looked at.
+    - `ERROR`: tasks are not shown.
+    """
+
+    NOTE = "note"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+
+
+class ExitStatus(IntEnum):
+    """The exit status of the command: what monitoring programs expect of a plugin."""
+
+    SOUND = 0
+    WARNING = 1
+    ERROR = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A fault of a deployment.
+
+    Attributes:
+        id: its name, which stays the same from version to version.
+        what: what is wrong, in plain words, with the values that were seen.
+        cure: what mends it; empty if nothing has to be mended.
+        proves: ids of the system checks that suspect, from the settings, what this has seen.
+    """
+
+    id: str
+    level: Level
+    what: str
+    cure: str = ""
+    proves: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A measured value, or what was found out.
+
+    Attributes:
+        unit: that of the value; empty if it has none.
+    """
+
+    name: str
+    value: float | str
+    unit: str = ""
+
+
+Result = Finding | Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The results of an examination, by the part of the deployment that was looked at."""
+
+    parts: Mapping[str, tuple[Result, ...]]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings of all parts, without those that another one proves."""
+        found = [item for results in self.parts.values() for item in results if isinstance(item, Finding)]
+        return list(_without_proven(found))
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """The exit status, that of the gravest finding."""
+        return find_exit_status(item.level for item in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as an object that JSON can carry."""
+        return {
+            "status": self.exit_status.name.lower(),
+            "exit_status": int(self.exit_status),
+            "parts": {part: self._describe(part) for part in self.parts},
+        }
+
+    def _describe(self, part: str) -> dict[str, Any]:
+        figures = [item for item in self.parts[part] if isinstance(item, Figure)]
+        return {
+            "figures": {item.name: {"value": item.value, "unit": item.unit} for item in figures},
+            "findings": [
+                {"id": item.id, "level": str(item.level), "what": item.what, "cure": item.cure}
+                for item in self.find(part)
+            ],
+        }
+
+    def find(self, part: str) -> list[Finding]:
+        """Return the findings of one part."""
+        return [item for item in self.findings if item in self.parts[part]]
+
+
+def find_exit_status(levels: Iterable[Level]) -> ExitStatus:
+    """Return the exit status for findings of these levels."""
+    found = set(levels)
+    for level in (Level.ERROR, Level.UNKNOWN, Level.WARNING):
+        if level in found:
+            return ExitStatus[level.name]
+    return ExitStatus.SOUND
+
+
+def _without_proven(findings: Collection[Finding]) -> Iterator[Finding]:
+    proven = {name for finding in findings for name in finding.proves}
+    return (finding for finding in findings if finding.id not in proven)

@@ -1,0 +1,43 @@
+"""A report as text for a terminal. Pure."""
+
+import textwrap
+from collections.abc import Iterator
+
+from .finding import ExitStatus, Figure, Finding, Report
+
+#: Characters in a line.
+WIDTH = 100
+
+#: What the last line says.
+VERDICTS = {
+    ExitStatus.SOUND: "Nothing is wrong with what was looked at.",
+    ExitStatus.WARNING: "There are warnings.",
+    ExitStatus.ERROR: "There are errors.",
+    ExitStatus.UNKNOWN: "Not all could be looked at.",
+}
+
+
+def format_report(report: Report) -> str:
+    """Return a report as lines of text, the last of which is the verdict."""
+    lines = [line for part in report.parts for line in _format_part(report, part)]
+    return "\n".join([*lines, VERDICTS[report.exit_status]])
+
+
+def _format_part(report: Report, part: str) -> Iterator[str]:
+    figures = [_format_figure(item) for item in report.parts[part] if isinstance(item, Figure)]
+    yield f"{part}: {', '.join(figures) or 'looked at'}"
+    for finding in report.find(part):
+        yield from _format_finding(finding)
+    yield ""
+
+
+def _format_figure(figure: Figure) -> str:
+    value = f"{figure.value:g}" if isinstance(figure.value, int | float) else figure.value
+    return f"{figure.name} {value} {figure.unit}".rstrip()
+
+
+def _format_finding(finding: Finding) -> Iterator[str]:
+    yield f"  {finding.level} {finding.id}"
+    for label, text in (("", finding.what), ("Mend it: ", finding.cure)):
+        if text:
+            yield from textwrap.wrap(label + text, WIDTH, initial_indent="    ", subsequent_indent="    ")

@@ -1,0 +1,54 @@
+"""A report has the status of its gravest finding, and says nothing twice."""
+
+import pytest
+
+from tasks_app.doctor.finding import ExitStatus, Figure, Finding, Level, Report, find_exit_status
+from tasks_app.doctor.texts import VERDICTS, format_report
+
+SUSPICION = Finding(id="tasks_app.W012", level=Level.WARNING, what="Perhaps not shared.", cure="Share it.")
+PROOF = Finding(id="cache-not-shared", level=Level.ERROR, what="Not shared.", cure="Share it.", proves=[SUSPICION.id])
+SPEED = Figure(name="read", value=0.31, unit="ms")
+
+
+@pytest.mark.parametrize(
+    ("levels", "status"),
+    [
+        ([], 0),
+        ([Level.NOTE], 0),
+        ([Level.WARNING, Level.NOTE], 1),
+        ([Level.WARNING, Level.ERROR, Level.UNKNOWN], 2),
+        ([Level.UNKNOWN, Level.WARNING], 3),
+    ],
+)
+def test_status_is_that_of_the_gravest_finding(levels, status):
+    assert find_exit_status(levels) == status
+
+
+def test_suspicion_that_is_proven_is_left_out():
+    assert Report({"settings": (SUSPICION,), "cache": (PROOF,)}).findings == [PROOF]
+
+
+def test_json_has_status_figures_and_findings():
+    assert Report({"settings": (), "cache": (SPEED, PROOF)}).to_json() == {
+        "status": "error",
+        "exit_status": 2,
+        "parts": {
+            "settings": {"figures": {}, "findings": []},
+            "cache": {
+                "figures": {"read": {"value": 0.31, "unit": "ms"}},
+                "findings": [{"id": "cache-not-shared", "level": "error", "what": "Not shared.", "cure": "Share it."}],
+            },
+        },
+    }
+
+
+def test_text_says_what_is_wrong_how_to_mend_it_and_the_verdict():
+    lines = format_report(Report({"cache": (SPEED, PROOF)})).splitlines()
+    assert lines == [
+        "cache: read 0.31 ms",
+        "  error cache-not-shared",
+        "    Not shared.",
+        "    Mend it: Share it.",
+        "",
+        VERDICTS[ExitStatus.ERROR],
+    ]
