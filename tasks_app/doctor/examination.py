@@ -7,9 +7,12 @@ from ..checks import get_valid_settings
 from .cache import examine_cache
 from .cache_server import examine_cache_server
 from .finding import Finding, Level, Report, Result
+from .layer import examine_layer
 from .peer import PeerFailed, run_peer
 from .settings_checks import examine_settings
-from .sharing import examine_sharing
+from .sharing import SHARED, examine_sharing
+from .static import examine_static
+from .workers import examine_workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +35,18 @@ def examine(options: Options) -> Report:
     if not _find_ids(parts["cache"]) & {"cache-hangs", "cache-fails", "cache-keeps-nothing", "not-examined"}:
         parts["cache server"] = _collect(examine_cache_server)
         parts["other processes"] = _collect(lambda: _examine_processes(options))
+        if SHARED in parts["other processes"]:
+            parts["workers"] = _collect(examine_workers)
+    parts["static files"] = _collect(examine_static)
     return Report(parts)
 
 
 def _examine_processes(options: Options) -> Iterator[Result]:
     try:
         with run_peer() as peer:
-            yield from examine_sharing(peer, processes=options.processes)
+            found = list(examine_sharing(peer, processes=options.processes))
+            yield from found
+            yield from examine_layer(peer, is_shared=SHARED in found, processes=options.processes)
     except PeerFailed as error:
         yield Finding(
             id="peer-fails",

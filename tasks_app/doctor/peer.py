@@ -132,7 +132,7 @@ def run_peer() -> Iterator[Peer]:
 
 
 def _make_environment() -> dict[str, str]:
-    module = getattr(settings, "SETTINGS_MODULE", None)
+    module = os.environ.get("DJANGO_SETTINGS_MODULE") or getattr(settings, "SETTINGS_MODULE", None)
     if not module:
         raise PeerFailed("the settings are in no module, so no other process can read them")
     paths = os.pathsep.join(filter(None, sys.path))

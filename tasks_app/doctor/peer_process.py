@@ -1,4 +1,4 @@
-"""The program of the other process: it follows orders, each a line of JSON, and replies with such lines."""
+"""The program of the other process, which follows orders, each a line of JSON, and replies with such lines."""
 
 import asyncio
 import json
@@ -33,20 +33,24 @@ def _follow(order: Mapping[str, Any], reply: Reply) -> None:
     match order:
         case {"order": "read", "keys": keys}:
             reply({"values": get_store().cache.get_many(keys)})
-        case {"order": "listen", "group": group, "count": count}:
-            asyncio.run(_listen(group, count, reply))
+        case {"order": "listen", "group": group, "count": count, "seconds": seconds}:
+            asyncio.run(_listen(group, count, seconds, reply))
         case _:
             raise ValueError(f"unknown order: {order!r}")
 
 
-async def _listen(group: str, count: int, reply: Reply) -> None:
-    """Reply to each of the next messages of a group."""
+async def _listen(group: str, count: int, seconds: float, reply: Reply) -> None:
+    """Reply to each of the next messages of a group, or with None if none comes for `seconds`."""
     layer = get_layer()
     channel = await layer.new_channel("tasks_app_doctor")
     await layer.group_add(group, channel)
     reply({"listening": group})
     try:
-        for _ in range(count):
-            reply({"heard": (await layer.receive(channel)).get("number")})
+        async with asyncio.timeout(seconds) as limit:
+            for _ in range(count):
+                limit.reschedule(asyncio.get_running_loop().time() + seconds)
+                reply({"heard": (await layer.receive(channel)).get("number")})
+    except TimeoutError:
+        reply({"heard": None})
     finally:
         await layer.group_discard(group, channel)

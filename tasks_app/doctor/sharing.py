@@ -12,6 +12,8 @@ from .time_limit import call
 #: Seconds for which the cache keeps the value if nobody deletes it.
 TIME_TO_LIVE = 120
 
+SHARED, NOT_SHARED = (Figure(name="cache shared", value=answer) for answer in ("yes", "no"))
+
 
 def examine_sharing(peer: Peer, *, processes: int | None) -> Iterator[Result]:
     """Yield whether another process reads what this one writes.
@@ -29,7 +31,7 @@ def examine_sharing(peer: Peer, *, processes: int | None) -> Iterator[Result]:
         is_shared = peer.read([key]) == {key: value}
     finally:
         call(cache.delete, key)
-    yield Figure(name="cache shared", value="yes" if is_shared else "no")
+    yield SHARED if is_shared else NOT_SHARED
     if not is_shared and processes != 1:
         yield _not_shared(processes)
 

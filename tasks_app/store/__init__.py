@@ -2,7 +2,7 @@
 
 from .client import CULLING_CACHES
 from .clients import find_client, keep_client
-from .details import afind_details
+from .details import afind_details, find_details
 from .families import (
     Brood,
     Family,
@@ -56,6 +56,7 @@ __all__ = [
     "find_broods",
     "find_children",
     "find_client",
+    "find_details",
     "find_ends",
     "find_families",
     "find_followers",

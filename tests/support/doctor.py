@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tasks_app.doctor.finding import Figure, Finding, Result
+from tasks_app.doctor.peer import Peer, run_peer
 from tests.support.servers import ROOT
 from tests.support.waiting import DEADLINE
 
@@ -74,3 +78,14 @@ def find_ids(results: Iterable[Result]) -> list[str]:
 
 def find_figures(results: Iterable[Result]) -> dict[str, Any]:
     return {item.name: item.value for item in results if isinstance(item, Figure)}
+
+
+@contextmanager
+def run_peer_of(settings: Any, monkeypatch: pytest.MonkeyPatch, **values: Any) -> Iterator[Peer]:
+    """Run another process of the sound site with these settings, which this process has as well."""
+    monkeypatch.setenv("DOCTOR", json.dumps(values))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.support.doctor_settings")
+    for name, value in values.items():
+        setattr(settings, name, value)
+    with run_peer() as peer:
+        yield peer

@@ -1,0 +1,88 @@
+"""The workers, by what the recent tasks tell of them: which report, which have fallen silent, whose clock is ahead."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from ..conf import get_settings
+from ..snapshot import Snapshot, State
+from ..store import decode, find_details, get_store
+from .finding import Figure, Finding, Level, Result
+from .time_limit import call
+
+#: The most tasks that are looked at, the newest ones, and the most whose worker is looked up.
+TASKS, NAMED = 200, 20
+
+#: The most that the clock of a worker may be ahead.
+AHEAD = timedelta(seconds=2)
+
+#: How long a task may wait before somebody should ask why, where none runs.
+LONG = timedelta(seconds=60)
+
+
+def examine_workers() -> Iterator[Result]:
+    """Yield which processes have reported lately, and what is odd about the tasks that have not ended."""
+    now, snapshots = timezone.now(), _find_recent()
+    running = [item for item in snapshots if item.state is State.RUNNING and item.written_at is not None]
+    waiting = [item for item in snapshots if item.state is State.QUEUED]
+    yield Figure(name="tasks that run", value=len(running))
+    yield Figure(name="tasks that wait", value=len(waiting))
+    if names := sorted({name for item in snapshots[:NAMED] for name in _name_workers(item)}):
+        yield Figure(name="reported by", value=", ".join(names))
+    yield from _find_ahead(running, now)
+    yield from _find_silent(running, now)
+    if not running:
+        yield from _find_waiting(waiting, now)
+
+
+def _find_recent() -> list[Snapshot]:
+    store = get_store()
+    task_ids = call(store.find_recent)[:TASKS]
+    texts = call(store.read, task_ids)
+    found = [decode(task_id, texts.get(task_id)) for task_id in task_ids]
+    return [snapshot for snapshot in found if snapshot is not None]
+
+
+def _name_workers(snapshot: Snapshot) -> list[str]:
+    """Return the machines and process ids of those who have run a task."""
+    details = call(find_details, snapshot)
+    return [f"{item['host']} ({item['process']})" for item in details if item.get("host") and item.get("process")]
+
+
+def _find_ahead(running: Sequence[Snapshot], now: datetime) -> Iterator[Finding]:
+    ahead = [
+        item.written_at - now for item in running if item.written_at is not None and item.written_at - now > AHEAD
+    ]
+    if ahead:
+        yield Finding(
+            id="clocks-apart",
+            level=Level.WARNING,
+            what=f"The clock of a worker is {max(ahead).total_seconds():.1f} s ahead of the one of this machine.",
+            cure="Have all machines set their clocks by NTP: the ends of tokens, and what people see, go by them.",
+        )
+
+
+def _find_silent(running: Sequence[Snapshot], now: datetime) -> Iterator[Finding]:
+    limit = timedelta(seconds=get_settings().STALLED_AFTER)
+    silent = [item for item in running if item.written_at is not None and now - item.written_at > limit]
+    if silent:
+        yield Finding(
+            id="workers-silent",
+            level=Level.NOTE,
+            what=f"Of {len(running)!r} tasks that run, {len(silent)!r} have had no word from their worker for "
+            f"more than {limit.total_seconds():g} s. They are shown as stalled, and then as lost.",
+            cure="See whether the workers run and reach the cache, and whether their clocks are right.",
+        )
+
+
+def _find_waiting(waiting: Sequence[Snapshot], now: datetime) -> Iterator[Finding]:
+    late = [item for item in waiting if now - (item.not_before or item.created_at) > LONG]
+    if late:
+        yield Finding(
+            id="no-worker",
+            level=Level.WARNING,
+            what=f"No task runs, but {len(late)!r} have waited for more than {LONG.total_seconds():g} s.",
+            cure="Start a worker ('manage.py db_worker', 'celery -A … worker'), and see whether it has the broker or "
+            "database of the site.",
+        )

@@ -1,0 +1,53 @@
+"""The doctor says which processes report, and finds those that do not, by the recent tasks."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tasks_app import task_run
+from tasks_app.doctor.workers import examine_workers
+from tasks_app.snapshot import Snapshot
+from tasks_app.store.store import get_store
+from tests.support.doctor import find_figures, find_ids
+from tests.support.waiting import wait_until
+
+
+def keep(snapshot: Snapshot) -> None:
+    get_store().save([snapshot])
+    get_store().list_as_recent([snapshot])
+
+
+def keep_running(written_before: float) -> None:
+    """Store a task whose process wrote it so many seconds ago, by its own clock."""
+    now = timezone.now()
+    written_at = now - timedelta(seconds=written_before)
+    keep(Snapshot.queued("far", "shop.tasks.send", now=now).begun(now=now).written(now=written_at))
+
+
+def keep_waiting(seconds: float) -> None:
+    keep(Snapshot.queued("waiting", "shop.tasks.send", now=timezone.now() - timedelta(seconds=seconds)))
+
+
+def test_process_that_has_reported_is_named():
+    with task_run("nightly"):
+        pass
+    wait_until(lambda: "(" in find_figures(examine_workers()).get("reported by", ""), "its details were stored")
+
+
+@pytest.mark.parametrize(("written_before", "ids"), [(1, []), (-60, ["clocks-apart"]), (60, ["workers-silent"])])
+def test_worker_is_judged_by_when_it_wrote(written_before, ids):
+    keep_running(written_before)
+    assert find_ids(examine_workers()) == ids
+
+
+@pytest.mark.parametrize(("seconds", "ids"), [(1, []), (120, ["no-worker"])])
+def test_task_that_waits_for_long_while_none_runs_has_no_worker(seconds, ids):
+    keep_waiting(seconds)
+    assert find_ids(examine_workers()) == ids
+
+
+def test_task_that_waits_for_long_behind_another_is_fine():
+    keep_waiting(120)
+    keep_running(0)
+    assert find_ids(examine_workers()) == []
