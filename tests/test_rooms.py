@@ -74,6 +74,8 @@ PURE = {
     "snapshot/eta",
     "snapshot/family",
     "snapshot/follower",
+    "snapshot/forecast",
+    "snapshot/history",
     "snapshot/liveness",
     "snapshot/log_page",
     "snapshot/orphan",

@@ -5,7 +5,7 @@ from functools import partial
 from django.utils.crypto import get_random_string
 
 from ..exceptions import StoreUnavailable, TaskCancelled, TaskIdTaken
-from ..reporting import Reporter, find_reporter, get_flusher
+from ..reporting import Reporter, find_reporter, foretell, get_flusher
 from ..snapshot import Snapshot, State
 from ..store import get_store, is_task_id
 from ..streaming import observe
@@ -111,6 +111,7 @@ def withdraw(task_id: str) -> None:
 
 def _store(known: Snapshot) -> Snapshot:
     """Store a task as announced, and return it as it is stored."""
+    known = foretell(known)
     if get_store().add(known):
         get_store().forget_words(known.task_id)  # of a run whose end is kept no longer
         return known

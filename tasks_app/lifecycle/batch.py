@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 
 from .. import wakeups
 from ..exceptions import StoreUnavailable
-from ..reporting import get_flusher
+from ..reporting import foretell, get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
 from ..store import add_children, drop_family, expect_ends, get_store
 from .attempts import adopt_promised
@@ -228,6 +228,7 @@ def _open(batch: Batch, link: Link | None) -> None:
         if link is not None:
             link.expect()
         expect_ends(batch.own.task_id, len(batch.calls))
+        batch.own = foretell(batch.own)
         if not get_store().add(batch.own):
             raise StoreUnavailable(f"the cache did not store task {batch.own.task_id!r}")
         _store_children(batch)

@@ -12,7 +12,7 @@ from functools import partial
 from django.db import transaction
 
 from ..exceptions import StoreUnavailable, TaskIdTaken
-from ..reporting import get_flusher
+from ..reporting import foretell, get_flusher
 from ..snapshot import Snapshot, as_sent, is_unsent
 from ..store import get_store
 from .chosen_ids import begin_again, check_is_free, is_of_another_run, name_run, refuse
@@ -224,6 +224,7 @@ def _add(snapshot: Snapshot, is_awaited: bool, is_new_run: bool = False) -> Snap
 
 def _add_now(snapshot: Snapshot, is_new_run: bool) -> Snapshot:
     store = get_store()
+    snapshot = foretell(snapshot)
     if store.add(snapshot):
         if is_new_run:
             store.forget_words(snapshot.task_id)  # of a run whose end is kept no longer

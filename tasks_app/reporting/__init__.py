@@ -4,7 +4,7 @@ from .arguments import Call
 from .context import bind, get_bound
 from .log_handler import LogHandler
 from .pauses import MAX_BACKOFF, MIN_BACKOFF
-from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, get_flusher, recall
+from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, foretell, get_flusher, recall
 from .progress import Progress
 from .record import GetCall
 from .recorder import Recorder
@@ -25,6 +25,7 @@ __all__ = [
     "call_before_end",
     "drain_process",
     "find_reporter",
+    "foretell",
     "get_bound",
     "get_flusher",
     "recall",

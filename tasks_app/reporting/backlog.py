@@ -11,6 +11,7 @@ from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot, Version, is_wrongly_lost, take_back, waits_elsewhere
 from ..store import RECENT_TASKS, decode, get_store
 from ..utils.clock import Clock
+from .histories import Histories
 from .mark import Mark
 from .waiting_tasks import WaitingTasks
 
@@ -26,10 +27,17 @@ class Backlog:
 
     def __init__(self) -> None:
         self.new_tasks, self.terminal_snapshots, self.waiting_tasks = NewTasks(), TerminalSnapshots(), WaitingTasks()
+        #: The durations of runs that have ended.
+        self.histories = Histories()
         self._mark = Mark()
 
     def __bool__(self) -> bool:
-        return bool(self.new_tasks or self.terminal_snapshots or self.waiting_tasks)
+        return bool(self.new_tasks or self.terminal_snapshots or self.waiting_tasks or self.histories)
+
+    @property
+    def delays_exit(self) -> bool:
+        """Whether the process should not end before a part of this is written."""
+        return bool(self.new_tasks or self.histories)
 
     def add(self, snapshot: Snapshot, *, is_stored: bool, monotonic: float) -> None:
         """Add a new task, to be listed; see `NewTasks.add`. One that waits elsewhere is kept while it does."""

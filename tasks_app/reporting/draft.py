@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import TaskCancelled
-from ..snapshot import Pace, Report, Snapshot, Stage, State, percent_of
+from ..snapshot import History, Pace, Report, Snapshot, Stage, State, foresee, percent_of
 from ..utils.json import encode_json
 from .counts import Count, Sum, find_share
 from .values import find_stage
@@ -202,8 +202,10 @@ class Draft:
             raise ValueError(f"meta would have {size!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
         self.meta = meta
 
-    def apply_to(self, snapshot: Snapshot, *, now: datetime, monotonic: float) -> Snapshot:
-        """Return `snapshot` with the values of this draft."""
+    def apply_to(
+        self, snapshot: Snapshot, *, now: datetime, monotonic: float, history: History | None = None
+    ) -> Snapshot:
+        """Return `snapshot` with the values of this draft; `history` are the earlier runs of the task, if known."""
         self.is_dirty = False
         for pull in self.pulls:
             pull()
@@ -221,8 +223,9 @@ class Draft:
         )
         self._unit_pace = self._unit_pace.observed(report.current, time=monotonic)
         self._percent_pace = self._percent_pace.observed(report.percent, time=monotonic)
-        rate, eta = self._unit_pace.per_second, self._percent_pace.seconds_until(100.0)
-        return snapshot.reported(report, now=now, rate=rate, eta=eta)
+        by_speed = self._percent_pace.seconds_until(100.0)
+        forecast = foresee(snapshot, report, history, by_speed=by_speed, now=now)
+        return snapshot.reported(report, now=now, rate=self._unit_pace.per_second, **forecast._asdict())
 
     def _find_place(self) -> object:
         return self._count_all()[0], self.is_tracking, self._active, tuple(stage.state for stage in self.stages)

@@ -43,27 +43,20 @@ class Flusher(OwnThread):
     def __init__(self, clock: Clock | None = None) -> None:
         super().__init__()
         self.clock = clock or Clock()
-        self.signals = SignalSender()
-        self.sums = Sums(self.signals.send)
+        self.signals, self.sums = SignalSender(), Sums(self._tell)
         #: Functions called every SWEEP_INTERVAL while the thread has work; they must not block.
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
         self._stirred = Stirred(self._reporters)
-        #: What must still be written of tasks without a reporter.
         self.backlog = Backlog()
         self._flush_lock, self._flushed = threading.Lock(), threading.Condition()
         self._failures, self._asked, self._gone = Failures(), Asked(), Gone()
-        self._pauses = Pauses(self.clock, self._failures)
-        self._next_sweep = 0.0
+        self._pauses, self._next_sweep = Pauses(self.clock, self._failures), 0.0
         #: Until this time `drain_process` does not wait, since it has just timed out.
         self.skip_drain_until = -math.inf
 
     def make_reporter(self, snapshot: Snapshot, *, is_stored: bool = False) -> Reporter:
-        """Return a reporter that wakes this flusher; pass it to `add` to have its snapshots written.
-
-        Args:
-            is_stored: whether the store holds `snapshot`.
-        """
+        """Return a reporter, to be passed to `add`; `is_stored` tells whether the store holds `snapshot`."""
         return Reporter(snapshot, clock=self.clock, wake=self.wake, is_stored=is_stored)
 
     @property
@@ -78,6 +71,7 @@ class Flusher(OwnThread):
             self._stirred.add_new(reporter)
             self.backlog.forget(reporter.task_id)
             self._try_to_start()
+        self.backlog.histories.teach([reporter], clock=self.clock)
 
     def enlist(self, snapshot: Snapshot, *, is_stored: bool = True) -> None:
         """Put a new task on the recent list, at the next sweep; store it first if that could not be done before."""
@@ -159,7 +153,7 @@ class Flusher(OwnThread):
         self._next_sweep = 0.0  # it lists the new tasks
         self.wake(urgently=True)
         with self._flushed:
-            return self._flushed.wait_for(lambda: not (self._owes_ends() or self.backlog.new_tasks), timeout)
+            return self._flushed.wait_for(lambda: not (self._owes_ends() or self.backlog.delays_exit), timeout)
 
     def _owes_ends(self) -> bool:
         return any(reporter.has_ended for reporter in self.reporters)
@@ -219,13 +213,17 @@ class Flusher(OwnThread):
         wakeups.publish({task_id: versions[task_id] for task_id in changed})
         for snapshot in news:
             if not (snapshot.is_terminal and awaits_children(snapshot)):
-                self.signals.send(snapshot)
+                self._tell(snapshot)
         self.sums.note_ends(news)
         for reporter, snapshot in written:
             if reporter.is_settled:  # last: a process may exit as soon as its tasks are removed
                 self.backlog.keep(versions[snapshot.task_id], monotonic=self.clock.monotonic())
                 if not self.remove(reporter):  # the next attempt has begun meanwhile
                     self.backlog.forget(reporter.task_id)
+
+    def _tell(self, snapshot: Snapshot) -> None:
+        self.signals.send(snapshot)
+        self.backlog.histories.note(snapshot)
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():
@@ -252,6 +250,8 @@ class Flusher(OwnThread):
         has_news = any(reporter.is_sampled for reporter in self._stirred.peek())
         if not has_news:
             has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
+        if not (has_news or self._reporters) and self.backlog.histories:  # they waited for others to be written with
+            self._next_sweep = 0.0
         # The pause after a write is spent only once there are changes: the thread wakes once, not twice.
         if has_news or self._failures:
             self._pauses.wait(is_patient=self._has_only_beginnings)
@@ -287,6 +287,7 @@ class Flusher(OwnThread):
             self.backlog.sweep([reporter.snapshot for reporter in self.reporters], clock=self.clock)
             cancelled, attempts = get_store().find_words(waiting)
             self._gone.sweep(self.reporters, monotonic=self.clock.monotonic())
+            self.backlog.histories.sweep(self.reporters, clock=self.clock)
         except Exception:
             self._note_failure(sorted(waiting))
             return

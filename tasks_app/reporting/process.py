@@ -27,6 +27,18 @@ def find_reporter(task_id: str) -> Reporter | None:
     return get_flusher().find(task_id)
 
 
+def foretell(snapshot: Snapshot) -> Snapshot:
+    """Return a task that is about to be stored as queued, with how long its runs usually take.
+
+    It costs a round trip if this process has not read that of a task of this name in the last minute.
+
+    Raises:
+        Exception: any error of the cache.
+    """
+    flusher = get_flusher()
+    return flusher.backlog.histories.foretell(snapshot, clock=flusher.clock)
+
+
 def call_before_end(function: Callable[[float], object]) -> None:
     """Call a function with the seconds that it may take, before tasks that still run in this process end as lost."""
     _before_end.append(function)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, format_traceback, is_cancel
-from ..snapshot import GENERIC_TYPE, Details, Snapshot, end_like, rebase, take_back
+from ..snapshot import GENERIC_TYPE, Details, History, Snapshot, end_like, rebase, take_back
 from ..store import Loaded
 from ..utils.clock import Clock
 from .binding import Bound
@@ -34,6 +34,8 @@ class Reporter:
         self.task_id = snapshot.task_id
         #: Called once, in any thread, at a request to cancel; an executor may use it to stop the job.
         self.on_cancel: Callable[[], object] | None = None
+        #: The earlier runs of the task; None until they are known.
+        self.history: History | None = None
         #: What `progress` was bound to before this one.
         self.outer: Bound | None = None
         #: Reads the stored snapshot; `take` calls it first. It raises StoreUnavailable, or sets this to None.
@@ -175,11 +177,7 @@ class Reporter:
         self._end(lambda snapshot, now: snapshot.failed(kind, message, now=now))
 
     def end_cancelled(self, status: str | None = None) -> None:
-        """End the task as cancelled.
-
-        Args:
-            status: the reason that viewers see; None if the task was asked to stop.
-        """
+        """End the task as cancelled; `status` is the reason that viewers see, None if the task was asked to stop."""
         self._end(lambda snapshot, now: snapshot.cancelled(now=now, status=status))
 
     def end_lost(self) -> None:
@@ -295,5 +293,5 @@ class Reporter:
         """Add the reports of the job to the snapshot; the caller holds the lock."""
         if self.is_sampled and not self.has_ended:
             self._snapshot = self._draft.apply_to(
-                self._snapshot, now=self._clock.now(), monotonic=self._clock.monotonic()
+                self._snapshot, now=self._clock.now(), monotonic=self._clock.monotonic(), history=self.history
             )

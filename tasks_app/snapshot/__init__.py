@@ -4,6 +4,8 @@ from .details import Argument, Details, cut_traceback
 from .eta import Pace
 from .family import BATCH, Part, awaits_children, compose, expect_children, is_note
 from .follower import as_sent, end_like, is_unsent, make_follower
+from .forecast import expecting, find_expected, foresee
+from .history import ENOUGH, MAX_RUNS, History, Run, name_runs
 from .liveness import Silence, Spell, as_silent, is_expired, judge, waits_elsewhere
 from .log_page import (
     MAX_LEVEL_LENGTH,
@@ -24,19 +26,23 @@ from .version import Version
 __all__ = [
     "ANYONE",
     "BATCH",
+    "ENOUGH",
     "EXPIRED",
     "GENERIC_TYPE",
     "GONE",
     "MAX_LEVEL_LENGTH",
     "MAX_LINE_LENGTH",
     "MAX_NAME_LENGTH",
+    "MAX_RUNS",
     "PAGE_LINES",
     "Argument",
     "Details",
+    "History",
     "LogPage",
     "Pace",
     "Part",
     "Report",
+    "Run",
     "Silence",
     "Snapshot",
     "Spell",
@@ -54,6 +60,9 @@ __all__ = [
     "empty",
     "end_like",
     "expect_children",
+    "expecting",
+    "find_expected",
+    "foresee",
     "get_slot",
     "is_expired",
     "is_note",
@@ -62,6 +71,7 @@ __all__ = [
     "judge",
     "make_follower",
     "make_label",
+    "name_runs",
     "parse_page",
     "percent_of",
     "rebase",

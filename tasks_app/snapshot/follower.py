@@ -37,6 +37,7 @@ def as_sent(follower: Snapshot, sent: Snapshot) -> Snapshot:
     return replace(
         follower,
         label=sent.label or follower.label,
+        expected=sent.expected,
         seq=sent.seq,
         updated_at=sent.updated_at,
         not_before=sent.not_before,

@@ -53,6 +53,7 @@ class Snapshot:
     unit: str | None = None
     rate: float | None = None
     eta: float | None = None
+    expected: float | None = None
     stages: tuple[Stage, ...] = ()
     parent: str | None = None
     children: Mapping[str, int] | None = None
@@ -123,14 +124,14 @@ class Snapshot:
             queue_position=None,
             progress=0,
             stages=(),
-            **dict.fromkeys(_REPORTED_FIELDS),
+            **{**dict.fromkeys(_REPORTED_FIELDS), "eta": self.expected},
         )
 
-    def reported(self, report: Report, *, now: datetime, rate: float | None = None, eta: float | None = None) -> Self:
+    def reported(self, report: Report, *, now: datetime, rate: float | None = None, **forecast: float | None) -> Self:
         """Return the snapshot with the job's report, or `self` if nothing in it is new.
 
         `progress` never decreases, and stays below 100 until the task ends. `current` and `total` are as reported;
-        `rate` is in units per second, `eta` in seconds.
+        `rate` is in units per second; `forecast` may set `expected` and `eta`, in seconds.
         """
         percent = report.percent
         if percent is not None:
@@ -150,7 +151,7 @@ class Snapshot:
         }
         if all(getattr(self, name) == value for name, value in news.items()):
             return self
-        return self._changed(now, rate=rate, eta=eta, **news)
+        return self._changed(now, rate=rate, **forecast, **news)
 
     def requeued(self, *, now: datetime, **times: datetime | None) -> Self:
         """Return the snapshot of a task that waits for its next attempt; its reports stay until that begins.

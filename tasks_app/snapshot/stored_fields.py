@@ -7,7 +7,7 @@ from typing import Any
 from ..utils.clock import parse_time
 from .state import Stage, State
 
-_NUMBERS = ("percent", "current", "total", "rate", "eta")
+_NUMBERS = ("percent", "current", "total", "rate", "eta", "expected")
 
 #: The types of the fields as JSON has them; whatever is not named here may be anything.
 _TYPES: Mapping[str, frozenset[type]] = {

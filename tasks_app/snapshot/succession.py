@@ -25,12 +25,19 @@ def rebase(snapshot: Snapshot, stored: Snapshot | None, *, since: Snapshot, now:
         label=snapshot.label or stored.label,
         parent=stored.parent or snapshot.parent,
         children=snapshot.children or stored.children,
+        expected=stored.expected if snapshot.expected is None else snapshot.expected,
+        eta=stored.expected if _has_no_eta(snapshot) else snapshot.eta,
         owner=stored.owner,
         runner=stored.runner,
         created_at=stored.created_at,
         attempt=stored.attempt + snapshot.attempt - since.attempt,
         seq=stored.seq + snapshot.seq,
     )
+
+
+def _has_no_eta(snapshot: Snapshot) -> bool:
+    """Return whether a task has begun just now, without a word of how long it takes."""
+    return snapshot.state is State.RUNNING and snapshot.eta is None and snapshot.percent is None
 
 
 def take_back(snapshot: Snapshot, lost: Snapshot) -> Snapshot:

@@ -20,6 +20,7 @@ from .families import (
 )
 from .following import find_followers, note_followers
 from .gone import count_stored_pages, delete_contents, find_gone, note_gone
+from .histories import find_histories, keep_histories
 from .key_function import keeps_key
 from .keys import (
     is_task_id,
@@ -61,6 +62,7 @@ __all__ = [
     "find_families",
     "find_followers",
     "find_gone",
+    "find_histories",
     "find_members",
     "find_received",
     "forget_received",
@@ -68,6 +70,7 @@ __all__ = [
     "is_task_id",
     "keep_client",
     "keep_family",
+    "keep_histories",
     "keeps_key",
     "load_many",
     "make_begin_key",

@@ -115,6 +115,11 @@ def make_gone_key(owner: str) -> str:
     return f"tasks_app:gone:{hashlib.sha256(owner.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
+def make_history_key(task: str) -> str:
+    """Return the key of the durations of the latest runs of a task: a hash of its name, which may be any text."""
+    return f"tasks_app:durations:{hashlib.sha256(task.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
 def make_client_key(name: str) -> str:
     """Return the key of what a client has started: a hash of its name, which may be a secret."""
     return f"tasks_app:client:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -21,7 +21,9 @@ from tasks_app import (
 )
 from tasks_app.lifecycle import announce as announce_module
 from tasks_app.reporting.process import find_reporter, get_flusher
+from tasks_app.snapshot.history import History, Run
 from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.store.histories import keep_histories
 from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.doubles import controlled_cache
@@ -319,3 +321,8 @@ def test_announced_task_runs_while_the_cache_is_away():
         assert find_reporter("mine") is None
         ended = get_snapshot("mine")
     assert (ended.state, ended.owner, ended.attempt) == ("succeeded", "7", 1)
+
+
+def test_announced_task_is_told_how_long_earlier_runs_took():
+    keep_histories({"nightly": History((Run(60.0),) * 3)})
+    assert get_snapshot(announce("nightly")).expected == 60

@@ -227,3 +227,9 @@ def test_end_is_kept_after_the_retention_of_the_children(settings):
     for child in find_children(task_id):
         get_store().cache.delete(f"tasks_app:task:{child}")
     assert get_snapshot(task_id).children == count(2, succeeded=2)
+
+
+def test_batch_is_told_how_long_batches_of_its_size_took():
+    for size in (1, 1, 1, 5):
+        wait_for_end(start_batch(jobs.add, [(1,)] * size))
+    assert [get_snapshot(start_batch(jobs.add, [(1,)] * size)).expected is None for size in (1, 5)] == [False, True]

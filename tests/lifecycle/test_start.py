@@ -17,7 +17,10 @@ from tasks_app import (
 from tasks_app.lifecycle.names import resolve
 from tasks_app.lifecycle.signatures import check_arguments
 from tasks_app.lifecycle.start import astart_named
+from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot import ANYONE
+from tasks_app.snapshot.history import History, Run
+from tasks_app.store.histories import keep_histories
 from tests.support import jobs
 from tests.support.viewers import until
 from tests.support.waiting import wait_until
@@ -319,3 +322,18 @@ def test_task_that_a_visitors_job_starts_is_open_as_well():
         inner = jobs.add.enqueue(1).id
     wait_for_end(inner)
     assert get_snapshot(inner).owner == ANYONE
+
+
+def test_fourth_run_is_told_how_long_the_others_took():
+    for _ in range(3):
+        wait_for_end(start(jobs.add, 1))
+    task_id = start(jobs.add, 1)
+    took = [item.seconds for item in get_flusher().backlog.histories.find(jobs.add.module_path, monotonic=0).runs[:3]]
+    assert get_snapshot(task_id).expected == sorted(took)[1]
+    wait_for_end(task_id)
+
+
+def test_task_of_another_process_is_told_how_long_earlier_ones_took():
+    keep_histories({jobs.wait.module_path: History((Run(60.0),) * 3)})
+    assert get_snapshot(start(jobs.wait)).expected == 60
+    jobs.gate.set()

@@ -32,6 +32,7 @@ WIRE_FIELDS = {
     "unit",
     "rate",
     "eta",
+    "expected",
     "stages",
     "attempt",
     "queue_position",

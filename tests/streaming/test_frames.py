@@ -109,7 +109,7 @@ def test_snapshot_frame_is_these_bytes():
     assert frames.encode_snapshot(snapshot) == (
         b"id: 3\n"
         b'data: {"progress":42,"status":"Half","task_id":"t1","task":"demo","state":"running","seq":3,'
-        b'"label":null,"percent":42.0,"current":21,"total":50,"unit":"rows","rate":null,"eta":null,"stages":[],'
+        b'"label":null,"percent":42.0,"current":21,"total":50,"unit":"rows","rate":null,"eta":null,"expected":null,"stages":[],'
         b'"parent":null,"children":null,"attempt":1,"queue_position":null,"created_at":"2026-01-31T12:00:00.000Z",'
         b'"started_at":"2026-01-31T12:00:00.000Z","updated_at":"2026-01-31T12:00:00.000Z","finished_at":null,'
         b'"cancel_requested":false,"stalled":false,"meta":{"a":1},"result":null,"error":null}\n\n'

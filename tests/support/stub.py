@@ -39,6 +39,7 @@ RUNNING: Mapping[str, Any] = {
     "unit": None,
     "rate": None,
     "eta": None,
+    "expected": None,
     "stages": [],
     "attempt": 1,
     "queue_position": None,

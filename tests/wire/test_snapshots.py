@@ -93,7 +93,8 @@ def test_snapshot_begins_with_progress_and_status_and_has_every_field(site):
         snapshot = json.loads(frame["data"])
         assert list(snapshot)[:2] == ["progress", "status"]
         assert set(snapshot) == {
-            *("task_id", "task", "state", "progress", "percent", "status", "current", "total", "unit", "rate", "eta"),
+            *("task_id", "task", "state", "progress", "percent", "status", "current", "total", "unit"),
+            *("rate", "eta", "expected"),
             *(
                 "stages",
                 "parent",
