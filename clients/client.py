@@ -2,10 +2,10 @@
 """Start a task and follow its progress over Server-Sent Events, with aiohttp.
 
     python clients/client.py
-    python clients/client.py --task simulate --kwargs '{"duration": 3}'
+    python clients/client.py --task simulate --arg duration=3
+    python clients/client.py --task-id 16R5vEv39Hq5ocIDUMmPNkADzHrJ0OrZ --logs
 
-The exit status is 0 only when the task succeeded, 1 when it did not or can't be followed, 130 after Ctrl-C, 141 when
-nobody reads the output.
+The exit status is 0 only when the task succeeded; `--help` has the others, and all options.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ import codecs
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
-from common.connection import PROBLEM, Answer, Interrupted, Reconnection, TaskError, describe_error, find_type
-from common.display import Display, Row, open_display
-from common.script import make_parser, make_request, run
-from common.texts import Snapshot, explain, has_ended
+from common.connection import PROBLEM, Answer, describe_error, find_type
+from common.display import Display, Row
+from common.lines import open_display
+from common.reconnection import Interrupted, NotSucceeded, Reconnection, TaskError
+from common.script import Order, check_options, make_parser, run
+from common.texts import LogLine, Snapshot, explain, has_ended
 
 #: Seconds. A stream has no time limit, but the server sends a comment at least every 15 seconds.
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=45)
@@ -31,66 +31,71 @@ TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=45)
 
 def main() -> int:
     """Run the script and return its exit status."""
-    arguments = make_parser("Start a task and follow its progress.").parse_args()
-    display = open_display()
-    work = partial(start_and_show, arguments.url, make_request(arguments), display, arguments.timeout)
-    return run(lambda: asyncio.run(work()), display)
+    parser = make_parser("Start a task, or take one that was started, and follow its progress.")
+    parser.add_argument("--task-id", metavar="ID", help="a task that was started before")
+    arguments = parser.parse_args()
+    check_options(parser, arguments)
+    display = open_display(as_json=arguments.json, is_quiet=arguments.quiet)
+    return run(lambda: asyncio.run(show_task(Order.of(arguments), arguments.task_id, display)), display)
 
 
-async def start_and_show(url: str, request: dict[str, Any], display: Display, reconnect_for: float) -> None:
-    """Start one task and show its progress until it has succeeded."""
-    async with open_session() as session:
+async def show_task(order: Order, task_id: str | None, display: Display) -> None:
+    """Show the progress of one task until it has succeeded; None starts one."""
+    async with open_session(order.headers) as session:
         with display:
-            await run_task(session, url, request, display.rows[0], reconnect_for)
+            await run_task(session, order, display.rows[0], task_id)
 
 
-async def run_task(
-    session: aiohttp.ClientSession, url: str, request: dict[str, Any], row: Row, reconnect_for: float
-) -> None:
-    """Start a task and show each of its snapshots until it has succeeded.
+async def run_task(session: aiohttp.ClientSession, order: Order, row: Row, task_id: str | None = None) -> None:
+    """Show each snapshot of a task until it has succeeded.
 
     Args:
-        reconnect_for: the seconds for which it reconnects while the site is away.
+        task_id: a task that was started before; None starts one.
 
     Raises:
-        TaskError: the task ended in another way, or can't be started or followed.
+        NotSucceeded: the task ended in another way.
+        TaskError: it can't be started or followed.
     """
     try:
-        row.task_id, progress_url = await start_task(session, url, request)
-        async for snapshot in follow(session, progress_url, Reconnection(reconnect_for, row.tell)):
+        row.task_id, url = (task_id, order.find_progress_url(task_id)) if task_id else await start_task(session, order)
+        reconnection = Reconnection(order.timeout, row.tell)
+        async for snapshot in follow(session, order.ask_for_log(url), reconnection, row.log):
             row.show(snapshot)
         if row.state != "succeeded":
-            raise TaskError(explain(row.snapshot))
+            raise NotSucceeded(explain(row.snapshot))
     except TaskError:
         row.is_given_up = True
         raise
 
 
-async def start_task(session: aiohttp.ClientSession, url: str, request: dict[str, Any]) -> tuple[str, str]:
+async def start_task(session: aiohttp.ClientSession, order: Order) -> tuple[str, str]:
     """Start the requested task, or the server's default, and return its id and the URL of its progress.
-
-    Args:
-        url: the address of the site.
-        request: the body of the request; empty for the default task.
 
     Raises:
         TaskError: the task can't be started.
     """
-    start_url = url.rstrip("/") + "/start-task"
+    url = order.start_url
     try:
-        async with session.post(start_url, json=request or None, allow_redirects=False) as response:
+        async with session.post(url, json=order.request or None, allow_redirects=False) as response:
             if response.status != 202:
-                raise TaskError(f"POST {start_url} {(await read_answer(response)).describe()}")
+                raise TaskError(f"POST {url} {(await read_answer(response)).describe()}")
             started: dict[str, str] = await response.json()
-            return started["task_id"], urljoin(start_url, started["progress_url"])
+            return started["task_id"], urljoin(url, started["progress_url"])
     except (aiohttp.ClientError, OSError) as error:
-        raise TaskError(f"Can't reach {url!r}: {describe_error(error)}") from error
+        raise TaskError(f"Can't reach {order.url!r}: {describe_error(error)}") from error
 
 
 async def follow(
-    session: aiohttp.ClientSession, url: str, reconnection: Reconnection | None = None
+    session: aiohttp.ClientSession,
+    url: str,
+    reconnection: Reconnection | None = None,
+    show_log: Callable[[list[LogLine]], None] = lambda lines: None,
 ) -> AsyncIterator[Snapshot]:
     """Yield the snapshots of a task up to its last one, with reconnects as needed.
+
+    Args:
+        url: the address of its progress, with `?logs=1` if its log is wanted.
+        show_log: called with new lines of its log.
 
     Raises:
         TaskError: the task can't be followed.
@@ -110,6 +115,8 @@ async def follow(
                 async for chunk in response.content.iter_any():
                     reconnection.succeed()
                     for event in decoder.feed(chunk):
+                        if event.name == "log":
+                            show_log(json.loads(event.data)["lines"])
                         if event.name != "message":  # such as `end`, which repeats the last snapshot
                             continue
                         snapshot = json.loads(event.data)
@@ -208,9 +215,13 @@ class EventDecoder:
         return Event("\n".join(data), name) if data else None
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Return a session without limits on the duration and the number of its streams."""
-    return aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0))
+def open_session(headers: dict[str, str] | None = None) -> aiohttp.ClientSession:
+    """Return a session without limits on the duration and the number of its streams.
+
+    Args:
+        headers: those of each request.
+    """
+    return aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0), headers=headers)
 
 
 if __name__ == "__main__":

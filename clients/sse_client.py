@@ -2,25 +2,26 @@
 """Start a task and follow its progress over Server-Sent Events, with requests and sseclient-py.
 
     python clients/sse_client.py
-    python clients/sse_client.py --task simulate --kwargs '{"duration": 3}'
+    python clients/sse_client.py --task simulate --arg duration=3
+    python clients/sse_client.py --task-id 16R5vEv39Hq5ocIDUMmPNkADzHrJ0OrZ --logs
 
-The exit status is 0 only when the task succeeded, 1 when it did not or can't be followed, 130 after Ctrl-C, 141 when
-nobody reads the output.
+The exit status is 0 only when the task succeeded; `--help` has the others, and all options.
 """
 
 import json
 import sys
 import time
-from collections.abc import Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urljoin
 
 import requests
-from common.connection import PROBLEM, Answer, Interrupted, Reconnection, TaskError, describe_error, find_type
-from common.display import Display, Row, open_display
-from common.script import make_parser, make_request, parse_seconds, run
-from common.texts import Snapshot, explain, has_ended
+from common.command import parse_seconds
+from common.connection import PROBLEM, Answer, describe_error, find_type
+from common.display import Display, Row
+from common.lines import open_display
+from common.reconnection import Interrupted, NotSucceeded, Reconnection, TaskError
+from common.script import Order, check_options, make_parser, run
+from common.texts import LogLine, Snapshot, explain, has_ended
 from sseclient import SSEClient
 
 #: Seconds between two attempts, until the server says another number.
@@ -32,77 +33,83 @@ TIMEOUT = (10, 45)
 
 def main() -> int:
     """Run the script and return its exit status."""
-    parser = make_parser("Start a task and follow its progress.")
+    parser = make_parser("Start a task, or take one that was started, and follow its progress.")
+    parser.add_argument("--task-id", metavar="ID", help="a task that was started before")
     help_text = "how long to wait between two attempts (default: what the server says)"
     parser.add_argument("--retry", metavar="SECONDS", type=parse_seconds, help=help_text)
     arguments = parser.parse_args()
-    display = open_display()
-    work = partial(start_and_show, arguments.url, make_request(arguments), display)
-    return run(lambda: work(arguments.timeout, arguments.retry), display)
+    check_options(parser, arguments)
+    display = open_display(as_json=arguments.json, is_quiet=arguments.quiet)
+    return run(lambda: show_task(Order.of(arguments), arguments.task_id, display, arguments.retry), display)
 
 
-def start_and_show(
-    url: str, request: dict[str, Any], display: Display, reconnect_for: float, retry: float | None
-) -> None:
-    """Start one task and show its progress until it has succeeded."""
+def show_task(order: Order, task_id: str | None, display: Display, retry: float | None) -> None:
+    """Show the progress of one task until it has succeeded; None starts one."""
     with display:
-        run_task(url, request, display.rows[0], reconnect_for, retry)
+        run_task(order, display.rows[0], task_id, retry)
 
 
-def run_task(url: str, request: dict[str, Any], row: Row, reconnect_for: float, retry: float | None = None) -> None:
-    """Start a task and show each of its snapshots until it has succeeded.
+def run_task(order: Order, row: Row, task_id: str | None, retry: float | None) -> None:
+    """Show each snapshot of a task until it has succeeded.
 
     Args:
-        reconnect_for: the seconds for which it reconnects while the site is away.
+        task_id: a task that was started before; None starts one.
         retry: seconds between two attempts; None for what the server says.
 
     Raises:
-        TaskError: the task ended in another way, or can't be started or followed.
+        NotSucceeded: the task ended in another way.
+        TaskError: it can't be started or followed.
     """
     try:
-        row.task_id, progress_url = start_task(url, request)
-        for snapshot in follow(progress_url, retry, Reconnection(reconnect_for, row.tell)):
+        row.task_id, url = (task_id, order.find_progress_url(task_id)) if task_id else start_task(order)
+        reconnection = Reconnection(order.timeout, row.tell)
+        for snapshot in follow(order.ask_for_log(url), retry, reconnection, order.headers, row.log):
             row.show(snapshot)
         if row.state != "succeeded":
-            raise TaskError(explain(row.snapshot))
+            raise NotSucceeded(explain(row.snapshot))
     except TaskError:
         row.is_given_up = True
         raise
 
 
-def start_task(url: str, request: dict[str, Any]) -> tuple[str, str]:
+def start_task(order: Order) -> tuple[str, str]:
     """Start the requested task, or the server's default, and return its id and the URL of its progress.
-
-    Args:
-        url: the address of the site.
-        request: the body of the request; empty for the default task.
 
     Raises:
         TaskError: the task can't be started.
     """
-    start_url = url.rstrip("/") + "/start-task"
+    url = order.start_url
+    body, headers = order.request or None, order.headers
     try:
-        response = requests.post(start_url, json=request or None, timeout=TIMEOUT, allow_redirects=False)
+        response = requests.post(url, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
     except requests.RequestException as error:
-        raise TaskError(f"Can't reach {url!r}: {describe_error(error)}") from error
+        raise TaskError(f"Can't reach {order.url!r}: {describe_error(error)}") from error
     if response.status_code != 202:
-        raise TaskError(f"POST {start_url} {read_answer(response).describe()}")
+        raise TaskError(f"POST {url} {read_answer(response).describe()}")
     started: dict[str, str] = response.json()
-    return started["task_id"], urljoin(start_url, started["progress_url"])
+    return started["task_id"], urljoin(url, started["progress_url"])
 
 
-def follow(url: str, retry: float | None = None, reconnection: Reconnection | None = None) -> Iterator[Snapshot]:
+def follow(
+    url: str,
+    retry: float | None = None,
+    reconnection: Reconnection | None = None,
+    headers: Mapping[str, str] | None = None,
+    show_log: Callable[[list[LogLine]], None] = lambda lines: None,
+) -> Iterator[Snapshot]:
     """Yield the snapshots of a task up to its last one, with reconnects as needed.
 
     Args:
-        url: the address of its progress.
+        url: the address of its progress, with `?logs=1` if its log is wanted.
         retry: seconds between two attempts; None for what the server says.
+        headers: further headers of each request.
+        show_log: called with new lines of its log.
 
     Raises:
         TaskError: the task can't be followed.
     """
     reconnection = reconnection or Reconnection()
-    headers = {"Accept": "text/event-stream"}
+    headers = {"Accept": "text/event-stream", **(headers or {})}
     server_retry = RETRY
     while True:
         reason, retry_after = "the stream ended before the task did", 0.0
@@ -112,15 +119,17 @@ def follow(url: str, retry: float | None = None, reconnection: Reconnection | No
                     return
                 read_answer(response).check_stream()
                 for event in SSEClient(read_chunks(response, reconnection)).events():
-                    snapshot = json.loads(event.data)
+                    data = json.loads(event.data)
                     if event.id:
                         headers["Last-Event-ID"] = event.id
                     if event.retry:
                         server_retry = int(event.retry) / 1000
+                    if event.event == "log":
+                        show_log(data["lines"])
                     if event.event != "message":  # such as `end`, which repeats the last snapshot
                         continue
-                    yield snapshot
-                    if has_ended(snapshot):
+                    yield data
+                    if has_ended(data):
                         return
         except Interrupted as refusal:
             reason, retry_after = refusal.reason, refusal.retry_after

@@ -1,1 +1,1 @@
-"""The shared parts of the scripts: reconnecting, the texts about a task, and their display in a terminal or a pipe."""
+"""The shared parts of the scripts; those about what is shown are also those of the app's commands."""

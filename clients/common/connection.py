@@ -1,36 +1,16 @@
-"""The meaning of a server's answers to a client, and the time for which it reconnects."""
+"""The meaning of a server's answers to a client."""
 
 import json
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: Seconds for which a client reconnects, unless it is told otherwise.
-RECONNECT_FOR = 300.0
+from .reconnection import Interrupted, TaskError
 
 PROBLEM = "application/problem+json"  # RFC 9457; the app answers errors so, and what stands before it does not
 
 #: The problems that pass: one must log in, or come back later.
 PASSING = {401, 408, 425, 429, 500, 502, 503, 504}
-
-
-class TaskError(Exception):
-    """A task that did not succeed, or whose end is unknown; the message is for the user."""
-
-
-class Interrupted(Exception):
-    """A stream that was refused for now; another attempt may succeed.
-
-    Attributes:
-        reason: what the server said.
-        retry_after: the seconds until it wants to be asked again; 0 if it did not say.
-    """
-
-    def __init__(self, reason: str, retry_after: float) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,46 +76,3 @@ def describe_error(error: BaseException) -> str:
         if isinstance(error, TimeoutError):
             return "the server is silent"
     return f"{type(error).__name__}: {error}"
-
-
-class Reconnection:
-    """The attempts to get a stream back: until when, and what is said of them.
-
-    Args:
-        timeout: the seconds for which they go on, counted from the first failure since the last news.
-        tell: called with each new reason for an attempt, and with None once the stream is back.
-    """
-
-    def __init__(
-        self, timeout: float = RECONNECT_FOR, tell: Callable[[str | None], None] = lambda reason: None
-    ) -> None:
-        self._timeout = timeout
-        self._tell = tell
-        self._since = 0.0
-        self._reason: str | None = None
-
-    def succeed(self) -> None:
-        """Note that the server has sent something."""
-        if self._reason is not None:
-            self._reason = None
-            self._tell(None)
-
-    def fail(self, url: str, reason: str, pause: float) -> float:
-        """Note that the stream is not there, and return the seconds until the next attempt.
-
-        Args:
-            pause: the seconds that the server wants a client to wait.
-
-        Raises:
-            TaskError: the time is over.
-        """
-        now = time.monotonic()
-        if self._reason is None:
-            self._since = now
-        left = self._since + self._timeout - now
-        if left <= 0:
-            raise TaskError(f"Lost {url} and gave up after {self._timeout:g} s of reconnecting: {reason}")
-        if reason != self._reason:
-            self._reason = reason
-            self._tell(reason)
-        return min(pause, left)

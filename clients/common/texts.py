@@ -7,6 +7,9 @@ from typing import Any
 
 Snapshot = dict[str, Any]
 
+#: A line of a log: its time `t`, its `level` and its `text`.
+LogLine = dict[str, str]
+
 #: The states in which a task stays.
 TERMINAL = {"succeeded", "failed", "cancelled", "lost"}
 
@@ -75,6 +78,11 @@ def explain(snapshot: Snapshot) -> str:
     if error := snapshot.get("error"):
         text += f": {error['type']}: {error['message']}"
     return to_line(text)
+
+
+def describe_line(line: LogLine) -> str:
+    """Return a line of a log with its time in UTC: "09:41:02 warning  3 rows skipped"."""
+    return to_line(f"{line['t'][11:19]} {line['level']:<7}  {line['text']}")
 
 
 def describe_facts(snapshot: Snapshot) -> list[str]:

@@ -156,7 +156,7 @@ def fragile_site(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
 def test_script_shows_0_to_100(script: str, site: Server):
-    done = run_script(script, "--url", site.url, "--kwargs", '{"duration": 0.5}')
+    done = run_script(script, "--url", site.url, "--arg", "duration=0.5")
     heading, *lines = done.stdout.splitlines()
     numbers = [parse_line(line)[0] for line in lines]
     assert numbers[0] < 100  # how far the task has come until it is looked at is up to the machine
@@ -189,7 +189,7 @@ def test_failed_task_is_an_error_and_never_100(script: str, site: Server):
 def test_unknown_task_is_one_line_with_what_the_server_says(site: Server):
     for script in SCRIPTS:
         done = run_script(script, "--url", site.url, "--task", "nonsense")
-        assert done.returncode == 1
+        assert done.returncode == 3
         assert "answered 400 Bad Request: Unknown task 'nonsense'" in get_only_line(done.stderr)
 
 
@@ -197,7 +197,7 @@ def test_unknown_task_is_one_line_with_what_the_server_says(site: Server):
 def test_no_server_is_one_clear_line(script: str):
     url = f"http://127.0.0.1:{find_free_port()}"
     done = run_script(script, "--url", url)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert get_only_line(done.stderr).startswith(f"Can't reach {url!r}: ")
 
 
@@ -208,7 +208,7 @@ def test_server_killed_on_the_way_is_a_clear_error(script: str, fragile_site: Se
         await_lines(process, 5 if script == "multiple_task.py" else 1)
         fragile_site.process.kill()
         output, errors = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 1
+    assert process.returncode == 3
     for line in errors.splitlines():
         assert line.startswith(f"Lost {fragile_site.url}/task-progress/")
         assert line.endswith(" and gave up after 0.3 s of reconnecting: Connection refused")
@@ -453,7 +453,7 @@ def test_task_that_is_gone_after_a_restart_is_one_clear_line(script: str):
     with serve(lambda request: restart_without_tasks(request)) as server:
         done = run_script(script, "--url", server.url, *(["--retry", "0"] if script == "sse_client.py" else []))
         url = f"{server.url}/task-progress/abc"
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert get_only_line(done.stderr) == f"GET {url} answered 404 Not Found: There is no task 'abc'."
 
 
@@ -468,7 +468,7 @@ def test_page_instead_of_a_stream_is_one_clear_line(script: str):
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<p>Log in"
     with serve(in_turn(*[page] * 5)) as server:
         done = run_script(script, "--url", server.url, "--timeout", "0")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "answered 200 OK (text/html" in get_only_line(done.stderr)
 
 
@@ -478,7 +478,7 @@ def test_server_that_stays_away_is_given_up_when_the_time_is_over(script: str):
     with serve(lambda request: ACCEPTED if request.method == "POST" else next(answers)) as server:
         done = run_script(script, "--url", server.url, "--timeout", "0.2")
         assert len(server.streams) > 1
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert " gave up after 0.2 s of reconnecting: the server answered 503" in get_only_line(done.stderr)
 
 
@@ -504,7 +504,7 @@ def test_task_that_can_not_start_does_not_stop_the_others():
 
     with serve(answer) as server:
         done = run_script("multiple_task.py", "--url", server.url, "--count", "3")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stdout.count("100%  Done") == 2
     assert done.stdout.splitlines()[-1] == "2 of 3 tasks succeeded."
     assert "answered 503 Service Unavailable" in get_only_line(done.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from common.connection import Reconnection
+from common.reconnection import Reconnection
 
 from clients import client, sse_client
 from clients.client import EventDecoder
@@ -129,7 +129,7 @@ def test_redirect_of_the_start_is_one_clear_line(script: str):
     with serve(lambda request: answer("301 Moved", "text/html", Location="https://example.org/start-task")) as server:
         done = run_script(script, "--url", server.url)
         assert {(request.method, request.path) for request in server.requests} == {("POST", "/start-task")}
-    assert done.returncode == 1
+    assert done.returncode == 3
     expected = "/start-task answered 301 Moved, a redirect to 'https://example.org/start-task'"
     assert get_only_line(done.stderr).endswith(expected)
 

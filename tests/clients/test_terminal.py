@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count
 
 import pytest
 
@@ -144,6 +144,16 @@ def test_id_and_names_of_the_task_stand_above_its_bar(script: str):
     assert "Task abc: Import orders · shop.tasks.import_orders" in terminal.lines
 
 
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+def test_log_lines_stand_above_the_bar(script: str):
+    log = b'event: log\ndata: {"lines":[{"t":"2026-03-01T09:41:02.000Z","level":"info","text":"opened"}]}\n\n'
+    with show(
+        in_turn(chain([stream(log)], [b"".join(map(event, [IMPORT]))], [SUCCEEDED])), script, "--logs"
+    ) as terminal:
+        assert terminal.wait() == 0
+    assert "09:41:02 info     opened" in terminal.lines
+
+
 def test_rows_stand_in_the_order_of_their_numbers_whoever_is_heard_of_first():
     last_is_shown = threading.Event()
     starts = count(1)
@@ -175,13 +185,13 @@ def test_more_tasks_than_lines_are_summed_up():
 
 def test_tasks_without_a_line_that_could_not_start_are_summed_up_as_given_up():
     with show(lambda request: BUSY, "multiple_task.py", "--count", "9", size=(60, 4)) as terminal:
-        assert terminal.wait() == 1
+        assert terminal.wait() == 3
     assert "and 7 more: 7 given up" in terminal.lines
 
 
 def test_task_that_could_not_start_is_not_shown_as_starting():
     with show(lambda request: BUSY, "client.py") as terminal:
-        assert terminal.wait() == 1
+        assert terminal.wait() == 3
     assert terminal.lines[-1].endswith(" Not started")
 
 

@@ -46,6 +46,7 @@ class Request:
     path: str
     last_event_id: str | None
     body: bytes
+    authorization: str | None = None
 
 
 #: An answer in parts is sent part by part, so that a test may wait between them.
@@ -73,7 +74,8 @@ class ScriptedHandler(BaseHTTPRequestHandler):
 
     def respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        request = Request(self.command, self.path, self.headers.get("Last-Event-ID"), body)
+        last_event_id, authorization = (self.headers.get(name) for name in ("Last-Event-ID", "Authorization"))
+        request = Request(self.command, self.path, last_event_id, body, authorization)
         self.server.requests.append(request)
         answer = self.server.answer(request)
         for part in [answer] if isinstance(answer, bytes) else answer:
@@ -112,9 +114,15 @@ def chunked_stream(*frames: bytes) -> bytes:
     return STREAM_HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
 
 
-def run_script(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, f"clients/{script}", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=make_env(), capture_output=True, encoding="utf-8", timeout=DEADLINE)
+def make_command(script: str) -> list[str]:
+    """Return how a script of `clients`, or a command of Django, is run."""
+    return [sys.executable, *([f"clients/{script}"] if script.endswith(".py") else ["-m", "django", script])]
+
+
+def run_script(script: str, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    command = [*make_command(script), *arguments]
+    pipes = {"capture_output": True, "encoding": "utf-8"}
+    return subprocess.run(command, cwd=ROOT, env=make_env() | env, timeout=DEADLINE, **pipes)
 
 
 #: A process that was started in the background may ignore SIGINT, and so would its children.
@@ -124,10 +132,10 @@ HEED_SIGINT = (
 
 
 @contextmanager
-def start_script(script: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", HEED_SIGINT, sys.executable, f"clients/{script}", *arguments]
+def start_script(script: str, *arguments: str, **env: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-c", HEED_SIGINT, *make_command(script), *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, env=make_env(), encoding="utf-8", **pipes) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=make_env() | env, encoding="utf-8", **pipes) as process:
         try:
             yield process
         finally:
@@ -142,11 +150,13 @@ class Terminal:
         term: what it calls itself.
     """
 
-    def __init__(self, script: str, *arguments: str, size: tuple[int, int] = (120, 24), term: str = "xterm") -> None:
+    def __init__(
+        self, script: str, *arguments: str, size: tuple[int, int] = (120, 24), term: str = "xterm", **env: str
+    ) -> None:
         self._master, slave = pty.openpty()
         columns, lines = map(str, size)
-        env = make_env() | {"TERM": term, "COLUMNS": columns, "LINES": lines}
-        command = [sys.executable, "-c", HEED_SIGINT, sys.executable, f"clients/{script}", *arguments]
+        env = make_env() | {"TERM": term, "COLUMNS": columns, "LINES": lines} | env
+        command = [sys.executable, "-c", HEED_SIGINT, *make_command(script), *arguments]
         pipes = {"stdout": slave, "stderr": subprocess.PIPE}
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, encoding="utf-8", **pipes)
         os.close(slave)
@@ -191,10 +201,10 @@ class Terminal:
 
 @contextmanager
 def open_terminal(
-    script: str, *arguments: str, size: tuple[int, int] = (120, 24), term: str = "xterm"
+    script: str, *arguments: str, size: tuple[int, int] = (120, 24), term: str = "xterm", **env: str
 ) -> Iterator[Terminal]:
     """Run a script in a terminal; it is killed if it has not ended by the end of the block."""
-    terminal = Terminal(script, *arguments, size=size, term=term)
+    terminal = Terminal(script, *arguments, size=size, term=term, **env)
     try:
         yield terminal
     finally:
