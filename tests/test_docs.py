@@ -1,10 +1,12 @@
 """README is one page, and the documents describe all settings, checks and public names."""
 
 import re
+from argparse import ArgumentParser
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from django.core.management import BaseCommand, load_command_class
 
 import tasks_app
 from tasks_app.conf import Settings
@@ -44,6 +46,25 @@ def test_every_public_name_is_described():
     text = read("docs/reference/python.md")
     types = {"Progress", "Snapshot", "Stage", "State"}
     assert [name for name in tasks_app.__all__ if name not in types and not re.search(rf"\b{name}\b", text)] == []
+
+
+@pytest.mark.parametrize("command", ["watch_task", "list_tasks", "cancel_task"])
+def test_every_option_of_a_command_is_described(command: str):
+    parser = load_command_class("tasks_app", command).create_parser("manage.py", command)
+    common = BaseCommand().create_parser("manage.py", command)
+    options = find_options(parser) - find_options(common)
+    described = re.findall(r"^\| `(--[a-z]+)[^|]*\| ([^|]*)\|", read("docs/reference/commands.md"), re.MULTILINE)
+    assert options == {option for option, of in described if of.strip() == "all three" or command in of}
+
+
+def test_every_option_of_the_scripts_is_described():
+    sources = "".join(path.read_text() for path in (ROOT / "clients").rglob("*.py"))
+    described = set(re.findall(r"^\| `(--[a-z-]+)", read("docs/reference/clients.md"), re.MULTILINE))
+    assert set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', sources)) == described
+
+
+def find_options(parser: ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
 
 
 def test_contents_list_every_page_once():

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "tasks_app"
 #: From the bottom to the top; a name is a folder or a module right under tasks_app.
 ROOMS = [
     "utils",
+    "terminal",
     "conf",
     "exceptions",
     "snapshot",
@@ -31,6 +32,7 @@ ROOMS = [
     "lifecycle",
     "http",
     "monitor",
+    "console",
     "servers",
     "templatetags",
     "backends",
@@ -88,6 +90,12 @@ PURE = {
     "store/latency",
     "streaming/frames",
     "streaming/log",
+    "terminal/bars",
+    "terminal/command",
+    "terminal/display",
+    "terminal/lines",
+    "terminal/reconnection",
+    "terminal/texts",
     "utils/backoff",
     "utils/clock",
     "utils/json",
@@ -271,6 +279,13 @@ def test_demo_site_imports_only_the_public_api():
     imports = {str(item) for path in find_modules("progress_site") for item in find_imports(path)}
     own = {item for item in imports if item.split(".")[0] == "tasks_app"}
     assert own <= {f"tasks_app.{name}" for name in tasks_app.__all__} | PUBLIC_BESIDE_THE_ROOT
+
+
+def test_terminal_has_the_modules_of_the_clients():
+    """These are links, which the build of the package and other copies follow."""
+    own = {path.name: path for path in find_modules("tasks_app/terminal") if path.name != "__init__.py"}
+    others = {name: ROOT / "clients" / "common" / name for name in own}
+    assert [name for name in own if own[name].read_text() != others[name].read_text()] == []
 
 
 def test_app_does_not_import_what_is_around_it():

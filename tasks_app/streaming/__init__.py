@@ -3,6 +3,7 @@
 from .buffers import get_buffers
 from .frames import CONTENT_TYPE, END_ID, View, encode_refused
 from .hub import count_streams, get_hub
+from .log_tail import LogTail
 from .outlet import Framed, Message, Outlet, Send
 from .places import Place, get_places
 from .polling import aobserve, aobserve_children, aobserve_many, observe, observe_texts
@@ -17,6 +18,7 @@ __all__ = [
     "STREAM_HEADERS",
     "EventStreamResponse",
     "Framed",
+    "LogTail",
     "Message",
     "Outlet",
     "Place",

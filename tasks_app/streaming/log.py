@@ -82,14 +82,19 @@ class Log:
             self._shared[cursor] = event
         return event
 
-    def _encode(self, cursor: int) -> tuple[bytes, int] | None:
+    def find_from(self, cursor: int) -> LogPage | None:
+        """Return lines from the offset `cursor` on, skipping those no longer kept; None if there are no lines."""
         cursor = max(cursor, self._floor)
         for page in self._pages.values():
             if cursor < page.end:
                 offset = max(cursor, page.offset)
-                lines = list(_take_bytes(page.lines[offset - page.offset :]))
-                return encode_log(self._task_id, offset, lines), offset + len(lines)
+                return LogPage(offset, list(_take_bytes(page.lines[offset - page.offset :])))
         return None
+
+    def _encode(self, cursor: int) -> tuple[bytes, int] | None:
+        if (page := self.find_from(cursor)) is None:
+            return None
+        return encode_log(self._task_id, page.offset, page.lines), page.end
 
     def _find_numbers(self, logged: int) -> range:
         start = max(self.end if self.end <= logged else 0, logged - self._limit)

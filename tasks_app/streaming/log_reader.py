@@ -96,8 +96,15 @@ def _split(behind: Iterable[Behind]) -> Iterator[list[Behind]]:
 async def _parse_pages(texts: Mapping[tuple[str, int], str]) -> Mapping[str, dict[int, LogPage]]:
     pages: defaultdict[str, dict[int, LogPage]] = defaultdict(dict)
     async for (task_id, slot), text in take_turns(texts.items()):
-        try:
-            pages[task_id][slot] = parse_page(text)
-        except ValueError:
-            logger.exception("task %s: a stored page of its log can't be decoded and is left out", task_id)
+        if (page := decode_page(task_id, text)) is not None:
+            pages[task_id][slot] = page
     return pages
+
+
+def decode_page(task_id: str, text: str) -> LogPage | None:
+    """Return the page of a log in a stored text; None, which is logged, if it can't be decoded."""
+    try:
+        return parse_page(text)
+    except ValueError:
+        logger.exception("task %s: a stored page of its log can't be decoded and is left out", task_id)
+        return None

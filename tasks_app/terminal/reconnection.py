@@ -1,0 +1,1 @@
+../../clients/common/reconnection.py
