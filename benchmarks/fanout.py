@@ -11,7 +11,7 @@ from .readers import Readers
 
 VIEWERS, INTERVAL = 300, 0.05
 WARM_UP, SECONDS = 0.3, 2.0
-ROUNDS, QUICK_ROUNDS = 10, 2
+ROUNDS, QUICK_ROUNDS = 10, 1
 
 #: How often a turn is tried that the rest of the machine leaves no time for.
 ATTEMPTS = 20

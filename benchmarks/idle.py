@@ -13,8 +13,8 @@ from .readers import Readers
 
 BATCH, BATCHES, QUICK_BATCHES = 100, 10, 2
 
-#: Seconds after which what a server does on connecting and leaving is done.
-SETTLE = 3.0
+#: Seconds after which what a server does on connecting and leaving is done, and is as good as done.
+SETTLE, QUICK_SETTLE = 3.0, 0.5
 
 ON_DAPHNE = (contenders.naive_on_daphne, contenders.raw_on_daphne)
 ON_UVICORN = (contenders.sse_starlette_on_uvicorn, contenders.raw_on_uvicorn)
@@ -39,7 +39,7 @@ class Cost:
 def measure(*, is_quick: bool) -> Iterator[Figure]:
     """Yield threads, memory and CPU of our streams beside those of others."""
     batches = QUICK_BATCHES if is_quick else BATCHES
-    costs = measure_all(batches)
+    costs = measure_all(batches, QUICK_SETTLE if is_quick else SETTLE)
     for ours, others in PAIRS:
         for other in others:
             mine, its, streams = costs[ours], costs[other], batches * BATCH
@@ -48,11 +48,11 @@ def measure(*, is_quick: bool) -> Iterator[Figure]:
             yield Figure(f"CPU per connect, {ours}", mine.cpu, "ms", str(other), its.cpu)
 
 
-def measure_all(batches: int) -> dict[Contender, Cost]:
-    """Return the cost of streams that are opened in batches, the contenders taking turns."""
+def measure_all(batches: int, settle: float) -> dict[Contender, Cost]:
+    """Return the cost of streams that are opened in batches, the contenders taking turns; they settle in seconds."""
     with ExitStack() as stack:
         servers = stack.enter_context(run_together(find_all(PAIRS)))
-        idle = {contender: Idle(server) for contender, server in servers.items()}
+        idle = {contender: Idle(server, settle) for contender, server in servers.items()}
         for streams in idle.values():
             stack.enter_context(streams.readers)
         for _ in range(batches):
@@ -64,9 +64,9 @@ def measure_all(batches: int) -> dict[Contender, Cost]:
 class Idle:
     """The streams of one contender, of which a few were opened and closed first, so that all is loaded."""
 
-    def __init__(self, server: Running) -> None:
+    def __init__(self, server: Running, settle: float) -> None:
         self.readers = Readers(server.port)
-        self._server = server
+        self._server, self._seconds = server, settle
         self._times: list[float] = []
         with server.measured(), Readers(server.port) as readers:
             self._target = server.start_pulse(interval=3600)
@@ -92,4 +92,4 @@ class Idle:
     def _settle(self) -> None:
         """Let the process end what it has to do; what it started for that is gone by then."""
         with self._server.measured():
-            time.sleep(SETTLE)
+            time.sleep(self._seconds)

@@ -12,7 +12,8 @@ from .latency import find_percentile
 from .readers import Readers
 
 INTERVAL, META_BYTES, OTHERS = 0.05, 30_000, 20
-WARM_UP, SECONDS, QUICK_SECONDS = 5.0, 60.0, 4.0
+WARM_UP, QUICK_WARM_UP = 5.0, 1.0
+SECONDS, QUICK_SECONDS = 60.0, 3.0
 
 OURS = contenders.wrapped_on_daphne
 OTHER = contenders.raw_on_daphne
@@ -29,19 +30,19 @@ class Damage:
 
 def measure(*, is_quick: bool) -> Iterator[Figure]:
     """Yield the damage, with the guard and without one."""
-    seconds = QUICK_SECONDS if is_quick else SECONDS
-    mine, its = measure_one(OURS, seconds), measure_one(OTHER, seconds)
+    warm_up, seconds = (QUICK_WARM_UP, QUICK_SECONDS) if is_quick else (WARM_UP, SECONDS)
+    mine, its = measure_one(OURS, warm_up, seconds), measure_one(OTHER, warm_up, seconds)
     what = f"a client that does not read for {seconds:.0f} s at 20 Hz"
     yield Figure(f"memory gained by {what}, {OURS}", mine.memory / 1e6, "MB", str(OTHER), its.memory / 1e6)
     yield Figure(f"p99 of other viewers with {what}, {OURS}", mine.meanwhile, "ms", "without it", mine.before)
 
 
-def measure_one(contender: Contender, seconds: float) -> Damage:
+def measure_one(contender: Contender, warm_up: float, seconds: float) -> Damage:
     """Return what a client that does not read does, after as long a time without it."""
     with run(contender) as server, Readers(server.port, keeps_latencies=True) as readers:
         target = server.start_pulse(interval=INTERVAL, meta_bytes=META_BYTES)
         readers.open([target] * OTHERS)
-        readers.read_for(WARM_UP)
+        readers.read_for(warm_up)
         before = read_percentile(readers, seconds)
         memory = server.get_memory()
         with closing(open_stuck(server.port, target)):
