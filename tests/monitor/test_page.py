@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests.support.browser import needs_chromium, needs_whole_chromium, open_page_keeper, open_tab
+from tests.support.browser import (
+    find_violations,
+    needs_axe,
+    needs_chromium,
+    needs_whole_chromium,
+    open_page_keeper,
+    open_tab,
+)
 from tests.support.monitor_site import (
     ANA,
     HIDE,
@@ -125,6 +132,43 @@ def test_parent_is_one_row_that_counts_its_children(site: Site, page: Page):
     statuses = page.locator("#rows [data-part=status]")
     expect(statuses).to_have_text(["0 of 1 · 1 failed"], timeout=SLOW)
     expect_tasks(page, "Family")
+
+
+def test_row_of_a_parent_opens_its_children_and_these_open_theirs(site: Site, page: Page):
+    site.start("family", names=["one", "two"])
+    show(site, page)
+    page.get_by_role("button", name="Children of Family").click()
+    page.get_by_role("button", name="Children of Puppets").click()
+    states = page.locator("#rows .opened .opened [data-part=state]")
+    expect(states).to_have_text(["Running", "Running"], timeout=SLOW)
+    site.order_return("one")
+    site.order_raise("two", "no")
+    expect(states).to_have_text(["Succeeded", "Failed"], timeout=SLOW)
+
+
+def test_row_that_is_open_moves_with_its_children_and_closes(site: Site, page: Page):
+    site.start("family", names=["one"])
+    show(site, page)
+    page.get_by_role("button", name="Children of Family").click()
+    put_tasks(site, [make_task("new", age=-60)])
+    expect(page.locator("#rows [data-part=name]")).to_have_text(["Import rows", "Family", "Puppets"], timeout=SLOW)
+    page.locator("#rows .opened").click(position={"x": 2, "y": 2})  # it leads nowhere
+    page.get_by_role("button", name="Children of Family").click()
+    expect_tasks(page, "Import rows", "Family")
+    site.order_return("one")
+
+
+@needs_axe
+@pytest.mark.parametrize("size", [None, PHONE], ids=["window", "phone"])
+def test_row_that_is_open_is_accessible(site: Site, page: Page, size: ViewportSize | None):
+    site.start("family", names=["one"])
+    if size:
+        page.set_viewport_size(size)
+    show(site, page)
+    page.get_by_role("button", name="Children of Family").press("Enter")
+    expect(page.get_by_role("table", name="Children of Family")).to_be_visible(timeout=SLOW)
+    assert find_violations(page) == []
+    site.order_return("one")
 
 
 def test_task_is_called_by_its_label_beside_the_beginning_of_its_id(site: Site, page: Page):

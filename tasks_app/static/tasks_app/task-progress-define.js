@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app b5a91af0be31")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 391cae559701")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.

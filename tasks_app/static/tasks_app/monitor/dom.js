@@ -21,6 +21,18 @@ export function findParts(element) {
   return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
 }
 
+/** Put elements into a parent in this order; one that is in its place stays there. */
+export function arrange(parent, elements) {
+  let place = parent.firstElementChild;
+  for (const element of elements) {
+    if (element === place) {
+      place = place.nextElementSibling;
+    } else {
+      parent.insertBefore(element, place);
+    }
+  }
+}
+
 /** Show a time in a <time> element. */
 export function setTime(element, time, format) {
   element.dateTime = time ?? "";

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app b5a91af0be31")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 391cae559701")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -4091,6 +4091,18 @@ function findParts(element) {
   return Object.fromEntries([...element.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
 }
 
+/** Put elements into a parent in this order; one that is in its place stays there. */
+function arrange(parent, elements) {
+  let place = parent.firstElementChild;
+  for (const element of elements) {
+    if (element === place) {
+      place = place.nextElementSibling;
+    } else {
+      parent.insertBefore(element, place);
+    }
+  }
+}
+
 /** Show a time in a <time> element. */
 function setTime(element, time, format) {
   element.dateTime = time ?? "";
@@ -4110,7 +4122,7 @@ function setMoment(element, moment, now, format) {
 function isPlainClick(event) {
   return event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
 }
-return { readPageTexts, stamp, findParts, setTime, setMoment, isPlainClick };
+return { readPageTexts, stamp, findParts, arrange, setTime, setMoment, isPlainClick };
 })();
 
 modules["monitor/feed.js"] ??= (() => {
@@ -4649,6 +4661,428 @@ function join(texts) {
 return { describeRow, nameState, isIndeterminate };
 })();
 
+modules["monitor/timeline.js"] ??= (() => {
+// The timeline of a task: what it waited for, its attempts and their stages. Pure: no element, no clock.
+
+const MIN_WAIT_MS = 1000; // shorter waits say nothing
+
+/**
+ * Return the rows of a timeline, in order: `{kind, number, name, state, start, end, progress, attempt}`.
+ *
+ * `kind` is "wait", "attempt" or "stage"; times are in milliseconds, and null where they are not known; the `end` of
+ * what goes on is `now`, and `isLive` says so. Nothing is told that neither the snapshot nor the details know.
+ *
+ * @param {object} snapshot
+ * @param {object[]} attempts - the details that the server has of the attempts
+ * @param {number} now - the server's time in milliseconds
+ */
+function makeTimeline(snapshot, attempts, now) {
+  const known = new Map(attempts.map((details) => [details.attempt, details]));
+  const rows = [];
+  for (let number = 1; number <= snapshot.attempt; number++) {
+    const details = known.get(number);
+    if (details || number === snapshot.attempt) {
+      rows.push(...makeAttempt(snapshot, number, details, known.get(number - 1), now));
+    }
+  }
+  const isWaiting = snapshot.state === "queued";
+  return isWaiting ? [...rows, ...makeWait(findQueued(snapshot, known), null, now)] : rows;
+}
+
+/** Return the first and the last moment of a timeline, in milliseconds; null if none of its rows has a time. */
+function findBounds(rows) {
+  const times = rows.flatMap(({ start, end }) => [start, end]).filter((time) => time !== null);
+  return times.length ? { from: Math.min(...times), to: Math.max(...times) } : null;
+}
+
+/**
+ * Return when a task waited, up to its first start or its end, and when it ran: `{wait, run}`, each with `start`, `end` and
+ * `isLive`, or null where it is not known. What goes on ends `now`.
+ */
+function makeCourse({ state, created_at: created, started_at: started, finished_at: finished }, now) {
+  const [made, begun, ended] = [parse(created), parse(started), parse(finished)];
+  const isRunning = begun !== null && ended === null && state === "running";
+  const waited = begun ?? ended ?? (state === "queued" ? now : null);
+  const ran = ended ?? (isRunning ? now : null);
+  return {
+    wait: made === null || waited === null ? null : { start: made, end: waited, isLive: begun === null && ended === null },
+    run: begun === null || ran === null ? null : { start: begun, end: ran, isLive: isRunning },
+  };
+}
+
+function makeAttempt(snapshot, number, details, before, now) {
+  const isLatest = number === snapshot.attempt;
+  const attempt = { ...details, ...(isLatest && readLatest(snapshot, details)) };
+  if (!attempt.started_at) {
+    return []; // it was begun, but nobody knows when
+  }
+  const began = number === 1 ? snapshot.created_at : before?.finished_at;
+  const row = makeRow("attempt", attempt, now);
+  const stages = isLatest ? findStages(snapshot, details) : (details.stages ?? []);
+  return [
+    ...makeWait(began, attempt.started_at, now),
+    { ...row, number, host: details?.host, process: details?.process, isEndUnknown: !isLatest && row.isLive },
+    ...stages.map((stage) => makeRow("stage", stage, now, attempt.finished_at)),
+  ].map((each) => (isLatest ? each : { ...each, isLive: false, end: each.isLive ? null : each.end }));
+}
+
+// The snapshot knows best of the latest attempt, except of the times of one that was handed back.
+function readLatest({ state, started_at, finished_at }, details) {
+  return { state, started_at, finished_at: finished_at ?? (state === "queued" ? details?.finished_at : null) };
+}
+
+function findStages({ stages }, details) {
+  const times = new Map((details?.stages ?? []).map((stage) => [stage.name, stage]));
+  return stages.map((stage) => ({ started_at: null, finished_at: null, ...times.get(stage.name), ...stage }));
+}
+
+function findQueued(snapshot, known) {
+  return snapshot.attempt === 0 ? snapshot.created_at : known.get(snapshot.attempt)?.finished_at;
+}
+
+function makeWait(from, until, now) {
+  const isLive = until === null;
+  const [start, end] = [parse(from), isLive ? now : parse(until)];
+  const isShown = start !== null && end !== null && (isLive || end - start >= MIN_WAIT_MS);
+  return isShown ? [{ kind: "wait", state: "queued", start, end, isLive }] : [];
+}
+
+// A stage that its job did not leave ends with the attempt.
+function makeRow(kind, { name = "", state, progress = null, started_at, finished_at }, now, closed = null) {
+  const start = parse(started_at);
+  const end = parse(finished_at) ?? (start === null ? null : parse(closed));
+  const isLive = start !== null && end === null && (state === "running" || state === "stalled");
+  return { kind, name, state, progress, start, end: isLive ? now : end, isLive };
+}
+
+function parse(time) {
+  return time ? Date.parse(time) : null;
+}
+return { makeTimeline, findBounds, makeCourse };
+})();
+
+modules["monitor/timeline-view.js"] ??= (() => {
+// The timeline of a task as a table: a row for each wait, attempt and stage, with a bar on a common axis.
+
+const { make, setChildCount, setText } = modules["task-progress-dom.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+const { nameState } = modules["monitor/description.js"];
+const { findParts, setMoment, stamp } = modules["monitor/dom.js"];
+const { findBounds } = modules["monitor/timeline.js"];
+
+const PLAIN_STATES = ["running", "succeeded", "queued"]; // a name, a bar and a duration say as much
+
+/**
+ * Show the rows of a timeline in a table.
+ *
+ * @param {HTMLElement} section
+ * @param {object[]} rows - as `makeTimeline` returns them
+ * @param {number} now - the server's time in milliseconds
+ * @param {Formatter} format
+ */
+function renderTimeline(section, rows, now, format) {
+  const bounds = findBounds(rows);
+  const { from, to, rows: body } = findParts(section);
+  section.hidden = !rows.length;
+  setMoment(from, bounds?.from ?? null, now, format);
+  setMoment(to, bounds?.to ?? null, now, format);
+  if (rows.some((row) => row.isLive)) {
+    setText(to, texts.now);
+  }
+  const count = rows.filter((row) => row.kind === "attempt").length;
+  setChildCount(body, rows.length, () => stamp("phase"));
+  rows.forEach((row, index) => renderRow(body.children[index], row, { bounds, now, format, count }));
+}
+
+function renderRow(element, row, { bounds, now, format, count }) {
+  const parts = findParts(element);
+  element.dataset.kind = row.kind;
+  element.dataset.state = row.state;
+  setText(parts.name, nameRow(row, count, format));
+  setNotes(parts.note, findNotes(row, count, format));
+  setText(parts.state, nameState(row.isLive || row.kind !== "wait" ? row.state : "succeeded"));
+  setMoment(parts.began, row.start, now, format);
+  setText(parts.took, describeTime(row, format));
+  placeBar(parts.bar, row, bounds);
+}
+
+function nameRow({ kind, name, number, state }, count, format) {
+  if (kind === "stage") {
+    return name;
+  }
+  if (kind === "wait") {
+    return texts.waiting;
+  }
+  return count > 1 || number > 1 ? say("attempt", { n: format.number(number) }) : texts.running;
+}
+
+function findNotes({ kind, state, progress, host, process, isEndUnknown, isLive }, count, format) {
+  const isPercent = kind === "stage" && isLive && progress !== null;
+  const isTriedAgain = kind === "attempt" && state === "queued";
+  const notes = [
+    isPercent && format.percent(progress),
+    isTriedAgain && texts.triedAgain,
+    isEndUnknown ? texts.endUnknown : !PLAIN_STATES.includes(state) && (kind === "stage" || count > 1) && nameState(state),
+    host && say("worker", { host, process }),
+  ];
+  return notes.filter(Boolean);
+}
+
+// Names of hosts and words of the page may run in different directions.
+function setNotes(element, notes) {
+  if (element.textContent !== notes.join(" · ")) {
+    element.replaceChildren(...notes.flatMap((note, index) => [index ? " · " : "", make("bdi", {}, note)]));
+  }
+}
+
+/** Return how long something took, or "" if that is not known. */
+function describeTime({ start, end }, format) {
+  if (start === null || end === null) {
+    return "";
+  }
+  const seconds = (end - start) / 1000;
+  return seconds < 1 ? texts.moment : format.duration(seconds);
+}
+
+/** Place a bar on an axis, from its `start` to its `end`, in milliseconds; hide it where these are not known. */
+function placeBar(bar, { start, end }, bounds) {
+  bar.hidden = start === null || end === null || !bounds;
+  if (!bar.hidden) {
+    const length = Math.max(bounds.to - bounds.from, 1);
+    bar.style.insetInlineStart = `${(100 * (start - bounds.from)) / length}%`;
+    bar.style.inlineSize = `${(100 * (Math.max(end, start) - start)) / length}%`;
+  }
+}
+return { renderTimeline, describeTime, placeBar };
+})();
+
+modules["monitor/children-view.js"] ??= (() => {
+// The children of a task as a table: a row for each, with bars for when it waited and when it ran on a common axis.
+
+const { describeName } = modules["task-progress-description.js"];
+const { setAttribute, setText } = modules["task-progress-dom.js"];
+const { fetchChildren, makeTaskUrl } = modules["task-progress-requests.js"];
+const { serverNow } = modules["task-progress-server-time.js"];
+const { LIVE, TERMINAL } = modules["task-progress-states.js"];
+const { say, texts } = modules["task-progress-texts.js"];
+const { Timers } = modules["task-progress-timers.js"];
+const { nameState } = modules["monitor/description.js"];
+const { arrange, findParts, setMoment, stamp } = modules["monitor/dom.js"];
+const { makeCourse } = modules["monitor/timeline.js"];
+const { describeTime, placeBar } = modules["monitor/timeline-view.js"];
+
+const MAX_ROWS = 100;
+const PAUSE_MS = 2000;
+
+class ChildTable {
+  #section;
+  #parts;
+  #page;
+  #timers = new Timers();
+  #request = null;
+  #snapshot = null; // of the parent
+  #asked = ""; // what the parent said when they were fetched last
+  #children = [];
+  #rows = new Map();
+
+  /**
+   * @param {HTMLElement} section
+   * @param {object} page
+   * @param {string} page.base - as `findBase` returns it
+   * @param {Formatter} page.format
+   */
+  constructor(section, page) {
+    this.#section = section;
+    this.#parts = findParts(section);
+    this.#page = page;
+  }
+
+  /** Fetch the children of a task again if its snapshot tells of other ones than before, every two seconds at most. */
+  follow(snapshot) {
+    this.#snapshot = snapshot;
+    if (snapshot.children && !this.#request && !this.#timers.has("fetch") && this.#wanted !== this.#asked) {
+      this.#fetch();
+    }
+  }
+
+  /** Show the children as of now. */
+  render() {
+    const now = serverNow();
+    const { from, to, rows: body, table, more } = this.#parts;
+    const courses = this.#children.map((child) => makeCourse(child, now));
+    const bounds = findBounds(courses);
+    this.#section.hidden = !courses.length;
+    setAttribute(table, "aria-label", say("childrenOf", { name: describeName(this.#snapshot) }));
+    setMoment(from, bounds?.from ?? null, now, this.#page.format);
+    setMoment(to, bounds?.to ?? null, now, this.#page.format);
+    if (courses.some(({ run, wait }) => run?.isLive || wait?.isLive)) {
+      setText(to, texts.now);
+    }
+    const missing = (this.#snapshot.children?.total ?? 0) - courses.length;
+    more.hidden = missing <= 0;
+    setText(more, say("moreChildren", { n: this.#page.format.number(missing) }));
+    this.#removeOthers(new Set(this.#children.map((child) => child.task_id)));
+    const rows = this.#children.map((child, index) => this.#renderRow(child, courses[index], bounds, now));
+    arrange(body, rows.flatMap((row) => row.elements));
+  }
+
+  /** Fetch nothing more. */
+  close() {
+    this.#timers.clearAll();
+    this.#request?.abort();
+    this.#rows.forEach((row) => row.close());
+  }
+
+  // A child that is a parent itself changes with its own children, which the counts do not tell.
+  get #wanted() {
+    const { children, percent } = this.#snapshot;
+    return JSON.stringify([children, this.#children.some((child) => child.children) ? percent : null]);
+  }
+
+  async #fetch() {
+    const request = (this.#request = new AbortController());
+    const wanted = this.#wanted;
+    const options = { token: null, states: [...LIVE, ...TERMINAL], limit: MAX_ROWS };
+    const children = await fetchChildren(this.#page.base, this.#snapshot.task_id, options, request.signal);
+    if (request.signal.aborted) {
+      return;
+    }
+    this.#request = null;
+    if (children) {
+      this.#children = children;
+      this.#asked = wanted;
+      this.render();
+    }
+    this.#timers.set("fetch", () => this.follow(this.#snapshot), PAUSE_MS);
+  }
+
+  #removeOthers(taskIds) {
+    for (const [taskId, row] of this.#rows) {
+      if (!taskIds.has(taskId)) {
+        row.remove();
+        this.#rows.delete(taskId);
+      }
+    }
+  }
+
+  #renderRow(child, course, bounds, now) {
+    const row = this.#rows.get(child.task_id) ?? new ChildRow(this.#page);
+    this.#rows.set(child.task_id, row);
+    row.render(child, course, bounds, now);
+    return row;
+  }
+}
+
+/** A button in the row of a task that opens the children of the task, in a row of their own below it. */
+class Branch {
+  #row;
+  #button;
+  #page;
+  #snapshot = null;
+  #opened = null;
+  #table = null;
+
+  /**
+   * @param {HTMLTableRowElement} row
+   * @param {HTMLButtonElement} button
+   * @param {object} page - as `ChildTable` takes it
+   */
+  constructor(row, button, page) {
+    this.#row = row;
+    this.#button = button;
+    this.#page = page;
+    button.addEventListener("click", () => (this.#opened ? this.close() : this.#open()));
+  }
+
+  /** The row of the task, and the one below it where that is open. */
+  get elements() {
+    return this.#opened ? [this.#row, this.#opened] : [this.#row];
+  }
+
+  /** Take over a snapshot of the task. */
+  follow(snapshot) {
+    this.#snapshot = snapshot;
+    this.#button.hidden = !snapshot.children?.total;
+    setAttribute(this.#button, "aria-label", say("childrenOf", { name: describeName(snapshot) }));
+    if (this.#button.hidden) {
+      this.close();
+    }
+    this.#table?.follow(snapshot);
+  }
+
+  /** Show the children as of now, where they are open. */
+  render() {
+    this.#table?.render();
+  }
+
+  close() {
+    this.#table?.close();
+    this.#opened?.remove();
+    this.#opened = this.#table = null;
+    setAttribute(this.#button, "aria-expanded", false);
+  }
+
+  #open() {
+    this.#opened = stamp("opened");
+    this.#opened.cells[0].colSpan = this.#row.cells.length;
+    this.#table = new ChildTable(findParts(this.#opened).children, this.#page);
+    this.#row.after(this.#opened);
+    setAttribute(this.#button, "aria-expanded", true);
+    this.#table.follow(this.#snapshot);
+  }
+}
+
+class ChildRow {
+  #element = stamp("child");
+  #parts = findParts(this.#element);
+  #page;
+  #branch;
+
+  constructor(page) {
+    this.#page = page;
+    this.#branch = new Branch(this.#element, this.#parts.open, page);
+  }
+
+  get elements() {
+    return this.#branch.elements;
+  }
+
+  render(child, { wait, run }, bounds, now) {
+    const { base, format } = this.#page;
+    const parts = this.#parts;
+    const state = child.stalled ? "stalled" : child.state;
+    const name = describeName(child);
+    this.#element.dataset.state = state;
+    setText(parts.name, name, name);
+    parts.name.href = `${makeTaskUrl(base, child.task_id)}/monitor`;
+    setText(parts.state, nameState(state));
+    setMoment(parts.began, run?.start ?? null, now, format);
+    setText(parts.took, run ? describeTime(run, format) : "");
+    placeBar(parts.wait, wait ?? NOTHING, bounds);
+    placeBar(parts.bar, run ?? NOTHING, bounds);
+    this.#branch.follow(child);
+    this.#branch.render();
+  }
+
+  close() {
+    this.#branch.close();
+  }
+
+  remove() {
+    this.close();
+    this.#element.remove();
+  }
+}
+
+const NOTHING = { start: null, end: null };
+
+function findBounds(courses) {
+  const times = courses.flatMap(({ wait, run }) => [wait, run]).flatMap((each) => (each ? [each.start, each.end] : []));
+  return times.length ? { from: Math.min(...times), to: Math.max(...times) } : null;
+}
+return { ChildTable, Branch };
+})();
+
 modules["monitor/times.js"] ??= (() => {
 // Times as the monitor shows them: how long ago, with the exact time under the pointer.
 
@@ -4697,6 +5131,7 @@ const { serverNow } = modules["task-progress-server-time.js"];
 const { findState, isLive, isTerminal } = modules["task-progress-states.js"];
 const { follow } = modules["task-progress-stream.js"];
 const { say, texts } = modules["task-progress-texts.js"];
+const { Branch } = modules["monitor/children-view.js"];
 const { describeRow, isIndeterminate, nameState } = modules["monitor/description.js"];
 const { findParts, stamp } = modules["monitor/dom.js"];
 const { setTimeAgo } = modules["monitor/times.js"];
@@ -4714,6 +5149,7 @@ class Row {
   #mayCancel = false;
   #isQuiet = false; // whether somebody else tells what becomes of a request to cancel
   #button;
+  #branch;
   #unfollow = null;
 
   /**
@@ -4737,7 +5173,13 @@ class Row {
       answer: () => this.#isQuiet || this.#speak(this.#problem || texts.cancelling),
       moveFocus: () => this.#parts.name.focus(),
     });
+    this.#branch = new Branch(this.element, this.#parts.open, page);
     this.#parts.select.addEventListener("change", () => page.changeSelection());
+  }
+
+  /** The elements of the row in the table: its own, and that of its children where they are shown. */
+  get elements() {
+    return this.#branch.elements;
   }
 
   /** Whether the user is asked about cancelling the task. */
@@ -4794,6 +5236,7 @@ class Row {
 
   remove() {
     this.unfollow();
+    this.#branch.close();
     this.element.remove();
   }
 
@@ -4817,6 +5260,7 @@ class Row {
   /** Update what changes with time alone. */
   tick() {
     this.isLive ? this.render() : this.#renderTime();
+    this.#branch.render();
   }
 
   /** Show the last snapshot as of now. */
@@ -4826,6 +5270,7 @@ class Row {
     this.#renderBar();
     this.#renderButton();
     this.#renderBox();
+    this.#branch.follow(this.#snapshot);
   }
 
   /** What people call the task. */
@@ -4916,7 +5361,7 @@ return { Row };
 modules["monitor/table.js"] ??= (() => {
 // The table of the monitor's list: a row for each task, by its id.
 
-const { isPlainClick } = modules["monitor/dom.js"];
+const { arrange, isPlainClick } = modules["monitor/dom.js"];
 const { Row } = modules["monitor/row.js"];
 
 class Table {
@@ -4988,26 +5433,23 @@ class Table {
     this.#held = null;
     const focused = document.activeElement;
     this.#removeOthers(new Set(records.map((record) => record.task_id)));
-    let place = this.#body.firstElementChild;
-    for (const record of records) {
-      const row = this.#rows.get(record.task_id) ?? new Row(this.#page);
-      this.#rows.set(record.task_id, row);
-      row.take(record);
-      if (row.element === place) {
-        place = place.nextElementSibling;
-      } else {
-        this.#body.insertBefore(row.element, place);
-      }
-    }
+    arrange(this.#body, records.flatMap((record) => this.#take(record).elements));
     if (this.#body.contains(focused) && focused !== document.activeElement) {
       focused.focus({ preventScroll: true }); // a row that is moved loses it
     }
   }
 
+  #take(record) {
+    const row = this.#rows.get(record.task_id) ?? new Row(this.#page);
+    this.#rows.set(record.task_id, row);
+    row.take(record);
+    return row;
+  }
+
   #removeOthers(taskIds) {
     for (const [taskId, row] of this.#rows) {
       if (!taskIds.has(taskId)) {
-        if (row.element.contains(document.activeElement)) {
+        if (row.elements.some((element) => element.contains(document.activeElement))) {
           this.#list.focus({ preventScroll: true }); // the focus would be lost
         }
         row.remove();
@@ -5022,7 +5464,8 @@ function openRow(event) {
   if (event.target.matches("td.select")) {
     event.target.querySelector("input:not([hidden])")?.click();
   }
-  const isForRow = isPlainClick(event) && !event.target.closest("a, button, td.select, .confirmation") && !String(getSelection());
+  const isForOther = event.target.closest("a, button, td.select, .confirmation, .opened");
+  const isForRow = isPlainClick(event) && !isForOther && !String(getSelection());
   if (isForRow) {
     event.target.closest("tr").querySelector("a").click();
   }

@@ -8,6 +8,7 @@ import { serverNow } from "../task-progress-server-time.js";
 import { findState, isLive, isTerminal } from "../task-progress-states.js";
 import { follow } from "../task-progress-stream.js";
 import { say, texts } from "../task-progress-texts.js";
+import { Branch } from "./children-view.js";
 import { describeRow, isIndeterminate, nameState } from "./description.js";
 import { findParts, stamp } from "./dom.js";
 import { setTimeAgo } from "./times.js";
@@ -25,6 +26,7 @@ export class Row {
   #mayCancel = false;
   #isQuiet = false; // whether somebody else tells what becomes of a request to cancel
   #button;
+  #branch;
   #unfollow = null;
 
   /**
@@ -48,7 +50,13 @@ export class Row {
       answer: () => this.#isQuiet || this.#speak(this.#problem || texts.cancelling),
       moveFocus: () => this.#parts.name.focus(),
     });
+    this.#branch = new Branch(this.element, this.#parts.open, page);
     this.#parts.select.addEventListener("change", () => page.changeSelection());
+  }
+
+  /** The elements of the row in the table: its own, and that of its children where they are shown. */
+  get elements() {
+    return this.#branch.elements;
   }
 
   /** Whether the user is asked about cancelling the task. */
@@ -105,6 +113,7 @@ export class Row {
 
   remove() {
     this.unfollow();
+    this.#branch.close();
     this.element.remove();
   }
 
@@ -128,6 +137,7 @@ export class Row {
   /** Update what changes with time alone. */
   tick() {
     this.isLive ? this.render() : this.#renderTime();
+    this.#branch.render();
   }
 
   /** Show the last snapshot as of now. */
@@ -137,6 +147,7 @@ export class Row {
     this.#renderBar();
     this.#renderButton();
     this.#renderBox();
+    this.#branch.follow(this.#snapshot);
   }
 
   /** What people call the task. */

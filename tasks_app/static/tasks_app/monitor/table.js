@@ -1,6 +1,6 @@
 // The table of the monitor's list: a row for each task, by its id.
 
-import { isPlainClick } from "./dom.js";
+import { arrange, isPlainClick } from "./dom.js";
 import { Row } from "./row.js";
 
 export class Table {
@@ -72,26 +72,23 @@ export class Table {
     this.#held = null;
     const focused = document.activeElement;
     this.#removeOthers(new Set(records.map((record) => record.task_id)));
-    let place = this.#body.firstElementChild;
-    for (const record of records) {
-      const row = this.#rows.get(record.task_id) ?? new Row(this.#page);
-      this.#rows.set(record.task_id, row);
-      row.take(record);
-      if (row.element === place) {
-        place = place.nextElementSibling;
-      } else {
-        this.#body.insertBefore(row.element, place);
-      }
-    }
+    arrange(this.#body, records.flatMap((record) => this.#take(record).elements));
     if (this.#body.contains(focused) && focused !== document.activeElement) {
       focused.focus({ preventScroll: true }); // a row that is moved loses it
     }
   }
 
+  #take(record) {
+    const row = this.#rows.get(record.task_id) ?? new Row(this.#page);
+    this.#rows.set(record.task_id, row);
+    row.take(record);
+    return row;
+  }
+
   #removeOthers(taskIds) {
     for (const [taskId, row] of this.#rows) {
       if (!taskIds.has(taskId)) {
-        if (row.element.contains(document.activeElement)) {
+        if (row.elements.some((element) => element.contains(document.activeElement))) {
           this.#list.focus({ preventScroll: true }); // the focus would be lost
         }
         row.remove();
@@ -106,7 +103,8 @@ function openRow(event) {
   if (event.target.matches("td.select")) {
     event.target.querySelector("input:not([hidden])")?.click();
   }
-  const isForRow = isPlainClick(event) && !event.target.closest("a, button, td.select, .confirmation") && !String(getSelection());
+  const isForOther = event.target.closest("a, button, td.select, .confirmation, .opened");
+  const isForRow = isPlainClick(event) && !isForOther && !String(getSelection());
   if (isForRow) {
     event.target.closest("tr").querySelector("a").click();
   }

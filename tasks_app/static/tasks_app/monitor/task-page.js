@@ -19,7 +19,7 @@ const component = document.querySelector("task-progress");
 readPageTexts();
 const format = getFormatter();
 const details = new Details(find("task").dataset.details, render);
-const children = new ChildTable(find("children"), findBase(component.getAttribute("src") ?? "/"), format, showChildren);
+const children = new ChildTable(find("children"), { base: findBase(component.getAttribute("src") ?? "/"), format });
 
 component.addEventListener("task-progress:change", () => {
   find("gone").hidden = true;
@@ -54,12 +54,8 @@ function tick() {
   const { snapshot } = component;
   if (!document.hidden && snapshot && !isTerminal(snapshot)) {
     showTimeline(snapshot);
-    showChildren();
+    children.render();
   }
-}
-
-function showChildren() {
-  children.render(serverNow());
 }
 
 function showTimeline(snapshot) {
