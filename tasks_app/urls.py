@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .http import views
+from .http import health, views
 from .monitor import views as monitor
 
 app_name = "tasks_app"
@@ -12,6 +12,7 @@ urlpatterns = [
     path("task-progress", views.stream_tasks, name="tasks-progress"),
     path("task-progress/<str:task_id>", views.stream_task, name="task-progress"),
     path("tasks", views.list_tasks, name="tasks"),
+    path("task-health", health.show_health, name="health"),
     path("tasks/monitor", monitor.show_monitor, name="monitor"),
     path("tasks/monitor/data", monitor.show_monitor_data, name="monitor-data"),
     path("tasks/tokens", views.make_tokens, name="tokens"),

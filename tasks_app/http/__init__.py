@@ -1,6 +1,6 @@
 """The HTTP endpoints, and the parsing and errors that they share."""
 
-from . import views
+from . import health, views
 from .csrf import needs_csrf
 from .endpoint import (
     conditional_response,
@@ -24,6 +24,7 @@ __all__ = [
     "conditional_response",
     "endpoint",
     "exempt_from_transactions",
+    "health",
     "is_endpoint",
     "json_response",
     "make_url",

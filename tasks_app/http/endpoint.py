@@ -26,7 +26,9 @@ from ..utils.turns import give_way
 from .problems import Endpoint, Problem, Responder, answers_problems, respond_with_json
 
 
-def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[[Endpoint], Callable[..., Any]]:
+def endpoint(
+    *methods: str, respond: Responder = respond_with_json, needs_user: bool = True
+) -> Callable[[Endpoint], Callable[..., Any]]:
     """Make a view an endpoint.
 
     It answers other methods with 405, is exempt from CSRF checks, transactions and a login that a middleware demands,
@@ -35,6 +37,7 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
     Args:
         methods: the HTTP methods that it answers.
         respond: makes a response of each problem that the view raises.
+        needs_user: whether `request.user` is to be loaded, which may ask the database.
     """
 
     def decorate(view: Endpoint) -> Callable[..., Any]:
@@ -49,7 +52,8 @@ def endpoint(*methods: str, respond: Responder = respond_with_json) -> Callable[
                     f"The method is {request.method!r}; allowed: {allowed}.",
                     Allow=allowed,
                 )
-            await load_user(request)
+            if needs_user:
+                await load_user(request)
             return await view(request, *args, **kwargs)
 
         # Views check access by themselves, since a token needs no login, and call `check_csrf` where they need to,

@@ -58,11 +58,11 @@ class Problem(Exception):
             _warn_once(self.detail)
             self.is_logged = True
         if self.is_logged:
-            _keep_out_of_log(response)
+            keep_out_of_log(response)
         return response
 
 
-def _keep_out_of_log(response: HttpResponse) -> None:
+def keep_out_of_log(response: HttpResponse) -> None:
     """Have Django not log an answer, which at 5xx it does at ERROR: pages ask again and again for what is missing.
 
     Django has no public name for that; without this one, it logs the answer.

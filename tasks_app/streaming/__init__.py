@@ -7,6 +7,7 @@ from .log_tail import LogTail
 from .outlet import Framed, Message, Outlet, Send
 from .places import Place, get_places
 from .polling import aobserve, aobserve_children, aobserve_many, observe, observe_texts
+from .probe import Probe
 from .response import STREAM_HEADERS, EventStreamResponse
 from .shutdown import end_all_streams
 from .stream import CHUNK_BYTES, Stream
@@ -22,6 +23,7 @@ __all__ = [
     "Message",
     "Outlet",
     "Place",
+    "Probe",
     "Send",
     "Stream",
     "View",
