@@ -17,7 +17,7 @@ from .lifecycle.announce import aannounce, announce
 from .lifecycle.batch import astart_batch, start_batch
 from .lifecycle.start import astart, start
 from .lifecycle.task_run import task_run
-from .reporting import LogHandler, Progress, task_changed, task_ended
+from .reporting import LogHandler, Progress, TaskIdFilter, task_changed, task_ended
 from .reporting.context import progress
 from .snapshot import Snapshot, Stage, State
 from .tokens import make_token
@@ -35,6 +35,7 @@ __all__ = [
     "StoreUnavailable",
     "TaskAlreadyEnded",
     "TaskCancelled",
+    "TaskIdFilter",
     "TaskIdTaken",
     "TaskNotFound",
     "TaskQueueFull",

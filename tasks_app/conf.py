@@ -76,6 +76,9 @@ class Settings:
     MAX_WRITE_BUFFER: int = 1_048_576
     #: Unsent bytes of all streams of a process, above which those with the slowest readers are cut.
     MAX_BUFFERED_BYTES: int = 268_435_456
+    #: What a scraper sends as `Authorization: Bearer` to see the metrics of `tasks_app.contrib.prometheus`; None: only
+    #: staff may see them.
+    METRICS_TOKEN: str | None = None
     #: Bytes allowed in a request's body.
     MAX_BODY: int = 65536
     #: Bytes allowed in a task's result, and in its `meta`, as JSON.
@@ -280,6 +283,7 @@ _RULES: Mapping[str, _Rule] = {
     "RECHECK_ACCESS": _number(at_least=0.01),
     "MAX_WRITE_BUFFER": _whole(at_least=1),
     "MAX_BUFFERED_BYTES": _whole(at_least=1),
+    "METRICS_TOKEN": _optional(_TEXT),
     "MAX_BODY": _whole(at_least=1),
     "RESULT_MAX_BYTES": _whole(at_least=1),
     "MAX_STAGES": _whole(at_least=1),

@@ -1,6 +1,6 @@
-"""The API for integrating a task framework; `tasks_app.contrib.celery` uses nothing else of this app.
+"""The API for integrating a task framework or a metrics library; `tasks_app.contrib` uses nothing else of this app.
 
-An integration has these parts:
+An integration of a framework has these parts:
 
 - `register` a `Framework`, so that `start()` and `cancel()` accept its tasks.
 - When a task is enqueued, call `queue` to store its first snapshot. To let `start()` wait for the commit of a
@@ -20,10 +20,14 @@ An integration has these parts:
 
 Wrap the receivers of the framework's signals in `never_raise`. Call `drain_process` before a worker process ends, so
 that every snapshot is stored.
+
+An integration of a metrics library calls `set_meter` with a `Meter`, which is told what this process measures.
 """
 
 from .checks import get_valid_settings
+from .conf import get_settings
 from .exceptions import BrokerUnavailable, TaskCancelled
+from .http import endpoint, refusal
 from .lifecycle import (
     Delivery,
     Flaw,
@@ -48,6 +52,8 @@ from .lifecycle import (
     use_store,
     write,
 )
+from .metering import Meter, set_meter
+from .monitor import get_recent_reader
 from .reporting import (
     EXIT_SECONDS,
     MAX_BACKOFF,
@@ -61,8 +67,10 @@ from .reporting import (
 )
 from .snapshot import EXPIRED, Snapshot, State, make_follower, make_label, renumber
 from .store import Notes, get_store, is_task_id
+from .users import may_view_all
 from .utils.clock import parse_time
 from .utils.lazy import per_process
+from .utils.rarely import Rarely
 from .utils.threads import DaemonExecutor
 
 __all__ = [
@@ -76,8 +84,10 @@ __all__ = [
     "Delivery",
     "Flaw",
     "Framework",
+    "Meter",
     "Notes",
     "Promise",
+    "Rarely",
     "Reporter",
     "Snapshot",
     "State",
@@ -87,6 +97,7 @@ __all__ = [
     "begin",
     "claim_end",
     "drain_process",
+    "endpoint",
     "enter",
     "find_queued",
     "find_reporter",
@@ -94,6 +105,8 @@ __all__ = [
     "get_flusher",
     "get_followers",
     "get_promised_id",
+    "get_recent_reader",
+    "get_settings",
     "get_store",
     "get_valid_settings",
     "is_chosen",
@@ -101,14 +114,17 @@ __all__ = [
     "leave",
     "make_follower",
     "make_label",
+    "may_view_all",
     "name_run",
     "never_raise",
     "parse_time",
     "pass_on",
     "per_process",
     "queue",
+    "refusal",
     "register",
     "renumber",
+    "set_meter",
     "unregister",
     "use_store",
     "write",

@@ -2,9 +2,6 @@
 
 import json
 import logging.config
-import os
-import re
-import subprocess
 import sys
 import types
 import urllib.request
@@ -24,42 +21,21 @@ from django.test import AsyncRequestFactory
 from tasks_app import get_snapshot, start, task_run
 from tasks_app.store.store import get_store
 from tests.support import jobs
+from tests.support.projects import allow_anonymous_start, append, find_warnings, make_shop, paste, run_to_the_end
 from tests.support.readme import count_blocks, find_block
-from tests.support.servers import ROOT, run_celery, run_daphne, run_runserver
+from tests.support.servers import ROOT, run_celery, run_runserver
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [19, 2, 6]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [23, 2, 6]
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A project from `startproject`, to which only what README says was added, and a task that it shows."""
-    for arguments in (["startproject", "mysite", "."], ["startapp", "shop"]):
-        subprocess.run([sys.executable, "-m", "django", *arguments], cwd=tmp_path, check=True)
-    stubs = "\n\ndef read(upload_id):\n    return list(range(upload_id))\n\n\ndef save(row):\n    pass\n"
-    (tmp_path / "shop" / "tasks.py").write_text(find_block("python", "def import_rows") + stubs)
-    paste(tmp_path, find_block("python", "mysite/urls.py", document="README.md"))
-    allow_anonymous_start(tmp_path)
-    return tmp_path
-
-
-def paste(project: Path, block: str) -> None:
-    """Append a code block to the files of a project that its comments name."""
-    _, *parts = re.split(r"^# (\w+/\w+\.py)\n", block, flags=re.MULTILINE)
-    for name, text in zip(parts[::2], parts[1::2], strict=True):
-        append(project / name, text)
-
-
-def append(path: Path, text: str) -> None:
-    path.write_text((path.read_text() if path.exists() else "") + "\n" + text)
-
-
-def allow_anonymous_start(project: Path) -> None:
-    """Let the test start tasks without logging in."""
-    append(project / "mysite" / "settings.py", 'TASKS_APP["ALLOW_ANONYMOUS_START"] = True\n')
+    return make_shop(tmp_path)
 
 
 @pytest.fixture
@@ -84,26 +60,6 @@ def test_site_made_as_readme_says_serves_its_script_with_runserver_and_hears_no_
         script = urllib.request.urlopen(f"{server.url}/static/tasks_app/task-progress-define.js", timeout=DEADLINE)
         with script:
             assert script.status == 200
-
-
-def find_warnings(shop: Path, env: dict[str, str]) -> list[str]:
-    """Return the ids of all that `manage.py check` says."""
-    check = [sys.executable, "manage.py", "check"]
-    found = subprocess.run(check, cwd=shop, env={**os.environ, **env}, check=True, capture_output=True, text=True)
-    return re.findall(r"\(([\w.]+\.[EW][0-9]+)\)", found.stderr)
-
-
-def run_to_the_end(shop: Path, env: dict[str, str], *, with_token: bool = False) -> dict[str, Any]:
-    """Start the example task over HTTP, follow it, and return its last snapshot."""
-    body = json.dumps({"task": "import", "kwargs": {"upload_id": 250}}).encode()
-    with run_daphne("mysite.asgi:application", env=env, cwd=shop) as server:
-        start = urllib.request.Request(f"{server.url}/start-task", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(start, timeout=DEADLINE) as response:
-            answer = json.load(response)
-        target = answer["progress_url"] + (f"?token={answer['token']}" if with_token else "")
-        with urllib.request.urlopen(server.url + target, timeout=DEADLINE) as stream:
-            snapshots = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")]
-    return dict(snapshots[-1])
 
 
 @pytest.mark.slow

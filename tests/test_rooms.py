@@ -23,6 +23,7 @@ ROOMS = [
     "snapshot",
     "users",
     "models",
+    "metering",
     "store",
     "wakeups",
     "reporting",
@@ -57,9 +58,11 @@ WITHOUT_A_DOOR = "utils"
 #: What knows nothing of Django, nor of what does.
 PURE = {
     "contrib/celery/signatures",
+    "contrib/prometheus/names",
     "doctor/finding",
     "doctor/texts",
     "exceptions",
+    "metering/meter",
     "monitor/summary",
     "reporting/binding",
     "reporting/chores",

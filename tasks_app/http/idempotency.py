@@ -150,7 +150,9 @@ async def _start_and_record(
         await get_store().arun(fulfil_key, claim, encode_json(record | {"answer": answer}))
     except Exception:
         # The task was started: after an error, the client would start it a second time.
-        logger.exception("task %s: its Idempotency-Key could not be stored", answer["task_id"])
+        logger.exception(
+            "task %s: its Idempotency-Key could not be stored", answer["task_id"], extra={"task_id": answer["task_id"]}
+        )
     return answer
 
 

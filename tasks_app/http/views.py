@@ -173,7 +173,7 @@ async def _is_visible_to_starter(request: HttpRequest, task_id: str) -> bool:
         snapshot = await aobserve(task_id)
         return snapshot is not None and await is_allowed("can_view", request, snapshot)
     except Exception:
-        logger.exception("task %s: its starter is given no token", task_id)
+        logger.exception("task %s: its starter is given no token", task_id, extra={"task_id": task_id})
         return False
 
 

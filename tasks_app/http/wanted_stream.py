@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..conf import get_settings
+from ..metering import get_meter
 from ..streaming import END_ID, Stream, View, count_streams, get_hub
 from ..utils.query import Query
 from .params import parse_heartbeat, parse_logs, parse_task_ids
@@ -50,6 +51,7 @@ class WantedStream:
             stream.show_many(hidden, self.last_event_id)
         else:
             stream.show_one(self.last_event_id)
+        get_meter().note_connect()
 
 
 def parse_stream(query: Query, task_id: str | None, *, last_event_id: str | None) -> WantedStream:

@@ -157,7 +157,7 @@ def use_store(task_id: str, what: str, function: Callable[..., T], *args: object
     try:
         return store.call_briefly(function, *args)
     except Exception:
-        logger.exception("task %s: %s", task_id, what)
+        logger.exception("task %s: %s", task_id, what, extra={"task_id": task_id})
         return None
 
 
@@ -210,7 +210,11 @@ def _make_unread(known: Snapshot, run: str | None) -> Reporter:
 
 
 def _make_hidden(known: Snapshot) -> Reporter:
-    logger.warning("task %s: another run has this id by now; nobody sees the one of this message", known.task_id)
+    logger.warning(
+        "task %s: another run has this id by now; nobody sees the one of this message",
+        known.task_id,
+        extra={"task_id": known.task_id},
+    )
     reporter = get_flusher().make_reporter(known)
     reporter.catch_up = Hidden(reporter, known)
     return reporter

@@ -186,7 +186,10 @@ def _send_late(batch: Batch, link: Link | None) -> None:
     try:
         _send(batch, link, is_known=True)
     except Exception:
-        logger.exception("task %s: the batch could not be enqueued after the commit", batch.own.task_id)
+        task_id = batch.own.task_id
+        logger.exception(
+            "task %s: the batch could not be enqueued after the commit", task_id, extra={"task_id": task_id}
+        )
 
 
 def _enqueue(batch: Batch, promise: Promise, *, is_accepted: bool) -> None:
@@ -242,7 +245,8 @@ def _open_late(batch: Batch, link: Link | None) -> None:
         _open(batch, link)
         _finish(batch, link)
     except Exception:
-        logger.exception("task %s: the batch was enqueued, but can't be shown", batch.own.task_id)
+        task_id = batch.own.task_id
+        logger.exception("task %s: the batch was enqueued, but can't be shown", task_id, extra={"task_id": task_id})
 
 
 def _store_children(batch: Batch) -> None:
@@ -278,7 +282,7 @@ def _give_up(batch: Batch, link: Link | None, number: int, unsent: Sequence[Prom
         if link is not None:
             link.tell(task_id)
     except Exception:  # whatever a cache backend raises
-        logger.exception("task %s: what was sent of the batch can't be cancelled", task_id)
+        logger.exception("task %s: what was sent of the batch can't be cancelled", task_id, extra={"task_id": task_id})
 
 
 def _finish(batch: Batch, link: Link | None) -> None:

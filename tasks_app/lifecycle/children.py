@@ -109,14 +109,20 @@ class Link:
             if get_store().find_cancelled([self.parent]):
                 _cancel(task_id)
         except Exception:  # whatever a cache backend raises: the child is enqueued
-            logger.exception("task %s: it can't be added to its parent %s", task_id, self.parent)
+            logger.exception(
+                "task %s: it can't be added to its parent %s", task_id, self.parent, extra={"task_id": task_id}
+            )
 
     def forget(self) -> None:
         """Undo `expect`, since the child was not enqueued; a failure of the cache is logged."""
         try:
             expect_ends(self.parent, -1)
         except Exception:
-            logger.exception("task %s: it waits for a child that was not enqueued, until it is asked", self.parent)
+            logger.exception(
+                "task %s: it waits for a child that was not enqueued, until it is asked",
+                self.parent,
+                extra={"task_id": self.parent},
+            )
 
 
 def link_to(parent: str | None, weight: object) -> Link | None:

@@ -268,6 +268,10 @@ def _add_late(snapshot: Snapshot, is_awaited: bool) -> None:
 
 
 def _keep_unstored(snapshot: Snapshot) -> None:
-    logger.exception("task %s: its first snapshot could not be stored at once", snapshot.task_id)
+    logger.exception(
+        "task %s: its first snapshot could not be stored at once",
+        snapshot.task_id,
+        extra={"task_id": snapshot.task_id},
+    )
     if snapshot.beat is None:  # else its reporter stores it
         get_flusher().enlist(snapshot, is_stored=False)

@@ -174,7 +174,11 @@ class DatabaseTasks(DjangoTasks):
             if (snapshot := get_store().get(task_id)) is not None and django_tasks_db.withdraw(task_id):
                 transaction.on_commit(partial(_end_withdrawn, snapshot), using=django_tasks_db.get_alias())
         except DatabaseError:
-            logger.exception("task %s: it could not be withdrawn; it is told to stop when it begins", task_id)
+            logger.exception(
+                "task %s: it could not be withdrawn; it is told to stop when it begins",
+                task_id,
+                extra={"task_id": task_id},
+            )
 
 
 def register(framework: Framework) -> None:
@@ -233,7 +237,9 @@ def _end_withdrawn(snapshot: Snapshot) -> None:
     try:
         django_tasks_db.announce_end(snapshot.task_id)
     except Exception:  # importing the task runs its module, which may raise anything
-        logger.exception("task %s: its end could not be announced", snapshot.task_id)
+        logger.exception(
+            "task %s: its end could not be announced", snapshot.task_id, extra={"task_id": snapshot.task_id}
+        )
 
 
 _frameworks: dict[str, Framework] = {}

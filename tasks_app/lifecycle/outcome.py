@@ -52,7 +52,12 @@ class Outcome:
         if self.status == SUCCESSFUL:
             reporter.succeed(self.value)
         elif self.status != FAILED:
-            logger.error("task %s: its backend says that it has ended, but not how: %r", reporter.task_id, self.status)
+            logger.error(
+                "task %s: its backend says that it has ended, but not how: %r",
+                reporter.task_id,
+                self.status,
+                extra={"task_id": reporter.task_id},
+            )
             reporter.end_lost()
         elif self.kind in (TaskCancelled.__name__, CancelledError.__name__):
             reporter.end_cancelled()
@@ -106,7 +111,7 @@ def _attempt(task_id: str, look: Callable[[], T]) -> T | None:
     try:
         return look()
     except Exception:
-        logger.exception("task %s: its backend could not tell its outcome", task_id)
+        logger.exception("task %s: its backend could not tell its outcome", task_id, extra={"task_id": task_id})
         return None
 
 

@@ -51,7 +51,9 @@ def _keep(framework: Framework, task: Any, promise: Promise, identity: Identity,
             tell(promise.task_id)
             framework.enqueue(task, promise.args, promise.kwargs)
     except Exception as error:
-        logger.exception("task %s: it could not be enqueued after the commit", promise.task_id)
+        logger.exception(
+            "task %s: it could not be enqueued after the commit", promise.task_id, extra={"task_id": promise.task_id}
+        )
         if isinstance(error, TaskIdTaken):  # it stays as it is
             return
         now = get_flusher().clock.now()

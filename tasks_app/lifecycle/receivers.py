@@ -50,7 +50,9 @@ def never_raise(receiver: Receiver) -> Receiver:
         try:
             receiver(**kwargs)
         except Exception:
-            logger.exception("task %s: %s failed", _identify(**kwargs), receiver.__name__)
+            logger.exception(
+                "task %s: %s failed", _identify(**kwargs), receiver.__name__, extra={"task_id": _identify(**kwargs)}
+            )
 
     return guarded
 

@@ -165,7 +165,12 @@ class Run:
         try:
             value = compat.normalize_json(value)
         except Exception as error:  # the methods of the value may raise anything
-            logger.warning("task %s: its result is not JSON and is omitted: %s", self.task_id, error)
+            logger.warning(
+                "task %s: its result is not JSON and is omitted: %s",
+                self.task_id,
+                error,
+                extra={"task_id": self.task_id},
+            )
             self._finish(compat.TaskResultStatus.SUCCESSFUL)
         else:
             self._finish(compat.TaskResultStatus.SUCCESSFUL, _return_value=value)

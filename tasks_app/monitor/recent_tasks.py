@@ -51,6 +51,15 @@ class RecentReader:
         """
         return await asyncio.shield(asyncio.wrap_future(self._find()))  # a cancelled caller must not cancel the others
 
+    def read(self, *, timeout: float) -> Sequence[Snapshot]:
+        """Return the recent tasks; the calling thread waits at most `timeout` seconds.
+
+        Raises:
+            TimeoutError: the cache has not answered in time.
+            Exception: any error of the cache.
+        """
+        return self._find().result(timeout).snapshots
+
     def _find(self) -> "Future[Recent]":
         with self._lock:
             if self._future is None or (self._future.done() and self._is_old()):

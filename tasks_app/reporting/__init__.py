@@ -2,6 +2,7 @@
 
 from .arguments import Call
 from .context import bind, get_bound
+from .log_filter import TaskIdFilter
 from .log_handler import LogHandler
 from .pauses import MAX_BACKOFF, MIN_BACKOFF
 from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, foretell, get_flusher, recall
@@ -21,6 +22,7 @@ __all__ = [
     "Progress",
     "Recorder",
     "Reporter",
+    "TaskIdFilter",
     "bind",
     "call_before_end",
     "drain_process",

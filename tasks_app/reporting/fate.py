@@ -11,6 +11,9 @@ from .reporter import Reporter
 
 logger = logging.getLogger("tasks_app")
 
+#: The reporter of a task, and the snapshot to write.
+Taken = tuple[Reporter, Snapshot]
+
 #: What becomes of an attempt while a later one runs.
 REPLACED = "was begun again elsewhere; viewers no longer see this attempt"
 
@@ -19,12 +22,12 @@ def tell_fate(reporter: Reporter, what: str) -> None:
     """Log what became of an attempt elsewhere, and have its job stop if ON_LOST says so."""
     is_stopped = get_settings().ON_LOST == "cancel" and not reporter.has_ended
     outcome = "it is asked to stop" if is_stopped else "it goes on"
-    logger.warning("task %s %s; %s", reporter.task_id, what, outcome)
+    logger.warning("task %s %s; %s", reporter.task_id, what, outcome, extra={"task_id": reporter.task_id})
     if is_stopped:
         reporter.request_cancel()
 
 
-def take_each(reporters: Iterable[Reporter]) -> list[tuple[Reporter, Snapshot]]:
+def take_each(reporters: Iterable[Reporter]) -> list[Taken]:
     """Return what there is to write of each reporter; what must be read before is read in one round trip.
 
     Raises:
@@ -47,7 +50,7 @@ def take(reporter: Reporter, loaded: Loaded | None = None) -> Snapshot | None:
     except StoreUnavailable:
         raise
     except Exception:
-        logger.exception("task %s: its snapshot can't be made", reporter.task_id)
+        logger.exception("task %s: its snapshot can't be made", reporter.task_id, extra={"task_id": reporter.task_id})
         return None
 
 

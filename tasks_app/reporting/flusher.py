@@ -19,8 +19,9 @@ from ..utils.clock import Clock
 from .asked import Asked
 from .backlog import Backlog
 from .chores import run_each
-from .fate import REPLACED, take, take_each, tell_fate
+from .fate import REPLACED, Taken, take, take_each, tell_fate
 from .gone import Gone
+from .measures import measure_flush, tell_running
 from .own_thread import OwnThread
 from .pauses import Pauses
 from .reporter import Reporter
@@ -32,9 +33,6 @@ logger = logging.getLogger("tasks_app")
 
 #: Seconds that the thread waits for the next task before it ends.
 IDLE_SECONDS = 1.0
-
-#: The reporter of a task, and the snapshot to write.
-Taken = tuple[Reporter, Snapshot]
 
 
 class Flusher(OwnThread):
@@ -124,7 +122,7 @@ class Flusher(OwnThread):
         stirred = self._stirred.take(monotonic=self.clock.monotonic())
         try:
             taken = self._take_all(stirred)
-            is_written = not taken or self._write(taken)
+            is_written = not taken or measure_flush(self._write, taken)
             return self._store_new() and is_written
         except StoreUnavailable:
             self._note_failure(list(self._reporters))
@@ -243,6 +241,7 @@ class Flusher(OwnThread):
                 self._failures.note()
                 self._pauses.wait_after_error()
                 self._pauses.begin()
+        tell_running(())
         connections.close_all()
 
     def _run_once(self, settings: Settings) -> None:
@@ -282,6 +281,7 @@ class Flusher(OwnThread):
     def sweep(self) -> None:
         """Do now what is due every SWEEP_INTERVAL: chores, the backlog, requests to cancel, newer attempts."""
         run_each(list(self.chores))
+        tell_running(self.reporters)
         waiting = {item.task_id: item for item in self._asked.choose(self.reporters)}
         try:
             self.backlog.sweep([reporter.snapshot for reporter in self.reporters], clock=self.clock)

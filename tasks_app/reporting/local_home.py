@@ -68,7 +68,11 @@ class LocalHome:
                 return LocalSink(self._draft, self._journal, self._clock, self._make_count(weight))
         if not self._is_late:
             self._is_late = True
-            logger.warning("task %s has ended: what is reported by its handle is ignored", self.task_id)
+            logger.warning(
+                "task %s has ended: what is reported by its handle is ignored",
+                self.task_id,
+                extra={"task_id": self.task_id},
+            )
         return None
 
     def _make_count(self, weight: float | None) -> Count:

@@ -83,7 +83,7 @@ def find_arguments(task_id: str, get_call: GetCall | None) -> tuple[Argument, ..
         call = get_call()
         return None if call is None else describe_call(call)
     except Exception:
-        logger.exception("task %s: its arguments can't be shown", task_id)
+        logger.exception("task %s: its arguments can't be shown", task_id, extra={"task_id": task_id})
         return None
 
 

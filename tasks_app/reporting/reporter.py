@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from ..conf import get_settings
 from ..exceptions import TaskCancelled, format_traceback, is_cancel
+from ..metering import get_meter
 from ..snapshot import GENERIC_TYPE, Details, History, Snapshot, end_like, rebase, take_back
 from ..store import Loaded
 from ..utils.clock import Clock
@@ -18,6 +19,7 @@ from .own_thread import Wake
 from .progress import Progress
 from .record import GetCall, Record, find_arguments
 from .result import admit_result, find_message, get_message
+from .timers import Timers
 
 
 class Reporter:
@@ -55,7 +57,7 @@ class Reporter:
         #: Whether an attempt has begun of which nothing is stored yet.
         self.has_just_begun = False
         self._taken_back_from: int | None = None
-        self._restart_timers()
+        self._timers = Timers(clock)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -75,7 +77,7 @@ class Reporter:
     @property
     def next_beat(self) -> float:
         """The time of the next heartbeat, by the monotonic clock."""
-        return self._next_beat
+        return self._timers.next_beat
 
     @property
     def awaits_cancel(self) -> bool:
@@ -100,7 +102,7 @@ class Reporter:
     @property
     def is_overdue(self) -> bool:
         """Whether the task may have been declared lost, or begun again elsewhere, since it was stored last."""
-        return self.is_handed_back or self._clock.monotonic() > self._overdue_at
+        return self.is_handed_back or self._timers.is_overdue
 
     @property
     def attempt(self) -> int:
@@ -125,6 +127,7 @@ class Reporter:
             self._snapshot = self._snapshot.begun(now=self._clock.now())
             self._record.begin(self._snapshot, arguments)
             self.has_just_begun = True
+        get_meter().note_begun(self._snapshot)
         self._wake()
 
     def follow(self, before: Self) -> None:
@@ -258,7 +261,7 @@ class Reporter:
             monotonic = None if self.has_ended else self._clock.monotonic()  # the end has all that waits
             self._snapshot = self._snapshot.having_logged(self._journal.absorb(monotonic=monotonic))
             if self._snapshot is self._written:
-                if self.has_ended or self._clock.monotonic() < self._next_beat:
+                if self.has_ended or not self._timers.is_beat_due:
                     return None
                 self._snapshot = self._snapshot.beating()
             self._snapshot = self._snapshot.written(now=self._clock.now())
@@ -272,13 +275,8 @@ class Reporter:
         self.has_just_begun = False
         self._journal.pages.clear()
         self._record.mark_stored()
-        self._restart_timers()
+        self._timers.restart()
         return is_news
-
-    def _restart_timers(self) -> None:
-        settings, monotonic = get_settings(), self._clock.monotonic()
-        self._next_beat = monotonic + settings.HEARTBEAT
-        self._overdue_at = monotonic + settings.STALLED_AFTER
 
     def _end(self, change: Callable[[Snapshot, datetime], Snapshot]) -> None:
         with self._draft.lock:

@@ -22,7 +22,9 @@ def admit_result(result: Any, task_id: str) -> tuple[Any, str | None]:
         result, text = normalize(result)
     except Exception as error:  # the methods of the result may raise anything
         message = get_message(error)
-        logger.warning("task %s: its result is not JSON, so it is left out: %s", task_id, message)
+        logger.warning(
+            "task %s: its result is not JSON, so it is left out: %s", task_id, message, extra={"task_id": task_id}
+        )
         return None, f"The result is not JSON: {message}" if settings.exposes_errors else "The result is not JSON."
     if len(text) > limit:
         return None, f"The result has {len(text)} bytes as JSON; at most {limit} are kept."

@@ -10,6 +10,7 @@ import threading
 from django.db import close_old_connections, connections
 from django.dispatch import Signal
 
+from ..metering import get_meter
 from ..snapshot import Snapshot
 from ..utils.exhaustion import exhaustion_log
 
@@ -48,7 +49,9 @@ class SignalSender:
                 self._start()
 
     def send(self, snapshot: Snapshot) -> None:
-        """Queue a task's latest snapshot for the receivers."""
+        """Queue a task's latest snapshot for the receivers, and count an end."""
+        if snapshot.is_terminal:
+            get_meter().note_ended(snapshot)
         if _have_receivers():
             with self._condition:
                 self._pending[snapshot.task_id] = snapshot
@@ -105,8 +108,14 @@ def _send(signal: Signal, snapshot: Snapshot) -> None:
         answers = signal.send_robust(sender=None, snapshot=snapshot)
     except BaseException:
         # This thread serves every task of the process, so not even a SystemExit may end it.
-        logger.exception("a receiver failed for task %s", snapshot.task_id)
+        logger.exception("a receiver failed for task %s", snapshot.task_id, extra={"task_id": snapshot.task_id})
         return
     for receiver, answer in answers:
         if isinstance(answer, Exception):
-            logger.error("%r failed for task %s", receiver, snapshot.task_id, exc_info=answer)
+            logger.error(
+                "%r failed for task %s",
+                receiver,
+                snapshot.task_id,
+                exc_info=answer,
+                extra={"task_id": snapshot.task_id},
+            )

@@ -45,7 +45,9 @@ class Sums:
                 elif self._is_due(parent):
                     keep_family(parent, find_broods([parent])[parent])
             except Exception:  # whatever a cache backend raises
-                logger.exception("task %s: whether all its children have ended can't be read", parent)
+                logger.exception(
+                    "task %s: whether all its children have ended can't be read", parent, extra={"task_id": parent}
+                )
 
     def store_ends(self, sums: Sequence[Snapshot]) -> None:
         """Store the ends of parents; only the first process that does so tells of it.

@@ -9,6 +9,7 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 
+from ..metering import get_meter
 from .connections import Connections
 from .latency import Latency
 
@@ -56,7 +57,9 @@ class Client:
 
     def set_many(self, values: Mapping[str, Any], ttl: int | None) -> list[str]:
         """Store values for `ttl` seconds, or without end, and return the keys that the cache refused."""
-        return list(self._call("set_many", dict(values), ttl) or ())
+        if refused := list(self._call("set_many", dict(values), ttl) or ()):
+            get_meter().note_store_failure("set_many")
+        return refused
 
     def add(self, key: str, value: Any, ttl: int | None) -> bool:
         """Store a value unless the key exists, and return whether it was stored."""
@@ -97,9 +100,14 @@ class Client:
         self._connections.close()
 
     def _call(self, name: str, *args: Any) -> Any:
-        if self.is_timed:
-            return self._latency.measure(self._connections.call, name, *args)
-        return self._connections.call(name, *args)
+        try:
+            if self.is_timed:
+                return self._latency.measure(self._connections.call, name, *args)
+            return self._connections.call(name, *args)
+        except Exception:
+            if name != "incr":  # which raises for a missing key; what follows then meets a cache that fails
+                get_meter().note_store_failure(name)
+            raise
 
 
 def _read_count(value: object) -> int | None:

@@ -265,7 +265,7 @@ def decode(task_id: str, text: str | None) -> Snapshot | None:
             raise ValueError(f"it is that of task {snapshot.task_id!r}")
         return snapshot
     except ValueError:
-        logger.exception("task %s: its stored snapshot can't be decoded", task_id)
+        logger.exception("task %s: its stored snapshot can't be decoded", task_id, extra={"task_id": task_id})
         return None
 
 

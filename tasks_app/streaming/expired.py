@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from .. import wakeups
 from ..conf import get_settings
+from ..metering import get_meter
 from ..reporting import get_flusher
 from ..snapshot import EXPIRED, Snapshot, is_expired
 from ..store import decode, find_received, get_store
@@ -47,6 +48,8 @@ def _declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     if refused:
         logger.error("the cache refused to store that tasks %s expired", sorted(refused))
     stored = [item for item in cancelled if item.task_id in versions]
+    for snapshot in stored:
+        get_meter().note_ended(snapshot)
     end_followers(stored)
     get_flusher().sums.note_ends(stored)
     return stored

@@ -19,7 +19,9 @@ from ..utils.turns import take_turns
 from ..wakeups import LayerListener
 from .families import Families
 from .log_reader import LogReader
+from .measures import Round
 from .silences import Silences
+from .timing import wait_for
 from .watch import Viewer, Watch, expire_each
 
 logger = logging.getLogger("tasks_app")
@@ -194,7 +196,8 @@ class Hub:
             next_sweep = self.loop.time() + self._settings.SWEEP_INTERVAL
             is_sweep = False
             while self._watches or not is_sweep:  # without watches, stay until the next sweep: a viewer may come
-                await self._wait_until(next_sweep)
+                await wait_for(self._wake, until=next_sweep)
+                self._wake.clear()
                 if is_sweep := self.loop.time() >= next_sweep:
                     next_sweep = self.loop.time() + self._settings.SWEEP_INTERVAL
                     if self._server.is_stopping():
@@ -204,23 +207,16 @@ class Hub:
         finally:
             self._stop()
 
-    async def _wait_until(self, time: float) -> None:
-        try:
-            async with asyncio.timeout_at(time):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
-
     async def _read(self, *, is_sweep: bool) -> None:
         task_ids, self._stale, batch, self._batch = self._stale, set(), self._batch, None
+        round_ = Round(frozenset(task_ids))
         if is_sweep:
             task_ids |= self.watched - self._read_since_sweep
             self._read_since_sweep.clear()
         try:
             self._taken_over.clear()
             texts = await get_store().aread(task_ids) if task_ids else {}
-            await self._apply(task_ids, texts)
+            await self._apply(task_ids, texts, round_)
             await self._families.read(is_sweep=is_sweep)
             if batch is not None:
                 batch.set_result(None)
@@ -233,7 +229,9 @@ class Hub:
             self._fail(error, task_ids, batch)
         else:
             self._failures.clear()
-            if not is_sweep:
+            if is_sweep:
+                round_.tell_sweep(count_streams())
+            else:
                 self._read_since_sweep |= task_ids - self._taken_over
 
     def _fail(self, error: Exception, task_ids: set[str], batch: "asyncio.Future[None] | None") -> None:
@@ -247,11 +245,12 @@ class Hub:
             batch.set_exception(error)
             batch.exception()  # marks it as retrieved: the callers that wait for it may be gone
 
-    async def _apply(self, task_ids: Iterable[str], texts: dict[str, str]) -> None:
+    async def _apply(self, task_ids: Iterable[str], texts: dict[str, str], round_: Round) -> None:
         async for watch in take_turns(filter(None, map(self._watches.get, task_ids))):  # large ones take long
             text, is_older = texts.get(watch.task_id), watch.task_id in self._taken_over
             if not is_older and watch.apply(text, monotonic=time.monotonic()):
                 watch.notify()
+                round_.note_news(watch.task_id)
             self._families.note(watch)
 
     def _tick(self) -> None:

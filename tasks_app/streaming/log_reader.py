@@ -106,5 +106,7 @@ def decode_page(task_id: str, text: str) -> LogPage | None:
     try:
         return parse_page(text)
     except ValueError:
-        logger.exception("task %s: a stored page of its log can't be decoded and is left out", task_id)
+        logger.exception(
+            "task %s: a stored page of its log can't be decoded and is left out", task_id, extra={"task_id": task_id}
+        )
         return None

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from .. import wakeups
 from ..conf import get_settings
+from ..metering import get_meter
 from ..reporting import get_flusher
 from ..snapshot import EXPIRED, Snapshot, State, is_expired
 from ..store import decode, get_store
@@ -54,6 +55,8 @@ def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
         logger.error("the cache refused to store that tasks %s are lost", sorted(refused))
     wakeups.publish(versions)
     stored = [snapshot for snapshot in ended if snapshot.task_id in versions]
+    for snapshot in stored:
+        get_meter().note_ended(snapshot)
     end_followers(stored)
     get_flusher().sums.note_ends(stored)
     return Verdict(stored, refused)

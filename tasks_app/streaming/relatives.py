@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from .. import wakeups
+from ..metering import get_meter
 from ..reporting import get_flusher
 from ..snapshot import Snapshot, end_like, is_unsent
 from ..store import decode, find_followers, get_store
@@ -28,6 +29,9 @@ def _end_unsent(before: Mapping[str, Snapshot]) -> None:
     if ends:
         versions, refused = get_store().save(ends)
         wakeups.publish(versions)
-        get_flusher().sums.note_ends(version.snapshot for version in versions.values())
+        ended = [version.snapshot for version in versions.values()]
+        for snapshot in ended:
+            get_meter().note_ended(snapshot)
+        get_flusher().sums.note_ends(ended)
         if refused:
             logger.error("the cache refused to store that tasks %s are not sent any more", sorted(refused))

@@ -1,4 +1,4 @@
-"""A timer that keeps nothing alive: neither its object nor the request in which it was set."""
+"""Times in an event loop: a timer that keeps neither its object nor a request alive, and a wait with an end."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,3 +36,12 @@ class Deadline:
 def _call_if_alive(method: Callable[[T], None], owner: "ref[T]") -> None:
     if (living := owner()) is not None:
         method(living)
+
+
+async def wait_for(event: asyncio.Event, *, until: float) -> None:
+    """Wait until an event is set, or until this time of the running event loop."""
+    try:
+        async with asyncio.timeout_at(until):
+            await event.wait()
+    except TimeoutError:
+        pass

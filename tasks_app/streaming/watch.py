@@ -7,6 +7,7 @@ from typing import Protocol
 from weakref import WeakSet, ref
 
 from ..conf import get_settings
+from ..metering import get_meter
 from ..reporting import recall
 from ..snapshot import Silence, Snapshot, Spell, State, Version, as_silent, awaits_children
 from ..store import decode
@@ -43,7 +44,9 @@ def notify_each(viewers: Sequence[Viewer], watch: "Watch") -> None:
             viewer.notify(watch)
         except Exception:
             # The failure of one viewer must not keep the others from being notified.
-            logger.exception("task %s: a viewer could not be notified", watch.task_id)
+            logger.exception(
+                "task %s: a viewer could not be notified", watch.task_id, extra={"task_id": watch.task_id}
+            )
 
 
 def expire_each(viewers: Iterable[Viewer]) -> None:
@@ -77,6 +80,7 @@ class Watch:
     def notify(self) -> None:
         """Notify all viewers of a change of the task."""
         if self.view is not None:
+            get_meter().note_frames(len(self.audience))
             notify_each(self.audience.write(self.view), self)
 
     def apply(self, text: str | None, *, monotonic: float) -> bool:
@@ -142,6 +146,7 @@ def stall_each(watches: Iterable[Watch]) -> None:
     """Show these tasks as stalled."""
     for watch in watches:
         if watch.stall():
+            get_meter().note_stalled()
             watch.notify()
 
 
@@ -191,7 +196,7 @@ class Audience:
                 return False
         except Exception:
             what = "a frame could not be written directly, and the stream goes on by its task"
-            logger.exception("task %s: %s", view.snapshot.task_id, what)
+            logger.exception("task %s: %s", view.snapshot.task_id, what, extra={"task_id": view.snapshot.task_id})
             self._disconnect(outlet)
             return False
         outlet.is_used = True

@@ -169,7 +169,7 @@ def _look_up(request: HttpRequest | None, task_id: str, token: str) -> Snapshot 
     except TaskNotFound:
         return None
     except Exception:
-        logger.exception("task %s: its state could not be read for a page", task_id)
+        logger.exception("task %s: its state could not be read for a page", task_id, extra={"task_id": task_id})
         return None
 
 
@@ -193,7 +193,11 @@ def _may_cancel(request: HttpRequest | None, snapshot: Snapshot | None, token: s
     try:
         return not _is_in_event_loop() and _is_allowed("can_cancel", request, snapshot)
     except Exception:
-        logger.exception("task %s: the policy did not tell a page whether its reader may cancel it", snapshot.task_id)
+        logger.exception(
+            "task %s: the policy did not tell a page whether its reader may cancel it",
+            snapshot.task_id,
+            extra={"task_id": snapshot.task_id},
+        )
         return False
 
 

@@ -111,7 +111,7 @@ class ThreadPool:
             try:
                 Context().run(call.run)
             except BaseException:
-                logger.exception("task %s: its executor failed", call.task_id)
+                logger.exception("task %s: its executor failed", call.task_id, extra={"task_id": call.task_id})
         connections.close_all()
 
     def _take(self) -> PendingCall | None:

@@ -181,7 +181,12 @@ def _end(
     try:
         pid = getattr(request, "worker_pid", None)
         if not _await_death(pid):
-            logger.warning("task %s: process %s was told to die, but goes on and reports the task", task_id, pid)
+            logger.warning(
+                "task %s: process %s was told to die, but goes on and reports the task",
+                task_id,
+                pid,
+                extra={"task_id": task_id},
+            )
             return
         snapshot = _load(task_id)
         if snapshot is None and request is not None and only_in is None:
@@ -190,7 +195,7 @@ def _end(
             end(reporter := adopt(snapshot))
             end_followers(get_context(), reporter.snapshot)
     except Exception:
-        logger.exception("task %s: its end could not be reported", task_id)
+        logger.exception("task %s: its end could not be reported", task_id, extra={"task_id": task_id})
     finally:
         close_old_connections()
 
@@ -223,7 +228,9 @@ def _load(task_id: str) -> Snapshot | None:
             return get_store().get(task_id)
         except Exception:
             if failures == 0:
-                logger.exception("task %s: its snapshot could not be read; retrying", task_id)
+                logger.exception(
+                    "task %s: its snapshot could not be read; retrying", task_id, extra={"task_id": task_id}
+                )
             pause.wait(min(MIN_BACKOFF * 2**failures, MAX_BACKOFF))
             failures = min(failures + 1, 16)
 

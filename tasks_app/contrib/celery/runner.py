@@ -89,7 +89,9 @@ class CeleryTasks:
                 connection.ensure_connection(max_retries=1, interval_start=0)
                 current_app.control.revoke(task_id, connection=connection)
         except Exception:
-            logger.exception("task %s: the workers could not be told that it was cancelled", task_id)
+            logger.exception(
+                "task %s: the workers could not be told that it was cancelled", task_id, extra={"task_id": task_id}
+            )
 
     def find_flaw(self, task: Any) -> Flaw | None:
         if not task.app.conf.task_always_eager:
@@ -124,7 +126,9 @@ def _fail_unsent(task_id: str, error: Exception) -> None:
     try:
         snapshot = get_store().get(task_id)
     except Exception:
-        logger.exception("task %s: it was not sent, and its failure could not be stored", task_id)
+        logger.exception(
+            "task %s: it was not sent, and its failure could not be stored", task_id, extra={"task_id": task_id}
+        )
         return
     if snapshot is not None and _waits(snapshot):
         adopt(snapshot).fail(error)
