@@ -10,7 +10,14 @@ scan_folders = app.task(tasks.scan_folders.func)
 train_model = app.task(tasks.train_model.func)
 archive_photos = app.task(tasks.archive_photos.func)
 write_report = app.task(tasks.write_report.func)
+develop_photo = app.task(tasks.develop_photo.func)
 import_sample = app.task(tasks.import_sample.func)
+
+
+@app.task
+def develop_photos(photos: int = 40, duration: float = 6) -> None:
+    """Start a task for each photo, and end with the last of them."""
+    tasks.develop_all(develop_photo, photos, duration)
 
 
 @app.task

@@ -186,5 +186,18 @@ EXAMPLES: Mapping[str, Example] = {
             component="{% task_progress task_id label=label compact=True %}",
             label="Job",
         ),
+        Example(
+            slug="batch",
+            name="Batch",
+            title="Start a batch",
+            sentence="Tasks that a task starts are its children: one bar shows all of them.",
+            task="develop_photos",
+            fields=(
+                Field(name="photos", label="Photos", value=40, minimum=1, maximum=tasks.MAX_PHOTOS),
+                choose_seconds(6),
+            ),
+            job=tasks.develop_all,
+            component='{% task_progress task_id label="Develop photos" cancel=True children=True %}',
+        ),
     )
 }

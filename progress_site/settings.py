@@ -132,7 +132,15 @@ CACHES = {
 CHANNEL_LAYERS = PROFILE.channel_layers
 TASKS = {"default": PROFILE.tasks}
 DEMO_MAX_COUNT = 50  # the most tasks that a form starts at once
-STARTABLE = ("simulate", "scan_folders", "train_model", "archive_photos", "write_report", "import_sample")
+STARTABLE = (
+    "simulate",
+    "scan_folders",
+    "train_model",
+    "archive_photos",
+    "write_report",
+    "develop_photos",
+    "import_sample",
+)
 TASKS_APP = {
     "CACHE": "tasks",
     "STARTABLE": {name: f"{PROFILE.jobs}.{name}" for name in STARTABLE},

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import DatabaseError
 from django.dispatch import receiver
 
-from tasks_app import TaskCancelled, progress
+from tasks_app import TaskCancelled, progress, start
 
 from . import uploads
 from .imports import import_customers
 from .samples import write_samples
-from .simulation import simulate_work, spread
+from .simulation import check_duration, simulate_work, spread
 from .text_files import InvalidFile
 
 try:
@@ -24,6 +24,7 @@ except ImportError:  # Django 5.2
     from django_tasks.signals import task_finished
 
 MAX_SAMPLE_ROWS = 200_000
+MAX_PHOTOS = 40
 
 
 @task
@@ -71,6 +72,34 @@ def write_report(duration: float = 10) -> None:
         progress.log(f"Drew chart {chart}")
         if chart % 6 == 0:
             progress.log(f"Chart {chart} lacks May", level="warning")
+
+
+@task
+def develop_photos(photos: int = 40, duration: float = 6) -> None:
+    """Start a task for each photo, and end with the last of them."""
+    develop_all(develop_photo, photos, duration)
+
+
+@task
+def develop_photo(number: int, duration: float) -> None:
+    """Develop one photo; every 19th film is torn."""
+    progress.update(status="Developing", unit="baths")
+    for bath in progress.track(spread(6, duration * (1 + number % 7) / 7), total=6):
+        if bath == 4 and number % 19 == 0:
+            raise RuntimeError(f"film {number} is torn")
+
+
+def develop_all(develop_photo: Any, photos: int, duration: float) -> None:
+    """Start a task for each photo, as children of the task that runs.
+
+    Raises:
+        ValueError: `photos` is not from 1 to MAX_PHOTOS, or `duration` not from 0 to SIMULATION_MAX_SECONDS.
+    """
+    check_duration(duration)
+    if not 1 <= photos <= MAX_PHOTOS:
+        raise ValueError(f"photos must be between 1 and {MAX_PHOTOS}, not {photos!r}")
+    for number in range(1, photos + 1):
+        start(develop_photo, number, duration, label=f"Photo {number}")
 
 
 @task

@@ -59,6 +59,7 @@ def test_simulation_in_a_worker_is_followed_to_its_end(site: Site):
         ("archive_photos", {"duration": 0.1}, "succeeded"),
         ("scan_folders", {"duration": 0.1}, "succeeded"),
         ("write_report", {"duration": 0.1}, "succeeded"),
+        ("develop_photos", {"photos": 3, "duration": 0.1}, "succeeded"),
     ],
 )
 def test_example_in_a_worker_ends_as_its_page_says(site: Site, task: str, kwargs: dict[str, float], state: str):

@@ -26,6 +26,7 @@ RUNS = {
     "indeterminate": ("scan_folders", {"duration": 0.1}, "succeeded"),
     "log": ("write_report", {"duration": 0.1}, "succeeded"),
     "many": ("simulate", {"duration": 0.1}, "succeeded"),
+    "batch": ("develop_photos", {"photos": 3, "duration": 0.1}, "succeeded"),
 }
 
 each_example = pytest.mark.parametrize("slug", RUNS)
@@ -71,6 +72,8 @@ def test_form_of_an_example_starts_its_task_with_numbers_that_it_takes(site, slu
         *((name, "duration", value) for name in settings.STARTABLE if name != "import_sample" for value in (-1, 3601)),
         ("import_sample", "rows", 0),
         ("import_sample", "rows", 200_001),
+        ("develop_photos", "photos", 0),
+        ("develop_photos", "photos", 41),
     ],
 )
 def test_task_that_would_go_on_too_long_fails_at_once(site, task, argument, value):

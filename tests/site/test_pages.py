@@ -25,6 +25,7 @@ RUNS = {
     "indeterminate": ({"duration": "0.5"}, 1, "succeeded"),
     "log": ({"duration": "0.5"}, 1, "succeeded"),
     "many": ({"duration": "0.5"}, 50, "succeeded"),
+    "batch": ({"duration": "0.5"}, 1, "failed"),  # two of forty
 }
 
 PATHS = ["/", *(f"/demo/{slug}" for slug in RUNS)]

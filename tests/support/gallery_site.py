@@ -102,6 +102,7 @@ SCENES = (
     Scene("demo-indeterminate", "/demo/indeterminate", start(until=FOUND)),
     Scene("demo-log", "/demo/log", start()),
     Scene("demo-many", "/demo/many", start(seconds=12)),
+    Scene("demo-batch", "/demo/batch", start(seconds=12, until=("task-progress .status", "failed"))),
 )
 
 
