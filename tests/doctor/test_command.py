@@ -1,10 +1,17 @@
 """`manage.py tasks_doctor` finds a deployment sound or not, and says so by text, JSON and its exit status."""
 
-import json
+import io
+import re
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from tests.support.doctor import on_valkey, run_command, run_doctor
+from tasks_app.doctor import examination
+from tasks_app.doctor.address import Address
+from tasks_app.doctor.examination import Options, examine
+from tasks_app.doctor.peer import PeerFailed, run_peer
+from tests.support.doctor import find_ids, run_doctor
+from tests.support.nginx import needs_nginx
 
 
 def test_site_of_one_process_is_sound():
@@ -17,31 +24,61 @@ def test_cache_that_two_processes_do_not_share_is_an_error():
     assert (done.ids, done.status) == ({"cache-not-shared"}, 2)
 
 
-def test_text_names_what_mends_it():
-    done = run_command()
-    assert (done.returncode, "warning cache-not-shared" in done.stdout, "Redis or Valkey" in done.stdout) == (
-        1,
+@needs_nginx
+def test_site_of_many_processes_is_sound_from_inside_and_outside(running, settings_of_site):
+    options = ["--processes", "4", "--behind", str(running.server), "--hold", "0.1"]
+    done = run_doctor("--url", str(running.proxy), *options, **settings_of_site)
+    assert (done.ids, done.status) == (set(), 0)
+    assert list(done.report["parts"])[-2:] == ["site", "stream"]
+
+
+def test_mistake_in_the_settings_is_all_that_is_said(settings):
+    settings.TASKS_APP = {"CACHE": "none"}
+    printed = io.StringIO()
+    with pytest.raises(SystemExit) as caught:
+        call_command("tasks_doctor", stdout=printed)
+    assert (caught.value.code, "error tasks_app.E005" in printed.getvalue(), "cache:" in printed.getvalue()) == (
+        2,
         True,
-        True,
+        False,
     )
 
 
-def test_site_of_many_processes_is_sound(valkey):
-    done = run_doctor("--processes", "4", **on_valkey(valkey))
-    assert (done.ids, done.status) == (set(), 0)
-    assert done.report["parts"]["other processes"]["figures"]["cache shared"] == {"value": "yes", "unit": ""}
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--processes=0"], "--processes is 0"),
+        (["--url=shop.example"], "'shop.example' is no address"),
+        (["--url=http://shop.example", "--hold=-1"], "--hold is -1.0"),
+        (["--url=http://shop.example", "--hold=nan"], "--hold is nan"),
+        (["--url=http://shop.example", "--token=x"], "--token needs --task"),
+        (["--task=x"], "need --url"),
+        (["--behind=http://127.0.0.1:8000"], "need --url"),
+    ],
+)
+def test_option_that_is_not_allowed_is_named(options, said):
+    with pytest.raises(CommandError, match=re.escape(said)) as caught:
+        call_command("tasks_doctor", *options)
+    assert caught.value.returncode == 3
 
 
-def test_mistake_in_the_settings_is_all_that_is_said():
-    done = run_doctor(TASKS_APP={"CACHE": "none"})
-    assert ("tasks_app.E005" in done.ids, list(done.report["parts"]), done.status) == (True, ["settings"], 2)
+def test_silenced_check_stays_silent(settings):
+    settings.TASKS_APP, settings.SILENCED_SYSTEM_CHECKS = {"CACHE": "none"}, ["tasks_app.E005"]
+    assert "tasks_app.E005" not in {item.id for item in examine(Options()).findings}
 
 
-@pytest.mark.parametrize("option", ["--processes=0"])
-def test_option_that_is_not_allowed_is_named(option):
-    done = run_command(option)
-    assert (done.returncode, option.partition("=")[2] in done.stderr) == (3, True)
+def test_stream_is_not_watched_without_the_cache_of_the_site():
+    address = Address.parse("http://127.0.0.1:9")
+    results = examination._examine_streams(address, Options(), has_cache=False)
+    assert find_ids(results) == ["stream-not-watched"]
 
 
-def test_json_is_all_that_is_printed():
-    assert json.loads(run_command("--json", "--processes", "1").stdout)["exit_status"] == 0
+def test_site_that_can_not_start_is_told_of_with_its_error(monkeypatch):
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "no_such_settings")
+    with pytest.raises(PeerFailed, match="No module named 'no_such_settings'"), run_peer():
+        pass
+
+
+def test_error_of_the_examination_is_a_finding_and_no_traceback():
+    (finding,) = examination._collect(lambda: (1 / 0 for _ in "a"))
+    assert (finding.id, finding.level, "ZeroDivisionError" in finding.what) == ("not-examined", "unknown", True)

@@ -34,20 +34,15 @@ class Diagnosis:
 
 def run_doctor(*options: str, **settings: Any) -> Diagnosis:
     """Run `manage.py tasks_doctor --json` in a process of its own, on the sound site with these settings."""
-    done = run_command(*options, "--json", **settings)
-    return Diagnosis(done.returncode, json.loads(done.stdout))
-
-
-def run_command(*options: str, **settings: Any) -> "subprocess.CompletedProcess[str]":
-    """Run the command with these options, on the sound site with these settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "django", "tasks_doctor", *options],
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "tasks_doctor", "--json", *options],
         cwd=ROOT,
         env=make_env(**settings),
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         timeout=DEADLINE,
     )
+    return Diagnosis(done.returncode, json.loads(done.stdout))
 
 
 def make_env(**settings: Any) -> dict[str, str]:

@@ -1,0 +1,212 @@
+"""The answers of the site to single requests: is it there, and what do proxies and settings make of them?"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urljoin, urlsplit
+
+from django.conf import settings
+from django.templatetags.static import static
+from django.urls import NoReverseMatch
+
+from ..http import make_url
+from .address import UNREACHABLE, Address, Answer
+from .finding import Finding, Level, Result
+from .hops import name_hop
+from .static import SCRIPT
+from .time_limit import NotInTime
+
+#: The most seconds that two clocks may be apart.
+APART = 3.0
+
+#: The origin of a page that is not of the site.
+STRANGER = "https://stranger.invalid"
+
+#: The Content-Types with which browsers run a script.
+SCRIPT_TYPES = ("text/javascript", "application/javascript", "application/x-javascript")
+
+
+def examine_site(address: Address) -> Iterator[Result]:
+    """Yield what is wrong with how the site answers at an address; if it does not, that is all."""
+    try:
+        path = quote(make_url("task", f"doctor-{secrets.token_hex(16)}"))
+    except NoReverseMatch:
+        yield _not_included("The URLs of this app are not in ROOT_URLCONF")
+        return
+    before = time.time()
+    try:
+        answer = address.fetch(path, headers={"Origin": STRANGER})
+    except (*UNREACHABLE, NotInTime) as error:
+        yield _unreachable(address, error)
+        return
+    if not (answer.status == 404 and answer.is_problem):
+        yield _explain(address, path, answer)
+        return
+    yield from _examine_clock(address, answer, before)
+    yield from _examine_cors(address, answer)
+    yield from _examine_cookies(address)
+    yield from _examine_csrf(address, path)
+    yield from _examine_script(address)
+
+
+def _unreachable(address: Address, error: Exception) -> Finding:
+    return Finding(
+        id="site-unreachable",
+        level=Level.ERROR,
+        what=f"{address} can't be reached: {type(error).__name__}{f': {error}' if str(error) else ''}.",
+        cure="See whether the server runs, and whether the address, its certificate and the firewall let this "
+        "machine in.",
+    )
+
+
+def _not_included(what: str) -> Finding:
+    return Finding(
+        id="site-without-urls",
+        level=Level.ERROR,
+        what=f"{what}: no page finds a task.",
+        cure='Add path("", include("tasks_app.urls")) to the URLs of the site, and have the proxy pass on all paths.',
+    )
+
+
+def _explain(address: Address, path: str, answer: Answer) -> Finding:
+    """Return what an answer says that does not come from the app; an unknown task is to be answered with 404."""
+    if 300 <= answer.status < 400:
+        return _redirects(address, path, answer.headers.get("location", ""))
+    if answer.status in (502, 503, 504):
+        return Finding(
+            id="site-down",
+            level=Level.ERROR,
+            what=f"{address} answers {answer.status!r}: {name_hop(answer.headers) or 'a proxy'} does not reach the "
+            "site.",
+            cure="Start the server of the site, and see whether the proxy passes requests to its address.",
+        )
+    if answer.status == 400:
+        return Finding(
+            id="site-refuses-host",
+            level=Level.ERROR,
+            what=f"{address} answers 400: it may not know its own name, {address.host!r}.",
+            cure="Add it to ALLOWED_HOSTS, and have the proxy pass on the Host of the request.",
+        )
+    if answer.status in (401, 403, 407):
+        return Finding(
+            id="site-forbids",
+            level=Level.ERROR,
+            what=f"{address} answers {answer.status!r} before the app is asked: a proxy or a middleware lets nobody "
+            "in.",
+            cure="Let requests to the paths of this app pass: it asks for permission itself.",
+        )
+    if answer.status >= 500:
+        return Finding(
+            id="site-fails",
+            level=Level.ERROR,
+            what=f"{address} answers {answer.status!r}.",
+            cure="See the log of the site.",
+        )
+    return _not_included(f"{address}{path} is answered with {answer.status!r}, and not by this app")
+
+
+def _redirects(address: Address, path: str, location: str) -> Finding:
+    target = urlsplit(urljoin(f"{address}{path}", location))
+    if target.scheme == "https" and address.scheme == "http" and target.path == urlsplit(f"{address}{path}").path:
+        return Finding(
+            id="site-redirects-https",
+            level=Level.WARNING,
+            what=f"{address} leads to https: what scripts post there is lost, and nothing else could be looked at.",
+            cure=f"Use --url https://{target.netloc}{address.prefix}, and that address in scripts.",
+        )
+    return Finding(
+        id="site-redirects",
+        level=Level.ERROR,
+        what=f"{address} leads requests of this app to {target.geturl()!r}: neither components nor scripts follow "
+        "that.",
+        cure="Let requests to the paths of this app pass without a login or another redirect: it asks for permission "
+        "itself, and answers 401 or 404. Django's own LoginRequiredMiddleware lets them pass.",
+    )
+
+
+def _examine_clock(address: Address, answer: Answer, before: float) -> Iterator[Finding]:
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except ValueError:  # the server does not tell
+        return
+    if (apart := max(before - 1 - theirs, theirs - time.time())) > APART:
+        yield Finding(
+            id="clocks-apart",
+            level=Level.WARNING,
+            what=f"The clock of {address} and that of this machine are {apart:.0f} s apart.",
+            cure="Have all machines set their clocks by NTP: the ends of tokens, and what people see, go by them.",
+        )
+
+
+def _examine_cors(address: Address, answer: Answer) -> Iterator[Finding]:
+    allowed = answer.headers.get("access-control-allow-origin")
+    if allowed == STRANGER and answer.headers.get("access-control-allow-credentials") == "true":
+        yield Finding(
+            id="cors-open",
+            level=Level.WARNING,
+            what=f"{address} lets the pages of any site read what its users see: it answers a stranger's Origin with "
+            "'Access-Control-Allow-Credentials: true'.",
+            cure="Name the origins that may: CORS_ALLOWED_ORIGINS of django-cors-headers, or those of the proxy.",
+        )
+
+
+def _examine_cookies(address: Address) -> Iterator[Finding]:
+    """See whether the cookies of sessions are sent to an address like this."""
+    if address.scheme == "http" and settings.SESSION_COOKIE_SECURE:
+        yield Finding(
+            id="cookies-lost",
+            level=Level.WARNING,
+            what=f"SESSION_COOKIE_SECURE is on, so nobody is logged in at {address}: users see no task of theirs.",
+            cure="Have people use https, and examine that address.",
+        )
+    if address.scheme == "https" and not settings.SESSION_COOKIE_SECURE:
+        yield Finding(
+            id="cookies-insecure",
+            level=Level.WARNING,
+            what=f"SESSION_COOKIE_SECURE is off: a request by http to {address.host!r} gives the session of a user "
+            "away.",
+            cure="Set SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE to True.",
+        )
+
+
+def _examine_csrf(address: Address, path: str) -> Iterator[Finding]:
+    """See whether the site takes its own origin for its own, and no other; the task that is to be cancelled is "
+    "none."""
+    own = address.fetch(f"{path}/cancel", method="POST", headers={"Origin": address.origin, "Content-Length": "0"})
+    if own.status == 403 and b"CSRF" in own.body:
+        yield Finding(
+            id="csrf-own-origin",
+            level=Level.WARNING,
+            what=f"{address} does not take its own pages for its own: users can neither start nor cancel tasks.",
+            cure="Have the proxy pass on Host and X-Forwarded-Proto, set SECURE_PROXY_SSL_HEADER, or add "
+            f"{address.origin!r} to CSRF_TRUSTED_ORIGINS.",
+        )
+    other = address.fetch(f"{path}/cancel", method="POST", headers={"Origin": STRANGER, "Content-Length": "0"})
+    if other.status != 403:
+        yield Finding(
+            id="csrf-foreign-origin",
+            level=Level.WARNING,
+            what=f"{address} does not refuse what a page of another site sends: a proxy takes out the Origin of "
+            "requests.",
+            cure="Have the proxy pass on the header Origin, and trust no pattern of all sites in "
+            "CSRF_TRUSTED_ORIGINS.",
+        )
+
+
+def _examine_script(address: Address) -> Iterator[Finding]:
+    """See whether the script of the component is served; a site without template engines needs none."""
+    if not settings.TEMPLATES:
+        return
+    url = urlsplit(urljoin(f"{address}/", static(SCRIPT)))
+    origin = Address.parse(f"{url.scheme}://{url.netloc}")
+    answer = origin.fetch(url.path)
+    kind = answer.headers.get("content-type", "")
+    if answer.status != 200 or not kind.startswith(SCRIPT_TYPES):
+        yield Finding(
+            id="static-not-served",
+            level=Level.ERROR,
+            what=f"{url.geturl()} is answered with {answer.status!r} and the Content-Type {kind!r}: no component "
+            "comes to life.",
+            cure="Add WhiteNoise's middleware, or let the proxy serve STATIC_ROOT, and run 'manage.py collectstatic'.",
+        )

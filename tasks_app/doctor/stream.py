@@ -1,0 +1,134 @@
+"""The stream of a task, as a viewer gets it through all that stands before the site."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..conf import get_settings
+from ..wakeups import has_layer
+from .address import Address
+from .finding import Finding, Level, Result
+from .judgement import Expected, Watched, judge
+from .probe_task import ProbeTask, keep_task
+from .refused import explain_refusal
+from .shown import Shown
+from .watching import HEAD_SECONDS, Watching
+
+#: The name of the endpoint.
+STREAM = "task-progress"
+
+#: Changes that are made to the task, and the seconds between two: not in step with sweeps.
+CHANGES, GAP = 5, 0.27
+
+#: For how long the stream is watched while nothing changes: so many times KEEPALIVE, and seconds.
+PATIENCE_PART, PATIENCE = 1.25, 2.0
+
+#: The longest that a change may take to arrive, in seconds on top of SWEEP_INTERVAL.
+LATEST = 2.0
+
+
+def examine_own_streams(addresses: Sequence[Address], *, hold: float | None) -> Iterator[Result]:
+    """Yield how changes of a task of the doctor's own reach viewers at each address, the innermost first.
+
+    Args:
+        hold: the seconds for which each stream is watched while nothing changes; None: a little more than KEEPALIVE.
+    """
+    inner: tuple[str, Watched] | None = None
+    for address in addresses:
+        with keep_task() as task, Watching(address, Shown(task.task_id, task.token).make_path(STREAM)) as watching:
+            latencies = _change(task, watching)
+            _hold(watching, _find_hold(hold), task)
+            watched = _record(watching, latencies)
+            if not watched.status:
+                watched = _let_end(task, watching, watched)
+        yield from _judge(address, watching, watched, inner, is_own=True)
+        inner = (str(address), watched)
+
+
+def examine_shown_streams(addresses: Sequence[Address], shown: Shown, *, hold: float | None) -> Iterator[Result]:
+    """Yield how the stream of a task that the doctor can't change reaches viewers at each address."""
+    inner: tuple[str, Watched] | None = None
+    for address in addresses:
+        with Watching(address, shown.make_path(STREAM)) as watching:
+            watching.wait_for("data:", HEAD_SECONDS)
+            _hold(watching, _find_hold(hold), None)
+            watched = _record(watching, [])
+        yield from _judge(address, watching, watched, inner, is_own=False)
+        inner = (str(address), watched)
+
+
+def _find_hold(hold: float | None) -> float:
+    return get_settings().KEEPALIVE * PATIENCE_PART + PATIENCE if hold is None else hold
+
+
+def _change(task: ProbeTask, watching: Watching) -> list[float | None]:
+    """Change the task a few times once its stream is open, and return how long each change took to arrive."""
+    if watching.wait_for("data:", HEAD_SECONDS) is None:
+        return []
+    made: dict[str, float] = {}
+    for number in range(CHANGES):
+        made[status := f"change {number} of the doctor"] = time.monotonic()
+        task.report(status)
+        time.sleep(GAP)
+    watching.wait_for(status, get_settings().SWEEP_INTERVAL + LATEST)
+    return _find_latencies(made, watching)
+
+
+def _find_latencies(made: dict[str, float], watching: Watching) -> list[float | None]:
+    """Return after how long each change was seen, itself or by a later one: a snapshot has all that was before."""
+    latencies: list[float | None] = []
+    seen_at = math.inf
+    for status, at in reversed(made.items()):
+        seen_at = min(seen_at, watching.find(status) or math.inf)
+        latencies.insert(0, seen_at - at if seen_at < math.inf else None)
+    return latencies
+
+
+def _let_end(task: ProbeTask, watching: Watching, watched: Watched) -> Watched:
+    """End the task, since what holds a stream back lets go of it then, and return the record with what that tells."""
+    task.end()
+    watching.wait_for("event: end", get_settings().SWEEP_INTERVAL + LATEST)
+    return replace(watched, status=watching.status, headers=watching.headers)
+
+
+def _hold(watching: Watching, seconds: float, task: ProbeTask | None) -> None:
+    """Wait for bytes while nothing changes; the task has its heartbeats, so that it is not taken for lost."""
+    end = time.monotonic() + seconds
+    while watching.first_at is not None and not watching.is_over and (left := end - time.monotonic()) > 0:
+        watching.wait_for_bytes(min(left, get_settings().HEARTBEAT))
+        if task is not None:
+            task.beat()
+
+
+def _record(watching: Watching, latencies: Sequence[float | None]) -> Watched:
+    is_cut = watching.ended_at is not None and watching.find("event: end") is None
+    ended = watching.ended_at or 0.0
+    return Watched(
+        status=watching.status,
+        headers=watching.headers,
+        first=None if watching.first_at is None else watching.first_at - watching.began,
+        latencies=[value for value in latencies if value is not None] if is_cut else list(latencies),
+        lasted=ended - watching.began if is_cut else None,
+        idle=ended - watching.last_at if is_cut else 0.0,
+    )
+
+
+def _judge(
+    address: Address, watching: Watching, watched: Watched, inner: tuple[str, Watched] | None, *, is_own: bool
+) -> Iterator[Result]:
+    settings = get_settings()
+    expected = Expected(sweep=settings.SWEEP_INTERVAL, keepalive=settings.KEEPALIVE, has_layer=has_layer())
+    if watched.status == 200:
+        yield from judge(str(address), watched, expected, inner)
+    elif watched.status:
+        yield explain_refusal(str(address), watched.status, watching.body, is_own=is_own)
+    else:
+        yield Finding(
+            id="stream-unanswered",
+            level=Level.ERROR,
+            what=f"{address} has not begun to answer the request for a stream within {HEAD_SECONDS:g} s"
+            f"{f': {watching.error}' if watching.error else ''}. Something on the way waits for the end of the "
+            "stream.",
+            cure="Have each proxy, and each middleware, pass responses of the type text/event-stream on as they come.",
+        )

@@ -1,0 +1,155 @@
+"""The doctor finds what holds back, compresses or cuts streams, and names the hop that does."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+from django.core.wsgi import get_wsgi_application
+
+from tasks_app.doctor import stream
+from tasks_app.doctor.address import Address
+from tasks_app.doctor.finding import Finding
+from tasks_app.doctor.probe_task import keep_task
+from tasks_app.doctor.shown import Shown, examine_shown_task
+from tasks_app.doctor.stream import examine_own_streams, examine_shown_streams
+from tasks_app.store.store import get_store
+from tests.support.doctor import find_figures, find_ids
+from tests.support.nginx import needs_nginx
+from tests.support.scripts import STREAM_HEAD, serve
+from tests.support.waiting import DEADLINE
+
+pytestmark = needs_nginx
+
+
+def watch(*addresses: Address, hold: float = 0.1) -> list[Any]:
+    return list(examine_own_streams(addresses, hold=hold))
+
+
+@pytest.mark.parametrize("place", ["server", "proxy"])
+def test_sound_site_has_nothing_but_figures(outside, place):
+    results = watch(getattr(outside, place))
+    assert (find_ids(results), find_figures(results).keys()) == ([], {"first frame", "change"})
+
+
+def test_nothing_is_left_in_the_cache(outside):
+    with keep_task() as task:
+        assert get_store().read([task.task_id]) != {}
+    assert get_store().read([task.task_id]) == {}
+
+
+def test_proxy_that_holds_back_is_named(find_proxy, monkeypatch):
+    monkeypatch.setattr(stream, "HEAD_SECONDS", 1.0)
+    (finding,) = find_held(watch(find_proxy("holding")))
+    assert ("nginx" in finding.what, "proxy_buffering off" in finding.cure) == (True, True)
+
+
+def test_hop_that_holds_back_is_known_by_what_comes_at_once_behind_it(outside, find_proxy, monkeypatch):
+    monkeypatch.setattr(stream, "HEAD_SECONDS", 3.0)
+    (finding,) = find_held(watch(outside.server, find_proxy("holding")))
+    assert f"At {outside.server} they come at once" in finding.what
+
+
+def find_held(results: list[Any]) -> list[Finding]:
+    assert find_ids(results) == ["stream-held"]
+    return [item for item in results if isinstance(item, Finding)]
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [("compressing", ["stream-compressed"]), ("with another type", ["stream-wrong-type"])],
+)
+def test_proxy_that_changes_the_stream_is_found(find_proxy: Callable[[str], Address], name, ids):
+    assert find_ids(watch(find_proxy(name))) == ids
+
+
+def test_proxy_that_cuts_silent_streams_is_found(find_proxy):
+    (finding,) = [item for item in watch(find_proxy("cutting"), hold=DEADLINE) if isinstance(item, Finding)]
+    assert (finding.id, "proxy_read_timeout" in finding.cure) == ("stream-cut", True)
+
+
+def test_processes_that_do_not_hear_the_layer_are_found(outside, settings):
+    config = settings.CHANNEL_LAYERS["default"]
+    settings.CHANNEL_LAYERS = {"default": {**config, "CONFIG": {**config["CONFIG"], "prefix": "other"}}}
+    assert find_ids(watch(outside.server)) == ["layer-not-heard"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("KEY_PREFIX", "other"), ("VERSION", 7)],
+)
+def test_processes_with_another_cache_are_found(outside, settings, name, value):
+    settings.CACHES = {"default": {**settings.CACHES["default"], name: value}}
+    assert find_ids(watch(outside.server)) == ["site-other-settings"]
+
+
+def test_processes_with_another_secret_are_found(outside, settings):
+    settings.SECRET_KEY = "another"
+    assert find_ids(watch(outside.server)) == ["site-other-settings"]
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None: ...
+
+
+@contextmanager
+def run_wsgi() -> Iterator[Address]:
+    """Run the site of this process under WSGI."""
+    with make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=QuietHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield Address.parse(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join(DEADLINE)
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse:Warning")
+def test_server_without_streams_is_found():
+    with run_wsgi() as address:
+        assert find_ids(watch(address)) == ["site-wsgi"]
+
+
+def test_site_that_is_full_is_found():
+    refusal = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\r\nat most 50 streams"
+    with serve(lambda request: refusal) as server:
+        (finding,) = watch(Address.parse(server.url))
+    assert (finding.id, "at most 50 streams" in finding.what) == ("stream-refused", True)
+
+
+def test_server_that_never_begins_does_not_hold_up_the_doctor(monkeypatch):
+    monkeypatch.setattr(stream, "HEAD_SECONDS", 0.2)
+    over = threading.Event()
+
+    def wait(request: object) -> bytes:
+        over.wait(DEADLINE)
+        return STREAM_HEAD
+
+    with serve(wait) as server:
+        found = find_ids(watch(Address.parse(server.url)))
+        over.set()
+    assert found == ["stream-unanswered"]
+
+
+def test_task_that_is_shown_is_watched(outside):
+    with keep_task() as task:
+        results = list(examine_shown_streams([outside.server], Shown(task.task_id, task.token), hold=0.1))
+    assert (find_ids(results), find_figures(results).keys()) == ([], {"first frame"})
+
+
+def test_task_that_is_not_shown_is_told_of(outside):
+    results = examine_shown_streams([outside.server], Shown("unknown"), hold=0.1)
+    assert find_ids(results) == ["site-hides-task"]
+
+
+def test_processes_of_which_some_do_not_know_a_task_are_found(outside):
+    statuses = iter([b"200 OK", b"404 Not Found"] * 4)
+    with serve(lambda request: b"HTTP/1.1 %b\r\nConnection: close\r\n\r\n{}" % next(statuses)) as server:
+        found = find_ids(examine_shown_task(Address.parse(server.url), Shown("one")))
+    assert found == ["site-processes-differ"]
+
+
+def test_task_that_all_processes_know_is_fine(outside):
+    with keep_task() as task:
+        assert find_ids(examine_shown_task(outside.server, Shown(task.task_id, task.token))) == []
