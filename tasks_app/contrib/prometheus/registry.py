@@ -34,7 +34,7 @@ def make_registry() -> CollectorRegistry:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if folder is None:
         return REGISTRY
-    registry = CollectorRegistry(support_collectors_without_names=True)
+    registry = CollectorRegistry()
     registry.register(Processes(Path(folder)))
     registry.register(RecentTasks(_names))
     return registry
@@ -45,7 +45,7 @@ class Processes(Collector):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._registry = CollectorRegistry(support_collectors_without_names=True)
+        self._registry = CollectorRegistry()
         MultiProcessCollector(self._registry, str(folder))  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterator[Metric]:
