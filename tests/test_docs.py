@@ -76,3 +76,33 @@ def test_contents_list_every_page_once():
 def test_page_has_one_title(page: str):
     prose = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
     assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
+
+
+#: The groups of a changelog, in their order: https://keepachangelog.com/en/1.1.0/
+GROUPS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+
+
+def find_changes() -> dict[str, str]:
+    """Return what the changelog says of each version, the newest first."""
+    _, *parts = re.split(r"^## (.+)\n", read("CHANGELOG.md"), flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_changelog_begins_with_what_is_not_released_and_dates_each_version():
+    unreleased, *versions = find_changes()
+    undated = [version for version in versions if not re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d{2}-\d{2}", version)]
+    assert (unreleased, undated) == ("Unreleased", [])
+
+
+@pytest.mark.parametrize("version", find_changes())
+def test_each_change_stands_in_a_group(version: str):
+    before, *parts = re.split(r"^### (.+)\n", find_changes()[version], flags=re.MULTILINE)
+    groups = parts[::2]
+    assert (before.strip(), groups) == ("", [group for group in GROUPS if group in groups])
+
+
+@pytest.mark.parametrize("version", find_changes())
+def test_what_to_do_on_an_upgrade_stands_first(version: str):
+    changed = find_changes()[version].partition("### Changed\n")[2].partition("\n###")[0]
+    marks = [line.startswith("- **On upgrade") for line in changed.splitlines() if line.startswith("- ")]
+    assert marks == sorted(marks, reverse=True)
