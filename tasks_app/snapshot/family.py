@@ -139,12 +139,28 @@ def _go_on(own: Snapshot, parts: list[Part], percent: float, *, changes: Mapping
         percent=percent,
         progress=min(floor_percent(percent), 99),
         stalled=is_stalled and (own.state is not State.RUNNING or own.stalled),
+        eta=_count_left(own, parts, percent, changes) if state is State.RUNNING else None,
         finished_at=None,
         result=None,
         result_omitted=None,
         conclusion=None,
         error=None,
     )
+
+
+def _count_left(own: Snapshot, parts: Iterable[Part], percent: float, changes: Mapping[str, Any]) -> float | None:
+    """Return the seconds that are left if all goes on as fast as so far, or as usual until a child has ended.
+
+    Returns:
+        None if neither is known, or the usual time is over.
+    """
+    if changes["started_at"] is None:
+        return None
+    elapsed: float = max((changes["updated_at"] - changes["started_at"]).total_seconds(), 0.0)
+    if percent and elapsed and any(part.state.is_terminal for part in parts):
+        return elapsed * (100.0 - percent) / percent
+    left = (own.expected or 0.0) - elapsed
+    return left if left > 0 else None
 
 
 def _tell_progress(own: Snapshot, state: State, children: Mapping[str, int]) -> str:

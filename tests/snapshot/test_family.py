@@ -55,6 +55,25 @@ def test_report_of_a_running_parent_is_one_more_part():
     assert compose(own, weigh(DONE)).percent == 75
 
 
+def test_time_left_is_that_of_the_same_speed():
+    begun = make_part("running", 40)._replace(changed_at=NOW + timedelta(seconds=15))
+    assert compose(make_batch(4), weigh(DONE, begun, None, None)).eta == pytest.approx(10 / 0.35 * 0.65)
+
+
+def test_time_left_is_unknown_until_a_child_has_ended():
+    assert compose(make_batch(2), weigh(make_part("running", 50))).eta is None
+
+
+def test_time_left_is_what_is_left_of_the_usual_time_until_a_child_has_ended():
+    begun = make_part("running", 50)._replace(changed_at=NOW + timedelta(seconds=15))
+    assert compose(make_batch(2, expected=60.0), weigh(begun)).eta == 50
+
+
+def test_time_left_is_unknown_once_the_usual_time_is_over():
+    begun = make_part("running", 50)._replace(changed_at=NOW + timedelta(seconds=65))
+    assert compose(make_batch(2, expected=60.0), weigh(begun)).eta is None
+
+
 def test_progress_is_never_below_what_was_shown():
     assert compose(make_batch(2), weigh(DONE, None), floor=80).percent == 80
 
