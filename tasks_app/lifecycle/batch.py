@@ -67,10 +67,9 @@ def start_batch(
         StoreUnavailable, TaskQueueFull, BrokerUnavailable: as for `start()`. A batch is accepted as a whole if the
             in-process queue has a place for its first task, however large it is.
     """
-    identity = Identity.make(owner, label)
-    parent_id = choose_parent(parent, identity.owner)
-    batch = _make_batch(task, calls, identity._replace(parent=parent_id), name, allow_failures, weights)
-    link = link_to(parent_id, weight)
+    identity = choose_parent(parent, Identity.make(owner, label))
+    batch = _make_batch(task, calls, identity, name, allow_failures, weights)
+    link = link_to(identity.parent, weight)
     databases = _find_databases(batch, on_commit)
     if batch.promises is None:
         _send_unpromised(batch, link)

@@ -11,10 +11,11 @@ from functools import partial
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound
 from ..reporting import find_reporter, get_bound, get_flusher
-from ..snapshot import awaits_children, expect_children
+from ..snapshot import Snapshot, awaits_children, expect_children
 from ..store import add_children, expect_ends, find_broods, get_store
 from ..streaming import observe
 from .commits import call_at_commit
+from .identity import Identity
 from .stopping import cancel_children, stop
 
 logger = logging.getLogger("tasks_app")
@@ -33,14 +34,14 @@ class _Running(Enum):
 RUNNING = _Running.RUNNING
 
 
-def choose_parent(parent: object, owner: str | None) -> str | None:
-    """Return the id of the parent of a task that is started, or None.
+def choose_parent(parent: object, identity: Identity) -> Identity:
+    """Return the identity of a task that is started with its parent, and with the parent's owner if it has none.
 
     Who sees a parent sees its children. So a task for another owner than that of the task that runs is not its child.
 
     Args:
         parent: RUNNING, None for none, or the id of a task.
-        owner: the owner of the child, perhaps that of the task that runs.
+        identity: that of the child, perhaps with the owner of the task that runs.
 
     Raises:
         ValueError: `parent` can't be one, since it runs elsewhere and its process would not know of the child; or the
@@ -49,10 +50,24 @@ def choose_parent(parent: object, owner: str | None) -> str | None:
         TaskAlreadyEnded: it has ended.
     """
     if parent is None:
-        return None
+        return identity
     if parent is RUNNING:
-        bound = get_bound()
-        return None if bound is None or bound.has_ended or bound.snapshot.owner != owner else bound.task_id
+        return _join_running(identity)
+    known = _find_parent(parent)
+    if identity.owner is not None and known.owner != identity.owner:
+        raise ValueError(f"parent {parent!r} has another owner, or none, so that others would see the child")
+    return identity._replace(parent=known.task_id, owner=known.owner)
+
+
+def _join_running(identity: Identity) -> Identity:
+    bound = get_bound()
+    if bound is None or bound.has_ended or bound.snapshot.owner != identity.owner:
+        return identity
+    return identity._replace(parent=bound.task_id)
+
+
+def _find_parent(parent: object) -> Snapshot:
+    """Return the task with this id, if it can be a parent."""
     if not isinstance(parent, str):
         raise ValueError(f"parent must be the id of a task, or None, not {parent!r}")
     known = observe(parent)
@@ -62,9 +77,7 @@ def choose_parent(parent: object, owner: str | None) -> str | None:
         raise TaskAlreadyEnded(f"task {parent!r} has already ended, so it can't be a parent: {known.state}")
     if known.children is None and find_reporter(parent) is None:
         raise ValueError(f"parent {parent!r} must be a batch, have children already, or run in this process")
-    if owner is not None and known.owner != owner:
-        raise ValueError(f"parent {parent!r} has another owner, or none, so that others would see the child")
-    return parent
+    return known
 
 
 def check_weight(weight: object) -> float:

@@ -210,9 +210,8 @@ def _make_identity(owner: object, label: object, parent: object, weight: object)
     Raises:
         ValueError, TaskNotFound, TaskAlreadyEnded: as for `start`.
     """
-    identity = Identity.make(owner, label)
-    parent_id = choose_parent(parent, identity.owner)
-    return identity._replace(parent=parent_id), link_to(parent_id, weight)
+    identity = choose_parent(parent, Identity.make(owner, label))
+    return identity, link_to(identity.parent, weight)
 
 
 def _promise(

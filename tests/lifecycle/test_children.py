@@ -66,6 +66,13 @@ def test_child_may_be_added_to_a_batch(open_gate):
     assert get_snapshot(task_id).children["succeeded"] == 2
 
 
+def test_child_of_a_batch_has_its_owner(open_gate):
+    task_id = start_batch(jobs.wait, [()], owner="7")
+    assert get_snapshot(start(jobs.add, 1, parent=task_id)).owner == "7"
+    open_gate()
+    wait_for_end(task_id)
+
+
 def test_cancel_of_a_parent_cancels_children_that_it_starts_later():
     task_id = start(jobs.start_until_cancelled)
     wait_until(lambda: get_snapshot(task_id).state == "running", "the task runs")
