@@ -15,6 +15,9 @@ An integration of a framework has these parts:
   message of a run, put what `name_run` returns of the snapshot into it, and pass that to `begin` as `run`.
 - When a task is sent that is to send others later, whose ids are known, call `get_followers().announce` with what
   `make_follower` returns of them. While it runs, `get_followers().keep` has the cache keep them.
+- When many tasks are sent as one, `gather` makes a parent of them, or `gather_started` where `start()` sends them.
+  Tell it of each; call its `close` when all are sent, or `give_up` if that fails. Pass the id of the parent to `queue`
+  and `make_follower`.
 - When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
   call `adopt_promised` if its id was given away, but it will never be enqueued.
 
@@ -32,6 +35,7 @@ from .lifecycle import (
     Delivery,
     Flaw,
     Framework,
+    Gathering,
     Promise,
     adopt,
     adopt_promised,
@@ -39,6 +43,8 @@ from .lifecycle import (
     claim_end,
     enter,
     find_queued,
+    gather,
+    gather_started,
     get_followers,
     get_promised_id,
     is_chosen,
@@ -84,6 +90,7 @@ __all__ = [
     "Delivery",
     "Flaw",
     "Framework",
+    "Gathering",
     "Meter",
     "Notes",
     "Promise",
@@ -101,6 +108,8 @@ __all__ = [
     "enter",
     "find_queued",
     "find_reporter",
+    "gather",
+    "gather_started",
     "get_bound",
     "get_flusher",
     "get_followers",

@@ -10,6 +10,7 @@ from .executor import Executor
 from .followers import get_followers
 from .forgetting import connect_users
 from .frameworks import Flaw, Framework, Promise, get_framework, register, unregister
+from .gathering import Gathering, gather, gather_started
 from .names import resolve
 from .receivers import connect, never_raise
 from .sending import has_foreign_receivers
@@ -20,6 +21,7 @@ __all__ = [
     "Executor",
     "Flaw",
     "Framework",
+    "Gathering",
     "Promise",
     "acancel",
     "adopt",
@@ -34,6 +36,8 @@ __all__ = [
     "connect_users",
     "enter",
     "find_queued",
+    "gather",
+    "gather_started",
     "get_followers",
     "get_framework",
     "get_promised_id",

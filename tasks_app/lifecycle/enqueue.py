@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -13,7 +13,7 @@ from django.db import transaction
 
 from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import foretell, get_flusher
-from ..snapshot import Snapshot, as_sent, is_unsent
+from ..snapshot import Snapshot, as_sent, expect_children, is_unsent
 from ..store import get_store
 from .chosen_ids import begin_again, check_is_free, is_of_another_run, name_run, refuse
 from .identity import Identity, inherit_owner
@@ -74,6 +74,8 @@ def queue(
     *,
     owner: str | None = None,
     label: str | None = None,
+    parent: str | None = None,
+    children: int | None = None,
     runner: str | None = None,
     beat: int | None = None,
     not_before: datetime | None = None,
@@ -88,7 +90,8 @@ def queue(
 
     Args:
         task_id: the id of the task.
-        task, owner, label: its name, owner and label, unless `starting` gives others.
+        task, owner, label, parent: its name, owner, label and parent, unless `starting` gives others.
+        children: how many children it is known to get; None if it has none.
         runner: the name of the framework that can withdraw the task.
         beat: 1 if this process gives signs of life while the task waits, else None.
         not_before: the time at which the task may begin; None: at once.
@@ -115,7 +118,7 @@ def queue(
     """
     start = _untold.pop(task_id, None) or _start.get()
     if start is None or start.snapshot is not None:  # not started, or enqueued by the started task in its own context
-        start = Start(Identity(None, inherit_owner() if owner is None else owner, label))
+        start = Start(Identity(None, inherit_owner() if owner is None else owner, label, parent))
     # Only `start()` may wait for a cache that hangs.
     is_awaited = start is _start.get() and start.promised_id is None
     snapshot = Snapshot.queued(
@@ -131,6 +134,8 @@ def queue(
         expires_at=expires_at,
         queue_position=position,
     )
+    if children is not None:
+        snapshot = replace(expect_children(snapshot, children, now=snapshot.created_at), seq=snapshot.seq)
     start.snapshot = snapshot
     if is_in_burst and (start is not _start.get() or start.is_accepted):
         return snapshot, False

@@ -11,7 +11,14 @@ UNSENT = 0
 
 
 def make_follower(
-    task_id: str, task: str, *, after: Snapshot, now: datetime, label: str | None = None, runner: str | None = None
+    task_id: str,
+    task: str,
+    *,
+    after: Snapshot,
+    now: datetime,
+    label: str | None = None,
+    parent: str | None = None,
+    runner: str | None = None,
 ) -> Snapshot:
     """Return the snapshot of a task that waits until another has sent it.
 
@@ -20,11 +27,11 @@ def make_follower(
         task: its name.
         after: what will send it, and gives it its owner.
         now: the time.
-        label: its own label; that of `after` is not its.
+        label, parent: its own label and parent; those of `after` are not its.
         runner: the name of the framework that can withdraw the task.
     """
     private = {"label": label, "owner": after.owner, "runner": runner, "not_before": after.not_before}
-    return Snapshot.queued(task_id, task, now=now, seq=UNSENT, **private)
+    return Snapshot.queued(task_id, task, now=now, seq=UNSENT, parent=parent, **private)
 
 
 def is_unsent(snapshot: Snapshot) -> bool:

@@ -11,12 +11,14 @@ from .families import (
     claim_sum,
     drop_family,
     expect_ends,
+    expect_family,
     find_broods,
     find_children,
     find_ends,
     find_families,
     find_members,
     keep_family,
+    set_children,
 )
 from .following import find_followers, note_followers
 from .gone import count_stored_pages, delete_contents, find_gone, note_gone
@@ -54,6 +56,7 @@ __all__ = [
     "delete_contents",
     "drop_family",
     "expect_ends",
+    "expect_family",
     "find_broods",
     "find_children",
     "find_client",
@@ -81,5 +84,6 @@ __all__ = [
     "make_task_key",
     "note_followers",
     "note_gone",
+    "set_children",
     "sharing",
 ]

@@ -72,12 +72,19 @@ def add_children(task_id: str, children: Mapping[str, float]) -> None:
         StoreUnavailable: the cache refused some.
         Exception: any other error of the cache.
     """
-    cache, ttl, rest = get_store().cache, note_time_to_live(), iter(children.items())
-    segments = math.ceil(len(children) / SEGMENT)
-    last = _read_brood(cache.count(make_brood_key(task_id), len(children) * _UNIT + segments, ttl)).segments
-    texts = {make_segment_key(task_id, number): list(islice(rest, SEGMENT)) for number in range(last - segments, last)}
-    if refused := cache.set_many(texts, ttl):
-        raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
+    added = _count_brood(children)
+    total = get_store().cache.count(make_brood_key(task_id), added, note_time_to_live())
+    _set_many(_make_segments(task_id, children, first=_read_brood(total).segments - _read_brood(added).segments))
+
+
+def expect_family(task_id: str, number: int) -> None:
+    """Have a parent that nobody knows yet wait for so many parts."""
+    get_store().cache.set(make_left_key(task_id), number, note_time_to_live())
+
+
+def set_children(task_id: str, children: Mapping[str, float]) -> None:
+    """Do what `add_children` does, in one round trip, for a task that has none and gets no others meanwhile."""
+    _set_many({make_brood_key(task_id): _count_brood(children), **_make_segments(task_id, children, first=0)})
 
 
 def expect_ends(task_id: str, number: int) -> int:
@@ -179,6 +186,20 @@ def _get_many(keys: Sequence[str]) -> dict[str, Any]:
     cache = get_store().cache
     batches = (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
     return {key: value for batch in batches for key, value in cache.get_many(batch).items()}
+
+
+def _set_many(values: Mapping[str, Any]) -> None:
+    if refused := get_store().cache.set_many(dict(values), note_time_to_live()):
+        raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
+
+
+def _make_segments(task_id: str, children: Mapping[str, float], *, first: int) -> dict[str, list[tuple[str, float]]]:
+    rest, last = iter(children.items()), first + _guess(len(children))
+    return {make_segment_key(task_id, number): list(islice(rest, SEGMENT)) for number in range(first, last)}
+
+
+def _count_brood(children: Mapping[str, float]) -> int:
+    return len(children) * _UNIT + _guess(len(children))
 
 
 def _read_brood(value: object) -> Brood:

@@ -1,5 +1,6 @@
 """A Valkey server as broker and cache, the tests' own process as a site that starts Celery tasks, and its workers."""
 
+import gc
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from kombu import pools
 from redis import Redis
 
 from tasks_app import Snapshot, get_snapshot
-from tasks_app.contrib.celery import receivers
+from tasks_app.contrib.celery import groups, receivers
 from tasks_app.lifecycle import frameworks
 from tasks_app.store.store import get_store
 from tests.support.celery_app import app
@@ -80,8 +81,36 @@ def followed_celery() -> Iterator[None]:
     finally:
         for celery_signal, receiver in receivers._RECEIVERS:
             celery_signal.disconnect(dispatch_uid=f"tasks_app.{receiver.__name__}")
+        groups.unwrap()
         frameworks.unregister(frameworks.find_framework("celery"))
         disconnect()
+
+
+@contextmanager
+def known_results(site: CelerySite) -> Iterator[None]:
+    """Have this process know where workers leave results, as a site must that sends chords."""
+    app.conf.result_backend = site.broker_url
+    _forget_backend()
+    try:
+        yield
+    finally:
+        _close_results()
+        app.conf.result_backend = None
+        _forget_backend()
+
+
+def _close_results() -> None:
+    """Let go of all results, which would talk to their server when they are collected later."""
+    backend = app.backend
+    backend._pending_results.concrete.clear()
+    gc.collect()
+    backend.result_consumer.stop()
+    backend.client.connection_pool.disconnect()
+
+
+def _forget_backend() -> None:
+    app._local.__dict__.clear()
+    app._backend_cache = None
 
 
 def disconnect() -> None:

@@ -22,7 +22,7 @@ from ...integration import (
     name_run,
     parse_time,
 )
-from .signatures import HEADER, MAPS
+from .signatures import HEADER, MAPS, read_parent
 
 logger = logging.getLogger("tasks_app")
 
@@ -53,7 +53,7 @@ def make_header(snapshot: Snapshot, *, is_stored: bool = True) -> dict[str, Any]
         is_stored: whether the store holds the snapshot; if not, the header has all of it.
     """
     header: dict[str, Any] = {"task": snapshot.task, "owner": snapshot.owner}
-    header |= {name: value for name in ("label", "attempt") if (value := getattr(snapshot, name))}
+    header |= {name: value for name in ("label", "parent", "attempt") if (value := getattr(snapshot, name))}
     if is_chosen(snapshot.task_id):
         header[RUN] = name_run(snapshot)
     return header if is_stored else {**header, "snapshot": snapshot.to_json()}
@@ -87,8 +87,8 @@ def find_delivery(request: Any) -> Delivery | None:
 
 
 def read_identity(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the owner and the label in a header; the caller of Celery may have set the label there."""
-    return {"owner": header.get("owner"), "label": make_label(header.get("label"))}
+    """Return the owner, the label and the parent in a header; the caller of Celery may have set the label there."""
+    return {"owner": header.get("owner"), "label": make_label(header.get("label")), "parent": read_parent(header)}
 
 
 def make_call(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call | None:

@@ -79,4 +79,6 @@ def _make_each(request: Any, before: Snapshot) -> Iterator[Snapshot]:
     for task in find_followers(request).values():
         if task.id != before.task_id:
             label = make_label(task.label)
-            yield make_follower(task.id, task.name, after=before, now=now, label=label, runner=RUNNER)
+            yield make_follower(
+                task.id, task.name, after=before, now=now, label=label, parent=task.parent, runner=RUNNER
+            )

@@ -24,7 +24,8 @@ from ...integration import (
     queue,
     use_store,
 )
-from .common import RUNNER, is_tracked, make_header, read_identity
+from .canvases import join, note_sent
+from .common import RUNNER, is_tracked, logger, make_header, read_identity
 from .followers import announce_followers
 from .signatures import HEADER, name_task
 
@@ -46,11 +47,29 @@ def on_publish(*, headers: dict[str, Any], body: Any = None, **options: Any) -> 
         return
     bound = get_bound()
     times = _read_times(headers)
-    is_stored = bound is None or not _continues(bound, headers) or _pass_on(bound, times)
+    continues = bound is not None and _continues(bound, headers)
+    is_stored = bound is None or not continues or _pass_on(bound, times)
     _, kwargs, embedded = body if isinstance(body, tuple | list) and len(body) == BODY_PARTS else _NO_BODY
+    headers[HEADER] = {**_join(headers, kwargs, embedded, continues=continues), **(headers.get(HEADER) or {})}
     snapshot = _find_or_queue(bound, name_task(headers["task"], kwargs), headers, times)
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
     announce_followers(embedded, snapshot, bound)
+
+
+@never_raise
+def on_published(*, headers: Mapping[str, Any], **options: Any) -> None:
+    """Note that the broker has the message of a task."""
+    if "id" in headers:
+        note_sent(headers["id"])
+
+
+def _join(headers: Mapping[str, Any], kwargs: Any, embedded: Mapping[str, Any], *, continues: bool) -> dict[str, Any]:
+    """Do what `join` does; without its canvas as a parent, a task is tracked as any other."""
+    try:
+        return join(headers, kwargs, embedded, continues=continues)
+    except Exception:
+        logger.exception("task %s: the canvas to which it belongs can't be shown", headers["id"])
+        return {}
 
 
 def _continues(bound: Reporter, headers: Mapping[str, Any]) -> bool:

@@ -3,11 +3,12 @@
 from celery import signals
 
 from ...integration import register
-from . import bootsteps, dead_workers, publishing, running
+from . import bootsteps, dead_workers, groups, publishing, running
 from .runner import CeleryTasks
 
 _RECEIVERS = (
     (signals.before_task_publish, publishing.on_publish),
+    (signals.after_task_publish, publishing.on_published),
     (signals.task_prerun, running.on_prerun),
     (signals.task_success, running.on_success),
     (signals.task_failure, running.on_failure),
@@ -28,4 +29,5 @@ def connect() -> None:
     """Track every Celery task of this process, and let `start()` take such tasks."""
     for signal, receiver in _RECEIVERS:
         signal.connect(receiver, weak=False, dispatch_uid=f"tasks_app.{receiver.__name__}")
+    groups.wrap()
     register(CeleryTasks())

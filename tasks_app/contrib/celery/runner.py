@@ -22,6 +22,7 @@ from ...integration import (
     adopt,
     claim_end,
     find_reporter,
+    gather_started,
     get_flusher,
     get_promised_id,
     get_store,
@@ -29,7 +30,10 @@ from ...integration import (
     per_process,
     queue,
 )
+from .canvases import sending_started
 from .common import RUNNER, logger
+from .groups import count_parts, is_canvas
+from .signatures import name_task
 
 
 class CeleryTasks:
@@ -51,6 +55,8 @@ class CeleryTasks:
         return nullcontext()
 
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        if is_canvas(task):
+            return _send_canvas(task, args, kwargs)
         task_id = get_promised_id() or _make_id(task)
         queue(task_id, _get_name(task), runner=self.name, is_new_run=_has_own_id(task) or is_chosen(task_id))
         try:
@@ -69,7 +75,8 @@ class CeleryTasks:
         return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
 
     def promise(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise:
-        return Promise(_make_id(task), _get_name(task), tuple(args), dict(kwargs))
+        task_id = uuid() if is_canvas(task) else _make_id(task)
+        return Promise(task_id, _get_name(task), tuple(args), dict(kwargs))
 
     def commits_with(self, task: Any, databases: Collection[str]) -> bool:
         return False
@@ -105,8 +112,19 @@ def _get_executor() -> DaemonExecutor:
     return DaemonExecutor(max_workers=16, name="tasks_app-celery-start")
 
 
+def _send_canvas(canvas: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    task_id = get_promised_id() or uuid()
+    gathering = gather_started(task_id, canvas.task, expected=count_parts(canvas))
+    try:
+        with sending_started(gathering):
+            canvas.apply_async(tuple(args), dict(kwargs))
+    except OperationalError as error:
+        raise BrokerUnavailable("the broker can't be reached") from error
+    return task_id
+
+
 def _is_signature(task: object) -> bool:
-    return type(task) is Signature  # chains, groups and chords are more than one task
+    return isinstance(task, Signature)
 
 
 def _has_own_id(task: object) -> bool:
@@ -118,7 +136,7 @@ def _make_id(task: Any) -> str:
 
 
 def _get_name(task: Any) -> str:
-    return str(task.task if _is_signature(task) else task.name)
+    return name_task(task.task, task.kwargs) if _is_signature(task) else str(task.name)
 
 
 def _fail_unsent(task_id: str, error: Exception) -> None:

@@ -30,6 +30,7 @@ from ...integration import (
     write,
 )
 from . import dead_workers
+from .canvases import join_eagerly
 from .common import RUN, fail, find_delivery, find_own, is_tracked, make_call, read_header
 from .followers import keep_followers, settle_followers
 from .signatures import HEADER, MAPS
@@ -48,6 +49,8 @@ def on_prerun(*, task_id: str, task: Any, args: Any = (), kwargs: Any = None, **
         _replaced[outer] = _replaced.get(outer, 0) + 1
         return
     known, get_call = read_header(task_id, task.name, task.request), partial(make_call, task, args or (), kwargs or {})
+    if task.request.is_eager:
+        known = join_eagerly(known)
     delivery, run = find_delivery(task.request), (task.request.get(HEADER) or {}).get(RUN)
     reporter = begin(known, find_reporter(task_id), delivery=delivery, get_call=get_call, run=run)
     enter(reporter)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from celery import chain
+from celery import chain, group
 from django.db import transaction
 from django.test import AsyncClient, override_settings
 from redis import Redis
@@ -28,11 +28,12 @@ from tasks_app import (
     start,
 )
 from tasks_app.checks import check_tasks
-from tasks_app.contrib.celery import checks, publishing
+from tasks_app.contrib.celery import checks, groups, publishing
 from tasks_app.lifecycle.claims import claim_beginning
 from tasks_app.lifecycle.signatures import check_arguments
 from tasks_app.lifecycle.start import astart_named
 from tasks_app.snapshot.snapshot import Snapshot
+from tasks_app.store.families import find_families
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, disconnect, run_celery_site
@@ -169,7 +170,7 @@ def test_id_of_a_task_of_another_owner_is_refused(site: CelerySite, opened):
     assert get_snapshot("theirs").owner == "7"
 
 
-@pytest.mark.parametrize("what", [chain(jobs.add.s(1), jobs.add.s(2)), jobs.add.run, "tests.support.celery_app.add"])
+@pytest.mark.parametrize("what", [jobs.app, jobs.add.run, "tests.support.celery_app.add"])
 def test_what_is_not_one_task_is_refused(what: Any):
     with pytest.raises(TypeError, match=r"a task made by @task or a Celery task is needed, not "):
         start(what)
@@ -192,6 +193,90 @@ def test_message_of_the_old_protocol_is_left_as_it_is():
     headers: dict[str, Any] = {}
     publishing.on_publish(headers=headers, body={"id": "t1"})
     assert headers == {}
+
+
+# --- canvases ---
+
+
+def find_children(task_id: str) -> list[str]:
+    return list(find_families({task_id: 1})[task_id].members)
+
+
+CANVASES = [
+    lambda: group(jobs.add.s(1), jobs.add.s(2)),
+    lambda: chain(jobs.add.s(1), jobs.add.s(2)),
+    lambda: group(chain(jobs.add.s(1), jobs.add.s(2)), jobs.add.s(3)),
+]
+
+
+@pytest.mark.usefixtures("no_broker")
+@pytest.mark.parametrize("make", CANVASES, ids=["group", "chain", "group-of-chains"])
+def test_canvas_that_can_not_be_sent_has_failed_and_leaves_nothing_waiting(make):
+    with pytest.raises(BrokerUnavailable):
+        start(make(), owner=7)
+    wait_until(get_store().find_recent, "the canvas is listed")
+    (task_id,) = get_store().find_recent()
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "it ended")
+    ended = get_snapshot(task_id)
+    assert (ended.state, ended.status.partition(";")[0]) == (
+        "failed",
+        "Failed: 0 of 2 parts were sent, then it failed",
+    )
+    assert {get_snapshot(child).state for child in find_children(task_id)} == {"cancelled"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_canvas_that_is_started_in_a_transaction_is_sent_under_its_id_at_the_commit(site: CelerySite):
+    with transaction.atomic():
+        task_id = start(group(jobs.add.s(1), jobs.add.s(2)), owner=7)
+        assert site.count_messages() == 0
+    assert site.count_messages() == 2
+    queued = get_snapshot(task_id)
+    assert (queued.state, queued.owner, queued.children["total"]) == ("queued", "7", 2)
+
+
+async def test_canvas_is_started_from_async_code(site: CelerySite):
+    task_id = await astart(group(jobs.add.s(1), jobs.add.s(2)), owner=7)
+    assert (await asyncio.to_thread(get_snapshot, task_id)).children["total"] == 2
+
+
+@override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
+def test_canvas_with_more_parts_than_allowed_is_not_started(site: CelerySite):
+    with pytest.raises(ValueError, match="there are 3 parts; MAX_CHILDREN allows 2"):
+        start(group([jobs.add.s(1)] * 3))
+    assert site.count_messages() == 0
+
+
+@override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
+def test_group_with_more_members_than_allowed_is_sent_as_ever(site: CelerySite):
+    result = group([jobs.add.s(1)] * 3).apply_async()
+    assert [get_snapshot(member.id).parent for member in result.results] == [None] * 3
+    with pytest.raises(TaskNotFound):
+        get_snapshot(result.id)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("make", CANVASES, ids=["group", "chain", "group-of-chains"])
+def test_eager_canvas_has_ended_with_its_parts_when_it_is_started(make):
+    task_id = start(make(), owner=7)
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "its parts are stored")
+    ended = get_snapshot(task_id)
+    children = [get_snapshot(child) for child in find_children(ended.task_id)]
+    assert (ended.state, len(children)) == ("succeeded", ended.children["succeeded"])
+    assert {(child.owner, child.parent) for child in children} == {("7", ended.task_id)}
+
+
+def test_group_is_sent_as_ever_where_its_sending_can_not_be_followed(site: CelerySite, monkeypatch, caplog):
+    groups.unwrap()
+    try:
+        monkeypatch.setattr(groups, "_original", lambda self, args=None, kwargs=None: None)
+        groups.wrap()
+    finally:
+        monkeypatch.undo()
+    result = group(jobs.add.s(1), jobs.add.s(2)).apply_async()
+    groups.wrap()
+    assert "are not shown as parents" in caplog.text
+    assert [get_snapshot(member.id).parent for member in result.results] == [None] * 2
 
 
 # --- by name ---

@@ -1,0 +1,289 @@
+"""The groups, chords and chains that this process sends, each shown as a parent of what it consists of.
+
+A message tells what its task belongs to: what follows it in its chain, and the callback of its chord. No message tells
+which members a group has, so `groups` has each group sent in a block of `sending_group`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from celery import current_task
+
+from ...integration import Gathering, Reporter, Snapshot, gather, get_bound, get_flusher, get_store, make_label
+from .common import RUNNER, is_tracked, logger
+from .followers import find_followers
+from .signatures import (
+    HEADER,
+    FoundCanvas,
+    FoundTask,
+    find_bodies,
+    find_chain,
+    find_tasks,
+    link,
+    name_task,
+    read_parent,
+)
+
+#: Celery's names of the canvases.
+CHAIN, CHORD, GROUP = "celery.chain", "celery.chord", "celery.group"
+
+
+class Sending:
+    """A canvas that is being sent in this context.
+
+    Args:
+        gathering: the parent that `start()` has made for all of it; None for a group, which makes its own.
+        group_id: the id of the group.
+        expected: how many members the group has, as far as is known.
+    """
+
+    def __init__(self, gathering: Gathering | None = None, *, group_id: str = "", expected: int = 1) -> None:
+        self.gathering = gathering
+        #: The canvas of which it is a part.
+        self.outer = find_sending()
+        #: The task that sends it.
+        self.bound: Reporter | None = get_bound()
+        #: Whether the parent of `start()` stands for no canvas yet.
+        self.is_free = gathering is not None
+        #: Whether the parent was made for this group alone.
+        self.is_own = False
+        self._group_id = group_id
+        self._expected = expected
+        self._chain: Gathering | None = None
+        self._body: Any = None
+        self._has_begun = gathering is not None
+
+    def begin(self, bodies: Sequence[Any] = ()) -> Gathering | None:
+        """Return the parent of what is sent now, made with the first message; None if there is none.
+
+        Args:
+            bodies: the callbacks for which what is sent is a member, from the innermost chord to the outermost.
+
+        Raises:
+            Exception: any error of the cache.
+        """
+        if not self._has_begun:
+            self._has_begun = True
+            self._begin(bodies)
+        elif self.gathering is not None and bodies and self._group_id:
+            self._link(bodies[0])  # each message may have a copy of its own
+        return self.gathering
+
+    def takes(self, headers: Mapping[str, Any]) -> bool:
+        """Whether a message is of this canvas, and not of a task that a generator sends while it makes members."""
+        return not self._group_id or headers.get("group") is not None
+
+    def pass_over(self) -> None:
+        """Make no parent: what is sent has one, or takes the place of a task."""
+        self._has_begun = True
+
+    def take(self) -> Gathering | None:
+        """Return the parent of `start()`, if it stands for no canvas yet."""
+        taken, self.is_free = self.gathering if self.is_free else None, False
+        return taken
+
+    def finish(self) -> None:
+        """Tell the parent of the callback, which comes after the members."""
+        if self._body is None or (parent := self.gathering) is None:
+            return
+        if (part := link(self._body, parent.task_id, is_tracked)) is not None:
+            _open_part(part, parent)
+            parent.tell(part.id, tasks=[_make_unsent(task) for task in find_tasks([self._body])])
+
+    def _begin(self, bodies: Sequence[Any]) -> None:
+        above = None if self.outer is None else self.outer.begin(bodies[1:])
+        steps = find_chain(bodies[0]) if bodies else []
+        if steps:
+            above = self._chain = _open_chain(self._group_id, steps, self.outer, above)
+            above.note_sent(self._group_id)
+        self.gathering = None if self.outer is None else self.outer.take()
+        if self.gathering is None:
+            self.gathering = self._gather(above, CHORD if bodies else GROUP, self._expected + bool(bodies))
+        if bodies:
+            self._body = bodies[0]
+            self._link(self._body)
+
+    def _gather(self, above: Gathering | None, name: str, expected: int) -> Gathering:
+        gathering = gather(self._group_id, name, expected=expected, above=above)
+        self.is_own = True
+        if above is not None:
+            above.tell(self._group_id, first=self._group_id)
+            above.note_sent(self._group_id)
+        return gathering
+
+    def _link(self, body: Any) -> None:
+        assert self.gathering is not None
+        link(body, self.gathering.task_id, is_tracked)
+        if self._chain is not None:
+            for step in find_chain(body):
+                link(step, self._chain.task_id, is_tracked)
+
+
+def find_sending() -> Sending | None:
+    """Return the canvas that is being sent in this context, by the task that runs in it; None if there is none."""
+    sending = _sending.get()
+    return sending if sending is not None and sending.bound is get_bound() else None
+
+
+@contextmanager
+def sending_group(group_id: str, expected: int) -> Iterator[None]:
+    """Make a parent of the members of a group that are sent in this block, unless they have one.
+
+    Args:
+        expected: how many there are, as far as is known; at least 1.
+    """
+    with _entering(Sending(group_id=group_id, expected=expected), cancels=False):
+        yield
+
+
+@contextmanager
+def sending_started(gathering: Gathering) -> Iterator[None]:
+    """Make what is sent in this block the children of a parent of `start()`; what fails cancels them."""
+    sending = Sending(gathering)
+    sending.is_own = True
+    with _entering(sending, cancels=True):
+        yield
+
+
+def join(
+    headers: Mapping[str, Any], kwargs: Any, embedded: Mapping[str, Any], *, continues: bool
+) -> dict[str, str | None]:
+    """Return the parent and the owner of a task that is being sent, or nothing; a canvas that begins with it is one.
+
+    Args:
+        headers, kwargs, embedded: the parts of its message.
+        continues: whether it continues the task that sends it.
+
+    Raises:
+        Exception: any error of the cache.
+    """
+    sending, linked = find_sending(), read_parent(headers.get(HEADER) or {})
+    if linked is not None or continues or _is_promised(headers["id"]):
+        if sending is not None:
+            sending.pass_over()
+        return {} if linked is None else {"parent": linked}
+    steps = list(reversed(embedded.get("chain") or []))
+    if sending is None:
+        parent = _join_nothing(_read_task(headers, kwargs), steps)
+    elif steps or sending.takes(headers):
+        parent = _join_canvas(_read_task(headers, kwargs), steps, sending, find_bodies(embedded))
+    else:
+        return {}
+    return {} if parent is None else {"parent": parent.task_id, "owner": parent.owner}
+
+
+def join_eagerly(known: Snapshot) -> Snapshot:
+    """Return a task that runs where its canvas is started, with its parent and its owner."""
+    sending = find_sending()
+    if sending is None or (parent := sending.gathering) is None:
+        return known
+    parent.tell(known.task_id, first=known.task_id)
+    parent.note_sent(known.task_id)
+    return replace(known, parent=parent.task_id, owner=parent.owner)
+
+
+def note_sent(task_id: str) -> None:
+    """Note that a task was sent."""
+    if (sending := find_sending()) is not None and sending.gathering is not None:
+        sending.gathering.note_sent(task_id)
+
+
+def _join_nothing(task: FoundTask, steps: Sequence[Any]) -> Gathering | None:
+    """Return the parent of a chain that is no part of another canvas; None if it was promised or is sent again."""
+    if not steps or get_store().call_briefly(get_store().get, task.id) is not None:
+        return None
+    return _open_chain(task.id, steps, None, None, [_make_unsent(task)])
+
+
+def _join_canvas(task: FoundTask, steps: Sequence[Any], sending: Sending, bodies: Sequence[Any]) -> Gathering | None:
+    above = sending.begin(bodies)
+    if steps:
+        return _open_chain(task.id, steps, sending, above, [_make_unsent(task)])
+    if above is not None:
+        above.tell(task.id, first=task.id, tasks=[_make_unsent(task)])
+    return above
+
+
+def _open_chain(
+    first: str, steps: Sequence[Any], sending: Sending | None, above: Gathering | None, tasks: Sequence[Snapshot] = ()
+) -> Gathering:
+    """Return the parent of the steps of a chain.
+
+    Args:
+        first: the id of the first step.
+        steps: the signatures of the others, in their order.
+        above: the parent of the chain, or None.
+        tasks: what has to be ended of the first step if it is not sent.
+    """
+    taken = None if sending is None else sending.take()
+    chain = taken or gather(f"{first}-chain", CHAIN, expected=1 + len(steps), above=above)
+    chain.tell(first, first=first, tasks=tasks)
+    later = [item for step in steps for item in _tell_later(chain, step, first=first if tasks else None)]
+    if taken is None:
+        if above is not None:
+            above.tell(chain.task_id, first=first, tasks=[*tasks, *later])
+        chain.close()
+    return chain
+
+
+def _tell_later(gathering: Gathering, signature: Any, *, first: str | None = None) -> list[Snapshot]:
+    """Tell a parent of a part that others send later, and return what has to be ended of it if they don't."""
+    if (part := link(signature, gathering.task_id, is_tracked)) is None:
+        return []
+    tasks = [_make_unsent(task) for task in _open_part(part, gathering)]
+    gathering.tell(part.id, first=first, tasks=tasks)
+    return tasks
+
+
+def _open_part(part: FoundTask | FoundCanvas, above: Gathering) -> list[FoundTask]:
+    """Store the parents in a part that is sent later, and return its tasks."""
+    if isinstance(part, FoundTask):
+        return [part]
+    gathering, tasks = gather(part.id, part.name, expected=len(part.parts), above=above), []
+    for item in part.parts:
+        tasks += _open_part(item, gathering)
+        gathering.tell(item.id)
+    gathering.close()
+    return tasks
+
+
+def _is_promised(task_id: str) -> bool:
+    return bool(current_task) and task_id in find_followers(current_task.request)
+
+
+def _read_task(headers: Mapping[str, Any], kwargs: Any) -> FoundTask:
+    label = (headers.get(HEADER) or {}).get("label")
+    return FoundTask(headers["id"], headers["task"], name_task(headers["task"], kwargs), label)
+
+
+def _make_unsent(task: FoundTask) -> Snapshot:
+    now, label = get_flusher().clock.now(), make_label(task.label)
+    return Snapshot.queued(task.id, task.name, now=now, label=label, parent=task.parent, runner=RUNNER)
+
+
+@contextmanager
+def _entering(sending: Sending, *, cancels: bool) -> Iterator[None]:
+    token = _sending.set(sending)
+    try:
+        yield
+    except BaseException:
+        _end(sending, lambda gathering: gathering.give_up(cancels=cancels))
+        raise
+    finally:
+        _sending.reset(token)
+    _end(sending, Gathering.close)
+
+
+def _end(sending: Sending, end: Callable[[Gathering], None]) -> None:
+    try:
+        sending.finish()
+    except Exception:
+        logger.exception("the callback of a chord can't be shown")
+    if sending.is_own and sending.gathering is not None:
+        end(sending.gathering)
+
+
+_sending: ContextVar[Sending | None] = ContextVar("tasks_app_sending", default=None)

@@ -1,0 +1,180 @@
+"""A parent that runs nothing itself, whose children become known one by one while they are sent."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from .. import wakeups
+from ..conf import get_settings
+from ..exceptions import StoreUnavailable
+from ..reporting import get_flusher
+from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
+from ..store import expect_ends, expect_family, get_store, set_children
+from .attempts import adopt_promised
+from .enqueue import queue
+from .identity import inherit_owner
+from .stopping import cancel_children
+
+logger = logging.getLogger("tasks_app")
+
+#: The status of what was to be sent, but was not.
+NOT_SENT = "Not sent"
+
+
+class Member(NamedTuple):
+    """A child that is sent.
+
+    Attributes:
+        first: the id of its task that is sent first, after which others send the rest; None if others send all of it.
+        tasks: what has to be ended if that is not sent.
+    """
+
+    first: str | None
+    tasks: Sequence[Snapshot]
+
+
+class Gathering:
+    """The children of a parent, from the first that is sent to the last.
+
+    The parent can't end before: until all are told, it waits for one part more than are expected.
+
+    Args:
+        own: the parent's own record, which is stored, and says how many children are expected.
+    """
+
+    def __init__(self, own: Snapshot) -> None:
+        self._own = own
+        self._members: dict[str, Member] = {}
+        self._sent: set[str] = set()
+
+    @property
+    def task_id(self) -> str:
+        """The id of the parent."""
+        return self._own.task_id
+
+    @property
+    def owner(self) -> str | None:
+        """The owner of the parent, which its children have as well."""
+        return self._own.owner
+
+    def tell(self, task_id: str, *, first: str | None = None, tasks: Sequence[Snapshot] = ()) -> None:
+        """Note a child that is sent, or whose first task is; see `Member`."""
+        self._members.setdefault(task_id, Member(first, tasks))
+
+    def note_sent(self, task_id: str) -> None:
+        """Note that the first task of a child was sent."""
+        self._sent.add(task_id)
+
+    def close(self) -> None:
+        """Store which children there are, now that all are told; what fails is logged: they are sent."""
+        try:
+            self._store_members()
+            if len(self._members) != self._expected:
+                self._save(self._count_anew())
+            self._release()
+        except Exception:  # whatever a cache backend raises
+            logger.exception("task %s: its parts were sent, but can't be shown as one", self.task_id)
+
+    def give_up(self, *, cancels: bool) -> None:
+        """Have the parent say that not all of it was sent, and end what was not; what fails is logged.
+
+        Args:
+            cancels: whether what was sent is cancelled.
+        """
+        unsent = [member for member in self._members.values() if member.first not in self._sent]
+        number, total = len(self._members) - len(unsent), max(self._expected, len(self._members))
+        message = f"{number} of {total} parts were sent, then it failed"
+        try:
+            self._store_members()
+            self._save(
+                self._count_anew().failed(
+                    GENERIC_TYPE, f"{message}; these were cancelled" if cancels else message, now=_now()
+                )
+            )
+            for snapshot in (item for member in unsent for item in member.tasks):
+                adopt_promised(snapshot).end_cancelled(NOT_SENT)
+            if cancels:
+                cancel_children(self.task_id)
+            self._release()
+        except Exception:  # whatever a cache backend raises
+            logger.exception("task %s: that not all of it was sent can't be shown", self.task_id)
+
+    @property
+    def _expected(self) -> int:
+        return (self._own.children or {}).get("total", 0)
+
+    def _store_members(self) -> None:
+        if self._members:
+            set_children(self.task_id, dict.fromkeys(self._members, 1.0))
+
+    def _count_anew(self) -> Snapshot:
+        return expect_children(replace(self._own, children=None), len(self._members), now=_now())
+
+    def _save(self, own: Snapshot) -> None:
+        wakeups.publish(get_store().save([own]).versions)
+
+    def _release(self) -> None:
+        """Have the parent wait for its children alone, all of which may have ended."""
+        if expect_ends(self.task_id, len(self._members) - self._expected - 1) <= 0:
+            get_flusher().sums.end(self.task_id)
+        elif get_store().find_cancelled([self.task_id]):
+            cancel_children(self.task_id)
+
+
+def gather(task_id: str, name: str, *, expected: int, above: Gathering | None = None) -> Gathering:
+    """Store a parent whose children are about to be sent, which nobody has started by `start()`.
+
+    Args:
+        expected: how many children there will be, as far as is known; at least 1.
+        above: its own parent, or None.
+
+    Raises:
+        ValueError: there are more than MAX_CHILDREN, or a task has this id.
+        StoreUnavailable: the cache hangs.
+        Exception: any other error of the cache.
+    """
+    _check_number(expected)
+    owner, parent = (inherit_owner(), None) if above is None else (above.owner, above.task_id)
+    own = Snapshot.queued(task_id, name, now=_now(), owner=owner, parent=parent, runner=BATCH)
+    own = replace(expect_children(own, expected, now=own.created_at), seq=own.seq)
+    get_store().call_briefly(_open, own)
+    return Gathering(own)
+
+
+def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
+    """Store a parent in a block of `starting`, which gives it its owner and its label.
+
+    Args:
+        expected: as for `gather`.
+
+    Raises:
+        ValueError: there are more than MAX_CHILDREN.
+        StoreUnavailable: the cache can't be reached.
+    """
+    _check_number(expected)
+    own, is_stored = queue(task_id, name, runner=BATCH, children=expected)
+    if not is_stored:
+        raise StoreUnavailable("the state of the new tasks could not be stored")
+    try:
+        expect_family(task_id, expected + 1)
+    except Exception as error:  # whatever a cache backend raises
+        raise StoreUnavailable("the state of the new tasks could not be stored") from error
+    return Gathering(own)
+
+
+def _check_number(expected: int) -> None:
+    if expected > (limit := get_settings().MAX_CHILDREN):
+        raise ValueError(f"there are {expected!r} parts; MAX_CHILDREN allows {limit!r}")
+
+
+def _open(own: Snapshot) -> None:
+    if not get_store().add(own):
+        raise ValueError(f"a task has the id {own.task_id!r} already")
+    expect_family(own.task_id, (own.children or {}).get("total", 0) + 1)
+    get_flusher().enlist(own)
+
+
+def _now() -> datetime:
+    return get_flusher().clock.now()
