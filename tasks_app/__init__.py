@@ -21,8 +21,9 @@ from .reporting import LogHandler, Progress, TaskIdFilter, task_changed, task_en
 from .reporting.context import progress
 from .snapshot import Snapshot, Stage, State
 from .tokens import make_token
+from .utils.release import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "BrokerUnavailable",

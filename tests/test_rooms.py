@@ -105,6 +105,7 @@ PURE = {
     "utils/backoff",
     "utils/clock",
     "utils/json",
+    "utils/release",
     "wakeups/message",
 }
 

@@ -36,8 +36,21 @@ SERVER_SECONDS = 5.0
 
 
 def examine_cache_server() -> Iterator[Result]:
-    """Yield what the server of the cache says of itself; nothing for a cache without one."""
+    """Yield what the server of the cache says of itself."""
     alias = get_settings().CACHE
+    try:
+        yield from _examine(alias)
+    except Exception as error:  # whatever a client raises, where its server does not tell, or is not known
+        yield Finding(
+            id="cache-server-silent",
+            level=Level.NOTE,
+            what=f"The server of CACHES[{alias!r}] does not tell whether it drops values once it is full: "
+            f"{type(error).__name__}: {error}.",
+            cure="See its settings: 'noeviction', and room for all tasks.",
+        )
+
+
+def _examine(alias: str) -> Iterator[Result]:
     config = caches.settings[alias]
     kinds = [
         kind.__module__.partition(".cache.backends.")[2] or kind.__module__ for kind in type(caches[alias]).__mro__

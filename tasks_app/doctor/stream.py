@@ -36,7 +36,12 @@ def examine_own_streams(addresses: Sequence[Address], *, hold: float | None) -> 
     """
     inner: tuple[str, Watched] | None = None
     for address in addresses:
-        with keep_task() as task, Watching(address, Shown(task.task_id, task.token).make_path(STREAM)) as watching:
+        with (
+            keep_task() as task,
+            Watching(
+                address, Shown(task.task_id, task.token).make_path(STREAM), _make_headers(address, addresses[-1])
+            ) as watching,
+        ):
             latencies = _change(task, watching)
             _hold(watching, _find_hold(hold), task)
             watched = _record(watching, latencies)
@@ -50,12 +55,19 @@ def examine_shown_streams(addresses: Sequence[Address], shown: Shown, *, hold: f
     """Yield how the stream of a task that the doctor can't change reaches viewers at each address."""
     inner: tuple[str, Watched] | None = None
     for address in addresses:
-        with Watching(address, shown.make_path(STREAM)) as watching:
+        with Watching(address, shown.make_path(STREAM), _make_headers(address, addresses[-1])) as watching:
             watching.wait_for("data:", HEAD_SECONDS)
             _hold(watching, _find_hold(hold), None)
             watched = _record(watching, [])
         yield from _judge(address, watching, watched, inner, is_own=False)
         inner = (str(address), watched)
+
+
+def _make_headers(address: Address, outer: Address) -> dict[str, str]:
+    """Return the headers with which a proxy passes on what it is asked at the outermost address."""
+    if address == outer:
+        return {}
+    return {"Host": outer.origin.partition("://")[2], "X-Forwarded-Proto": outer.scheme}
 
 
 def _find_hold(hold: float | None) -> float:

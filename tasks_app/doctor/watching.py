@@ -22,20 +22,24 @@ HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate", "C
 class Watching:
     """One open stream, read in a thread of its own.
 
+    Args:
+        path: that of its URL, below the prefix of the address.
+        headers: more of the request.
+
     Attributes:
         status, headers: those of the answer; 0 and empty until it has begun.
         error: why the site can't be reached, or how the stream broke; None if neither.
         body: the beginning of an answer that is no stream.
     """
 
-    def __init__(self, address: Address, path: str) -> None:
+    def __init__(self, address: Address, path: str, headers: Mapping[str, str] | None = None) -> None:
         self.status = 0
         self.headers: Mapping[str, str] = {}
         self.error: Exception | None = None
         self.body = b""
         self.began = time.monotonic()
         self.ended_at: float | None = None
-        self._address, self._path = address, path
+        self._address, self._path, self._headers = address, path, {**HEADERS, **(headers or {})}
         self._text = b""
         self._arrivals: list[tuple[int, float]] = []
         self._news = threading.Condition()
@@ -106,7 +110,7 @@ class Watching:
 
     def _read_from(self, connection: http.client.HTTPConnection) -> None:
         self._socket = connection.sock
-        connection.request("GET", self._address.prefix + self._path, headers=HEADERS)
+        connection.request("GET", self._address.prefix + self._path, headers=self._headers)
         response = connection.getresponse()
         self._socket.settimeout(None)  # a stream may be silent; those who wait have time limits
         self.headers = {name.lower(): value for name, value in response.getheaders()}

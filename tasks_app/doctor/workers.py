@@ -1,13 +1,15 @@
 """The workers, by what the recent tasks tell of them: which report, which have fallen silent, whose clock is ahead."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
 from ..conf import get_settings
 from ..snapshot import Snapshot, State
 from ..store import decode, find_details, get_store
+from ..utils.release import VERSION
 from .finding import Figure, Finding, Level, Result
 from .time_limit import call
 
@@ -28,8 +30,9 @@ def examine_workers() -> Iterator[Result]:
     waiting = [item for item in snapshots if item.state is State.QUEUED]
     yield Figure(name="tasks that run", value=len(running))
     yield Figure(name="tasks that wait", value=len(waiting))
-    if names := sorted({name for item in snapshots[:NAMED] for name in _name_workers(item)}):
+    if names := sorted({_name(worker) for item in snapshots[:NAMED] for worker in _find_workers(item)}):
         yield Figure(name="reported by", value=", ".join(names))
+    yield from _find_versions(running)
     yield from _find_ahead(running, now)
     yield from _find_silent(running, now)
     if not running:
@@ -44,10 +47,27 @@ def _find_recent() -> list[Snapshot]:
     return [snapshot for snapshot in found if snapshot is not None]
 
 
-def _name_workers(snapshot: Snapshot) -> list[str]:
-    """Return the machines and process ids of those who have run a task."""
-    details = call(find_details, snapshot)
-    return [f"{item['host']} ({item['process']})" for item in details if item.get("host") and item.get("process")]
+def _find_workers(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return what is stored of the processes that have run a task, that of the latest attempt last."""
+    return [item for item in call(find_details, snapshot) if item.get("host") and item.get("process")]
+
+
+def _name(worker: Mapping[str, Any]) -> str:
+    """Return the machine and the process id of a worker, and its version of this app."""
+    return f"{worker['host']} ({worker['process']}, version {worker.get('version') or 'unknown'})"
+
+
+def _find_versions(running: Sequence[Snapshot]) -> Iterator[Finding]:
+    """See whether the workers of tasks that run have the version of this process."""
+    latest = [workers[-1] for item in running[:NAMED] if (workers := _find_workers(item))]
+    if others := sorted({_name(worker) for worker in latest if worker.get("version") != VERSION}):
+        yield Finding(
+            id="versions-differ",
+            level=Level.WARNING,
+            what=f"This process has version {VERSION!r} of the app. Of the workers that run tasks, {len(others)!r} "
+            f"have another, such as {others[0]}: they may not understand what others store.",
+            cure="Install the same version everywhere, and restart the workers after an upgrade.",
+        )
 
 
 def _find_ahead(running: Sequence[Snapshot], now: datetime) -> Iterator[Finding]:
@@ -84,5 +104,5 @@ def _find_waiting(waiting: Sequence[Snapshot], now: datetime) -> Iterator[Findin
             level=Level.WARNING,
             what=f"No task runs, but {len(late)!r} have waited for more than {LONG.total_seconds():g} s.",
             cure="Start a worker ('manage.py db_worker', 'celery -A … worker'), and see whether it has the broker or "
-            "database of the site.",
+            "database, and the cache, of the site.",
         )

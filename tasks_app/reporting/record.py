@@ -11,6 +11,7 @@ from ..conf import get_settings
 from ..snapshot import MAX_NAME_LENGTH, Argument, Details, Snapshot, cut_traceback
 from ..utils.clock import Clock
 from ..utils.lazy import per_process
+from ..utils.release import VERSION
 from .arguments import Call, describe_call
 
 logger = logging.getLogger("tasks_app")
@@ -44,7 +45,8 @@ class Record:
 
     def begin(self, snapshot: Snapshot, arguments: tuple[Argument, ...] | None) -> None:
         """Begin the record of the attempt that `snapshot` begins."""
-        self._details = Details.of(snapshot, host=get_host(), process=os.getpid(), arguments=arguments)
+        worker = {"host": get_host(), "process": os.getpid(), "version": VERSION}
+        self._details = Details.of(snapshot, **worker, arguments=arguments)
 
     def follow(self, snapshot: Snapshot) -> None:
         """Add what a snapshot tells of the attempt, before that is stored."""

@@ -28,6 +28,7 @@ class Details:
 
     - `state`: that of the task when the attempt was seen last; "queued" if it was handed back for the next one.
     - `host`, `process`: the machine and the process id of its worker; None for a task that never began.
+    - `version`: that of this app in its worker.
     - `error`: the type of what the job raised, if this attempt failed by it.
     - `arguments`, `traceback`: None unless the settings have them recorded.
     - `stages`: those that the job has entered; others have no time.
@@ -40,6 +41,7 @@ class Details:
     finished_at: datetime | None = None
     host: str | None = None
     process: int | None = None
+    version: str | None = None
     arguments: tuple[Argument, ...] | None = None
     error: str | None = None
     traceback: str | None = None
@@ -78,6 +80,7 @@ class Details:
                 "finished_at": format_time(self.finished_at),
                 "host": self.host,
                 "process": self.process,
+                "version": self.version,
                 "arguments": None if self.arguments is None else [item._asdict() for item in self.arguments],
                 "error": self.error,
                 "traceback": self.traceback,

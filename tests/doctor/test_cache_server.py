@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tasks_app.doctor import cache_server
 from tasks_app.doctor.cache_server import examine_cache_server
 from tests.support.backends import BACKENDS, MEMCACHED, run_memcached
 from tests.support.doctor import find_figures, find_ids
+from tests.support.servers import find_free_port
 from tests.support.valkey import ValkeyServer
 
 needs_memcached = pytest.mark.skipif(MEMCACHED is None, reason="no memcached on PATH ('apt-get install memcached')")
@@ -70,7 +72,7 @@ def test_server_that_refuses_soon_is_found(limit, server):
 
 
 def test_clock_that_is_apart_is_found(limit, monkeypatch):
-    monkeypatch.setattr(cache_server.time, "time", lambda now=time.time: now() + 60)
+    monkeypatch.setattr(cache_server, "time", SimpleNamespace(time=lambda: time.time() + 60))
     assert find_ids(examine_cache_server()) == ["clocks-apart"]
 
 
@@ -95,3 +97,10 @@ def test_memcached_that_is_too_small_is_found(settings, megabytes, ids):
 
 def test_cache_in_memory_has_no_server():
     assert find_figures(examine_cache_server()) == {"server": "none that is known"}
+
+
+def test_server_that_does_not_tell_is_no_fault(settings):
+    url = f"redis://127.0.0.1:{find_free_port()}"
+    settings.CACHES = {"default": {"BACKEND": BACKENDS["redis"].path, "LOCATION": url}}
+    (finding,) = examine_cache_server()
+    assert (finding.id, finding.level, "Connection refused" in finding.what) == ("cache-server-silent", "note", True)

@@ -17,11 +17,16 @@ from tasks_app.doctor.shown import Shown, examine_shown_task
 from tasks_app.doctor.stream import examine_own_streams, examine_shown_streams
 from tasks_app.store.store import get_store
 from tests.support.doctor import find_figures, find_ids
-from tests.support.nginx import needs_nginx
+from tests.support.nginx import needs_nginx, run_nginx
 from tests.support.scripts import STREAM_HEAD, serve
 from tests.support.waiting import DEADLINE
 
 pytestmark = needs_nginx
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch) -> None:
+    monkeypatch.setattr(stream, "GAP", 0.02)
 
 
 def watch(*addresses: Address, hold: float = 0.1) -> list[Any]:
@@ -52,6 +57,11 @@ def test_hop_that_holds_back_is_known_by_what_comes_at_once_behind_it(outside, f
     assert f"At {outside.server} they come at once" in finding.what
 
 
+def test_server_behind_a_proxy_is_asked_as_the_proxy_asks_it(outside):
+    inner = Address("http", "localhost", outside.server.port)  # which ALLOWED_HOSTS does not have
+    assert find_ids(watch(inner, outside.proxy)) == []
+
+
 def find_held(results: list[Any]) -> list[Finding]:
     assert find_ids(results) == ["stream-held"]
     return [item for item in results if isinstance(item, Finding)]
@@ -70,7 +80,8 @@ def test_proxy_that_cuts_silent_streams_is_found(find_proxy):
     assert (finding.id, "proxy_read_timeout" in finding.cure) == ("stream-cut", True)
 
 
-def test_processes_that_do_not_hear_the_layer_are_found(outside, settings):
+def test_processes_that_do_not_hear_the_layer_are_found(outside, settings, monkeypatch):
+    monkeypatch.setattr(stream, "GAP", 0.27)
     config = settings.CHANNEL_LAYERS["default"]
     settings.CHANNEL_LAYERS = {"default": {**config, "CONFIG": {**config["CONFIG"], "prefix": "other"}}}
     assert find_ids(watch(outside.server)) == ["layer-not-heard"]
@@ -143,10 +154,12 @@ def test_task_that_is_not_shown_is_told_of(outside):
     assert find_ids(results) == ["site-hides-task"]
 
 
-def test_processes_of_which_some_do_not_know_a_task_are_found(outside):
-    statuses = iter([b"200 OK", b"404 Not Found"] * 4)
-    with serve(lambda request: b"HTTP/1.1 %b\r\nConnection: close\r\n\r\n{}" % next(statuses)) as server:
-        found = find_ids(examine_shown_task(Address.parse(server.url), Shown("one")))
+def test_processes_of_which_some_do_not_know_a_task_are_found(outside, settings, tmp_path):
+    with keep_task() as task, run_wsgi() as other, run_nginx(tmp_path, outside.server.port, other.port) as proxy:
+        shared = settings.CACHES
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # of `other`
+        found = find_ids(examine_shown_task(Address.parse(proxy.url), Shown(task.task_id, task.token)))
+        settings.CACHES = shared
     assert found == ["site-processes-differ"]
 
 

@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from tasks_app import task_run
 from tasks_app.doctor.workers import examine_workers
-from tasks_app.snapshot import Snapshot
+from tasks_app.snapshot import Details, Snapshot
 from tasks_app.store.store import get_store
+from tasks_app.utils.release import VERSION
 from tests.support.doctor import find_figures, find_ids
 from tests.support.waiting import wait_until
 
@@ -32,7 +33,22 @@ def keep_waiting(seconds: float) -> None:
 def test_process_that_has_reported_is_named():
     with task_run("nightly"):
         pass
-    wait_until(lambda: "(" in find_figures(examine_workers()).get("reported by", ""), "its details were stored")
+    wait_until(
+        lambda: f"version {VERSION}" in find_figures(examine_workers()).get("reported by", ""),
+        "its details were stored",
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "ids"), [(VERSION, []), ("0.0.1", ["versions-differ"]), (None, ["versions-differ"])]
+)
+def test_worker_of_another_version_is_found(version, ids):
+    now = timezone.now()
+    running = Snapshot.queued("far", "shop.tasks.send", now=now).begun(now=now).written(now=now)
+    details = Details.of(running, host="worker-3", process=317, version=version)
+    get_store().save([running], details={"far": [details]})
+    get_store().list_as_recent([running])
+    assert find_ids(examine_workers()) == ids
 
 
 @pytest.mark.parametrize(("written_before", "ids"), [(1, []), (-60, ["clocks-apart"]), (60, ["workers-silent"])])

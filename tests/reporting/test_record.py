@@ -15,6 +15,7 @@ from tasks_app.reporting.reporter import Reporter
 from tasks_app.snapshot.details import MAX_TRACEBACK_BYTES, cut_traceback
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.utils.clock import format_time
+from tasks_app.utils.release import VERSION
 from tests.support.caches import controls
 from tests.support.details import RECORDED, read_details
 from tests.support.doubles import START, FakeTime, HandFlusher, begin, controlled_cache, read, recorded_cache
@@ -53,6 +54,7 @@ def test_worker_and_the_times_of_the_attempt_are_recorded(flusher, time):
         "finished_at": None,
         "host": socket.gethostname(),
         "process": os.getpid(),
+        "version": VERSION,
         "arguments": None,
         "error": None,
         "traceback": None,
