@@ -212,7 +212,7 @@ class Flusher(OwnThread):
         for snapshot in news:
             if not (snapshot.is_terminal and awaits_children(snapshot)):
                 self._tell(snapshot)
-        self.sums.note_ends(news)
+        self.sums.note(news, written=[snapshot for _, snapshot in written])
         for reporter, snapshot in written:
             if reporter.is_settled:  # last: a process may exit as soon as its tasks are removed
                 self.backlog.keep(versions[snapshot.task_id], monotonic=self.clock.monotonic())

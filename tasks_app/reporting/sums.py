@@ -29,6 +29,16 @@ class Sums:
         self._monotonic = monotonic
         self._kept_at: dict[str, float] = {}
 
+    def note(self, news: Iterable[Snapshot], *, written: Iterable[Snapshot]) -> None:
+        """End the parents whose last child has ended, and keep those of the others; what fails is logged.
+
+        Args:
+            news: those of the tasks that were written which have changed.
+            written: all of them, also those that only tell that they still run.
+        """
+        self.note_ends(news)
+        self.keep(written)
+
     def note_ends(self, ended: Iterable[Snapshot]) -> None:
         """Count children that have ended, and end the parents that wait for no other; what fails is logged.
 
@@ -42,12 +52,25 @@ class Sums:
             try:
                 if expect_ends(parent, -number) <= 0:
                     self.end(parent)
-                elif self._is_due(parent):
-                    keep_family(parent, find_broods([parent])[parent])
             except Exception:  # whatever a cache backend raises
                 logger.exception(
                     "task %s: whether all its children have ended can't be read", parent, extra={"task_id": parent}
                 )
+
+    def keep(self, children: Iterable[Snapshot]) -> None:
+        """Keep what is stored of the parents of these tasks, which nobody writes while they take long.
+
+        What fails is logged, and tried again later.
+
+        Args:
+            children: tasks that this process has written; children and others.
+        """
+        for parent in {snapshot.parent for snapshot in children if snapshot.parent is not None}:
+            try:
+                if self._is_due(parent):
+                    _keep(parent)
+            except Exception:  # whatever a cache backend raises
+                logger.exception("task %s: it can't be kept for longer", parent, extra={"task_id": parent})
 
     def store_ends(self, sums: Sequence[Snapshot]) -> None:
         """Store the ends of parents; only the first process that does so tells of it.
@@ -93,6 +116,17 @@ class Sums:
             return False
         self._kept_at[task_id] = now
         return True
+
+
+def _keep(task_id: str) -> None:
+    """Keep a parent, and those above it."""
+    kept: set[str] = set()
+    above: str | None = task_id
+    while above is not None and above not in kept:
+        kept.add(above)
+        keep_family(above, find_broods([above])[above])
+        own = get_store().get(above)
+        above = None if own is None else own.parent
 
 
 def _find_parent(snapshot: Snapshot) -> str | None:

@@ -110,14 +110,14 @@ def find_families(known: Mapping[str, int]) -> dict[str, Family]:
     """
     places = [(task_id, number) for task_id, total in known.items() for number in range(_guess(total))]
     heads = [key for task_id in known for key in (make_brood_key(task_id), make_cancel_key(task_id))]
-    found = _get_many([*heads, *(make_segment_key(*place) for place in places)])
+    found = _get_many([*heads, *_make_segment_keys(places)])
     broods = {task_id: _read_brood(found.get(make_brood_key(task_id))) for task_id in known}
     more = [
         (task_id, number)
         for task_id, total in known.items()
         for number in range(_guess(total), broods[task_id].segments)
     ]
-    found |= _get_many([make_segment_key(*place) for place in more])
+    found |= _get_many(_make_segment_keys(more))
     return {
         task_id: Family(
             brood._replace(is_cancelled=make_cancel_key(task_id) in found),
@@ -131,6 +131,10 @@ def find_families(known: Mapping[str, int]) -> dict[str, Family]:
     }
 
 
+def _make_segment_keys(places: Iterable[Place]) -> list[str]:
+    return [make_segment_key(*place) for place in places]
+
+
 def _guess(total: int) -> int:
     """Return the number of segments in which so many children stand, if they were started together."""
     return math.ceil(total / SEGMENT)
@@ -138,7 +142,7 @@ def _guess(total: int) -> int:
 
 def find_members(places: Sequence[Place]) -> dict[Place, Members]:
     """Return the children in these segments; one that is missing is left out."""
-    keys = {make_segment_key(*place): place for place in places}
+    keys = dict(zip(_make_segment_keys(places), places, strict=True))
     found = _get_many(list(keys))
     return {keys[key]: dict(_read_members(segment)) for key, segment in found.items()}
 
@@ -170,10 +174,21 @@ def claim_sum(snapshot: Snapshot) -> bool:
 
 
 def keep_family(task_id: str, brood: Brood) -> None:
-    """Keep what is stored of a parent that takes long as if it were written now."""
-    segments = (make_segment_key(task_id, number) for number in range(brood.segments))
-    for key in (make_task_key(task_id), make_brood_key(task_id), make_left_key(task_id), *segments):
-        get_store().cache.touch(key, note_time_to_live())
+    """Keep what is stored of a parent that takes long, and the ends of its children, as if it were written now.
+
+    Raises:
+        StoreUnavailable: the cache refused to store some of these ends again.
+        Exception: any other error of the cache.
+    """
+    cache, ttl = get_store().cache, note_time_to_live()
+    places = [(task_id, number) for number in range(brood.segments)]
+    for key in (make_task_key(task_id), make_brood_key(task_id), make_left_key(task_id), *_make_segment_keys(places)):
+        cache.touch(key, ttl)
+    children = [make_note_key(child) for members in find_members(places).values() for child in members]
+    for start in range(0, len(children), BATCH):  # a few round trips, where a `touch` of each would be thousands
+        notes = cache.get_many(children[start : start + BATCH])
+        if notes and (refused := cache.set_many(notes, ttl)):
+            raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
 
 
 def drop_family(task_id: str) -> None:
