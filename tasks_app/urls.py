@@ -4,6 +4,7 @@ from django.urls import path
 
 from .http import health, views
 from .monitor import views as monitor
+from .openapi import show_openapi
 
 app_name = "tasks_app"
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("task-health", health.show_health, name="health"),
     path("tasks/monitor", monitor.show_monitor, name="monitor"),
     path("tasks/monitor/data", monitor.show_monitor_data, name="monitor-data"),
+    path("tasks/openapi.json", show_openapi, name="openapi"),
     path("tasks/tokens", views.make_tokens, name="tokens"),
     path("tasks/<str:task_id>", views.show_task, name="task"),
     path("tasks/<str:task_id>/children", views.list_children, name="task-children"),

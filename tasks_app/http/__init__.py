@@ -12,12 +12,16 @@ from .endpoint import (
     refusal,
 )
 from .links import make_url
-from .params import parse_whole
+from .params import DEFAULT_LIMIT, MAX_CHILDREN_SHOWN, MAX_KEY_LENGTH, MAX_LIMIT, parse_whole
 from .problems import Problem, bad_request, store_access
 from .start_answer import start_response
 from .wanted_stream import WantedStream, parse_stream
 
 __all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_CHILDREN_SHOWN",
+    "MAX_KEY_LENGTH",
+    "MAX_LIMIT",
     "Problem",
     "WantedStream",
     "bad_request",

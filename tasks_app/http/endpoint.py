@@ -141,11 +141,12 @@ def json_response(data: Mapping[str, Any] | str, **options: Any) -> HttpResponse
 
 
 def conditional_response(
-    request: HttpRequest, data: Mapping[str, Any], *, version: str | None = None
+    request: HttpRequest, data: Mapping[str, Any] | str, *, version: str | None = None
 ) -> HttpResponseBase:
     """Return a response with `data` as JSON for this caller alone, or 304 if the client has it.
 
     Args:
+        data: a JSON object, or its text.
         version: names what `data` says, by default its bytes do.
     """
     response = json_response(data, headers={"Cache-Control": "private, no-cache"})

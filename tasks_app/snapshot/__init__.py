@@ -19,7 +19,22 @@ from .log_page import (
 )
 from .orphan import disown, empty
 from .snapshot import Snapshot
-from .state import ANYONE, EXPIRED, GENERIC_TYPE, GONE, MAX_NAME_LENGTH, Report, Stage, State, make_label, percent_of
+from .state import (
+    ANYONE,
+    EXPIRED,
+    GENERIC_TYPE,
+    GONE,
+    MAX_LABEL_LENGTH,
+    MAX_MESSAGE_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_STATUS_LENGTH,
+    MAX_TASK_LENGTH,
+    Report,
+    Stage,
+    State,
+    make_label,
+    percent_of,
+)
 from .succession import is_wrongly_lost, rebase, renumber, take_back
 from .version import Version
 
@@ -30,10 +45,14 @@ __all__ = [
     "EXPIRED",
     "GENERIC_TYPE",
     "GONE",
+    "MAX_LABEL_LENGTH",
     "MAX_LEVEL_LENGTH",
     "MAX_LINE_LENGTH",
+    "MAX_MESSAGE_LENGTH",
     "MAX_NAME_LENGTH",
     "MAX_RUNS",
+    "MAX_STATUS_LENGTH",
+    "MAX_TASK_LENGTH",
     "PAGE_LINES",
     "Argument",
     "Details",
