@@ -11,7 +11,7 @@ from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..reporting import get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
-from ..store import expect_ends, expect_family, get_store, set_children
+from ..store import expect_ends, expect_family, get_store, is_task_id, set_children
 from .attempts import adopt_promised
 from .enqueue import queue
 from .identity import inherit_owner
@@ -48,6 +48,7 @@ class Gathering:
         self._own = own
         self._members: dict[str, Member] = {}
         self._sent: set[str] = set()
+        self._is_stale = False
 
     @property
     def task_id(self) -> str:
@@ -58,6 +59,11 @@ class Gathering:
     def owner(self) -> str | None:
         """The owner of the parent, which its children have as well."""
         return self._own.owner
+
+    def rename(self, name: str) -> None:
+        """Change the name of the parent, now that it is known what it consists of."""
+        self._is_stale = self._is_stale or name != self._own.task
+        self._own = replace(self._own, task=name)
 
     def tell(self, task_id: str, *, first: str | None = None, tasks: Sequence[Snapshot] = ()) -> None:
         """Note a child that is sent, or whose first task is; see `Member`."""
@@ -71,7 +77,7 @@ class Gathering:
         """Store which children there are, now that all are told; what fails is logged: they are sent."""
         try:
             self._store_members()
-            if len(self._members) != self._expected:
+            if self._is_stale or len(self._members) != self._expected:
                 self._save(self._count_anew())
             self._release()
         except Exception:  # whatever a cache backend raises
@@ -131,11 +137,13 @@ def gather(task_id: str, name: str, *, expected: int, above: Gathering | None = 
         above: its own parent, or None.
 
     Raises:
-        ValueError: there are more than MAX_CHILDREN, or a task has this id.
+        ValueError: there are more than MAX_CHILDREN, or a task has this id, or none can have it.
         StoreUnavailable: the cache hangs.
         Exception: any other error of the cache.
     """
     _check_number(expected)
+    if not is_task_id(task_id):
+        raise ValueError(f"{task_id!r} can't be the id of a task")
     owner, parent = (inherit_owner(), None) if above is None else (above.owner, above.task_id)
     own = Snapshot.queued(task_id, name, now=_now(), owner=owner, parent=parent, runner=BATCH)
     own = replace(expect_children(own, expected, now=own.created_at), seq=own.seq)

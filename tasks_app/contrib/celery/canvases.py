@@ -12,23 +12,21 @@ from typing import Any
 
 from celery import current_task
 
-from ...integration import Gathering, Reporter, Snapshot, gather, get_bound, get_flusher, get_store, make_label
-from .common import RUNNER, is_tracked, logger
+from ...integration import Gathering, Reporter, Snapshot, gather, get_bound, get_store
+from .common import is_tracked, logger
 from .followers import find_followers
+from .parts import CHORD, GROUP, make_unsent, open_chain, open_part
 from .signatures import (
     HEADER,
-    FoundCanvas,
     FoundTask,
     find_bodies,
     find_chain,
     find_tasks,
     link,
+    name_canvas,
     name_task,
     read_parent,
 )
-
-#: Celery's names of the canvases.
-CHAIN, CHORD, GROUP = "celery.chain", "celery.chord", "celery.group"
 
 
 class Sending:
@@ -37,10 +35,10 @@ class Sending:
     Args:
         gathering: the parent that `start()` has made for all of it; None for a group, which makes its own.
         group_id: the id of the group.
-        expected: how many members the group has, as far as is known.
+        parts: the signatures of its members; empty if a generator makes them.
     """
 
-    def __init__(self, gathering: Gathering | None = None, *, group_id: str = "", expected: int = 1) -> None:
+    def __init__(self, gathering: Gathering | None = None, *, group_id: str = "", parts: Sequence[Any] = ()) -> None:
         self.gathering = gathering
         #: The canvas of which it is a part.
         self.outer = find_sending()
@@ -51,15 +49,16 @@ class Sending:
         #: Whether the parent was made for this group alone.
         self.is_own = False
         self._group_id = group_id
-        self._expected = expected
+        self._parts = parts
         self._chain: Gathering | None = None
         self._body: Any = None
         self._has_begun = gathering is not None
 
-    def begin(self, bodies: Sequence[Any] = ()) -> Gathering | None:
+    def begin(self, parts: Sequence[Any], bodies: Sequence[Any]) -> Gathering | None:
         """Return the parent of what is sent now, made with the first message; None if there is none.
 
         Args:
+            parts: signatures of what is sent.
             bodies: the callbacks for which what is sent is a member, from the innermost chord to the outermost.
 
         Raises:
@@ -67,7 +66,7 @@ class Sending:
         """
         if not self._has_begun:
             self._has_begun = True
-            self._begin(bodies)
+            self._begin(parts, bodies)
         elif self.gathering is not None and bodies and self._group_id:
             self._link(bodies[0])  # each message may have a copy of its own
         return self.gathering
@@ -90,18 +89,19 @@ class Sending:
         if self._body is None or (parent := self.gathering) is None:
             return
         if (part := link(self._body, parent.task_id, is_tracked)) is not None:
-            _open_part(part, parent)
-            parent.tell(part.id, tasks=[_make_unsent(task) for task in find_tasks([self._body])])
+            open_part(part, parent)
+            parent.tell(part.id, tasks=[make_unsent(task) for task in find_tasks([self._body])])
 
-    def _begin(self, bodies: Sequence[Any]) -> None:
-        above = None if self.outer is None else self.outer.begin(bodies[1:])
-        steps = find_chain(bodies[0]) if bodies else []
-        if steps:
-            above = self._chain = _open_chain(self._group_id, steps, self.outer, above)
+    def _begin(self, parts: Sequence[Any], bodies: Sequence[Any]) -> None:
+        above = None if self.outer is None else self.outer.begin(parts, bodies[1:])
+        if bodies and (steps := find_chain(bodies[0])):
+            begun, taken = [*parts, bodies[0]], _take(self.outer)
+            above = self._chain = open_chain(self._group_id, begun, steps, taken, above)
             above.note_sent(self._group_id)
-        self.gathering = None if self.outer is None else self.outer.take()
-        if self.gathering is None:
-            self.gathering = self._gather(above, CHORD if bodies else GROUP, self._expected + bool(bodies))
+        name = name_canvas(CHORD if bodies else GROUP, [*(self._parts or parts), *bodies[:1]])
+        if (taken := _take(self.outer)) is not None:
+            taken.rename(name)
+        self.gathering = taken or self._gather(above, name, max(len(self._parts), 1) + bool(bodies))
         if bodies:
             self._body = bodies[0]
             self._link(self._body)
@@ -129,13 +129,13 @@ def find_sending() -> Sending | None:
 
 
 @contextmanager
-def sending_group(group_id: str, expected: int) -> Iterator[None]:
+def sending_group(group_id: str, parts: Sequence[Any]) -> Iterator[None]:
     """Make a parent of the members of a group that are sent in this block, unless they have one.
 
     Args:
-        expected: how many there are, as far as is known; at least 1.
+        parts: the signatures of the members; empty if a generator makes them.
     """
-    with _entering(Sending(group_id=group_id, expected=expected), cancels=False):
+    with _entering(Sending(group_id=group_id, parts=parts), cancels=False):
         yield
 
 
@@ -195,59 +195,21 @@ def _join_nothing(task: FoundTask, steps: Sequence[Any]) -> Gathering | None:
     """Return the parent of a chain that is no part of another canvas; None if it was promised or is sent again."""
     if not steps or get_store().call_briefly(get_store().get, task.id) is not None:
         return None
-    return _open_chain(task.id, steps, None, None, [_make_unsent(task)])
+    return open_chain(task.id, [{"task": task.name}], steps, None, None, [make_unsent(task)])
 
 
 def _join_canvas(task: FoundTask, steps: Sequence[Any], sending: Sending, bodies: Sequence[Any]) -> Gathering | None:
-    above = sending.begin(bodies)
+    begun = {"task": task.name}
+    above = sending.begin([begun, *steps], bodies)
     if steps:
-        return _open_chain(task.id, steps, sending, above, [_make_unsent(task)])
+        return open_chain(task.id, [begun], steps, sending.take(), above, [make_unsent(task)])
     if above is not None:
-        above.tell(task.id, first=task.id, tasks=[_make_unsent(task)])
+        above.tell(task.id, first=task.id, tasks=[make_unsent(task)])
     return above
 
 
-def _open_chain(
-    first: str, steps: Sequence[Any], sending: Sending | None, above: Gathering | None, tasks: Sequence[Snapshot] = ()
-) -> Gathering:
-    """Return the parent of the steps of a chain.
-
-    Args:
-        first: the id of the first step.
-        steps: the signatures of the others, in their order.
-        above: the parent of the chain, or None.
-        tasks: what has to be ended of the first step if it is not sent.
-    """
-    taken = None if sending is None else sending.take()
-    chain = taken or gather(f"{first}-chain", CHAIN, expected=1 + len(steps), above=above)
-    chain.tell(first, first=first, tasks=tasks)
-    later = [item for step in steps for item in _tell_later(chain, step, first=first if tasks else None)]
-    if taken is None:
-        if above is not None:
-            above.tell(chain.task_id, first=first, tasks=[*tasks, *later])
-        chain.close()
-    return chain
-
-
-def _tell_later(gathering: Gathering, signature: Any, *, first: str | None = None) -> list[Snapshot]:
-    """Tell a parent of a part that others send later, and return what has to be ended of it if they don't."""
-    if (part := link(signature, gathering.task_id, is_tracked)) is None:
-        return []
-    tasks = [_make_unsent(task) for task in _open_part(part, gathering)]
-    gathering.tell(part.id, first=first, tasks=tasks)
-    return tasks
-
-
-def _open_part(part: FoundTask | FoundCanvas, above: Gathering) -> list[FoundTask]:
-    """Store the parents in a part that is sent later, and return its tasks."""
-    if isinstance(part, FoundTask):
-        return [part]
-    gathering, tasks = gather(part.id, part.name, expected=len(part.parts), above=above), []
-    for item in part.parts:
-        tasks += _open_part(item, gathering)
-        gathering.tell(item.id)
-    gathering.close()
-    return tasks
+def _take(sending: Sending | None) -> Gathering | None:
+    return None if sending is None else sending.take()
 
 
 def _is_promised(task_id: str) -> bool:
@@ -257,11 +219,6 @@ def _is_promised(task_id: str) -> bool:
 def _read_task(headers: Mapping[str, Any], kwargs: Any) -> FoundTask:
     label = (headers.get(HEADER) or {}).get("label")
     return FoundTask(headers["id"], headers["task"], name_task(headers["task"], kwargs), label)
-
-
-def _make_unsent(task: FoundTask) -> Snapshot:
-    now, label = get_flusher().clock.now(), make_label(task.label)
-    return Snapshot.queued(task.id, task.name, now=now, label=label, parent=task.parent, runner=RUNNER)
 
 
 @contextmanager

@@ -12,11 +12,13 @@ from typing import Any
 from celery import Signature, group
 from celery.utils import uuid
 
-from .canvases import CHAIN, CHORD, GROUP, sending_group
+from .canvases import sending_group
 from .common import logger
+from .parts import CHAIN, CHORD, GROUP
+from .signatures import CHUNKS
 
 #: Celery's names of the signatures of more than one task.
-CANVASES = {CHAIN, CHORD, GROUP, "celery.chunks"}
+CANVASES = {f"celery.{kind}" for kind in (CHAIN, CHORD, GROUP)} | {CHUNKS}
 
 _original = group.apply_async
 
@@ -46,7 +48,7 @@ def _apply_async(self: Any, *args: Any, **options: Any) -> Any:
         return _original(self, *args, **options)
     if options.get("task_id") is None:
         options["task_id"] = self.options.get("task_id") or uuid()
-    with sending_group(options["task_id"], count_parts(self)):
+    with sending_group(options["task_id"], find_parts(self)):
         return _original(self, *args, **options)
 
 
@@ -55,8 +57,8 @@ def is_canvas(task: object) -> bool:
     return isinstance(task, Signature) and task.task in CANVASES
 
 
-def count_parts(canvas: Any) -> int:
-    """Return how many parts a canvas has, as far as that is known; those of a generator are not asked for."""
+def find_parts(canvas: Any) -> list[Any]:
+    """Return the signatures of the parts of a canvas; none where a generator makes them."""
     tasks = getattr(canvas, "tasks", None)
     tasks = getattr(tasks, "tasks", tasks)  # a chord's header may be a group
-    return max(len(tasks), 1) if type(tasks) is list or type(tasks) is tuple else 1
+    return list(tasks) if type(tasks) is list or type(tasks) is tuple else []

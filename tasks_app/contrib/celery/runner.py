@@ -32,8 +32,8 @@ from ...integration import (
 )
 from .canvases import sending_started
 from .common import RUNNER, logger
-from .groups import count_parts, is_canvas
-from .signatures import name_task
+from .groups import find_parts, is_canvas
+from .signatures import name_canvas, name_task
 
 
 class CeleryTasks:
@@ -114,7 +114,7 @@ def _get_executor() -> DaemonExecutor:
 
 def _send_canvas(canvas: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     task_id = get_promised_id() or uuid()
-    gathering = gather_started(task_id, canvas.task, expected=count_parts(canvas))
+    gathering = gather_started(task_id, _get_name(canvas), expected=max(len(find_parts(canvas)), 1))
     try:
         with sending_started(gathering):
             canvas.apply_async(tuple(args), dict(kwargs))
@@ -136,6 +136,8 @@ def _make_id(task: Any) -> str:
 
 
 def _get_name(task: Any) -> str:
+    if is_canvas(task):
+        return name_canvas(task.task.removeprefix("celery."), find_parts(task) or [task])
     return name_task(task.task, task.kwargs) if _is_signature(task) else str(task.name)
 
 

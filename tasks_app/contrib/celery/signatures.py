@@ -9,6 +9,12 @@ HEADER = "tasks_app"
 #: The tasks of Celery's own that call the function of another task for each of many items.
 MAPS = ("celery.map", "celery.starmap")
 
+#: The task of Celery's own that splits many items among starmaps.
+CHUNKS = "celery.chunks"
+
+#: The most tasks in the name of a canvas.
+MAX_NAMES = 3
+
 #: The kinds of signatures that consist of others, which they hold in their arguments.
 _COMPOUNDS = {"chain": ("tasks",), "group": ("tasks",), "chord": ("header", "body")}
 
@@ -33,7 +39,7 @@ class FoundCanvas(NamedTuple):
     """A canvas in a signature, and its parts in the order of their start.
 
     Attributes:
-        name: Celery's name of its kind, such as "celery.chain".
+        name: such as "chain of shop.tasks.read, shop.tasks.save".
     """
 
     id: str
@@ -70,7 +76,7 @@ def link(signature: Any, parent: str, is_tracked: Callable[[str, str], bool]) ->
     kind, chosen = signature["subtask_type"], (signature.get("options") or {}).get("task_id")
     canvas_id = chosen if chosen and kind == "group" else f"{first}-{kind}"
     parts = [link(member, canvas_id, is_tracked) for member in members]
-    found = FoundCanvas(canvas_id, f"celery.{kind}", [part for part in parts if part is not None])
+    found = FoundCanvas(canvas_id, name_canvas(kind, members), [part for part in parts if part is not None])
     return found if found.parts else None
 
 
@@ -93,9 +99,20 @@ def find_bodies(embedded: Mapping[str, Any]) -> list[Any]:
     return bodies
 
 
+def name_canvas(kind: str, parts: Iterable[Any]) -> str:
+    """Return the name of a canvas: its kind, and the names of its first tasks.
+
+    Args:
+        parts: signatures.
+    """
+    names = list(dict.fromkeys(name for part in parts for name in _find_names(part)))
+    shown = [*names[:MAX_NAMES], *(["…"] if len(names) > MAX_NAMES else [])]
+    return f"{kind} of {', '.join(shown)}" if names else kind
+
+
 def name_task(name: str, kwargs: Any) -> str:
-    """Return the name of the task that a map or starmap calls, and that of any other task as it is."""
-    mapped = kwargs.get("task") if name in MAPS and isinstance(kwargs, Mapping) else None
+    """Return the name of the task that a map, starmap or chunks call, and that of any other task as it is."""
+    mapped = kwargs.get("task") if name in (*MAPS, CHUNKS) and isinstance(kwargs, Mapping) else None
     return str(mapped["task"]) if isinstance(mapped, Mapping) and mapped.get("task") else name
 
 
@@ -131,6 +148,14 @@ def _find_members(signature: Mapping[str, Any]) -> Iterator[Any]:
             yield from _find_members(item)
         elif item:
             yield item
+
+
+def _find_names(signature: Mapping[str, Any]) -> Iterator[str]:
+    if signature.get("subtask_type") in _COMPOUNDS:
+        for member in _find_members(signature):
+            yield from _find_names(member)
+    else:
+        yield name_task(signature["task"], signature.get("kwargs") or {})
 
 
 def _find_body(signature: Mapping[str, Any]) -> Any:

@@ -60,9 +60,8 @@ def find_all(task_id: str) -> list[str]:
 
 def read_tree(task_id: str) -> Any:
     """Return the name of a task; of a parent, its kind and what is below it."""
-    name = get_snapshot(task_id).task
-    kind = name.removeprefix("celery.")
-    return name if kind == name else {kind: [read_tree(child) for child in find_children(task_id)]}
+    kind, is_parent, _ = get_snapshot(task_id).task.partition(" of ")
+    return {kind: [read_tree(child) for child in find_children(task_id)]} if is_parent else kind
 
 
 def count(task_id: str) -> dict[str, int]:
@@ -148,10 +147,26 @@ def test_canvases_of_the_documents_are_parents(monkeypatch: pytest.MonkeyPatch):
     assert read_tree(namespace["import_and_report"]([1, 2])) == {"chord": [ADD, ADD, ADD_ALL]}
 
 
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: group(jobs.add.s(1), jobs.add.s(2)), f"group of {ADD}"),
+        (lambda: group(jobs.add.s(number) for number in range(2)), f"group of {ADD}"),
+        (lambda: chain(jobs.add.si(1), jobs.count.si(1)), f"chain of {ADD}, {jobs.count.name}"),
+        (lambda: chord([jobs.add.s(1)], jobs.add_all.s()), f"chord of {ADD}, {ADD_ALL}"),
+        (lambda: group(chain(jobs.add.s(1), jobs.add_all.s())), f"group of {ADD}, {ADD_ALL}"),
+    ],
+    ids=["group", "generator", "chain", "chord", "group-of-chains"],
+)
+def test_canvas_has_the_name_of_its_kind_and_of_its_tasks(make: Callable[[], Signature], name: str):
+    task_ids = [send(make()), start(make())]
+    assert [wait_for(task_id, lambda snapshot: snapshot.is_terminal).task for task_id in task_ids] == [name] * 2
+
+
 def test_chunks_are_one_parent():
     task_id = start(jobs.add.chunks([(1, 2), (3, 4), (5, 6)], 2))
     assert wait_for_end(task_id).state == "succeeded"
-    assert read_tree(task_id) == {"chunks": [ADD] * 2}
+    assert read_tree(task_id) == {"group": [ADD] * 2}
 
 
 @pytest.mark.parametrize("call", [lambda: jobs.add.starmap([(1, 2), (3, 4)]), lambda: jobs.add.map([2, 6])])

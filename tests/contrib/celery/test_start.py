@@ -4,15 +4,16 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from celery import chain, group
+from celery import Signature, chain, group
 from django.db import transaction
 from django.test import AsyncClient, override_settings
+from kombu.exceptions import OperationalError
 from redis import Redis
 
 from tasks_app import (
@@ -39,6 +40,7 @@ from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, disconnect, run_celery_site
 from tests.support.doubles import controlled_cache
 from tests.support.settings import TASKS_APP
+from tests.support.valkey import ValkeyServer
 from tests.support.waiting import wait_until
 
 STARTABLE = {
@@ -76,6 +78,24 @@ def no_broker() -> Iterator[None]:
     url, jobs.app.conf.broker_url = jobs.app.conf.broker_url, "redis://127.0.0.1:1/0"
     disconnect()
     yield
+    jobs.app.conf.broker_url = url
+    disconnect()
+
+
+@pytest.fixture
+def dying_broker() -> Iterator[Callable[..., Iterator[Signature]]]:
+    """Yield these members of a group, and one more after the broker has died."""
+    broker = ValkeyServer()
+    broker.start()
+    url, jobs.app.conf.broker_url = jobs.app.conf.broker_url, f"{broker.connection_url}/0"
+    disconnect()
+
+    def make(*members: Signature) -> Iterator[Signature]:
+        yield from members
+        broker.kill()
+        yield jobs.add.s(1)
+
+    yield make
     jobs.app.conf.broker_url = url
     disconnect()
 
@@ -223,6 +243,45 @@ def test_canvas_that_can_not_be_sent_has_failed_and_leaves_nothing_waiting(make)
         "Failed: 0 of 2 parts were sent, then it failed",
     )
     assert {get_snapshot(child).state for child in find_children(task_id)} == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("send", "state", "status"),
+    [
+        (start, "cancelled", "parts were sent, then it failed; these were cancelled"),
+        (lambda canvas: canvas.apply_async(), "queued", "parts were sent, then it failed"),
+    ],
+    ids=["start", "plain"],
+)
+def test_group_whose_broker_fails_in_the_middle_says_how_much_was_sent(dying_broker, send, state: str, status: str):
+    with pytest.raises((BrokerUnavailable, OperationalError)):
+        send(group(dying_broker(*[jobs.add.s(1)] * 4)))
+    wait_until(get_store().find_recent, "the group is listed")
+    (task_id,) = get_store().find_recent()
+    wait_until(lambda: get_snapshot(find_children(task_id)[-1]).is_terminal, "what was not sent has ended")
+    *sent, unsent = [get_snapshot(child).state for child in find_children(task_id)]
+    assert (sent, unsent) == ([state] * len(sent), "cancelled")
+    assert get_snapshot(task_id).status == f"Failed: {len(sent)} of {len(sent) + 1} {status}"
+
+
+@pytest.mark.parametrize("task_id", ["not an id", "x" * 129])
+def test_group_with_an_id_that_no_task_can_have_is_sent_as_ever(site: CelerySite, task_id: str):
+    result = group(jobs.add.s(1), jobs.add.s(2)).apply_async(task_id=task_id)
+    assert site.count_messages() == 2
+    assert [get_snapshot(member.id).parent for member in result.results] == [None] * 2
+
+
+@pytest.mark.parametrize("broken", [("add", "get_many"), ("set",), ("set_many",)])
+def test_group_is_sent_as_ever_while_the_cache_fails(site: CelerySite, broken: tuple[str, ...]):
+    with controlled_cache(*broken):
+        group(jobs.add.s(1), jobs.add.s(2)).apply_async()
+    assert site.count_messages() == 2
+
+
+def test_canvas_is_not_sent_when_its_parent_can_not_be_stored(site: CelerySite):
+    with controlled_cache("add"), pytest.raises(StoreUnavailable, match="could not be stored"):
+        start(group(jobs.add.s(1), jobs.add.s(2)))
+    assert site.count_messages() == 0
 
 
 @pytest.mark.django_db(transaction=True)
