@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 Snapshot = dict[str, Any]
@@ -86,11 +86,21 @@ def describe_line(line: LogLine) -> str:
 
 
 def describe_facts(snapshot: Snapshot) -> list[str]:
-    """Return the count, the rate and the time left of a task, each empty where it is unknown."""
+    """Return the count, the rate and the time left of a task, or its usual time; each empty where it is unknown."""
+    usual = describe_usual(snapshot)
     if snapshot.get("state") != "running":
-        return ["", "", ""]
+        return ["", "", usual]
     eta = snapshot.get("eta")
-    return [describe_count(snapshot), describe_rate(snapshot), f"{format_duration(eta)} left" if eta else ""]
+    left = usual or (f"{format_duration(eta)} left" if eta else "")
+    return [describe_count(snapshot), describe_rate(snapshot), left]
+
+
+def describe_usual(snapshot: Snapshot) -> str:
+    """Return how long a task usually takes: "usually 4 min"; empty for one that counts towards a total."""
+    expected = snapshot.get("expected") or 0
+    if expected < 1 or not (snapshot.get("state") == "queued" or is_open_ended(snapshot)):
+        return ""
+    return f"usually {format_roughly(expected)}"
 
 
 def describe_count(snapshot: Snapshot) -> str:
@@ -132,6 +142,14 @@ def format_duration(seconds: float) -> str:
     if hours >= 48:
         return f"{hours // 24} d {hours % 24} h"
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes}:{rest:02d}"
+
+
+def format_roughly(seconds: float) -> str:
+    """Return seconds as such up to a minute, then as minutes, then as hours and minutes."""
+    if seconds < 60:
+        return f"{floor(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else format_duration(60 * minutes)
 
 
 def format_number(value: float) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from ..snapshot import ENOUGH, MAX_RUNS, History, Run, Snapshot, expecting, find_expected, name_runs
+from ..snapshot import History, Run, Snapshot, expecting, find_expected, name_runs
 from ..store import find_histories, keep_histories
 from ..utils.clock import Clock
 from .reporter import Reporter
@@ -28,10 +28,15 @@ MAX_TASKS = 1000
 
 
 class Known(NamedTuple):
-    """A history with the latest runs of this process, and when it was read, by the monotonic clock."""
+    """A history as it was read, at a time of the monotonic clock.
+
+    Attributes:
+        is_settled: whether it said something then, so that further runs change little.
+    """
 
     history: History
     read_at: float
+    is_settled: bool
 
 
 class Histories:
@@ -40,7 +45,7 @@ class Histories:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._new: dict[str, list[Run]] = {}
+        self._new: dict[str, History] = {}
         self._has_failed = False
 
     def __bool__(self) -> bool:
@@ -53,10 +58,11 @@ class Histories:
             return
         name = name_runs(snapshot)
         with self._lock:
-            self._new[name] = [*self._new.get(name, ()), run][-MAX_RUNS:]
+            self._new[name] = self._new.get(name, History()).having([run])
             if len(self._new) > MAX_TASKS:
                 del self._new[next(iter(self._new))]
-            if (known := self._known.get(name)) is not None:
+            known = self._known.get(name)
+            if known is not None and not known.is_settled:  # else what it says would be reckoned for each run
                 self._known[name] = known._replace(history=known.history.having([run]))
 
     def foretell(self, snapshot: Snapshot, *, clock: Clock) -> Snapshot:
@@ -71,8 +77,8 @@ class Histories:
 
     def find(self, name: str, *, monotonic: float) -> History | None:
         """Return the history of a task by `name_runs`, or None if it was not read in the last MAX_AGE seconds."""
-        known = self._known.get(name)
-        return None if known is None or monotonic - known.read_at >= MAX_AGE else known.history
+        known = self._find(name, monotonic)
+        return None if known is None else known.history
 
     def teach(self, reporters: Iterable[Reporter], *, clock: Clock) -> None:
         """Tell reporters of the earlier runs of their tasks, where these are known."""
@@ -104,29 +110,33 @@ class Histories:
 
     def _is_due(self, name: str, monotonic: float) -> bool:
         """Return whether new runs of a task are to be stored: soon, if these are the first that say something."""
-        history = self.find(name, monotonic=monotonic)
-        return history is None or len(history.runs) - len(self._new[name]) < ENOUGH
+        known = self._find(name, monotonic)
+        return known is None or not known.is_settled
+
+    def _find(self, name: str, monotonic: float) -> Known | None:
+        known = self._known.get(name)
+        return None if known is None or monotonic - known.read_at >= MAX_AGE else known
 
     def _read(self, names: Iterable[str], monotonic: float) -> Mapping[str, History]:
         """Return the stored histories of these tasks, with the runs of this process."""
         found = find_histories(names)
         with self._lock:
             for name, stored in found.items():
-                found[name] = stored.having(self._new.get(name, ()))
-                self._known[name] = Known(found[name], monotonic)
+                found[name] = history = stored.having(self._new.get(name, History()).runs)
+                self._known[name] = Known(history, monotonic, history.is_enough)
                 self._known.move_to_end(name)
             while len(self._known) > MAX_TASKS:
                 self._known.popitem(last=False)
         return found
 
     def _write(self, due: Iterable[str], histories: Mapping[str, History]) -> None:
-        written = {name: len(self._new[name]) for name in due}
+        written = {name: len(self._new[name].runs) for name in due}
         if written:
             keep_histories({name: histories[name] for name in written})
         with self._lock:
             for name, number in written.items():
-                if rest := self._new.pop(name)[number:]:
-                    self._new[name] = rest
+                if rest := self._new.pop(name).runs[number:]:
+                    self._new[name] = History(rest)
 
 
 def _get_life(snapshot: Snapshot, now: datetime) -> float:

@@ -5,7 +5,7 @@ from .eta import Pace
 from .family import BATCH, Part, awaits_children, compose, expect_children, is_note
 from .follower import as_sent, end_like, is_unsent, make_follower
 from .forecast import expecting, find_expected, foresee
-from .history import ENOUGH, MAX_RUNS, History, Run, name_runs
+from .history import History, Run, name_runs
 from .liveness import Silence, Spell, as_silent, is_expired, judge, waits_elsewhere
 from .log_page import (
     MAX_LEVEL_LENGTH,
@@ -41,7 +41,6 @@ from .version import Version
 __all__ = [
     "ANYONE",
     "BATCH",
-    "ENOUGH",
     "EXPIRED",
     "GENERIC_TYPE",
     "GONE",
@@ -50,7 +49,6 @@ __all__ = [
     "MAX_LINE_LENGTH",
     "MAX_MESSAGE_LENGTH",
     "MAX_NAME_LENGTH",
-    "MAX_RUNS",
     "MAX_STATUS_LENGTH",
     "MAX_TASK_LENGTH",
     "PAGE_LINES",

@@ -36,6 +36,8 @@ TEXTS: Mapping[str, str] = {
     "ratePerMinute": _("{rate}/min"),
     "ratePerHour": _("{rate}/h"),
     "left": _("{time} left"),
+    "leftAbout": _("about {time} left"),
+    "usually": _("usually {time}"),
     "seconds": _("{n} s"),
     "minutes": _("{n} min"),
     "hours": _("{hours} h {minutes} min"),

@@ -1,11 +1,15 @@
 """What the scripts say of a snapshot."""
 
+from typing import Any
+
 import pytest
 from common.texts import (
     describe,
     describe_count,
+    describe_facts,
     describe_name,
     describe_rate,
+    describe_usual,
     format_bytes,
     format_duration,
 )
@@ -98,3 +102,31 @@ def test_duration(seconds: float, expected: str):
 @pytest.mark.parametrize(("value", "expected"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1e21, "1,000 EB")])
 def test_bytes(value: float, expected: str):
     assert format_bytes(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(1, "1 s"), (59.9, "59 s"), (60, "1 min"), (236, "4 min"), (3599, "1 h 0 min"), (7260, "2 h 1 min")],
+)
+def test_usual_time_is_told_roughly(seconds: float, expected: str):
+    assert describe_usual({"state": "queued", "expected": seconds}) == f"usually {expected}"
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "usual"),
+    [
+        ({"state": "queued"}, ""),
+        ({"state": "queued", "expected": None}, ""),
+        ({"state": "queued", "expected": 0.4}, ""),
+        ({"state": "running", "percent": None, "expected": 236.0}, "usually 4 min"),
+        ({"state": "running", "percent": 4.0, "expected": 236.0}, ""),
+        ({"state": "succeeded", "percent": 100.0, "expected": 236.0}, ""),
+    ],
+)
+def test_usual_time_is_told_of_tasks_that_count_towards_no_total(snapshot: dict[str, Any], usual: str):
+    assert describe_usual(snapshot) == usual
+
+
+def test_usual_time_stands_where_the_time_left_would():
+    scan = {"state": "running", "percent": None, "expected": 236.0, "eta": 229.0, "current": 1284, "unit": "files"}
+    assert describe_facts(scan) == ["1,284 files", "", "usually 4 min"]

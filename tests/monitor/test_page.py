@@ -100,6 +100,11 @@ ROWS = {
         ["Running", "42%", "Importing", " · 1 h 6 min left", "ana"],
     ),
     "unknown": ({"percent": None, "owner": "99"}, ["Running", "", "", "", "99"]),
+    "estimated": (
+        {"percent": None, "age": 60, "expected": 36_030.0},
+        ["Running", "", "", "about 9 h 59 min left", ""],
+    ),
+    "expected": ({"state": "queued", "expected": 236.0}, ["Queued", "0%", "", "usually 4 min", ""]),
     "queued": ({"state": "queued", "queue_position": 3}, ["Queued", "0%", "3rd in line", "", ""]),
     "failed": (
         {"state": "failed", "progress": 37, "status": "Failed: no memory", "end": 0},
@@ -121,6 +126,17 @@ def test_rows_say_what_is_known_of_their_tasks(site: Site, page: Page):
     for task_id, (_, texts) in ROWS.items():
         row = rows.filter(has=page.locator(f"code[title={task_id}]"))
         expect(row.locator(parts)).to_have_text(texts)
+
+
+def test_bar_of_a_row_shows_an_estimate_where_one_is_known(site: Site, page: Page):
+    put_tasks(site, [make_task("known", percent=None, age=60, expected=120.0), make_task("unknown", percent=None)])
+    rows = show(site, page)
+    fills = {
+        name: rows.filter(has=page.locator(f"code[title={name}]")).locator(".fill") for name in ("known", "unknown")
+    }
+    expect(fills["known"]).to_have_class("fill estimated")
+    expect(fills["unknown"]).to_have_class("fill sweeping")
+    assert 45 < float(fills["known"].evaluate("fill => parseFloat(fill.style.inlineSize)")) < 99
 
 
 def test_parent_is_one_row_that_counts_its_children(site: Site, page: Page):

@@ -18,7 +18,7 @@ from django.test import override_settings
 from tasks_app.reporting import flusher as flusher_module
 from tasks_app.reporting import pauses
 from tasks_app.reporting.flusher import Flusher
-from tasks_app.store.keys import make_task_key
+from tasks_app.store.keys import make_history_key, make_task_key
 from tasks_app.store.store import Store, get_store
 from tasks_app.utils.clock import Clock
 from tests.support.doubles import FakeTime, begin, controlled_cache, read, recorded_cache
@@ -413,3 +413,13 @@ def test_forked_child_reports_through_a_flusher_of_its_own(tmp_path):
     exit_code, task_id = done.stdout.split()
     assert exit_code == "0"
     assert Store(lambda: FileBasedCache(str(tmp_path), {})).get(task_id).state == "succeeded"
+
+
+def test_script_that_ends_at_once_leaves_how_long_its_runs_took(tmp_path):
+    script = """
+        for _ in range(3):
+            with task_run("nightly"):
+                pass
+    """
+    assert run_script(script, FILE_CACHE, tmp_path).returncode == 0
+    assert len(FileBasedCache(str(tmp_path), {}).get(make_history_key("nightly"))) == 3

@@ -86,16 +86,20 @@ def test_busy_process_stores_the_first_runs_at_once_and_further_ones_once_a_minu
 
 def test_idle_process_stores_all(flusher, time):
     remember(1, 2, 3)
-    run(flusher, time)
-    flusher.sweep()
-    run(flusher, time)
-    flusher.sweep()
+    for _ in range(2):
+        run(flusher, time, 1)
+        flusher.sweep()
     assert len(find_stored()) == 5
 
 
-def test_run_that_ends_while_others_are_stored_is_stored_later(flusher, time, cache):
+def test_run_that_ends_while_others_are_stored_is_stored_later(flusher, time, monkeypatch):
+    def keep(found):
+        monkeypatch.undo()
+        keep_histories(found)
+        run(flusher, time, 2, "t2")
+
     run(flusher, time, 1)
-    cache.after_read = lambda: run(flusher, time, 2, "t2")
+    monkeypatch.setattr(histories, "keep_histories", keep)
     flusher.sweep()
     flusher.sweep()
     assert find_stored() == [1, 2]
@@ -124,6 +128,15 @@ def test_no_process_waits_at_its_end_for_durations_that_the_cache_refuses(flushe
     with controlled_cache("get_many"), pytest.raises(CacheDown):
         flusher.backlog.histories.sweep([], clock=flusher.clock)
     assert not flusher.backlog.delays_exit
+
+
+def test_process_waits_for_durations_once_the_cache_works_again(flusher, time):
+    flusher.backlog.histories.note(make_success(flusher, time))
+    with controlled_cache("get_many"), pytest.raises(CacheDown):
+        flusher.backlog.histories.sweep([], clock=flusher.clock)
+    flusher.backlog.histories.sweep([], clock=flusher.clock)
+    flusher.backlog.histories.note(make_success(flusher, time))
+    assert flusher.backlog.delays_exit
 
 
 def test_what_waits_to_be_stored_is_bounded(flusher, time, monkeypatch):
@@ -222,6 +235,14 @@ def test_short_task_costs_no_round_trip(flusher, time):
         assert (count_durations(calls), [method for method, _, _ in calls]) == (0, ["set_many"])
 
 
+def test_task_that_lives_for_less_than_a_second_costs_no_read(flusher, time):
+    with recorded_cache() as calls:
+        begin(flusher)
+        time.move(0.9)
+        flusher.sweep()
+        assert count_durations(calls) == 0
+
+
 def test_many_tasks_are_told_by_one_read_a_minute(flusher, time):
     with recorded_cache() as calls:
         for number in range(50):
@@ -286,3 +307,14 @@ def test_starter_reads_once_a_minute(time):
         for _ in range(3):
             flusher.backlog.histories.foretell(Snapshot.queued("t1", "demo", now=time.now), clock=flusher.clock)
         assert count_durations(calls) == 1
+
+
+def test_further_runs_change_nothing_that_is_known_until_it_is_read_again(flusher, time):
+    """Else it would be reckoned for each of many short tasks."""
+    remember(60, 60, 60)
+    begin(flusher, "long")
+    time.move(1)
+    flusher.sweep()
+    before = flusher.backlog.histories.find("demo", monotonic=time.seconds)
+    run(flusher, time, 1)
+    assert flusher.backlog.histories.find("demo", monotonic=time.seconds) is before

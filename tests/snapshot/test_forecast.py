@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks_app.snapshot.follower import as_sent, make_follower
 from tasks_app.snapshot.forecast import Forecast, blend, expecting, foresee
 from tasks_app.snapshot.history import History, Run, Usual
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report
+from tasks_app.snapshot.succession import rebase
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 MINUTES = History(tuple(Run(60.0) for _ in range(3)))
@@ -144,3 +146,23 @@ def test_next_attempt_begins_with_the_usual_time_left():
 def test_what_is_expected_stays_at_the_end_and_the_time_left_does_not():
     ended = expecting(begin(), MINUTES, now=after(5)).succeeded(now=after(9))
     assert (ended.expected, ended.eta) == (60.0, None)
+
+
+def test_attempt_that_begins_before_the_store_is_read_takes_over_what_the_starter_knew():
+    known = Snapshot.queued("t", "job", now=NOW)
+    stored = Snapshot.queued("t", "job", now=NOW, expected=60.0)
+    begun = rebase(known.begun(now=NOW), stored, since=known, now=NOW)
+    assert (begun.expected, begun.eta) == (60.0, 60.0)
+
+
+def test_what_this_process_has_read_counts_more_than_what_the_starter_knew():
+    known = Snapshot.queued("t", "job", now=NOW)
+    stored = Snapshot.queued("t", "job", now=NOW, expected=7.0)
+    begun = rebase(expecting(known.begun(now=NOW), MINUTES, now=NOW), stored, since=known, now=NOW)
+    assert (begun.expected, begun.eta) == (60.0, 60.0)
+
+
+def test_follower_that_is_sent_waits_with_what_its_sender_knew():
+    first = Snapshot.queued("f", "job", now=NOW)
+    follower = make_follower("t", "job", after=first, now=NOW)
+    assert as_sent(follower, Snapshot.queued("t", "job", now=NOW, expected=60.0)).expected == 60.0

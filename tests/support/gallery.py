@@ -43,6 +43,8 @@ COMPONENTS = (
                    status="Fetching page 7"),
     make_component('label="Scan folders" cancel', task_id="unknown", percent=None, progress=0, status="Scanning",
                    current=1284, unit="files"),
+    make_component('label="Rebuild the index" cancel', task_id="estimated", percent=None, progress=0, status="Running",
+                   expected=20.0),
     make_component('label="Download archive"', task_id="bytes", current=48_300_000, total=1_204_000_000, unit="bytes",
                    rate=5_200_000, eta=4000, status="Downloading", progress=4, percent=4),
     make_component('label="Import orders.csv"', task_id="done", state="succeeded", progress=100, percent=100,

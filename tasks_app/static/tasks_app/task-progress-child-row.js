@@ -3,7 +3,7 @@
 import { describe, describeName } from "./task-progress-description.js";
 import { draw, make, setAttribute, setStyle, setText } from "./task-progress-dom.js";
 import { MARKS } from "./task-progress-parts.js";
-import { serverNow } from "./task-progress-server-time.js";
+import { findAge, serverNow } from "./task-progress-server-time.js";
 import { findState } from "./task-progress-states.js";
 import { texts } from "./task-progress-texts.js";
 import { renderSoon } from "./task-progress-timers.js";
@@ -69,7 +69,8 @@ export class ChildRow {
     this.#format = format;
     const state = findState(this.#snapshot, this.#isMissing);
     const elapsed = (performance.now() - this.#receivedAt) / 1000;
-    const circumstances = { now: serverNow(), elapsed, isMine: false, isCompact: true };
+    const age = findAge(this.#snapshot, elapsed);
+    const circumstances = { now: serverNow(), elapsed, age, isMine: false, isCompact: true };
     const { percent, status, facts } = describe(this.#snapshot, state, circumstances, format);
     const name = describeName(this.#snapshot);
     const said = [status, facts.children, facts.problems].filter(Boolean).join(" · ");

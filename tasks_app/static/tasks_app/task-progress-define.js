@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 391cae559701")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 03844989a4a5")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -176,6 +176,8 @@ const SERVER_TEXTS = {
   ratePerMinute: "{rate}/min",
   ratePerHour: "{rate}/h",
   left: "{time} left",
+  leftAbout: "about {time} left",
+  usually: "usually {time}",
   seconds: "{n} s",
   minutes: "{n} min",
   hours: "{hours} h {minutes} min",
@@ -544,10 +546,48 @@ function tellCounts(children) {
 return { withoutCounts, describeDone, describeProblems, makeChildSegments };
 })();
 
+modules["task-progress-estimate.js"] ??= (() => {
+// How far a task without a total is, as far as its usual duration tells. Pure: no element, no clock.
+
+const STEADY = 0.7; // the part of the usual duration in which the bar grows evenly; then it slows, and never fills
+
+/** Return whether a task runs without a total, while it is known how long its runs usually take. */
+function isEstimated(snapshot, state) {
+  return state === "running" && snapshot?.percent === null && snapshot.expected > 0;
+}
+
+/**
+ * Return the percentage to draw of a task; null if nothing tells it.
+ *
+ * @param {?object} snapshot
+ * @param {string} state - as `findState` returns it
+ * @param {number} age - seconds since the task was as the snapshot says
+ */
+function estimate(snapshot, state, age) {
+  if (!isEstimated(snapshot, state)) {
+    return null;
+  }
+  const share = countRun(snapshot, age) / snapshot.expected;
+  const slowed = share < STEADY ? share : 1 - (1 - STEADY) * Math.exp((STEADY - share) / (1 - STEADY));
+  return Math.min(slowed * 100, 99);
+}
+
+/** Return the seconds that are left of the usual duration of a task that runs; negative if it takes longer. */
+function countLeft(snapshot, age) {
+  return snapshot.expected - countRun(snapshot, age);
+}
+
+function countRun({ started_at: start, updated_at: updated }, age) {
+  return Math.max((Date.parse(updated) - Date.parse(start)) / 1000, 0) + age;
+}
+return { isEstimated, estimate, countLeft };
+})();
+
 modules["task-progress-description.js"] ??= (() => {
 // The texts that <task-progress> shows of a snapshot. Pure: no element, no clock.
 
 const { describeDone, describeProblems, withoutCounts } = modules["task-progress-counts.js"];
+const { countLeft, isEstimated } = modules["task-progress-estimate.js"];
 const { TERMINAL } = modules["task-progress-states.js"];
 const { SERVER_TEXTS, say, texts } = modules["task-progress-texts.js"];
 
@@ -568,6 +608,7 @@ const GENERIC_ERROR = "The task failed.";
  * @param {object} circumstances
  * @param {number} circumstances.now - the server's time in milliseconds
  * @param {number} circumstances.elapsed - seconds since the snapshot came
+ * @param {number} circumstances.age - seconds since the task was as the snapshot says
  * @param {boolean} circumstances.isMine - whether this page asked the server to cancel the task
  * @param {boolean} [circumstances.isCompact] - whether the figure is all that is shown
  * @param {Formatter} format
@@ -669,7 +710,7 @@ function describeEnd(snapshot, format) {
   return snapshot.finished_at ? describeDuration(snapshot, null, format) : "";
 }
 
-function describeWork(snapshot, state, said, { elapsed }, format) {
+function describeWork(snapshot, state, said, circumstances, format) {
   const { stages } = snapshot;
   const step = stages.findIndex((stage) => stage.state === "running") + 1;
   const status = step && said === texts.running ? stages[step - 1].name : said;
@@ -679,7 +720,8 @@ function describeWork(snapshot, state, said, { elapsed }, format) {
       step: step && say("step", { n: format.number(step), total: format.number(stages.length) }),
       count: state === "running" && format.count(snapshot),
       rate: state === "running" && format.rate(snapshot),
-      left: describeTimeLeft((snapshot.eta ?? 0) - elapsed, state, format),
+      left: describeTimeLeft(snapshot, state, circumstances, format),
+      usual: describeUsual(snapshot, state, format),
     },
   };
 }
@@ -694,13 +736,27 @@ function describeSuccess(snapshot, { isCompact }, format) {
   return { percent: "", status: `${texts.done} · ${time ? say("countIn", { count, time }) : count}`, facts: {} };
 }
 
-function describeTimeLeft(seconds, state, format) {
+function describeTimeLeft(snapshot, state, { elapsed, age }, format) {
+  if (isEstimated(snapshot, state)) {
+    const left = countLeft(snapshot, age);
+    return left >= 1 ? say("leftAbout", { time: format.roughly(left) }) : "";
+  }
+  const seconds = (snapshot.eta ?? 0) - elapsed;
   if (seconds <= 0) {
     return "";
   }
   return state === "queued"
     ? say("startsIn", { time: format.roughly(seconds) })
     : say("left", { time: format.duration(seconds) });
+}
+
+// A task that counts towards a total shows by that how long it takes.
+function describeUsual(snapshot, state, format) {
+  const { expected } = snapshot;
+  if (!(expected >= 1) || !(state === "queued" || isEstimated(snapshot, state))) {
+    return "";
+  }
+  return say("usually", { time: format.roughly(expected < 60 ? expected : Math.round(expected / 60) * 60) });
 }
 
 function describeFailure(snapshot) {
@@ -984,7 +1040,11 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
   transition: translate 200ms ease-out;
 }
 :host(:dir(rtl)) .fill { --to-start: 1%; }
-.bar:not([aria-valuenow]) .fill { inline-size: 35%; translate: none; animation: sweep 1.6s ease-in-out infinite; }
+.bar:not([aria-valuenow], [data-estimated]) .fill { inline-size: 35%; translate: none; animation: sweep 1.6s ease-in-out infinite; }
+.bar[data-estimated] .fill {
+  background: repeating-linear-gradient(-45deg, var(--color) 0 5px, color-mix(in srgb, var(--color) 55%, var(--track)) 5px 10px);
+  transition: translate 1s linear;
+}
 
 .foot { min-block-size: calc(20em / 13); font-size: calc(13em / 15); }
 .foot:has(.open) { flex-wrap: wrap; }
@@ -1068,7 +1128,7 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 .unseen :is(.icon, .fill) { animation: none !important; transition: none !important; }
 @media (prefers-reduced-motion: reduce) {
   .icon, .fill { animation: none !important; transition: none !important; }
-  .bar:not([aria-valuenow]) .fill { inline-size: 100%; opacity: 0.45; }
+  .bar:not([aria-valuenow], [data-estimated]) .fill { inline-size: 100%; opacity: 0.45; }
 }
 @media (forced-colors: active) {
   .segment { border: 1px solid CanvasText; }
@@ -1200,11 +1260,20 @@ function hearServerTime(text) {
   }
 }
 
+/**
+ * Return the seconds since a task was as its snapshot says, which may have come late; while the server's time is unknown,
+ * those since it came.
+ */
+function findAge(snapshot, elapsed) {
+  const age = offset === null || !snapshot ? elapsed : (serverNow() - Date.parse(snapshot.updated_at)) / 1000;
+  return Math.max(age, elapsed);
+}
+
 /** Return the server's time in milliseconds; until the server has told it, the browser's. */
 function serverNow() {
   return offset === null ? Date.now() : performance.now() + offset;
 }
-return { hearServerTime, serverNow };
+return { hearServerTime, findAge, serverNow };
 })();
 
 modules["task-progress-timers.js"] ??= (() => {
@@ -1336,7 +1405,7 @@ modules["task-progress-child-row.js"] ??= (() => {
 const { describe, describeName } = modules["task-progress-description.js"];
 const { draw, make, setAttribute, setStyle, setText } = modules["task-progress-dom.js"];
 const { MARKS } = modules["task-progress-parts.js"];
-const { serverNow } = modules["task-progress-server-time.js"];
+const { findAge, serverNow } = modules["task-progress-server-time.js"];
 const { findState } = modules["task-progress-states.js"];
 const { texts } = modules["task-progress-texts.js"];
 const { renderSoon } = modules["task-progress-timers.js"];
@@ -1402,7 +1471,8 @@ class ChildRow {
     this.#format = format;
     const state = findState(this.#snapshot, this.#isMissing);
     const elapsed = (performance.now() - this.#receivedAt) / 1000;
-    const circumstances = { now: serverNow(), elapsed, isMine: false, isCompact: true };
+    const age = findAge(this.#snapshot, elapsed);
+    const circumstances = { now: serverNow(), elapsed, age, isMine: false, isCompact: true };
     const { percent, status, facts } = describe(this.#snapshot, state, circumstances, format);
     const name = describeName(this.#snapshot);
     const said = [status, facts.children, facts.problems].filter(Boolean).join(" · ");
@@ -2784,6 +2854,37 @@ class ChildList {
 return { ChildList };
 })();
 
+modules["task-progress-bar.js"] ??= (() => {
+// The bar of a task: one segment, or one for each stage or child.
+
+const { makeChildSegments } = modules["task-progress-counts.js"];
+const { setAttribute } = modules["task-progress-dom.js"];
+const { estimate } = modules["task-progress-estimate.js"];
+const { setSegments } = modules["task-progress-parts.js"];
+
+/**
+ * Show how far a task is. Where nobody knows that, the bar may show an estimate, but has no value.
+ *
+ * @param {HTMLElement} bar
+ * @param {?object} snapshot
+ * @param {string} state - as `findState` returns it
+ * @param {object} circumstances
+ * @param {boolean} circumstances.isLive
+ * @param {number} circumstances.age - seconds since the task was as the snapshot says
+ * @param {string} circumstances.text - what is read out of it
+ */
+function renderBar(bar, snapshot, state, { isLive, age, text }) {
+  const { progress = 0, percent = 0, stages = [] } = snapshot ?? {};
+  const estimated = estimate(snapshot, state, age);
+  const whole = estimated ?? (isLive ? percent : progress);
+  setSegments(bar, makeChildSegments(snapshot) ?? (stages.length ? stages : [{ weight: 1, progress: whole }]));
+  setAttribute(bar, "aria-valuenow", state === "running" && percent === null ? null : progress);
+  setAttribute(bar, "aria-valuetext", text);
+  setAttribute(bar, "data-estimated", estimated === null ? null : "");
+}
+return { renderBar };
+})();
+
 modules["task-progress-sight.js"] ??= (() => {
 // Which components are near the part of the page that is seen: the others need neither move nor be measured.
 //
@@ -2824,7 +2925,7 @@ const { setAttributes } = modules["task-progress-dom.js"];
 const { isNear, watchSight } = modules["task-progress-sight.js"];
 
 /** The facts that may go, the first of them first. The time left stays. */
-const YIELDING = ["rate", "count", "step", "children"];
+const YIELDING = ["rate", "usual", "count", "step", "children"];
 
 const due = new Set();
 const fits = new WeakMap(); // by the element whose width counts
@@ -3657,15 +3758,17 @@ modules["task-progress-element.js"] ??= (() => {
 
 const { CancelButton, findCancelToken } = modules["task-progress-cancel-button.js"];
 const { ChildList } = modules["task-progress-children.js"];
-const { describeProblems, makeChildSegments } = modules["task-progress-counts.js"];
+const { renderBar } = modules["task-progress-bar.js"];
+const { describeProblems } = modules["task-progress-counts.js"];
 const { describe, describeName, describeNews } = modules["task-progress-description.js"];
 const { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } = modules["task-progress-dom.js"];
+const { isEstimated } = modules["task-progress-estimate.js"];
 const { Fit } = modules["task-progress-fit.js"];
 const { renderLink } = modules["task-progress-link.js"];
 const { LogPane } = modules["task-progress-log.js"];
-const { makeParts, MARKS, setFacts, setSegments } = modules["task-progress-parts.js"];
+const { makeParts, MARKS, setFacts } = modules["task-progress-parts.js"];
 const { findBase, postCancel } = modules["task-progress-requests.js"];
-const { serverNow } = modules["task-progress-server-time.js"];
+const { findAge, serverNow } = modules["task-progress-server-time.js"];
 const { findState, isLive, isSame, isTerminal } = modules["task-progress-states.js"];
 const { follow } = modules["task-progress-stream.js"];
 const { getFormatter, readTexts, texts } = modules["task-progress-texts.js"];
@@ -3723,7 +3826,8 @@ class TaskProgressElement extends HTMLElement {
     this.#setState(state);
     this.#renderTexts(percent, status, facts);
     this.#renderIcon(state);
-    this.#renderBar([percent, status, facts.children, facts.problems].filter(Boolean).join(", "));
+    const text = [percent, status, facts.children, facts.problems, facts.usual].filter(Boolean).join(", ");
+    renderBar(this.#parts.bar, this.#snapshot, state, { isLive: this.#isLive, age: this.#age, text });
     this.#renderButton();
     this.#renderLink();
     this.#renderLog();
@@ -3780,7 +3884,15 @@ class TaskProgressElement extends HTMLElement {
   get #isTicking() {
     const { eta, queue_position: position } = this.#snapshot ?? {};
     const isCounted = typeof eta === "number" || position === 1 || this.state === "stalled";
-    return this.state === "reconnecting" || (this.#isLive && isCounted);
+    return this.state === "reconnecting" || (this.#isLive && (isCounted || isEstimated(this.#snapshot, this.state)));
+  }
+
+  get #elapsed() {
+    return (performance.now() - this.#receivedAt) / 1000;
+  }
+
+  get #age() {
+    return findAge(this.#snapshot, this.#elapsed);
   }
 
   get #problem() {
@@ -3874,9 +3986,8 @@ class TaskProgressElement extends HTMLElement {
   }
 
   #describe() {
-    const elapsed = (performance.now() - this.#receivedAt) / 1000;
     const isCompact = this.hasAttribute("compact");
-    const circumstances = { now: serverNow(), elapsed, isMine: this.#button.isSent, isCompact };
+    const circumstances = { now: serverNow(), elapsed: this.#elapsed, age: this.#age, isMine: this.#button.isSent, isCompact };
     const said = this.#snapshot
       ? describe(this.#snapshot, this.state, circumstances, this.#format)
       : { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
@@ -3909,16 +4020,6 @@ class TaskProgressElement extends HTMLElement {
     const { icon, mark } = this.#parts;
     setAttribute(icon, "aria-label", texts[state]);
     setAttribute(mark, "d", MARKS[state] ?? "");
-  }
-
-  #renderBar(text) {
-    const { progress = 0, percent = 0, stages = [] } = this.#snapshot ?? {};
-    const { bar } = this.#parts;
-    const whole = this.#isLive ? percent : progress;
-    setSegments(bar, makeChildSegments(this.#snapshot) ?? (stages.length ? stages : [{ weight: 1, progress: whole }]));
-    const isUnknown = this.state === "running" && percent === null;
-    setAttribute(bar, "aria-valuenow", isUnknown ? null : progress);
-    setAttribute(bar, "aria-valuetext", text);
   }
 
   #renderButton() {

@@ -1,6 +1,7 @@
 // The texts that <task-progress> shows of a snapshot. Pure: no element, no clock.
 
 import { describeDone, describeProblems, withoutCounts } from "./task-progress-counts.js";
+import { countLeft, isEstimated } from "./task-progress-estimate.js";
 import { TERMINAL } from "./task-progress-states.js";
 import { SERVER_TEXTS, say, texts } from "./task-progress-texts.js";
 
@@ -21,6 +22,7 @@ export const GENERIC_ERROR = "The task failed.";
  * @param {object} circumstances
  * @param {number} circumstances.now - the server's time in milliseconds
  * @param {number} circumstances.elapsed - seconds since the snapshot came
+ * @param {number} circumstances.age - seconds since the task was as the snapshot says
  * @param {boolean} circumstances.isMine - whether this page asked the server to cancel the task
  * @param {boolean} [circumstances.isCompact] - whether the figure is all that is shown
  * @param {Formatter} format
@@ -122,7 +124,7 @@ function describeEnd(snapshot, format) {
   return snapshot.finished_at ? describeDuration(snapshot, null, format) : "";
 }
 
-function describeWork(snapshot, state, said, { elapsed }, format) {
+function describeWork(snapshot, state, said, circumstances, format) {
   const { stages } = snapshot;
   const step = stages.findIndex((stage) => stage.state === "running") + 1;
   const status = step && said === texts.running ? stages[step - 1].name : said;
@@ -132,7 +134,8 @@ function describeWork(snapshot, state, said, { elapsed }, format) {
       step: step && say("step", { n: format.number(step), total: format.number(stages.length) }),
       count: state === "running" && format.count(snapshot),
       rate: state === "running" && format.rate(snapshot),
-      left: describeTimeLeft((snapshot.eta ?? 0) - elapsed, state, format),
+      left: describeTimeLeft(snapshot, state, circumstances, format),
+      usual: describeUsual(snapshot, state, format),
     },
   };
 }
@@ -147,13 +150,27 @@ function describeSuccess(snapshot, { isCompact }, format) {
   return { percent: "", status: `${texts.done} · ${time ? say("countIn", { count, time }) : count}`, facts: {} };
 }
 
-function describeTimeLeft(seconds, state, format) {
+function describeTimeLeft(snapshot, state, { elapsed, age }, format) {
+  if (isEstimated(snapshot, state)) {
+    const left = countLeft(snapshot, age);
+    return left >= 1 ? say("leftAbout", { time: format.roughly(left) }) : "";
+  }
+  const seconds = (snapshot.eta ?? 0) - elapsed;
   if (seconds <= 0) {
     return "";
   }
   return state === "queued"
     ? say("startsIn", { time: format.roughly(seconds) })
     : say("left", { time: format.duration(seconds) });
+}
+
+// A task that counts towards a total shows by that how long it takes.
+function describeUsual(snapshot, state, format) {
+  const { expected } = snapshot;
+  if (!(expected >= 1) || !(state === "queued" || isEstimated(snapshot, state))) {
+    return "";
+  }
+  return say("usually", { time: format.roughly(expected < 60 ? expected : Math.round(expected / 60) * 60) });
 }
 
 function describeFailure(snapshot) {

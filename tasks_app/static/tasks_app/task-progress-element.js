@@ -6,15 +6,17 @@
 
 import { CancelButton, findCancelToken } from "./task-progress-cancel-button.js";
 import { ChildList } from "./task-progress-children.js";
-import { describeProblems, makeChildSegments } from "./task-progress-counts.js";
+import { renderBar } from "./task-progress-bar.js";
+import { describeProblems } from "./task-progress-counts.js";
 import { describe, describeName, describeNews } from "./task-progress-description.js";
 import { readSnapshot, setAttribute, setHidden, setText, takeOverProperty } from "./task-progress-dom.js";
+import { isEstimated } from "./task-progress-estimate.js";
 import { Fit } from "./task-progress-fit.js";
 import { renderLink } from "./task-progress-link.js";
 import { LogPane } from "./task-progress-log.js";
-import { makeParts, MARKS, setFacts, setSegments } from "./task-progress-parts.js";
+import { makeParts, MARKS, setFacts } from "./task-progress-parts.js";
 import { findBase, postCancel } from "./task-progress-requests.js";
-import { serverNow } from "./task-progress-server-time.js";
+import { findAge, serverNow } from "./task-progress-server-time.js";
 import { findState, isLive, isSame, isTerminal } from "./task-progress-states.js";
 import { follow } from "./task-progress-stream.js";
 import { getFormatter, readTexts, texts } from "./task-progress-texts.js";
@@ -72,7 +74,8 @@ export class TaskProgressElement extends HTMLElement {
     this.#setState(state);
     this.#renderTexts(percent, status, facts);
     this.#renderIcon(state);
-    this.#renderBar([percent, status, facts.children, facts.problems].filter(Boolean).join(", "));
+    const text = [percent, status, facts.children, facts.problems, facts.usual].filter(Boolean).join(", ");
+    renderBar(this.#parts.bar, this.#snapshot, state, { isLive: this.#isLive, age: this.#age, text });
     this.#renderButton();
     this.#renderLink();
     this.#renderLog();
@@ -129,7 +132,15 @@ export class TaskProgressElement extends HTMLElement {
   get #isTicking() {
     const { eta, queue_position: position } = this.#snapshot ?? {};
     const isCounted = typeof eta === "number" || position === 1 || this.state === "stalled";
-    return this.state === "reconnecting" || (this.#isLive && isCounted);
+    return this.state === "reconnecting" || (this.#isLive && (isCounted || isEstimated(this.#snapshot, this.state)));
+  }
+
+  get #elapsed() {
+    return (performance.now() - this.#receivedAt) / 1000;
+  }
+
+  get #age() {
+    return findAge(this.#snapshot, this.#elapsed);
   }
 
   get #problem() {
@@ -223,9 +234,8 @@ export class TaskProgressElement extends HTMLElement {
   }
 
   #describe() {
-    const elapsed = (performance.now() - this.#receivedAt) / 1000;
     const isCompact = this.hasAttribute("compact");
-    const circumstances = { now: serverNow(), elapsed, isMine: this.#button.isSent, isCompact };
+    const circumstances = { now: serverNow(), elapsed: this.#elapsed, age: this.#age, isMine: this.#button.isSent, isCompact };
     const said = this.#snapshot
       ? describe(this.#snapshot, this.state, circumstances, this.#format)
       : { percent: "", status: this.getAttribute("task-id") ? texts[this.state] : texts.noTask, facts: {} };
@@ -258,16 +268,6 @@ export class TaskProgressElement extends HTMLElement {
     const { icon, mark } = this.#parts;
     setAttribute(icon, "aria-label", texts[state]);
     setAttribute(mark, "d", MARKS[state] ?? "");
-  }
-
-  #renderBar(text) {
-    const { progress = 0, percent = 0, stages = [] } = this.#snapshot ?? {};
-    const { bar } = this.#parts;
-    const whole = this.#isLive ? percent : progress;
-    setSegments(bar, makeChildSegments(this.#snapshot) ?? (stages.length ? stages : [{ weight: 1, progress: whole }]));
-    const isUnknown = this.state === "running" && percent === null;
-    setAttribute(bar, "aria-valuenow", isUnknown ? null : progress);
-    setAttribute(bar, "aria-valuetext", text);
   }
 
   #renderButton() {

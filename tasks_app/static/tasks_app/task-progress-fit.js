@@ -7,7 +7,7 @@ import { setAttributes } from "./task-progress-dom.js";
 import { isNear, watchSight } from "./task-progress-sight.js";
 
 /** The facts that may go, the first of them first. The time left stays. */
-const YIELDING = ["rate", "count", "step", "children"];
+const YIELDING = ["rate", "usual", "count", "step", "children"];
 
 const due = new Set();
 const fits = new WeakMap(); // by the element whose width counts

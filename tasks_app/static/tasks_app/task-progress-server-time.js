@@ -11,6 +11,15 @@ export function hearServerTime(text) {
   }
 }
 
+/**
+ * Return the seconds since a task was as its snapshot says, which may have come late; while the server's time is unknown,
+ * those since it came.
+ */
+export function findAge(snapshot, elapsed) {
+  const age = offset === null || !snapshot ? elapsed : (serverNow() - Date.parse(snapshot.updated_at)) / 1000;
+  return Math.max(age, elapsed);
+}
+
 /** Return the server's time in milliseconds; until the server has told it, the browser's. */
 export function serverNow() {
   return offset === null ? Date.now() : performance.now() + offset;

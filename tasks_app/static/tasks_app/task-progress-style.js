@@ -107,7 +107,11 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
   transition: translate 200ms ease-out;
 }
 :host(:dir(rtl)) .fill { --to-start: 1%; }
-.bar:not([aria-valuenow]) .fill { inline-size: 35%; translate: none; animation: sweep 1.6s ease-in-out infinite; }
+.bar:not([aria-valuenow], [data-estimated]) .fill { inline-size: 35%; translate: none; animation: sweep 1.6s ease-in-out infinite; }
+.bar[data-estimated] .fill {
+  background: repeating-linear-gradient(-45deg, var(--color) 0 5px, color-mix(in srgb, var(--color) 55%, var(--track)) 5px 10px);
+  transition: translate 1s linear;
+}
 
 .foot { min-block-size: calc(20em / 13); font-size: calc(13em / 15); }
 .foot:has(.open) { flex-wrap: wrap; }
@@ -191,7 +195,7 @@ button[aria-disabled="true"] { border-color: transparent; color: var(--muted); c
 .unseen :is(.icon, .fill) { animation: none !important; transition: none !important; }
 @media (prefers-reduced-motion: reduce) {
   .icon, .fill { animation: none !important; transition: none !important; }
-  .bar:not([aria-valuenow]) .fill { inline-size: 100%; opacity: 0.45; }
+  .bar:not([aria-valuenow], [data-estimated]) .fill { inline-size: 100%; opacity: 0.45; }
 }
 @media (forced-colors: active) {
   .segment { border: 1px solid CanvasText; }

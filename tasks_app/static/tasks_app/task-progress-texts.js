@@ -32,6 +32,8 @@ export const SERVER_TEXTS = {
   ratePerMinute: "{rate}/min",
   ratePerHour: "{rate}/h",
   left: "{time} left",
+  leftAbout: "about {time} left",
+  usually: "usually {time}",
   seconds: "{n} s",
   minutes: "{n} min",
   hours: "{hours} h {minutes} min",

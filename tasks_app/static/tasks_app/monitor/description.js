@@ -16,7 +16,7 @@ export function describeRow(snapshot, state, circumstances, format) {
   const said = describeStatus(snapshot, state, described, circumstances, format);
   const { children, problems } = described.facts;
   const status = join([said !== nameState(state) && said, children, problems]);
-  const left = described.facts.left || "";
+  const left = described.facts.left || described.facts.usual || "";
   return {
     percent: isIndeterminate(snapshot, state) ? "" : format.percent(snapshot.progress),
     status,

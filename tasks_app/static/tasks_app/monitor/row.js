@@ -3,8 +3,9 @@
 import { CancelButton } from "../task-progress-cancel-button.js";
 import { describeName } from "../task-progress-description.js";
 import { setText } from "../task-progress-dom.js";
+import { estimate } from "../task-progress-estimate.js";
 import { makeTaskUrl, postCancel } from "../task-progress-requests.js";
-import { serverNow } from "../task-progress-server-time.js";
+import { findAge, serverNow } from "../task-progress-server-time.js";
 import { findState, isLive, isTerminal } from "../task-progress-states.js";
 import { follow } from "../task-progress-stream.js";
 import { say, texts } from "../task-progress-texts.js";
@@ -182,6 +183,14 @@ export class Row {
     this.#page.speak(`${this.name}: ${text}`);
   }
 
+  get #elapsed() {
+    return (performance.now() - this.#receivedAt) / 1000;
+  }
+
+  get #age() {
+    return findAge(this.#snapshot, this.#elapsed);
+  }
+
   get #problem() {
     return this.isLive ? this.#button.problem : "";
   }
@@ -189,8 +198,7 @@ export class Row {
   #renderTexts() {
     const { format } = this.#page;
     const parts = this.#parts;
-    const elapsed = (performance.now() - this.#receivedAt) / 1000;
-    const circumstances = { now: serverNow(), elapsed, isMine: this.#button.isSent };
+    const circumstances = { now: serverNow(), elapsed: this.#elapsed, age: this.#age, isMine: this.#button.isSent };
     const { percent, status, left, whole, took } = describeRow(this.#snapshot, this.state, circumstances, format);
     setText(parts.state, nameState(this.state));
     setText(parts.percent, percent);
@@ -207,9 +215,11 @@ export class Row {
 
   #renderBar() {
     const { fill } = this.#parts;
-    const isUnknown = isIndeterminate(this.#snapshot, this.state);
-    fill.classList.toggle("sweeping", isUnknown);
-    fill.style.inlineSize = isUnknown ? "" : `${this.#snapshot.progress}%`;
+    const estimated = estimate(this.#snapshot, this.state, this.#age);
+    const isSweeping = isIndeterminate(this.#snapshot, this.state) && estimated === null;
+    fill.classList.toggle("sweeping", isSweeping);
+    fill.classList.toggle("estimated", estimated !== null);
+    fill.style.inlineSize = isSweeping ? "" : `${estimated ?? this.#snapshot.progress}%`;
   }
 
   #renderButton() {
