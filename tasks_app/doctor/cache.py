@@ -12,7 +12,7 @@ from django.core.cache.backends.db import BaseDatabaseCache
 
 from ..conf import get_settings
 from ..store import get_store, make_probe_key
-from .finding import Figure, Finding, Level, Result
+from .finding import Figure, Finding, Level, Result, name_error
 from .time_limit import CALL_SECONDS, NotInTime, call
 
 logger = logging.getLogger("tasks_app")
@@ -52,7 +52,7 @@ def examine_cache() -> Iterator[Result]:
         yield Finding(
             id="cache-fails",
             level=Level.ERROR,
-            what=f"CACHES[{alias!r}] fails: {type(error).__name__}: {error}.",
+            what=f"CACHES[{alias!r}] fails: {name_error(error)}.",
             cure=_find_cure(alias),
         )
     finally:

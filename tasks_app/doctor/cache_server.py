@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.utils.module_loading import import_string
 
 from ..conf import get_settings
-from .finding import Figure, Finding, Level, Result
+from .finding import Figure, Finding, Level, Result, name_error
 from .time_limit import call
 
 #: Room for ten thousand tasks of 1.5 KB.
@@ -45,7 +45,7 @@ def examine_cache_server() -> Iterator[Result]:
             id="cache-server-silent",
             level=Level.NOTE,
             what=f"The server of CACHES[{alias!r}] does not tell whether it drops values once it is full: "
-            f"{type(error).__name__}: {error}.",
+            f"{name_error(error)}.",
             cure="See its settings: 'noeviction', and room for all tasks.",
         )
 

@@ -7,7 +7,7 @@ from ..checks import get_valid_settings
 from .address import Address
 from .cache import examine_cache
 from .cache_server import examine_cache_server
-from .finding import Finding, Level, Report, Result
+from .finding import Finding, Level, Report, Result, name_error
 from .layer import examine_layer
 from .peer import PeerFailed, run_peer
 from .settings_checks import examine_settings
@@ -108,7 +108,7 @@ def _collect(examine_part: Callable[[], Iterator[Result]]) -> tuple[Result, ...]
             Finding(
                 id="not-examined",
                 level=Level.UNKNOWN,
-                what=f"This part could not be looked at to its end: {type(error).__name__}: {error}.",
+                what=f"This part could not be looked at to its end: {name_error(error)}.",
             )
         )
     return tuple(results)

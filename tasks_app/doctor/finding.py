@@ -113,6 +113,11 @@ def find_exit_status(levels: Iterable[Level]) -> ExitStatus:
     return ExitStatus.SOUND
 
 
+def name_error(error: BaseException) -> str:
+    """Return the type and the text of an error, without a dot at its end."""
+    return ": ".join(filter(None, [type(error).__name__, str(error).rstrip(".")]))
+
+
 def _without_proven(findings: Collection[Finding]) -> Iterator[Finding]:
     proven = {name for finding in findings for name in finding.proves}
     return (finding for finding in findings if finding.id not in proven)

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 
 from ..conf import get_settings
 from ..wakeups import get_layer, has_layer
-from .finding import Figure, Finding, Level, Result
+from .finding import Figure, Finding, Level, Result, name_error
 from .peer import Peer
 
 #: Messages that are sent, and the longest that one may take, in seconds.
@@ -53,7 +53,7 @@ def _examine(alias: str, peer: Peer) -> Iterator[Result]:
         yield Finding(
             id="layer-fails",
             level=Level.WARNING,
-            what=f"CHANNEL_LAYERS[{alias!r}] fails: {type(error).__name__}: {error}.",
+            what=f"CHANNEL_LAYERS[{alias!r}] fails: {name_error(error)}.",
             cure="See whether its server runs, and can be reached under the hosts that CHANNEL_LAYERS names.",
         )
         return

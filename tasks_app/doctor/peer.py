@@ -25,7 +25,7 @@ main(replies)
 """
 
 #: The longest that the process may take to start, and to answer.
-START_SECONDS, ANSWER_SECONDS = 60.0, 20.0
+START_SECONDS, ANSWER_SECONDS = 60.0, 10.0
 
 
 class PeerFailed(Exception):

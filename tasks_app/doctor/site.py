@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch
 
 from ..http import make_url
 from .address import UNREACHABLE, Address, Answer
-from .finding import Finding, Level, Result
+from .finding import Finding, Level, Result, name_error
 from .hops import name_hop
 from .static import SCRIPT
 from .time_limit import NotInTime
@@ -54,7 +54,7 @@ def _unreachable(address: Address, error: Exception) -> Finding:
     return Finding(
         id="site-unreachable",
         level=Level.ERROR,
-        what=f"{address} can't be reached: {type(error).__name__}{f': {error}' if str(error) else ''}.",
+        what=f"{address} can't be reached: {name_error(error)}.",
         cure="See whether the server runs, and whether the address, its certificate and the firewall let this "
         "machine in.",
     )

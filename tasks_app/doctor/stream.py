@@ -10,7 +10,7 @@ from ..wakeups import has_layer
 from .address import Address
 from .finding import Finding, Level, Result
 from .judgement import Expected, Watched, judge
-from .probe_task import ProbeTask, keep_task
+from .probe_task import TIME_TO_LIVE, ProbeTask, keep_task
 from .refused import explain_refusal
 from .shown import Shown
 from .watching import HEAD_SECONDS, Watching
@@ -23,6 +23,9 @@ CHANGES, GAP = 5, 0.27
 
 #: For how long the stream is watched while nothing changes: so many times KEEPALIVE, and seconds.
 PATIENCE_PART, PATIENCE = 1.25, 2.0
+
+#: The longest pause between two heartbeats, in seconds: a part of the task's time to live.
+LONGEST = TIME_TO_LIVE / 4
 
 #: The longest that a change may take to arrive, in seconds on top of SWEEP_INTERVAL.
 LATEST = 2.0
@@ -108,7 +111,7 @@ def _hold(watching: Watching, seconds: float, task: ProbeTask | None) -> None:
     """Wait for bytes while nothing changes; the task has its heartbeats, so that it is not taken for lost."""
     end = time.monotonic() + seconds
     while watching.first_at is not None and not watching.is_over and (left := end - time.monotonic()) > 0:
-        watching.wait_for_bytes(min(left, get_settings().HEARTBEAT))
+        watching.wait_for_bytes(min(left, get_settings().HEARTBEAT, LONGEST))
         if task is not None:
             task.beat()
 

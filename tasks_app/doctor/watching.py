@@ -110,9 +110,9 @@ class Watching:
 
     def _read_from(self, connection: http.client.HTTPConnection) -> None:
         self._socket = connection.sock
+        self._socket.settimeout(None)  # it may be silent, from its head on; those who wait have time limits
         connection.request("GET", self._address.prefix + self._path, headers=self._headers)
         response = connection.getresponse()
-        self._socket.settimeout(None)  # a stream may be silent; those who wait have time limits
         self.headers = {name.lower(): value for name, value in response.getheaders()}
         self.status = response.status
         decode = (

@@ -79,6 +79,20 @@ def test_site_that_can_not_start_is_told_of_with_its_error(monkeypatch):
         pass
 
 
+def test_process_that_does_not_start_is_a_finding(monkeypatch):
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "no_such_settings")
+    assert find_ids(examination._examine_processes(Options())) == ["peer-fails"]
+
+
+@pytest.mark.parametrize(("debug", "levels"), [(True, {"debug": "note"}), (False, {})])
+def test_checks_of_a_deployment_are_left_out_with_debug(settings, debug, levels):
+    settings.DEBUG = debug
+    settings.ASGI_APPLICATION, settings.ROOT_URLCONF = "tests.support.doctor_site.application", "tests.support.urls"
+    settings.TASKS_APP = {"MAX_STREAMS": 100}
+    found = examination.examine_settings(processes=1)
+    assert {item.id: item.level for item in found} == levels
+
+
 def test_error_of_the_examination_is_a_finding_and_no_traceback():
     (finding,) = examination._collect(lambda: (1 / 0 for _ in "a"))
     assert (finding.id, finding.level, "ZeroDivisionError" in finding.what) == ("not-examined", "unknown", True)

@@ -129,6 +129,12 @@ def test_site_that_is_full_is_found():
     assert (finding.id, "at most 50 streams" in finding.what) == ("stream-refused", True)
 
 
+def test_stream_that_is_answered_with_another_error_is_found():
+    with serve(lambda request: b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\nit broke") as server:
+        (finding,) = watch(Address.parse(server.url))
+    assert (finding.id, "500: it broke" in finding.what) == ("stream-fails", True)
+
+
 def test_server_that_never_begins_does_not_hold_up_the_doctor(monkeypatch):
     monkeypatch.setattr(stream, "HEAD_SECONDS", 0.2)
     over = threading.Event()
