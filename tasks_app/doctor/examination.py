@@ -89,7 +89,7 @@ def _examine_streams(url: Address, options: Options, *, has_cache: bool) -> Iter
             id="stream-not-watched",
             level=Level.UNKNOWN,
             what="No stream could be watched: this process does not have the cache of the site.",
-            cure="Start a task that runs for a minute, and name it by --task, with --token of make_token(task_id).",
+            cure="Start a task that runs for a minute, and name it by --task.",
         )
 
 

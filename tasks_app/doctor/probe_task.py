@@ -8,25 +8,19 @@ from django.utils import timezone
 
 from ..snapshot import Report, Snapshot, Version
 from ..store import get_store, make_task_key
-from ..tokens import make_token
 from ..wakeups import publish
 from .time_limit import call
 
-#: Seconds for which the cache keeps the task after a change if nobody deletes it, and for which its token holds.
+#: Seconds for which the cache keeps the task after a change if nobody deletes it.
 TIME_TO_LIVE = 120
 
 
 class ProbeTask:
-    """A running task in the store.
-
-    Attributes:
-        token: shows it to its bearer, for as long as the examination may last.
-    """
+    """A running task in the store."""
 
     def __init__(self) -> None:
         now = timezone.now()
         self.task_id = f"doctor-{secrets.token_hex(16)}"
-        self.token = make_token(self.task_id, max_age=3600)
         self._snapshot = Snapshot.queued(self.task_id, "tasks_app.doctor", now=now).begun(now=now)
         self._store()
 

@@ -31,7 +31,7 @@ def explain_refusal(url: str, status: int, body: bytes, *, is_own: bool) -> Find
             id="site-hides-task",
             level=Level.UNKNOWN,
             what=f"{url} does not show the task that was named: it is unknown there, or the token does not open it.",
-            cure="Name a task that runs, with a token of make_token(task_id).",
+            cure="Name a task that runs. If the site has another SECRET_KEY than this command, add --token.",
         )
     if status in (429, 503):
         return Finding(

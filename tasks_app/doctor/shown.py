@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import quote, urlencode
 
 from ..http import make_url
+from ..tokens import make_token
 from .address import Address
 from .finding import Finding, Level, Result
 
@@ -12,17 +14,25 @@ from .finding import Finding, Level, Result
 TIMES = 8
 
 
+#: Seconds for which a token of the doctor's own holds.
+TOKEN_SECONDS = 3600
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A task, and a token that shows it; None: it is shown without."""
+    """A task, and a token that shows it."""
 
     task_id: str
-    token: str | None = None
+    token: str
+
+    @classmethod
+    def of(cls, task_id: str, token: str | None = None) -> Self:
+        """Return the task with this token, or with one of the doctor's own: who can run it may see every task."""
+        return cls(task_id, token or make_token(task_id, max_age=TOKEN_SECONDS))
 
     def make_path(self, name: str) -> str:
         """Return the path of one of the endpoints of the task, with the token as a page sends it."""
-        path = quote(make_url(name, self.task_id))
-        return f"{path}?{urlencode({'token': self.token})}" if self.token else path
+        return f"{quote(make_url(name, self.task_id))}?{urlencode({'token': self.token})}"
 
 
 def examine_shown_task(address: Address, shown: Shown) -> Iterator[Result]:

@@ -42,7 +42,7 @@ def examine_own_streams(addresses: Sequence[Address], *, hold: float | None) -> 
         with (
             keep_task() as task,
             Watching(
-                address, Shown(task.task_id, task.token).make_path(STREAM), _make_headers(address, addresses[-1])
+                address, Shown.of(task.task_id).make_path(STREAM), _make_headers(address, addresses[-1])
             ) as watching,
         ):
             latencies = _change(task, watching)

@@ -151,12 +151,12 @@ def test_server_that_never_begins_does_not_hold_up_the_doctor(monkeypatch):
 
 def test_task_that_is_shown_is_watched(outside):
     with keep_task() as task:
-        results = list(examine_shown_streams([outside.server], Shown(task.task_id, task.token), hold=0.1))
+        results = list(examine_shown_streams([outside.server], Shown.of(task.task_id), hold=0.1))
     assert (find_ids(results), find_figures(results).keys()) == ([], {"first frame"})
 
 
 def test_task_that_is_not_shown_is_told_of(outside):
-    results = examine_shown_streams([outside.server], Shown("unknown"), hold=0.1)
+    results = examine_shown_streams([outside.server], Shown.of("unknown"), hold=0.1)
     assert find_ids(results) == ["site-hides-task"]
 
 
@@ -164,11 +164,11 @@ def test_processes_of_which_some_do_not_know_a_task_are_found(outside, settings,
     with keep_task() as task, run_wsgi() as other, run_nginx(tmp_path, outside.server.port, other.port) as proxy:
         shared = settings.CACHES
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # of `other`
-        found = find_ids(examine_shown_task(Address.parse(proxy.url), Shown(task.task_id, task.token)))
+        found = find_ids(examine_shown_task(Address.parse(proxy.url), Shown.of(task.task_id)))
         settings.CACHES = shared
     assert found == ["site-processes-differ"]
 
 
 def test_task_that_all_processes_know_is_fine(outside):
     with keep_task() as task:
-        assert find_ids(examine_shown_task(outside.server, Shown(task.task_id, task.token))) == []
+        assert find_ids(examine_shown_task(outside.server, Shown.of(task.task_id))) == []

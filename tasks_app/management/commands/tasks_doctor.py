@@ -30,7 +30,7 @@ class Command(BaseCommand):
         add("--url", help="the address of the site as its visitors type it, to be looked at from outside")
         add("--behind", action="append", default=[], help="an address behind the proxy, such as that of the server")
         add("--task", help="the id of a task of the site that runs, to be watched instead of one of the doctor's own")
-        add("--token", help="a token that shows this task")
+        add("--token", help="a token that shows this task, instead of one that the doctor makes")
         add("--hold", type=float, help="for how many seconds a stream is watched while nothing changes")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,6 +64,6 @@ def _read_options(options: dict[str, Any]) -> Options:
         processes=processes,
         url=None if options["url"] is None else Address.parse(options["url"]),
         behind=[Address.parse(text) for text in options["behind"]],
-        shown=None if task is None else Shown(task, options["token"]),
+        shown=None if task is None else Shown.of(task, options["token"]),
         hold=hold,
     )
