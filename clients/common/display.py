@@ -28,11 +28,15 @@ class Row:
     snapshot: Snapshot = field(default_factory=dict)
     reason: str | None = None
     is_given_up: bool = False
+    _early_lines: list[LogLine] = field(default_factory=list)
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot of the task."""
         self.snapshot = snapshot
         self.display.update(self)
+        if self._early_lines:
+            self.display.add_lines(self, self._early_lines)
+            self._early_lines = []
 
     def tell(self, reason: str | None) -> None:
         """Show that the client reconnects and why, or with None that it has."""
@@ -40,8 +44,11 @@ class Row:
         self.display.update(self)
 
     def log(self, lines: Sequence[LogLine]) -> None:
-        """Show what the task has logged."""
-        self.display.add_lines(self, lines)
+        """Show what the task has logged; a heading comes first, and that needs a snapshot."""
+        if self.snapshot or not self.display.has_headings:
+            self.display.add_lines(self, lines)
+        else:
+            self._early_lines += lines
 
     @property
     def state(self) -> str:
@@ -82,6 +89,9 @@ class Display:
     Args:
         names: what stands before the lines of each task, in the order in which they are shown.
     """
+
+    #: Whether the names of a task come before all else of it.
+    has_headings = True
 
     def __init__(self, names: Iterable[str]) -> None:
         self.rows = [Row(name, self) for name in names]

@@ -43,6 +43,8 @@ class Lines(Display):
 class JsonLines(Display):
     """What programs read: each snapshot as a line of JSON, and the lines of a log as one with their `task_id`."""
 
+    has_headings = False
+
     def __init__(self, names: Iterable[str], output: TextIO) -> None:
         super().__init__(names)
         self._output = output

@@ -122,6 +122,13 @@ def test_log_lines_stand_between_the_snapshots(script: str):
     ]
 
 
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+def test_log_that_comes_before_the_first_snapshot_stands_below_the_names(script: str):
+    with serve(in_turn(stream(LOG, QUEUED, SUCCEEDED))) as server:
+        lines = run_script(script, "--url", server.url, "--logs").stdout.splitlines()
+    assert lines == ["Task abc", "  0%  Queued", "      09:41:02 warning  3 rows skipped", "100%  Done"]
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_quiet_script_prints_only_why_it_failed(script: str):
     with serve(in_turn(*[stream(FAILED)] * 5)) as server:
