@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.servers import ROOT
@@ -17,6 +17,10 @@ FRAMEWORKS = ["react", "preact", "vue"]
 MORPHERS = ["idiomorph", "turbo"]
 
 
+#: What the packages ask of what builds them.
+DEFINED = ['--define:process.env.NODE_ENV="production"', "--define:__VUE_OPTIONS_API__=true"]
+
+
 class NotInstalled(Exception):
     """npm could not install the packages; says why."""
 
@@ -28,14 +32,23 @@ def build_scripts(folder: Path) -> Mapping[str, str]:
         NotInstalled: npm is not there, or its registry is not.
     """
     install(folder)
-    names = [*FRAMEWORKS, *MORPHERS]
-    options = ["--bundle", "--outdir=out", "--minify", '--define:process.env.NODE_ENV="production"']
+    return build(folder, [*FRAMEWORKS, *MORPHERS])
+
+
+def build(folder: Path, names: Sequence[str]) -> Mapping[str, str]:
+    """Return the script of each of these modules in a folder, bundled with the packages that it uses."""
+    options = ["--bundle", "--outdir=out", "--minify", "--jsx=automatic", *DEFINED]
     built = run(folder, "node_modules/.bin/esbuild", *[f"{name}.js" for name in names], *options)
     assert built.returncode == 0, built.stderr
     return {name: (folder / "out" / f"{name}.js").read_text(encoding="utf-8") for name in names}
 
 
 def install(folder: Path) -> None:
+    """Install the packages in an empty folder.
+
+    Raises:
+        NotInstalled: npm is not there, or its registry is not.
+    """
     if shutil.which("npm") is None:
         raise NotInstalled("there is no npm on PATH ('apt-get install npm')")
     shutil.copytree(SOURCES, folder, dirs_exist_ok=True)

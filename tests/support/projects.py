@@ -62,3 +62,12 @@ def run_to_the_end(shop: Path, env: dict[str, str], *, with_token: bool = False)
         with urllib.request.urlopen(server.url + target, timeout=DEADLINE) as stream:
             snapshots = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")]
     return dict(snapshots[-1])
+
+
+def run_here(project: Path, *arguments: str) -> str:
+    """Run Python in a project, and return what it prints."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(
+        command, cwd=project, env={**os.environ, **ENV}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
