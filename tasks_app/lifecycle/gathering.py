@@ -81,7 +81,11 @@ class Gathering:
                 self._save(self._count_anew())
             self._release()
         except Exception:  # whatever a cache backend raises
-            logger.exception("task %s: its parts were sent, but can't be shown as one", self.task_id)
+            logger.exception(
+                "task %s: its parts were sent, but can't be shown as one",
+                self.task_id,
+                extra={"task_id": self.task_id},
+            )
 
     def give_up(self, *, cancels: bool) -> None:
         """Have the parent say that not all of it was sent, and end what was not; what fails is logged.
@@ -105,7 +109,9 @@ class Gathering:
                 cancel_children(self.task_id)
             self._release()
         except Exception:  # whatever a cache backend raises
-            logger.exception("task %s: that not all of it was sent can't be shown", self.task_id)
+            logger.exception(
+                "task %s: that not all of it was sent can't be shown", self.task_id, extra={"task_id": self.task_id}
+            )
 
     @property
     def _expected(self) -> int:

@@ -68,7 +68,9 @@ def _join(headers: Mapping[str, Any], kwargs: Any, embedded: Mapping[str, Any], 
     try:
         return join(headers, kwargs, embedded, continues=continues)
     except Exception:
-        logger.exception("task %s: the canvas to which it belongs can't be shown", headers["id"])
+        logger.exception(
+            "task %s: the canvas to which it belongs can't be shown", headers["id"], extra={"task_id": headers["id"]}
+        )
         return {}
 
 
