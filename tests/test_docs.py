@@ -12,6 +12,7 @@ import tasks_app
 from tasks_app.conf import Settings
 from tests.support.readme import DOCUMENTS
 from tests.support.servers import ROOT
+from tests.support.versions import describe_versions
 
 PAGES = [document for document in DOCUMENTS if document.startswith("docs/")]
 
@@ -76,6 +77,12 @@ def test_contents_list_every_page_once():
 def test_page_has_one_title(page: str):
     prose = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
     assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_says_at_its_head_with_what_it_was_run(page: str):
+    title, line, *_ = read(page).split("\n\n")
+    assert (title.startswith("# "), line) == (True, describe_versions(page))
 
 
 #: The groups of a changelog, in their order: https://keepachangelog.com/en/1.1.0/
