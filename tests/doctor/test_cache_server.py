@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 from django.core.cache import caches
+from pymemcache import Client
 
 from tasks_app.doctor import cache_server
 from tasks_app.doctor.cache_server import examine_cache_server
@@ -93,6 +95,15 @@ def test_memcached_that_is_too_small_is_found(settings, megabytes, ids):
     with run_memcached(options=["-m", str(megabytes)]) as address:
         settings.CACHES = {"default": {"BACKEND": BACKENDS["pymemcache"].path, "LOCATION": address}}
         assert find_ids(examine_cache_server()) == ids
+
+
+@needs_memcached
+def test_memcached_that_has_evicted_is_found(settings):
+    with run_memcached(options=["-m", "16"]) as address, closing(Client(address)) as client:
+        for number in range(60):
+            client.set(f"filling:{number}", b"x" * 500_000)
+        settings.CACHES = {"default": {"BACKEND": BACKENDS["pymemcache"].path, "LOCATION": address}}
+        assert find_ids(examine_cache_server()) == ["cache-evicts"]
 
 
 def test_cache_in_memory_has_no_server():

@@ -1,0 +1,67 @@
+"""The doctor looks at sites by https, and says what is wrong with their certificate or with what they know of it."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks_app.doctor.address import Address
+from tasks_app.doctor.site import examine_site
+from tasks_app.doctor.stream import examine_own_streams
+from tests.support.doctor import find_ids
+from tests.support.nginx import needs_nginx, run_configuration
+from tests.support.servers import find_free_port
+
+OPENSSL = shutil.which("openssl")
+
+pytestmark = [needs_nginx, pytest.mark.skipif(OPENSSL is None, reason="no openssl to make a certificate with")]
+
+SITE = """
+server {
+    listen 80;
+    listen 8100 ssl;
+    ssl_certificate folder/certificate.pem;
+    ssl_certificate_key folder/key.pem;
+    location / { proxy_pass http://site; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto https; }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """A certificate for this machine that nobody has signed but itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subprocess.run([str(OPENSSL), "req", "-x509", *key, *subject, *files], check=True, capture_output=True)
+    return folder / "certificate.pem"
+
+
+@pytest.fixture
+def address(outside, certificate: Path, tmp_path: Path) -> Iterator[Address]:
+    port = find_free_port()
+    places = {
+        "8100 ssl": f"127.0.0.1:{port} ssl",
+        "folder": str(certificate.parent),
+        "http://site": str(outside.server),
+    }
+    with run_configuration(tmp_path, SITE, places):
+        yield Address.parse(f"https://127.0.0.1:{port}")
+
+
+def test_certificate_that_nobody_trusts_is_named(address: Address):
+    (finding,) = examine_site(address)
+    assert (finding.id, "certificate verify failed" in finding.what) == ("site-unreachable", True)
+
+
+def test_site_that_is_not_told_of_https_takes_its_own_pages_for_strange(address: Address, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert find_ids(examine_site(address)) == ["cookies-insecure", "csrf-own-origin"]
+
+
+def test_stream_by_https_is_sound(address: Address, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert find_ids(examine_own_streams([address], hold=0.1)) == []
