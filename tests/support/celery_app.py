@@ -179,6 +179,11 @@ def send_and_name(canvas: dict[str, Any]) -> list[str]:
     return find_ids(signature(canvas, app=app).apply_async())
 
 
+@app.task
+def start_canvas(canvas: dict[str, Any]) -> str:
+    return start(signature(canvas, app=app))
+
+
 def find_ids(result: Any) -> list[str]:
     """Return the ids of a result and of those before it, with the members of groups."""
     if result is None:
