@@ -5,20 +5,20 @@ says nearly the same.
 """
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from ..snapshot import History, Run, Snapshot, expecting, find_expected, name_runs
+from ..snapshot import MAX_RUNS, History, Run, Snapshot, expecting, foretell, name_runs
 from ..store import find_histories, keep_histories
 from ..utils.clock import Clock
 from .reporter import Reporter
 
-#: Seconds for which what was read is used, and between two writes while tasks run in this process.
-MAX_AGE = 60.0
+#: Seconds for which what was read is used, and between two writes while tasks run in this process; and for which it is
+#: used while it says nothing, since the runs of another process may complete it.
+MAX_AGE, MAX_AGE_OF_NOTHING = 60.0, 1.0
 
 #: Seconds that a task must have lived before the durations of its earlier runs are read for it.
 MIN_LIFE = 1.0
@@ -45,7 +45,7 @@ class Histories:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._new: dict[str, History] = {}
+        self._new: dict[str, deque[Run]] = {}
         self._has_failed = False
 
     def __bool__(self) -> bool:
@@ -58,7 +58,7 @@ class Histories:
             return
         name = name_runs(snapshot)
         with self._lock:
-            self._new[name] = self._new.get(name, History()).having([run])
+            self._new.setdefault(name, deque(maxlen=MAX_RUNS)).append(run)
             if len(self._new) > MAX_TASKS:
                 del self._new[next(iter(self._new))]
             known = self._known.get(name)
@@ -73,10 +73,10 @@ class Histories:
         """
         name, monotonic = name_runs(snapshot), clock.monotonic()
         history = self.find(name, monotonic=monotonic) or self._read([name], monotonic)[name]
-        return replace(snapshot, expected=find_expected(snapshot, history))
+        return foretell(snapshot, history)
 
     def find(self, name: str, *, monotonic: float) -> History | None:
-        """Return the history of a task by `name_runs`, or None if it was not read in the last MAX_AGE seconds."""
+        """Return the history of a task by `name_runs`, or None if what was read is too old."""
         known = self._find(name, monotonic)
         return None if known is None else known.history
 
@@ -115,14 +115,17 @@ class Histories:
 
     def _find(self, name: str, monotonic: float) -> Known | None:
         known = self._known.get(name)
-        return None if known is None or monotonic - known.read_at >= MAX_AGE else known
+        if known is None:
+            return None
+        limit = MAX_AGE if known.is_settled else MAX_AGE_OF_NOTHING
+        return None if monotonic - known.read_at >= limit else known
 
     def _read(self, names: Iterable[str], monotonic: float) -> Mapping[str, History]:
         """Return the stored histories of these tasks, with the runs of this process."""
         found = find_histories(names)
         with self._lock:
             for name, stored in found.items():
-                found[name] = history = stored.having(self._new.get(name, History()).runs)
+                found[name] = history = stored.having(self._new.get(name, ()))
                 self._known[name] = Known(history, monotonic, history.is_enough)
                 self._known.move_to_end(name)
             while len(self._known) > MAX_TASKS:
@@ -130,13 +133,13 @@ class Histories:
         return found
 
     def _write(self, due: Iterable[str], histories: Mapping[str, History]) -> None:
-        written = {name: len(self._new[name].runs) for name in due}
+        written = {name: len(self._new[name]) for name in due}
         if written:
             keep_histories({name: histories[name] for name in written})
         with self._lock:
             for name, number in written.items():
-                if rest := self._new.pop(name).runs[number:]:
-                    self._new[name] = History(rest)
+                if rest := list(self._new.pop(name))[number:]:
+                    self._new[name] = deque(rest, MAX_RUNS)
 
 
 def _get_life(snapshot: Snapshot, now: datetime) -> float:

@@ -4,8 +4,8 @@ from .details import Argument, Details, cut_traceback
 from .eta import Pace
 from .family import BATCH, Part, awaits_children, compose, expect_children, is_note
 from .follower import as_sent, end_like, is_unsent, make_follower
-from .forecast import expecting, find_expected, foresee
-from .history import History, Run, name_runs
+from .forecast import expecting, foresee, foretell
+from .history import MAX_RUNS, History, Run, name_runs
 from .liveness import Silence, Spell, as_silent, is_expired, judge, waits_elsewhere
 from .log_page import (
     MAX_LEVEL_LENGTH,
@@ -49,6 +49,7 @@ __all__ = [
     "MAX_LINE_LENGTH",
     "MAX_MESSAGE_LENGTH",
     "MAX_NAME_LENGTH",
+    "MAX_RUNS",
     "MAX_STATUS_LENGTH",
     "MAX_TASK_LENGTH",
     "PAGE_LINES",
@@ -78,8 +79,8 @@ __all__ = [
     "end_like",
     "expect_children",
     "expecting",
-    "find_expected",
     "foresee",
+    "foretell",
     "get_slot",
     "is_expired",
     "is_note",

@@ -80,19 +80,24 @@ def blend(
     return math.exp(weight * math.log(by_speed) + (1 - weight) * math.log(by_history))
 
 
-def find_expected(snapshot: Snapshot, history: History) -> float | None:
-    """Return the seconds that a run of this task usually takes, or None if that is unknown."""
-    usual = history.find_usual(find_total(snapshot))
-    return None if usual is None else usual.seconds
+def foretell(snapshot: Snapshot, history: History) -> Snapshot:
+    """Return the first snapshot of a task with what earlier runs say of it."""
+    expected = _find_expected(snapshot, history)
+    return snapshot if expected is None else replace(snapshot, expected=expected)
 
 
 def expecting(snapshot: Snapshot, history: History, *, now: datetime) -> Snapshot:
     """Return a task that has not ended with what earlier runs say of it, or `snapshot` if that is nothing new."""
-    expected = find_expected(snapshot, history)
+    expected = _find_expected(snapshot, history)
     if snapshot.is_terminal or expected == snapshot.expected:
         return snapshot
     eta = _count_left(expected, snapshot, now) if snapshot.rate is None else snapshot.eta
     return replace(snapshot, expected=expected, eta=eta, seq=snapshot.seq + 1, updated_at=now)
+
+
+def _find_expected(snapshot: Snapshot, history: History) -> float | None:
+    usual = history.find_usual(find_total(snapshot))
+    return None if usual is None else usual.seconds
 
 
 def _count_left(expected: float | None, snapshot: Snapshot, now: datetime) -> float | None:

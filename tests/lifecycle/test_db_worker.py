@@ -93,6 +93,17 @@ def test_progress_and_end_reach_viewers_without_a_channel_layer(cache, tmp_path,
             assert read_end(stream)["result"] == 7
 
 
+def test_queued_task_says_how_long_those_took_that_a_worker_has_run(site, queue, tmp_path):
+    def enqueue() -> str:
+        return site.enqueue("note", {"path": str(tmp_path / "note"), "text": "x"}, using={"queue_name": queue})
+
+    task_ids = [enqueue() for _ in range(3)]
+    with site.run_worker("--queue-name", queue):
+        for task_id in task_ids:
+            site.wait_for(task_id, "succeeded")
+    wait_until(lambda: site.get(enqueue()).json()["expected"] is not None, "what the worker has stored is told")
+
+
 def test_task_that_raises_ends_as_failed(site, queue, orders, task_id):
     with site.open(task_id) as stream, run_puppet(site, queue, orders, task_id):
         orders.give_raise("no such file")

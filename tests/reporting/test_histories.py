@@ -9,7 +9,7 @@ from tasks_app.snapshot.history import MAX_RUNS, History, Run
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.histories import find_histories, keep_histories
 from tests.support.caches import CacheDown
-from tests.support.doubles import HandFlusher, begin, controlled_cache, read, recorded_cache
+from tests.support.doubles import begin, controlled_cache, read, recorded_cache
 
 
 def run(flusher, time, seconds=60.0, task_id="t1"):
@@ -255,6 +255,7 @@ def test_many_tasks_are_told_by_one_read_a_minute(flusher, time):
 
 def test_fresh_task_costs_no_read_while_what_was_read_is_used(flusher, time):
     with recorded_cache() as calls:
+        remember(60, 60, 60)
         begin(flusher)
         time.move(1)
         flusher.sweep()
@@ -301,12 +302,24 @@ def test_starter_tells_how_long_its_task_takes(flusher, time):
     assert (told.expected, told.eta, told.seq) == (60, None, 1)
 
 
-def test_starter_reads_once_a_minute(time):
-    flusher = HandFlusher(time.clock)
+@pytest.mark.parametrize(("durations", "reads"), [((60, 60, 60), 2), ((60, 60), 120)])
+def test_starter_reads_once_a_minute_and_once_a_second_while_nothing_is_known(flusher, time, durations, reads):
     with recorded_cache() as calls:
-        for _ in range(3):
+        remember(*durations)
+        calls.clear()
+        for _ in range(240):
             flusher.backlog.histories.foretell(Snapshot.queued("t1", "demo", now=time.now), clock=flusher.clock)
-        assert count_durations(calls) == 1
+            time.move(0.5)
+        assert count_durations(calls) == reads
+
+
+def test_starter_learns_at_once_of_the_third_success_of_another_process(flusher, time):
+    remember(60, 60)
+    queued = Snapshot.queued("t1", "demo", now=time.now)
+    flusher.backlog.histories.foretell(queued, clock=flusher.clock)
+    remember(60, 60, 60)
+    time.move(1)
+    assert flusher.backlog.histories.foretell(queued, clock=flusher.clock).expected == 60
 
 
 def test_further_runs_change_nothing_that_is_known_until_it_is_read_again(flusher, time):
