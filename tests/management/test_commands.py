@@ -113,6 +113,12 @@ def test_list_of_one_state_leaves_out_the_others():
     assert [json.loads(line)["task_id"] for line in run("list_tasks", "--json", "--state", "failed")] == [failed]
 
 
+def test_list_without_tasks_says_so():
+    finish(jobs.add, a=1)
+    assert run("list_tasks", "--state", "failed") == ["No tasks."]
+    assert run("list_tasks", "--state", "failed", "--json") == []
+
+
 def test_list_has_at_most_its_limit():
     for _ in range(3):
         newest = finish(jobs.add, a=1)

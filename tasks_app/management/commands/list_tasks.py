@@ -16,7 +16,8 @@ from ...terminal import TaskError, describe, describe_name, open_display
 #: The number of tasks that are read at a time; their results may be large.
 BATCH = 200
 
-#: What a line has of a task.
+#: What a line has of a task, and how wide.
+HEADINGS = ("TASK", "STATE", "DONE", "CREATED (UTC)", "NAME: STATUS")
 COLUMNS = "{:<32}  {:<9}  {:>4}  {:<19}  {}"
 
 
@@ -39,13 +40,13 @@ class Command(TaskCommand):
         self.run_to_end(lambda: self._list(states, limit, as_json=options["json"]), open_display([]))
 
     def _list(self, states: Set[State], limit: int, *, as_json: bool) -> None:
-        snapshots = islice((item for item in find_recent() if item.state in states), limit)
-        for number, snapshot in enumerate(snapshots):
-            if as_json:
+        snapshots = list(islice((item for item in find_recent() if item.state in states), limit))
+        if as_json:
+            for snapshot in snapshots:
                 self.print_json(snapshot.to_wire())
-                continue
-            if number == 0:
-                self.print_line(COLUMNS.format("TASK", "STATE", "DONE", "CREATED (UTC)", "NAME: STATUS"))
+            return
+        self.print_line(COLUMNS.format(*HEADINGS) if snapshots else "No tasks.")
+        for snapshot in snapshots:
             self.print_line(describe_task(snapshot))
 
 
