@@ -15,7 +15,7 @@ from .sharing import SHARED, examine_sharing
 from .shown import Shown, examine_shown_task
 from .site import examine_site
 from .static import examine_static
-from .stream import examine_own_streams, examine_shown_streams
+from .stream import examine_own_streams, examine_server, examine_shown_streams
 from .workers import examine_workers
 
 #: Findings of a cache that can't be examined further.
@@ -85,6 +85,7 @@ def _examine_streams(url: Address, options: Options, *, has_cache: bool) -> Iter
     elif has_cache:
         yield from examine_own_streams(addresses, hold=options.hold)
     else:
+        yield from examine_server(url)
         yield Finding(
             id="stream-not-watched",
             level=Level.UNKNOWN,

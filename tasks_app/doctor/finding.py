@@ -1,9 +1,9 @@
 """The results of an examination: what is wrong, and what was measured. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class Level(StrEnum):
@@ -46,6 +46,10 @@ class Finding:
     what: str
     cure: str = ""
     proves: Collection[str] = ()
+
+    def fill(self, **values: object) -> Self:
+        """Return the finding with these values in its texts, by `str.format`."""
+        return replace(self, what=self.what.format(**values), cure=self.cure.format(**values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

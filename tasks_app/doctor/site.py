@@ -26,6 +26,29 @@ STRANGER = "https://stranger.invalid"
 #: The Content-Types with which browsers run a script.
 SCRIPT_TYPES = ("text/javascript", "application/javascript", "application/x-javascript")
 
+DOWN = Finding(
+    id="site-down",
+    level=Level.ERROR,
+    what="{url} answers {status}: {hop} does not reach the site.",
+    cure="Start the server of the site, and see whether the proxy passes requests to its address.",
+)
+UNKNOWN_HOST = Finding(
+    id="site-refuses-host",
+    level=Level.ERROR,
+    what="{url} answers 400: it may not know its own name, {host!r}.",
+    cure="Add it to ALLOWED_HOSTS, and have the proxy pass on the Host of the request.",
+)
+FORBIDS = Finding(
+    id="site-forbids",
+    level=Level.ERROR,
+    what="{url} answers {status} before the app is asked: a proxy or a middleware lets nobody in.",
+    cure="Let requests to the paths of this app pass: it asks for permission itself.",
+)
+FAILS = Finding(id="site-fails", level=Level.ERROR, what="{url} answers {status}.", cure="See the log of the site.")
+
+#: What each status of an answer says that does not come from the app.
+STRANGE_ANSWERS = {400: UNKNOWN_HOST, 401: FORBIDS, 403: FORBIDS, 407: FORBIDS, 502: DOWN, 503: DOWN, 504: DOWN}
+
 
 def examine_site(address: Address) -> Iterator[Result]:
     """Yield what is wrong with how the site answers at an address; if it does not, that is all."""
@@ -73,37 +96,10 @@ def _explain(address: Address, path: str, answer: Answer) -> Finding:
     """Return what an answer says that does not come from the app; an unknown task is to be answered with 404."""
     if 300 <= answer.status < 400:
         return _redirects(address, path, answer.headers.get("location", ""))
-    if answer.status in (502, 503, 504):
-        return Finding(
-            id="site-down",
-            level=Level.ERROR,
-            what=f"{address} answers {answer.status!r}: {name_hop(answer.headers) or 'a proxy'} does not reach the "
-            "site.",
-            cure="Start the server of the site, and see whether the proxy passes requests to its address.",
-        )
-    if answer.status == 400:
-        return Finding(
-            id="site-refuses-host",
-            level=Level.ERROR,
-            what=f"{address} answers 400: it may not know its own name, {address.host!r}.",
-            cure="Add it to ALLOWED_HOSTS, and have the proxy pass on the Host of the request.",
-        )
-    if answer.status in (401, 403, 407):
-        return Finding(
-            id="site-forbids",
-            level=Level.ERROR,
-            what=f"{address} answers {answer.status!r} before the app is asked: a proxy or a middleware lets nobody "
-            "in.",
-            cure="Let requests to the paths of this app pass: it asks for permission itself.",
-        )
-    if answer.status >= 500:
-        return Finding(
-            id="site-fails",
-            level=Level.ERROR,
-            what=f"{address} answers {answer.status!r}.",
-            cure="See the log of the site.",
-        )
-    return _not_included(f"{address}{path} is answered with {answer.status!r}, and not by this app")
+    known = STRANGE_ANSWERS.get(answer.status, FAILS if answer.status >= 500 else None)
+    if known is None:
+        return _not_included(f"{address}{path} is answered with {answer.status!r}, and not by this app")
+    return known.fill(url=address, host=address.host, status=answer.status, hop=name_hop(answer.headers) or "a proxy")
 
 
 def _redirects(address: Address, path: str, location: str) -> Finding:

@@ -1,9 +1,11 @@
 """The stream of a task, as a viewer gets it through all that stands before the site."""
 
 import math
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 
 from ..conf import get_settings
 from ..wakeups import has_layer
@@ -64,6 +66,13 @@ def examine_shown_streams(addresses: Sequence[Address], shown: Shown, *, hold: f
             watched = _record(watching, [])
         yield from _judge(address, watching, watched, inner, is_own=False)
         inner = (str(address), watched)
+
+
+def examine_server(address: Address) -> Iterator[Result]:
+    """Yield whether the server can send streams at all, which it says of any task, known or not."""
+    answer = address.fetch(Shown.of(f"doctor-{secrets.token_hex(16)}").make_path(STREAM))
+    if answer.status == HTTPStatus.NOT_IMPLEMENTED:
+        yield explain_refusal(str(address), answer.status, answer.body, is_own=False)
 
 
 def _make_headers(address: Address, outer: Address) -> dict[str, str]:

@@ -7,7 +7,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tasks_app.doctor import examination
-from tasks_app.doctor.address import Address
 from tasks_app.doctor.examination import Options, examine
 from tasks_app.doctor.peer import PeerFailed, run_peer
 from tests.support.doctor import find_ids, run_doctor
@@ -65,12 +64,6 @@ def test_option_that_is_not_allowed_is_named(options, said):
 def test_silenced_check_stays_silent(settings):
     settings.TASKS_APP, settings.SILENCED_SYSTEM_CHECKS = {"CACHE": "none"}, ["tasks_app.E005"]
     assert "tasks_app.E005" not in {item.id for item in examine(Options()).findings}
-
-
-def test_stream_is_not_watched_without_the_cache_of_the_site():
-    address = Address.parse("http://127.0.0.1:9")
-    results = examination._examine_streams(address, Options(), has_cache=False)
-    assert find_ids(results) == ["stream-not-watched"]
 
 
 def test_site_that_can_not_start_is_told_of_with_its_error(monkeypatch):

@@ -11,6 +11,7 @@ from django.core.wsgi import get_wsgi_application
 
 from tasks_app.doctor import stream
 from tasks_app.doctor.address import Address
+from tasks_app.doctor.examination import Options, _examine_streams
 from tasks_app.doctor.finding import Finding
 from tasks_app.doctor.probe_task import keep_task
 from tasks_app.doctor.shown import Shown, examine_shown_task
@@ -120,6 +121,16 @@ def run_wsgi() -> Iterator[Address]:
 def test_server_without_streams_is_found():
     with run_wsgi() as address:
         assert find_ids(watch(address)) == ["site-wsgi"]
+
+
+def test_stream_is_not_watched_without_the_cache_of_the_site(outside):
+    assert find_ids(_examine_streams(outside.server, Options(), has_cache=False)) == ["stream-not-watched"]
+
+
+def test_server_without_streams_is_found_without_its_cache_as_well():
+    with run_wsgi() as address:
+        found = find_ids(_examine_streams(address, Options(), has_cache=False))
+    assert found == ["site-wsgi", "stream-not-watched"]
 
 
 def test_site_that_is_full_is_found():
