@@ -7,7 +7,7 @@ from .finding import Finding, Level
 OTHER_SETTINGS = Finding(
     id="site-other-settings",
     level=Level.ERROR,
-    what=f"{url} does not find a task that was just stored, or does not take its token: the processes there have "
+    what="{url} does not find a task that was just stored, or does not take its token: the processes there have "
     "another cache (server, database number, KEY_PREFIX, VERSION) or another SECRET_KEY than this command.",
     cure="Give all processes of the site the same settings, workers and commands included.",
 )
