@@ -9,8 +9,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from tasks_app import announce
+from tasks_app.snapshot.state import ANYONE, GONE
 from tasks_app.store.store import get_store
 from tests.support.readme import find_block
+from tests.support.viewers import make_running, put
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,3 +75,10 @@ def test_list_of_staff_has_the_tasks_of_their_tenant(task_id: str):
     wait_until(lambda: len(get_store().find_recent()) == 3, "all are on the list")
     found = ask(make_user("eve", "umbrella", is_staff=True), "umbrella", "/tasks").json()["tasks"]
     assert [task["task_id"] for task in found] == [other]
+
+
+@pytest.mark.parametrize("owner", [ANYONE, GONE, None])
+def test_task_of_no_user_is_of_no_tenant(owner: str | None):
+    put(make_running("open", owner=owner))
+    staff = make_user("bob", "acme", is_staff=True)
+    assert ask(staff, "acme", "/tasks/open").status_code == 404
