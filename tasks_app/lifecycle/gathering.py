@@ -23,6 +23,10 @@ logger = logging.getLogger("tasks_app")
 NOT_SENT = "Not sent"
 
 
+#: A number of parts that no parent has, for which one waits while its children are sent.
+HELD = 1_000_000_000
+
+
 class Member(NamedTuple):
     """A child that is sent.
 
@@ -38,7 +42,7 @@ class Member(NamedTuple):
 class Gathering:
     """The children of a parent, from the first that is sent to the last.
 
-    The parent can't end before: until all are told, it waits for one part more than are expected.
+    The parent can't end before: until all are told, it waits for HELD parts more than have ended.
 
     Args:
         own: the parent's own record, which is stored, and says how many children are expected.
@@ -129,7 +133,7 @@ class Gathering:
 
     def _release(self) -> None:
         """Have the parent wait for its children alone, all of which may have ended."""
-        if expect_ends(self.task_id, len(self._members) - self._expected - 1) <= 0:
+        if expect_ends(self.task_id, len(self._members) - HELD) <= 0:
             get_flusher().sums.end(self.task_id)
         elif get_store().find_cancelled([self.task_id]):
             cancel_children(self.task_id)
@@ -172,7 +176,7 @@ def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
     if not is_stored:
         raise StoreUnavailable("the state of the new tasks could not be stored")
     try:
-        expect_family(task_id, expected + 1)
+        expect_family(task_id, HELD)
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new tasks could not be stored") from error
     return Gathering(own)
@@ -186,7 +190,7 @@ def _check_number(expected: int) -> None:
 def _open(own: Snapshot) -> None:
     if not get_store().add(own):
         raise ValueError(f"a task has the id {own.task_id!r} already")
-    expect_family(own.task_id, (own.children or {}).get("total", 0) + 1)
+    expect_family(own.task_id, HELD)
     get_flusher().enlist(own)
 
 

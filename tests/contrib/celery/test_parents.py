@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from celery import VERSION, Signature, chain, chord, group
+from celery import VERSION, Signature, chain, chord, group, signals
 from django.core.cache import caches
 
 from tasks_app import cancel, get_snapshot, start
+from tasks_app.contrib.celery import publishing
 from tasks_app.store.families import find_families
+from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.celery_site import (
     CelerySite,
@@ -226,6 +228,26 @@ def test_retries_and_replacements_take_nothing_from_a_group():
     assert get_snapshot(find_children(task_id)[0]).attempt == 3
 
 
+@pytest.mark.parametrize("by", ["chain", "group"])
+def test_what_takes_the_place_of_a_task_is_no_parent(by: str):
+    before = set(get_store().find_recent())
+    task_id = wait_for_end(start(jobs.replace_self, by=by)).task_id
+    wait_until(lambda: task_id in get_store().find_recent(), "it is listed")
+    listed = [get_snapshot(item) for item in set(get_store().find_recent()) - before]
+    assert [snapshot.children for snapshot in listed] == [None] * len(listed)
+
+
+def test_steps_that_were_sent_by_who_does_not_track_them_have_no_parent():
+    uid = "tasks_app.on_publish"
+    signals.before_task_publish.disconnect(dispatch_uid=uid)
+    result = chain(jobs.add.si(1), group(jobs.add.si(2), jobs.add.si(3))).apply_async()
+    signals.before_task_publish.connect(publishing.on_publish, weak=False, dispatch_uid=uid)
+    for member in result.results:
+        wait_until(lambda member=member: knows(member.id), "the worker has told of it")
+        assert wait_for_end(member.id).parent is None
+    assert not knows(result.id)
+
+
 def test_group_is_cancelled_with_a_member_that_is_revoked():
     revoked = jobs.add.si(1).set(countdown=2)
     result = group(revoked, jobs.add.si(2)).apply_async()
@@ -275,6 +297,19 @@ def test_steps_know_their_parent_although_the_cache_has_lost_them(site: CelerySi
     assert (ended.state, ended.parent, ended.owner) == ("succeeded", task_id, "7")
 
 
+def test_members_know_their_parent_although_the_cache_has_lost_them(site: CelerySite):
+    blockers = [jobs.ignore_cancel.delay().id for _ in range(2)]
+    for blocker in blockers:
+        wait_for_status(blocker, "Deaf")
+    result = group(jobs.add.si(1), jobs.add.si(2)).apply_async()
+    caches["default"].clear()
+    for blocker in blockers:
+        site.say(blocker)
+    for member in result.results:
+        wait_until(lambda member=member: knows(member.id), "the worker has told of it")
+        assert wait_for_end(member.id).parent == result.id
+
+
 def test_canvas_that_a_task_sends_has_its_owner_and_is_not_its_child():
     result = group(jobs.add.si(1), jobs.add.si(2))
     sender = start(jobs.send, result, owner=7)
@@ -296,13 +331,13 @@ def test_task_that_is_sent_while_a_group_is_made_is_no_member_of_it():
     sent = []
 
     def make() -> Iterator[Signature]:
-        for number in range(2):
+        for number in range(6):
             sent.append(jobs.add.delay(number).id)
             yield jobs.add.s(number)
 
     result = group(make()).apply_async()
-    assert wait_for_end(result.id).children["total"] == 2
-    assert [get_snapshot(task_id).parent for task_id in sent] == [None] * 2
+    assert wait_for_end(result.id).children["total"] == 6
+    assert [get_snapshot(task_id).parent for task_id in sent] == [None] * 6
 
 
 def test_group_whose_members_can_not_all_be_made_says_so_and_goes_on():

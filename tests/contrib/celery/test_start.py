@@ -325,6 +325,21 @@ def test_eager_canvas_has_ended_with_its_parts_when_it_is_started(make):
     assert {(child.owner, child.parent) for child in children} == {("7", ended.task_id)}
 
 
+def test_chain_whose_first_step_is_known_has_no_parent(site: CelerySite):
+    task_id = jobs.add.delay(1).id
+    chain(jobs.add.si(1).set(task_id=task_id), jobs.add.si(2)).apply_async()
+    assert get_snapshot(task_id).parent is None
+    with pytest.raises(TaskNotFound):
+        get_snapshot(f"{task_id}-chain")
+
+
+@pytest.mark.usefixtures("eager")
+def test_task_that_runs_inside_a_part_of_an_eager_canvas_is_no_part_of_it():
+    task_id = start(group(jobs.apply_another.si(), jobs.add.si(1)))
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "its parts are stored")
+    assert get_snapshot(task_id).children["total"] == 2
+
+
 def test_group_is_sent_as_ever_where_its_sending_can_not_be_followed(site: CelerySite, monkeypatch, caplog):
     groups.unwrap()
     try:
