@@ -11,7 +11,7 @@ from ..conf import get_settings
 from ..wakeups import has_layer
 from .address import Address
 from .finding import Finding, Level, Result
-from .judgement import Expected, Watched, judge
+from .judgement import SWEEPS, Expected, Watched, judge
 from .probe_task import TIME_TO_LIVE, ProbeTask, keep_task
 from .refused import explain_refusal
 from .shown import Shown
@@ -20,8 +20,9 @@ from .watching import HEAD_SECONDS, Watching
 #: The name of the endpoint.
 STREAM = "task-progress"
 
-#: Changes that are made to the task, and the seconds between two: not in step with sweeps.
-CHANGES, GAP = 5, 0.27
+#: Changes that are made to the task, and the time between two: a part of SWEEP_INTERVAL, so that no more than one of
+#: them comes just before a sweep, and the most seconds.
+CHANGES, GAP_PART, LONGEST_GAP = 5, 0.27, 3.0
 
 #: For how long the stream is watched while nothing changes: so many times KEEPALIVE, and seconds.
 PATIENCE_PART, PATIENCE = 1.25, 2.0
@@ -29,7 +30,7 @@ PATIENCE_PART, PATIENCE = 1.25, 2.0
 #: The longest pause between two heartbeats, in seconds: a part of the task's time to live.
 LONGEST = TIME_TO_LIVE / 4
 
-#: The longest that a change may take to arrive, in seconds on top of SWEEP_INTERVAL.
+#: The longest that a change may take to arrive, in seconds on top of that of sweeps.
 LATEST = 2.0
 
 
@@ -94,8 +95,8 @@ def _change(task: ProbeTask, watching: Watching) -> list[float | None]:
     for number in range(CHANGES):
         made[status := f"change {number} of the doctor"] = time.monotonic()
         task.report(status)
-        time.sleep(GAP)
-    watching.wait_for(status, get_settings().SWEEP_INTERVAL + LATEST)
+        time.sleep(min(GAP_PART * get_settings().SWEEP_INTERVAL, LONGEST_GAP))
+    watching.wait_for(status, SWEEPS * get_settings().SWEEP_INTERVAL + LATEST)
     return _find_latencies(made, watching)
 
 
@@ -112,7 +113,7 @@ def _find_latencies(made: dict[str, float], watching: Watching) -> list[float | 
 def _let_end(task: ProbeTask, watching: Watching, watched: Watched) -> Watched:
     """End the task, since what holds a stream back lets go of it then, and return the record with what that tells."""
     task.end()
-    watching.wait_for("event: end", get_settings().SWEEP_INTERVAL + LATEST)
+    watching.wait_for("event: end", SWEEPS * get_settings().SWEEP_INTERVAL + LATEST)
     return replace(watched, status=watching.status, headers=watching.headers)
 
 

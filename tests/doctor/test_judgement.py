@@ -27,8 +27,9 @@ def explain(watched: Watched, inner: tuple[str, Watched] | None = None) -> str:
     [
         ({}, []),
         ({"latencies": [1.1, 0.8, 0.01]}, ["layer-not-heard"]),
+        ({"latencies": [1.9, 2.8, 3.4]}, ["layer-not-heard"]),
         ({"latencies": [0.01, 0.02, 0.9]}, []),  # one late change is no rule
-        ({"latencies": [2.0, 2.4, 2.6]}, ["stream-held"]),
+        ({"latencies": [3.0, 3.4, 3.6]}, ["stream-held"]),
         ({"latencies": [0.01, None, None]}, ["stream-held"]),
         ({"latencies": [], "first": None}, ["stream-held"]),
         ({"lasted": 5.0, "idle": 3.0}, ["stream-cut"]),

@@ -27,7 +27,7 @@ pytestmark = needs_nginx
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch) -> None:
-    monkeypatch.setattr(stream, "GAP", 0.02)
+    monkeypatch.setattr(stream, "GAP_PART", 0.01)
 
 
 def watch(*addresses: Address, hold: float = 0.1) -> list[Any]:
@@ -82,7 +82,7 @@ def test_proxy_that_cuts_silent_streams_is_found(find_proxy):
 
 
 def test_processes_that_do_not_hear_the_layer_are_found(outside, settings, monkeypatch):
-    monkeypatch.setattr(stream, "GAP", 0.27)
+    monkeypatch.setattr(stream, "GAP_PART", 0.27)
     config = settings.CHANNEL_LAYERS["default"]
     settings.CHANNEL_LAYERS = {"default": {**config, "CONFIG": {**config["CONFIG"], "prefix": "other"}}}
     assert find_ids(watch(outside.server)) == ["layer-not-heard"]
