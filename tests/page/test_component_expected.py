@@ -110,7 +110,7 @@ def test_bar_of_an_estimate_grows_with_time_alone(stub: Stub, browser: Browser):
         expect(show(stub, page, **UNSIZED)).to_have_attribute("data-transport", "stream")
         before = find_filled(page)
         page.clock.run_for(60_000)
-        assert 20 < find_filled(page) - before < 30
+        assert 20 < find_filled(page) - before < 60  # the clock goes on by itself as well
 
 
 def test_estimate_begins_evenly_then_slows_and_never_is_all(stub: Stub, page: Page):

@@ -516,6 +516,10 @@ def test_stored_text_of_an_earlier_version_has_no_log():
     assert Snapshot.from_json(_without("logged")) == make_running()
 
 
+def test_stored_text_of_an_earlier_version_says_nothing_of_how_long_it_takes():
+    assert Snapshot.from_json(_without("expected")) == make_running()
+
+
 def test_stored_text_keeps_the_private_fields():
     snapshot = make_queued(owner="7", runner="celery").begun(now=NOW).having_logged(7)
     assert (snapshot.owner, snapshot.runner, snapshot.beat, snapshot.logged) == ("7", "celery", 1, 7)
@@ -561,6 +565,8 @@ def _with(**changes):
         _with(stages=[None]),
         _with(created_at="yesterday"),
         _with(updated_at=5),
+        _with(expected="soon"),
+        _with(expected=10**400),
         1,
         None,
         [],
