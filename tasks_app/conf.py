@@ -46,6 +46,8 @@ class Settings:
     #: Whether a job whose task was declared lost while its process was cut off, or begun again elsewhere, runs on
     #: ("continue") or is asked to stop ("cancel"). A task that was not begun again is taken back from lost either way.
     ON_LOST: str = "continue"
+    #: Regular expression for the whole names of Celery tasks that are not tracked; None: all of the project are.
+    UNTRACKED: str | None = None
     #: Longest time without any bytes on an open stream.
     KEEPALIVE: float = 15
     #: Milliseconds an EventSource waits before it reconnects; drawn ± 50 % for each connection.
@@ -76,8 +78,7 @@ class Settings:
     MAX_WRITE_BUFFER: int = 1_048_576
     #: Unsent bytes of all streams of a process, above which those with the slowest readers are cut.
     MAX_BUFFERED_BYTES: int = 268_435_456
-    #: What a scraper sends as `Authorization: Bearer` to see the metrics of `tasks_app.contrib.prometheus`; None: only
-    #: staff may see them.
+    #: The bearer token that shows a scraper the metrics of `tasks_app.contrib.prometheus`; None: only staff see them.
     METRICS_TOKEN: str | None = None
     #: Bytes allowed in a request's body.
     MAX_BODY: int = 65536
@@ -268,6 +269,7 @@ _RULES: Mapping[str, _Rule] = {
     "LOST_AFTER": _number(at_least=0.01),
     "QUEUED_LOST_AFTER": _number(at_least=0.01),
     "ON_LOST": _choice("continue", "cancel"),
+    "UNTRACKED": _optional(_PATTERN),
     "KEEPALIVE": _number(at_least=0.01),
     "RETRY_MS": _whole(at_least=1),
     "RETENTION": _number(at_least=1),

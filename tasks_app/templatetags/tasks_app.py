@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+import re
 from functools import partial
 from typing import Any
 
@@ -35,11 +36,17 @@ SCRIPT = "tasks_app/task-progress-define.js"
 
 _IS_LOADED = "tasks_app is loaded"
 
+#: The module in the name of a task.
+_MODULE = re.compile(r"(?:[^\s.,]+\.)+")
+
 
 @register.filter
 def task_name(task: str) -> str:
-    """Return the display name of a task, as the script does: "shop.tasks.import_rows" becomes "Import rows"."""
-    return capfirst(task.rpartition(".")[2].replace("_", " "))
+    """Return the display name of a task, as the script does: "shop.tasks.import_rows" becomes "Import rows".
+
+    In the name of a parent, such as "chain of shop.tasks.read, shop.tasks.save", each name loses its module.
+    """
+    return capfirst(_MODULE.sub("", task).replace("_", " "))
 
 
 @register.simple_tag(takes_context=True)

@@ -207,9 +207,10 @@ def test_name_is_the_attribute_or_the_label_or_made_of_the_function(stub: Stub, 
         "label": ("", {"label": "Import a.csv"}),
         "both": ('label="My file"', {"label": "Import a.csv"}),
         "attribute": ('label="My file"', {"label": None}),
+        "parent": ("", {"label": None, "task": "chain of shop.tasks.read_rows, shop.tasks.save"}),
     }
     show_named(stub, page, cases)
-    names = ["Import customers", "Import a.csv", "My file", "My file"]
+    names = ["Import customers", "Import a.csv", "My file", "My file", "Chain of read rows, save"]
     expect(page.locator("task-progress .name")).to_have_text(names)
 
 

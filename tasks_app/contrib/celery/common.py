@@ -1,6 +1,7 @@
 """Helpers of the receivers of all processes."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from ...integration import (
     find_reporter,
     get_bound,
     get_flusher,
+    get_settings,
     is_chosen,
     is_task_id,
     make_label,
@@ -38,9 +40,17 @@ def is_tracked(name: str, task_id: str) -> bool:
 
     Some of Celery's own count: a map calls a task of the project, and `celery.accumulate` runs under the id of one
     that has replaced itself by a group. Projects may choose ids; a task is not tracked if its id can't be a part of a
-    URL or of a cache key.
+    URL or of a cache key. UNTRACKED says which of the project are none either.
     """
-    return is_task_id(task_id) and (not name.startswith("celery.") or name in _TRACKED)
+    if not is_task_id(task_id) or (name.startswith("celery.") and name not in _TRACKED):
+        return False
+    return not is_left_out(name)
+
+
+def is_left_out(name: str) -> bool:
+    """Return whether UNTRACKED says that tasks of this name are not tracked."""
+    untracked = get_settings().UNTRACKED
+    return untracked is not None and re.fullmatch(untracked, name) is not None
 
 
 _TRACKED = {"celery.accumulate", *MAPS}

@@ -31,7 +31,7 @@ from ...integration import (
     queue,
 )
 from .canvases import sending_started
-from .common import RUNNER, logger
+from .common import RUNNER, is_left_out, logger
 from .groups import find_parts, is_canvas
 from .signatures import name_canvas, name_task
 
@@ -57,6 +57,7 @@ class CeleryTasks:
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         if is_canvas(task):
             return _send_canvas(task, args, kwargs)
+        _check_tracked(task)
         task_id = get_promised_id() or _make_id(task)
         queue(task_id, _get_name(task), runner=self.name, is_new_run=_has_own_id(task) or is_chosen(task_id))
         try:
@@ -75,6 +76,7 @@ class CeleryTasks:
         return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
 
     def promise(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise:
+        _check_tracked(task)
         task_id = uuid() if is_canvas(task) else _make_id(task)
         return Promise(task_id, _get_name(task), tuple(args), dict(kwargs))
 
@@ -121,6 +123,12 @@ def _send_canvas(canvas: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
     except OperationalError as error:
         raise BrokerUnavailable("the broker can't be reached") from error
     return task_id
+
+
+def _check_tracked(task: Any) -> None:
+    name = _get_name(task)
+    if is_left_out(name):
+        raise ValueError(f"task {name!r} is not tracked, since UNTRACKED says so, and can't be started by start()")
 
 
 def _is_signature(task: object) -> bool:

@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 03844989a4a5")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 4310a1d2da67")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -594,6 +594,8 @@ const { SERVER_TEXTS, say, texts } = modules["task-progress-texts.js"];
 const STALLED_AFTER = 15; // seconds without a sign of life after which a server by default calls a task stalled
 const NEXT_AFTER = 1; // seconds until a task is called the next one in line
 
+const MODULE = /(?:[^\s.,]+\.)+/g; // of the name of a task
+
 /** The states beside which the counts of a parent's children are shown. */
 const HAS_COUNTS = new Set(["queued", "running", "stalled", ...TERMINAL]);
 
@@ -652,12 +654,16 @@ function describeNews({ heardAt }, now, format) {
   return heardAt === null ? "" : say("lastNews", { time: format.duration((now - heardAt) / 1000) });
 }
 
-/** Return the label of a task, else a name for it: "shop.tasks.import_rows" becomes "Import rows". */
+/**
+ * Return the label of a task, else a name for it: "shop.tasks.import_rows" becomes "Import rows".
+ *
+ * In the name of a parent, such as "chain of shop.tasks.read, shop.tasks.save", each name loses its module.
+ */
 function describeName(snapshot) {
   if (snapshot?.label) {
     return snapshot.label;
   }
-  const name = (snapshot?.task ?? "").split(".").at(-1).replaceAll("_", " ");
+  const name = (snapshot?.task ?? "").replaceAll(MODULE, "").replaceAll("_", " ");
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 

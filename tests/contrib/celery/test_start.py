@@ -202,6 +202,21 @@ def test_task_that_celery_runs_itself_with_is_not_tracked():
         get_snapshot(result.id)
 
 
+def test_task_that_the_site_leaves_out_is_not_tracked(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "UNTRACKED": r".*\.add"}
+    with pytest.raises(TaskNotFound):
+        get_snapshot(jobs.add.delay(1).id)
+    assert get_snapshot(jobs.fail.delay().id).state == "queued"
+
+
+@pytest.mark.parametrize("task", [jobs.add, jobs.add.s()], ids=["task", "signature"])
+def test_start_of_a_task_that_the_site_leaves_out_is_refused(site: CelerySite, settings, task: Any):
+    settings.TASKS_APP = {**settings.TASKS_APP, "UNTRACKED": r".*\.add"}
+    with pytest.raises(ValueError, match=r"celery_app\.add' is not tracked, since UNTRACKED says so"):
+        start(task, 1)
+    assert read_messages(site) == []
+
+
 def test_task_that_is_sent_again_changes_nothing():
     task_id = start(jobs.add, 1, owner=7)
     before = get_snapshot(task_id)
