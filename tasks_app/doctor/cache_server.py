@@ -88,6 +88,11 @@ def _examine_redis(alias: str, client: Any) -> Iterator[Result]:
     finally:
         call(client.close)
     yield Figure(name="server", value=_name_redis(info))
+    yield from _judge_limits(alias, info)
+
+
+def _judge_limits(alias: str, info: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what a server does once it is full, and whether that is soon; without a limit it never is."""
     limit, policy = int(info.get("maxmemory", 0)), str(info.get("maxmemory_policy", "noeviction"))
     used, evicted = int(info.get("used_memory", 0)), int(info.get("evicted_keys", 0))
     if limit and policy != "noeviction":
