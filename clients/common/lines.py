@@ -41,7 +41,7 @@ class Lines(Display):
 
 
 class JsonLines(Display):
-    """What programs read: each snapshot as a line of JSON, and the lines of a log as one with their `task_id`."""
+    """The output for programs: each snapshot as a line of JSON, and the lines of a log as one with their `task_id`."""
 
     has_headings = False
 

@@ -16,7 +16,7 @@ from .reconnection import TaskError
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a script is asked to do.
+    """The order that a script is given.
 
     Attributes:
         url: the address of the site.

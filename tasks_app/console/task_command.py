@@ -1,4 +1,4 @@
-"""What the commands about tasks have in common."""
+"""The common part of the commands about tasks."""
 
 import sys
 from collections.abc import Callable

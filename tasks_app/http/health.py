@@ -26,7 +26,7 @@ MAX_AGE = 10.0
 
 
 class Health:
-    """What is known of the cache, which is asked once at a time and once a second, however many ask this."""
+    """The health of the cache, which is asked once at a time and once a second, however many ask this."""
 
     def __init__(self) -> None:
         self._probe = Probe()

@@ -1,4 +1,4 @@
-"""What this process measures of itself, told to a meter; without an integration that sets one, nobody listens."""
+"""The measurements of this process, told to a meter; without an integration that sets one, nobody listens."""
 
 from .meter import Meter, get_meter, set_meter
 

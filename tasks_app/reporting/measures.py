@@ -1,4 +1,4 @@
-"""What a flusher tells the meter of its process."""
+"""The measurements of a flusher, told to the meter of its process."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a hub tells the meter of its process."""
+"""The measurements of a hub, told to the meter of its process."""
 
 import time
 from collections.abc import Set

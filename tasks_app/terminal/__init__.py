@@ -1,4 +1,4 @@
-"""What a terminal or a pipe is shown of tasks; the modules are links to those of the scripts in `clients`."""
+"""The view of tasks in a terminal or a pipe; the modules are links to those of the scripts in `clients`."""
 
 from .command import EXIT_STATUSES, add_output_options, add_timeout, conclude, run_to_end
 from .display import Display, Row, write_line
