@@ -13,6 +13,7 @@ from tasks_app import cancel, get_snapshot, start
 from tasks_app.contrib.celery import publishing
 from tasks_app.store.families import find_families
 from tasks_app.store.store import get_store
+from tasks_app.streaming.polling import observe_many
 from tests.support import celery_app as jobs
 from tests.support.celery_site import (
     CelerySite,
@@ -233,7 +234,7 @@ def test_what_takes_the_place_of_a_task_is_no_parent(by: str):
     owner = {"chain": "71", "group": "72"}[by]
     task_id = wait_for_end(start(jobs.replace_self, by=by, owner=owner)).task_id
     wait_until(lambda: task_id in get_store().find_recent(), "it is listed")
-    listed = [snapshot for item in get_store().find_recent() if (snapshot := get_snapshot(item)).owner == owner]
+    listed = [item for item in observe_many(get_store().find_recent()) if item.owner == owner]
     assert [snapshot.children for snapshot in listed] == [None] * len(listed)
 
 
