@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tasks_app.doctor import stream
 from tasks_app.doctor.address import Address
 from tests.support.doctor import make_env, on_valkey
 from tests.support.nginx import run_configuration
@@ -66,6 +67,12 @@ def outside(running, settings_of_site, settings) -> Outside:
         setattr(settings, name, value)
     settings.ROOT_URLCONF = "tests.support.doctor_site"
     return running
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch) -> None:
+    """Changes follow each other at once; a test of how sweeps show them sets the pause itself."""
+    monkeypatch.setattr(stream, "GAP_PART", 0.01)
 
 
 @pytest.fixture

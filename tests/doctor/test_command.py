@@ -25,8 +25,7 @@ def test_cache_that_two_processes_do_not_share_is_an_error():
 
 @needs_nginx
 def test_site_of_many_processes_is_sound_from_inside_and_outside(running, settings_of_site):
-    options = ["--processes", "4", "--behind", str(running.server), "--hold", "0.1"]
-    done = run_doctor("--url", str(running.proxy), *options, **settings_of_site)
+    done = run_doctor("--url", str(running.proxy), "--processes", "4", "--hold", "0.1", **settings_of_site)
     assert (done.ids, done.status) == (set(), 0)
     assert list(done.report["parts"])[-2:] == ["site", "stream"]
 

@@ -25,11 +25,6 @@ from tests.support.waiting import DEADLINE
 pytestmark = needs_nginx
 
 
-@pytest.fixture(autouse=True)
-def _without_pauses(monkeypatch) -> None:
-    monkeypatch.setattr(stream, "GAP_PART", 0.01)
-
-
 def watch(*addresses: Address, hold: float = 0.1) -> list[Any]:
     return list(examine_own_streams(addresses, hold=hold))
 
