@@ -77,8 +77,8 @@ def start(
     commit: have them capture the hooks of the commit.
 
     Args:
-        task: a task made by `@task`. With `tasks_app.contrib.celery` also a Celery task, or a signature of one, which
-            carries options such as `queue` or `countdown`.
+        task: a task made by `@task`. With `tasks_app.contrib.celery` also a Celery task, or a signature, which carries
+            options such as `queue` or `countdown`; a group, chord or chain is a parent of its parts.
         args, kwargs: the arguments of the task. One of them that is called `owner`, `label`, `parent`, `weight` or
             `on_commit` can only be passed by its position, or in a signature of Celery.
         owner: the user that may see and cancel the task, or the primary key of that user. With None it has the owner
