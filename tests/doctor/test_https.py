@@ -1,7 +1,5 @@
 """The doctor looks at sites by https, and says what is wrong with their certificate or with what they know of it."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,13 +8,12 @@ import pytest
 from tasks_app.doctor.address import Address
 from tasks_app.doctor.site import examine_site
 from tasks_app.doctor.stream import examine_own_streams
+from tests.support.certificates import make_certificate, needs_openssl
 from tests.support.doctor import find_ids
 from tests.support.nginx import needs_nginx, run_configuration
 from tests.support.servers import find_free_port
 
-OPENSSL = shutil.which("openssl")
-
-pytestmark = [needs_nginx, pytest.mark.skipif(OPENSSL is None, reason="no openssl to make a certificate with")]
+pytestmark = [needs_nginx, needs_openssl]
 
 SITE = """
 server {
@@ -32,12 +29,7 @@ server {
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
     """A certificate for this machine that nobody has signed but itself."""
-    folder = tmp_path_factory.mktemp("certificate")
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    subprocess.run([str(OPENSSL), "req", "-x509", *key, *subject, *files], check=True, capture_output=True)
-    return folder / "certificate.pem"
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture

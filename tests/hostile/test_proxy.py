@@ -1,6 +1,8 @@
 """The nginx of docs/security.md, as it stands there, in front of a site with every limit."""
 
 import re
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Any
 import pytest
 
 from tests.support import wire
+from tests.support.certificates import make_certificate, needs_openssl
 from tests.support.nginx import Proxy, needs_nginx, run_configuration, run_nginx
 from tests.support.readme import find_block
-from tests.support.servers import Server, run_daphne
+from tests.support.servers import Server, find_free_port, run_daphne
 from tests.support.waiting import wait_until
 from tests.support.wrapped import WRAPPED
 
@@ -91,6 +94,54 @@ def test_body_that_is_too_large_is_refused_before_the_site_reads_it(proxy):
     assert wire.send_raw(proxy.port, head).status == 413
 
 
+def test_upload_to_the_rest_of_the_site_passes(proxy):
+    response = wire.send(proxy.port, "POST", "/upload/", body=b"x" * 200_000)
+    assert response.status not in (413, 429)
+
+
+def test_rest_of_the_site_has_no_rate(server, tmp_path):
+    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1"}
+    with run_configuration(tmp_path, SNIPPET, places) as proxy:
+        assert {wire.send(proxy.port, "GET", "/static/x.js").status for _ in range(160)} == {502}
+
+
+@pytest.fixture(params=["document", "demo site"])
+def each_proxy(request, server: Server, proxy: Proxy, tmp_path_factory) -> Iterator[Proxy]:
+    """The proxy of the document, and that of the demo site."""
+    if request.param == "document":
+        yield proxy
+        return
+    with run_nginx(tmp_path_factory.mktemp("demo"), server.port, server.port) as demo:
+        yield demo
+
+
+def test_page_of_the_site_is_its_own_on_any_port(each_proxy):
+    own = f"127.0.0.1:{each_proxy.port}"
+    head = f"POST /start-task HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\nContent-Length: 0\r\n\r\n"
+    assert wire.send_raw(each_proxy.port, head.encode()).status == 202
+
+
+@needs_openssl
+def test_https_that_the_comments_name_offers_http_2(server, tmp_path):
+    certificate, port = make_certificate(tmp_path), find_free_port()
+    secure = re.sub(r"^    # (listen 443|ssl_)", r"    \1", SNIPPET, flags=re.MULTILINE)  # as any nginx takes it
+    places = {
+        "/var/log/nginx": str(tmp_path),
+        ":8000": f":{server.port}",
+        "443 ssl": f"127.0.0.1:{port} ssl http2",
+        "/etc/ssl/mysite.pem": str(certificate),
+        "/etc/ssl/mysite.key": str(certificate.parent / "key.pem"),
+    }
+    context = ssl.create_default_context(cafile=certificate)
+    context.set_alpn_protocols(["h2"])
+    with (
+        run_configuration(tmp_path, secure, places),
+        socket.create_connection(("127.0.0.1", port)) as connection,
+        context.wrap_socket(connection, server_hostname="127.0.0.1") as secured,
+    ):
+        assert secured.selected_alpn_protocol() == "h2"
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [b"GET / HTTP/1.1\r\nHost: x\r\nX: ", b"POST /start-task HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"],
@@ -105,16 +156,12 @@ def test_requests_that_never_end_are_ended(server, tmp_path, request_bytes):
     assert received == b"" or b" 408 " in received
 
 
-@pytest.mark.parametrize("configuration", ["document", "demo site"])
-def test_client_can_not_choose_the_address_that_its_limits_go_by(configuration, server, proxy, tmp_path_factory):
+def test_client_can_not_choose_the_address_that_its_limits_go_by(each_proxy):
+    target = start(each_proxy, "wait")["progress_url"]
+    statuses = []
     with ExitStack() as stack:
-        if configuration == "demo site":
-            folder = tmp_path_factory.mktemp("demo")
-            proxy = stack.enter_context(run_nginx(folder, server.port, server.port))
-        target = start(proxy, "wait")["progress_url"]
-        statuses = []
         for number in range(52):
-            connection = stack.enter_context(wire.Connection(proxy.port))
+            connection = stack.enter_context(wire.Connection(each_proxy.port))
             connection.send(wire.encode_request("GET", target, [("X-Forwarded-For", f"192.0.2.{number}")]))
             statuses.append(connection.read_head().status)
     assert statuses[50:] == [429, 429]
