@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tasks_app import get_snapshot, start
+from tasks_app import get_snapshot, start, task_run
 from tasks_app.console import calls
 from tasks_app.store import get_store
 from tasks_app.terminal import Interrupted
@@ -105,6 +105,13 @@ def test_recent_tasks_are_listed_the_newest_first():
     assert heading.split() == ["TASK", "STATE", "DONE", "CREATED", "(UTC)", "NAME:", "STATUS"]
     assert [line.split()[:3] for line in lines] == [[second, "failed", "37%"], [first, "succeeded", "100%"]]
     assert lines[0].endswith("  tests.support.jobs.fail: Failed")
+
+
+def test_columns_line_up_with_ids_of_any_length():
+    with task_run("short", task_id="a"), task_run("long", task_id="b" * 40):
+        wait_until(lambda: {"a", "b" * 40} <= set(get_store().find_recent()), "the tasks are listed")
+        heading, *lines = run("list_tasks")
+    assert {line.index("running") for line in lines} == {heading.index("STATE")}
 
 
 def test_list_of_one_state_leaves_out_the_others():

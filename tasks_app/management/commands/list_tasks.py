@@ -16,9 +16,9 @@ from ...terminal import TaskError, describe, describe_name, open_display
 #: The number of tasks that are read at a time; their results may be large.
 BATCH = 200
 
-#: What a line has of a task, and how wide.
+#: What a line has of a task, and how wide; the first column is as wide as its longest id.
 HEADINGS = ("TASK", "STATE", "DONE", "CREATED (UTC)", "NAME: STATUS")
-COLUMNS = "{:<32}  {:<9}  {:>4}  {:<19}  {}"
+COLUMNS = "{:<{width}}  {:<9}  {:>4}  {:<19}  {}"
 
 
 class Command(TaskCommand):
@@ -45,9 +45,10 @@ class Command(TaskCommand):
             for snapshot in snapshots:
                 self.print_json(snapshot.to_wire())
             return
-        self.print_line(COLUMNS.format(*HEADINGS) if snapshots else "No tasks.")
+        width = max((len(item.task_id) for item in snapshots), default=0)
+        self.print_line(COLUMNS.format(*HEADINGS, width=width) if snapshots else "No tasks.")
         for snapshot in snapshots:
-            self.print_line(describe_task(snapshot))
+            self.print_line(describe_task(snapshot, width))
 
 
 def parse_limit(text: str) -> int:
@@ -75,9 +76,13 @@ def find_recent() -> Iterator[Snapshot]:
         yield from call(lambda ids=batch: observe_texts(ids, get_store().read(ids)))
 
 
-def describe_task(snapshot: Snapshot) -> str:
-    """Return the line of a task."""
+def describe_task(snapshot: Snapshot, width: int) -> str:
+    """Return the line of a task.
+
+    Args:
+        width: the characters of the longest id in the list.
+    """
     wire = as_viewers_see(snapshot)
     created = (wire["created_at"] or "")[:19].replace("T", " ")
     text = f"{describe_name(wire)}: {describe(wire)}"
-    return COLUMNS.format(wire["task_id"], wire["state"], f"{wire['progress']}%", created, text)
+    return COLUMNS.format(wire["task_id"], wire["state"], f"{wire['progress']}%", created, text, width=width)
