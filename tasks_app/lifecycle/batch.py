@@ -10,7 +10,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from .. import wakeups
-from ..exceptions import StoreUnavailable
+from ..exceptions import InvalidArguments, StoreUnavailable
 from ..reporting import foretell, get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
 from ..store import add_children, drop_family, expect_ends, get_store
@@ -141,8 +141,12 @@ def _make_batch(
 
 def _promise_each(framework: Framework, task: Any, calls: Iterable[Call]) -> list[Promise] | None:
     promises = []
-    for call in calls:
-        if (promise := make_promise(framework, task, *call)) is None:
+    for number, call in enumerate(calls):
+        try:
+            promise = make_promise(framework, task, *call)
+        except TypeError as error:
+            raise InvalidArguments(f"calls[{number!r}]: {error}") from error
+        if promise is None:
             return None
         promises.append(promise)
     return promises

@@ -11,9 +11,9 @@ from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..reporting import get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
-from ..store import expect_ends, expect_family, get_store, is_task_id, set_children
+from ..store import drop_family, expect_ends, expect_family, get_store, is_task_id, set_children
 from .attempts import adopt_promised
-from .enqueue import queue
+from .enqueue import get_promised_id, queue
 from .identity import inherit_owner
 from .stopping import cancel_children
 
@@ -46,10 +46,12 @@ class Gathering:
 
     Args:
         own: the parent's own record, which is stored, and says how many children are expected.
+        can_drop: whether nobody has its id yet.
     """
 
-    def __init__(self, own: Snapshot) -> None:
+    def __init__(self, own: Snapshot, *, can_drop: bool = False) -> None:
         self._own = own
+        self._can_drop = can_drop
         self._members: dict[str, Member] = {}
         self._sent: set[str] = set()
         self._is_stale = False
@@ -94,6 +96,8 @@ class Gathering:
     def give_up(self, *, cancels: bool) -> None:
         """Have the parent say that not all of it was sent, and end what was not; what fails is logged.
 
+        Of one that was refused before any part was told, nothing is left if nobody has its id.
+
         Args:
             cancels: whether what was sent is cancelled.
         """
@@ -101,6 +105,8 @@ class Gathering:
         number, total = len(self._members) - len(unsent), max(self._expected, len(self._members))
         message = f"{number} of {total} parts were sent, then it failed"
         try:
+            if self._can_drop and not self._members:
+                return self._drop()
             self._store_members()
             self._save(
                 self._count_anew().failed(
@@ -116,6 +122,10 @@ class Gathering:
             logger.exception(
                 "task %s: that not all of it was sent can't be shown", self.task_id, extra={"task_id": self.task_id}
             )
+
+    def _drop(self) -> None:
+        get_flusher().backlog.forget(self.task_id)
+        drop_family(self.task_id)
 
     @property
     def _expected(self) -> int:
@@ -172,6 +182,7 @@ def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
         StoreUnavailable: the cache can't be reached.
     """
     _check_number(expected)
+    can_drop = get_promised_id() is None
     own, is_stored = queue(task_id, name, runner=BATCH, children=expected)
     if not is_stored:
         raise StoreUnavailable("the state of the new tasks could not be stored")
@@ -179,7 +190,7 @@ def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
         expect_family(task_id, HELD)
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new tasks could not be stored") from error
-    return Gathering(own)
+    return Gathering(own, can_drop=can_drop)
 
 
 def _check_number(expected: int) -> None:

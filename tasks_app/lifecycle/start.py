@@ -95,7 +95,8 @@ def start(
         weight: how much of the parent's progress the child is, as a number above 0 in proportion to the others.
         on_commit: False enqueues the task at once. With None, tasks of `InProcessBackend` and of Celery wait for the
             commit of every transaction that is open in this thread. Other backends choose the id when they enqueue, so
-            these enqueue at once; the row of the database backend commits with its transaction, and a backend that
+            these enqueue at once; the row of the database backend commits with its transaction, and is shown from
+            then on, and a backend that
             waits by itself (`ENQUEUE_ON_COMMIT` of Huey's) goes on to do so. True is an error where none of this
             keeps the task until the commit.
 
@@ -103,7 +104,8 @@ def start(
         The id of the task.
 
     Raises:
-        TypeError: `task` is not a task.
+        TypeError: `task` is not a task; or its arguments can't be stored or, for a Celery task, do not fit its
+            signature.
         ValueError: `owner` is neither a saved user, nor a primary key, nor None; or `on_commit` is none of these, or
             True for a backend that can't wait; or `weight` or `parent` can't be that, or the parent has another owner
             or MAX_CHILDREN.

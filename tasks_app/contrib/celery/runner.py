@@ -30,6 +30,7 @@ from ...integration import (
     per_process,
     queue,
 )
+from .arguments import check_arguments
 from .canvases import sending_started
 from .common import RUNNER, is_left_out, logger
 from .groups import find_parts, is_canvas
@@ -57,8 +58,8 @@ class CeleryTasks:
     def enqueue(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         if is_canvas(task):
             return _send_canvas(task, args, kwargs)
-        _check_tracked(task)
-        task_id = get_promised_id() or _make_id(task)
+        if (task_id := get_promised_id()) is None:
+            task_id = self.promise(task, args, kwargs).task_id
         queue(task_id, _get_name(task), runner=self.name, is_new_run=_has_own_id(task) or is_chosen(task_id))
         try:
             task.apply_async(tuple(args), dict(kwargs), task_id=task_id)
@@ -77,8 +78,10 @@ class CeleryTasks:
 
     def promise(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise:
         _check_tracked(task)
-        task_id = uuid() if is_canvas(task) else _make_id(task)
-        return Promise(task_id, _get_name(task), tuple(args), dict(kwargs))
+        if is_canvas(task):
+            return Promise(uuid(), _get_name(task), tuple(args), dict(kwargs))
+        check_arguments(task, args, kwargs)
+        return Promise(_make_id(task), _get_name(task), tuple(args), dict(kwargs))
 
     def commits_with(self, task: Any, databases: Collection[str]) -> bool:
         return False

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from celery import chain, group, signals
+from celery import Task, chain, group, signals
 from django.db import transaction
 from django.test import AsyncClient, override_settings
 from kombu.exceptions import OperationalError
@@ -27,6 +27,7 @@ from tasks_app import (
     cancel,
     get_snapshot,
     start,
+    start_batch,
 )
 from tasks_app.checks import check_tasks
 from tasks_app.contrib.celery import checks, groups, publishing
@@ -230,6 +231,80 @@ def test_message_of_the_old_protocol_is_left_as_it_is():
     headers: dict[str, Any] = {}
     publishing.on_publish(headers=headers, body={"id": "t1"})
     assert headers == {}
+
+
+# --- what is refused for its arguments ---
+
+
+def find_stored() -> set[str]:
+    """Return the ids of the recent tasks that are stored, once a later one is listed."""
+    last = announce("last")
+    wait_until(lambda: last in get_store().find_recent(), "the later task is listed")
+    return set(get_store().read(get_store().find_recent())) - {last}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("opened", [nullcontext, transaction.atomic], ids=["at-once", "at-commit"])
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        ((1,), {"countdown": 3}, r"an unexpected keyword argument 'countdown'; .* go into a signature"),
+        ((), {}, r"missing a required argument: 'a'$"),
+        ((object(),), {}, r"arguments of task 'tests.support.celery_app.add' can't be serialized"),
+    ],
+    ids=["option", "missing", "no-json"],
+)
+@pytest.mark.parametrize("task", [jobs.add, jobs.add.s()], ids=["task", "signature"])
+def test_start_that_is_refused_for_its_arguments_leaves_nothing(site, opened, task, args, kwargs, message):
+    with opened(), pytest.raises(TypeError, match=message):
+        start(task, *args, **kwargs, owner=7)
+    assert (find_stored(), read_messages(site)) == (set(), [])
+
+
+def test_canvas_whose_first_part_is_refused_leaves_nothing(site: CelerySite):
+    with pytest.raises(TypeError):
+        start(chain(jobs.add.s(1), jobs.add.s(2)), countdown=3)
+    assert (find_stored(), read_messages(site)) == (set(), [])
+
+
+def test_batch_with_a_call_that_can_not_be_sent_leaves_nothing(site: CelerySite):
+    with pytest.raises(InvalidArguments, match=r"^calls\[1\]: the arguments of task .* can't be serialized"):
+        start_batch(jobs.add, [(1,), (object(),)])
+    assert (find_stored(), read_messages(site)) == (set(), [])
+
+
+class Sender(Task):  # type: ignore[misc]
+    """A task that changes its arguments where it is sent."""
+
+    name = "tests.sender"
+
+    def run(self, a: int) -> None:
+        """Do nothing."""
+
+    def apply_async(self, args: Any = (), kwargs: Any = None, **options: Any) -> Any:
+        return super().apply_async((1,), kwargs, **options)
+
+
+class Caller(Task):  # type: ignore[misc]
+    """A task that changes its arguments where it is called."""
+
+    name = "tests.caller"
+
+    def run(self, a: int) -> None:
+        """Do nothing."""
+
+    def __call__(self) -> None:
+        self.run(1)
+
+
+@pytest.mark.parametrize("kind", [Sender, Caller])
+def test_arguments_of_a_task_that_changes_them_are_left_to_it(site: CelerySite, kind: type[Task]):
+    task = jobs.app.register_task(kind())
+    try:
+        start(task)
+    finally:
+        jobs.app.tasks.unregister(task.name)
+    assert site.count_messages() == 1
 
 
 # --- canvases ---
@@ -445,8 +520,12 @@ async def test_start_over_http_answers_503_when_the_broker_is_down():
     assert "Retry-After" in response.headers
 
 
-def test_arguments_that_celery_refuses_leave_no_task_waiting():
-    with pytest.raises(TypeError):
+def test_task_that_refuses_to_be_sent_itself_has_failed(monkeypatch):
+    def refuse(self: Any, *args: Any, **options: Any) -> None:
+        raise TypeError("not these")
+
+    monkeypatch.setattr(type(jobs.app.tasks[jobs.add.name]), "apply_async", refuse, raising=False)
+    with pytest.raises(TypeError, match="not these"):
         start(jobs.add.s().set(task_id="t1"))
     wait_until(lambda: get_snapshot("t1").state == "failed", "the task that was not sent has ended")
 
