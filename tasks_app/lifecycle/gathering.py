@@ -84,7 +84,7 @@ class Gathering:
         try:
             self._store_members()
             if self._is_stale or len(self._members) != self._expected:
-                self._save(self._count_anew())
+                self._save(self._count_again())
             self._release()
         except Exception:  # whatever a cache backend raises
             logger.exception(
@@ -109,7 +109,7 @@ class Gathering:
                 return self._drop()
             self._store_members()
             self._save(
-                self._count_anew().failed(
+                self._count_again().failed(
                     GENERIC_TYPE, f"{message}; these were cancelled" if cancels else message, now=_now()
                 )
             )
@@ -135,7 +135,7 @@ class Gathering:
         if self._members:
             set_children(self.task_id, dict.fromkeys(self._members, 1.0))
 
-    def _count_anew(self) -> Snapshot:
+    def _count_again(self) -> Snapshot:
         return expect_children(replace(self._own, children=None), len(self._members), now=_now())
 
     def _save(self, own: Snapshot) -> None:

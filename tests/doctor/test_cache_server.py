@@ -81,6 +81,7 @@ def test_clock_that_is_apart_is_found(limit, monkeypatch):
 @pytest.mark.parametrize("name", ["django-redis", "django-valkey"])
 def test_other_packages_are_asked_as_well(limit, settings, name):
     backend = BACKENDS[name]
+    backend.load()
     if find_spec(backend.package) is None:
         pytest.skip(backend.find_lack())
     url = settings.CACHES["default"]["LOCATION"].replace("redis", backend.scheme.removesuffix("://"))

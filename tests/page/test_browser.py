@@ -94,7 +94,7 @@ def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, 
         expect(page.locator("task-progress")).to_contain_text("Imported 1 row, skipped 0")
 
 
-def test_javascript_of_readme_follows_a_task_to_its_end(site: Server, browser: Browser):
+def test_javascript_of_the_documents_follows_a_task_to_its_end(site: Server, browser: Browser):
     with open_tab(browser) as page:
         page.goto(site.url)
         progress_url = page.evaluate(
@@ -105,5 +105,6 @@ def test_javascript_of_readme_follows_a_task_to_its_end(site: Server, browser: B
                 return (await response.json()).progress_url;
             }"""
         )
-        page.evaluate(f"(progress_url) => {{ {find_block('js', 'EventSource')} }}", progress_url)
+        script = find_block("js", "EventSource", document="docs/how-to/without-component.md")
+        page.evaluate(f"(progress_url) => {{ {script} }}", progress_url)
         expect(page).to_have_title("100% Task completed!")

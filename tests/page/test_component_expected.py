@@ -109,8 +109,8 @@ def test_bar_of_an_estimate_grows_with_time_alone(stub: Stub, browser: Browser):
         stub.greeting = encode(**UNSIZED)
         expect(show(stub, page, **UNSIZED)).to_have_attribute("data-transport", "stream")
         before = find_filled(page)
-        page.clock.run_for(60_000)
-        assert 20 < find_filled(page) - before < 60  # the clock goes on by itself as well
+        page.clock.run_for(9_000)  # less than a server may be silent
+        assert find_filled(page) - before > 1
 
 
 def test_estimate_begins_evenly_then_slows_and_never_is_all(stub: Stub, page: Page):

@@ -65,19 +65,18 @@ class Backend:
             return "there is no memcached on PATH ('apt-get install memcached')"
         return ""
 
+    def load(self) -> None:
+        """Import it without the receivers that it connects: async ones keep tests from closing a response."""
+        before = list(request_finished.receivers)
+        importlib.import_module(self.path.rpartition(".")[0])
+        request_finished.receivers[:] = before
+        request_finished.sender_receivers_cache.clear()
+
     def configure(self, request: pytest.FixtureRequest, folder: Path) -> dict[str, Any]:
         """Return its entry in CACHES."""
-        _import_quietly(self.path.rpartition(".")[0])
+        self.load()
         location = f"{self.scheme}{request.getfixturevalue(self.server)}" if self.server else str(folder)
         return {"BACKEND": self.path, "LOCATION": location, "KEY_PREFIX": "shop", "VERSION": 3, "TIMEOUT": 1}
-
-
-def _import_quietly(module: str) -> None:
-    """Import a backend without the receivers that it connects: async ones keep tests from closing a response."""
-    before = list(request_finished.receivers)
-    importlib.import_module(module)
-    request_finished.receivers[:] = before
-    request_finished.sender_receivers_cache.clear()
 
 
 _DJANGO = "django.core.cache.backends"
