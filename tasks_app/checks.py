@@ -19,6 +19,7 @@ from .conf import Settings, find_mistakes, get_settings
 from .lifecycle import compat, get_framework, resolve
 from .store import CULLING_CACHES, keeps_key
 from .utils import static_files
+from .wakeups import find_layer_flaw
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -83,11 +84,13 @@ def check_cache(app_configs: object, **kwargs: object) -> list[checks.CheckMessa
 
 
 def check_channel_layer(app_configs: object, **kwargs: object) -> list[checks.CheckMessage]:
-    """Check that the channel layer exists; a missing "default" is allowed, since sweeps replace it."""
+    """Check that the channel layer exists and can be imported; a missing "default" is allowed: sweeps replace it."""
     settings = get_valid_settings()
     layers = getattr(django_settings, "CHANNEL_LAYERS", {})
-    if settings is None or settings.CHANNEL_LAYER in ("default", *layers):
+    if settings is None:
         return []
+    if settings.CHANNEL_LAYER in ("default", *layers):
+        return list(_check_layer_backend())
     return [
         checks.Error(
             f"TASKS_APP['CHANNEL_LAYER'] is {settings.CHANNEL_LAYER!r}, which CHANNEL_LAYERS does not have.",
@@ -212,6 +215,12 @@ def _check_cache(alias: str) -> Messages:
             hint="Give it OPTIONS {'socket_timeout': 5, 'socket_connect_timeout': 5}.",
             id="tasks_app.W009",
         )
+
+
+def _check_layer_backend() -> Messages:
+    if (flaw := find_layer_flaw()) is not None:
+        late = "What changes in one process is seen late in others."
+        yield checks.Warning(f"{flaw.what}. {late}", hint=flaw.cure, id="tasks_app.W021")
 
 
 def _check_key_function(alias: str) -> Messages:

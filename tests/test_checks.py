@@ -1,6 +1,8 @@
 """Each system check fires on what it is for, says what to do, and is silent on a good project."""
 
+import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from typing import Any
 
 import django
@@ -13,6 +15,7 @@ from tasks_app.asgi import wrap
 from tasks_app.backends import InProcessBackend
 from tasks_app.checks import (
     check_cache,
+    check_channel_layer,
     check_policy,
     check_server,
     check_settings,
@@ -23,6 +26,7 @@ from tasks_app.checks import (
 from tasks_app.deploy_checks import check_eviction, check_lane, check_web_processes
 from tasks_app.lifecycle import compat
 from tasks_app.permissions import Policy
+from tasks_app.wakeups import layer_backend
 from tests.support import jobs
 
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
@@ -64,6 +68,7 @@ CHECKS = (
     check_tasks,
     check_policy,
     check_cache,
+    check_channel_layer,
     check_server,
     check_templates,
     check_static_files,
@@ -296,6 +301,49 @@ def test_cache_with_room_is_fine(settings):
 
 def test_cache_of_other_aliases_is_not_looked_at(settings):
     settings.CACHES = {**settings.CACHES, "other": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    assert run() == {}
+
+
+# Channel layer
+
+PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
+
+
+@pytest.mark.parametrize("path", [PUBSUB, "channels.layers.InMemoryChannelLayer"])
+def test_channel_layer_that_is_installed_passes(settings, path):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": path}}
+    assert run() == {}
+
+
+def test_channel_layer_of_a_package_that_is_missing_names_it(settings, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "channels_redis"]:
+        monkeypatch.delitem(sys.modules, name)
+    find = PathFinder.find_spec
+    monkeypatch.setattr(
+        PathFinder, "find_spec", lambda name, *rest: None if name == "channels_redis" else find(name, *rest)
+    )
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": PUBSUB}}
+    found = run()
+    assert found.keys() == {"W021"}
+    assert (PUBSUB in found["W021"].msg, "'pip install channels_redis'" in found["W021"].hint) == (True, True)
+
+
+def test_channel_layer_without_channels_says_so(settings, monkeypatch):
+    monkeypatch.setattr(layer_backend, "find_spec", lambda name: None)
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.OwnBackend"}}
+    assert "'pip install channels'" in run()["W021"].hint
+
+
+@pytest.mark.parametrize("path", ["channels_redis.pubsub.Typo", "chanels.layers.InMemoryChannelLayer", "typo", None])
+def test_channel_layer_that_is_mistyped_is_shown_a_path_and_no_package(settings, path):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": path}}
+    found = run()["W021"]
+    assert (repr(path) in found.msg, PUBSUB in found.hint, "pip install" in found.hint) == (True, True, False)
+
+
+def test_channel_layer_that_this_app_does_not_use_may_be_missing(settings, configure):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "no.such"}, "mine": {"BACKEND": PUBSUB}}
+    configure(CHANNEL_LAYER="mine")
     assert run() == {}
 
 

@@ -6,10 +6,8 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from django.conf import settings as django_settings
-
 from ..conf import get_settings
-from ..wakeups import get_layer, has_layer
+from ..wakeups import ADVISED, find_layer_flaw, get_layer, has_layer, is_in_memory
 from .finding import Figure, Finding, Level, Result, name_error
 from .peer import Peer
 
@@ -28,6 +26,8 @@ def examine_layer(peer: Peer, *, is_shared: bool, processes: int | None) -> Iter
         processes: how many processes run the site and its workers, as far as is known.
     """
     alias = get_settings().CHANNEL_LAYER
+    if find_layer_flaw() is not None:  # a system check says so
+        return
     if has_layer():
         yield from _examine(alias, peer)
     elif is_shared and processes != 1:
@@ -37,8 +37,8 @@ def examine_layer(peer: Peer, *, is_shared: bool, processes: int | None) -> Iter
 def _not_between_processes(alias: str) -> Finding:
     """Return the finding of a layer that is missing, which is fine, or in memory, which is hardly meant."""
     late = f"what changes in one process is seen in others within SWEEP_INTERVAL, {get_settings().SWEEP_INTERVAL:g} s."
-    cure = "For changes within milliseconds, set it to channels_redis.pubsub.RedisPubSubChannelLayer."
-    if alias in getattr(django_settings, "CHANNEL_LAYERS", {}):
+    cure = f"For changes within milliseconds, set it to {ADVISED}."
+    if is_in_memory():
         what = f"CHANNEL_LAYERS[{alias!r}] is in the memory of each process: {late}"
         return Finding(id="layer-in-memory", level=Level.WARNING, what=what, cure=cure)
     return Finding(id="layer-missing", level=Level.NOTE, what=f"CHANNEL_LAYERS is not set: {late}", cure=cure)

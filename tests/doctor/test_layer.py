@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from channels.layers import InMemoryChannelLayer
@@ -10,6 +11,7 @@ from channels.layers import InMemoryChannelLayer
 from tasks_app.doctor import layer
 from tasks_app.doctor.layer import examine_layer
 from tasks_app.doctor.peer import Peer
+from tasks_app.wakeups import channel_layer, layer_backend
 from tests.support.doctor import find_figures, find_ids, on_valkey, run_peer_of
 from tests.support.servers import find_free_port
 
@@ -47,6 +49,18 @@ def test_layer_that_can_not_be_reached_is_found_with_its_error(make_peer):
     peer = make_peer(**use("channels_redis.core.RedisChannelLayer", hosts=[place]))
     (finding,) = examine_layer(peer, is_shared=True, processes=None)
     assert (finding.id, "Connect" in finding.what) == ("layer-fails", True)
+
+
+def test_layer_that_can_not_be_imported_is_left_to_the_check_that_says_so(settings):
+    settings.CHANNEL_LAYERS = use("channels_redis.pubsub.Typo")["CHANNEL_LAYERS"]
+    assert find_ids(examine_layer(Mock(), is_shared=True, processes=None)) == []
+
+
+def test_layer_that_nothing_uses_without_channels_is_not_called_in_memory(settings, monkeypatch):
+    monkeypatch.setattr(channel_layer, "channel_layers", None)
+    monkeypatch.setattr(layer_backend, "find_spec", lambda name: None)
+    settings.CHANNEL_LAYERS = use("channels_redis.pubsub.RedisPubSubChannelLayer")["CHANNEL_LAYERS"]
+    assert find_ids(examine_layer(Mock(), is_shared=True, processes=None)) == []
 
 
 def test_layer_that_is_far_away_is_slow():
