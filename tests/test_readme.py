@@ -29,7 +29,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [28, 3, 8]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [30, 3, 8]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def shop(tmp_path: Path) -> Path:
 @pytest.fixture
 def wrapped_shop(shop: Path) -> Path:
     """The same, in the wrapper."""
-    append(shop / "mysite" / "asgi.py", find_block("python", "wrap(get_asgi_application())"))
+    append(shop / "mysite" / "asgi.py", find_block("python", "wrap(application)"))
     return shop
 
 
