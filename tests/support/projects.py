@@ -19,12 +19,18 @@ ENV = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "mysite.settings"}
 
 def make_shop(folder: Path) -> Path:
     """Make a project to which only what README says was added, and a task that it shows."""
-    for arguments in (["startproject", "mysite", "."], ["startapp", "shop"]):
-        subprocess.run([sys.executable, "-m", "django", *arguments], cwd=folder, check=True)
+    make_project(folder)
     stubs = "\n\ndef read(upload_id):\n    return list(range(upload_id))\n\n\ndef save(row):\n    pass\n"
     (folder / "shop" / "tasks.py").write_text(find_block("python", "def import_rows") + stubs)
     paste(folder, find_block("python", "mysite/urls.py", document="README.md"))
     allow_anonymous_start(folder)
+    return folder
+
+
+def make_project(folder: Path) -> Path:
+    """Make a project and an app of its own, to which nothing was added."""
+    for arguments in (["startproject", "mysite", "."], ["startapp", "shop"]):
+        subprocess.run([sys.executable, "-m", "django", *arguments], cwd=folder, check=True)
     return folder
 
 

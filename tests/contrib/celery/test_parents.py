@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from celery import VERSION, Signature, chain, chord, group, signals
+from celery.result import AsyncResult
 from django.core.cache import caches
 
 from tasks_app import cancel, get_snapshot, start
@@ -26,7 +27,7 @@ from tests.support.celery_site import (
 )
 from tests.support.readme import find_block
 from tests.support.servers import Server
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 ADD, ADD_ALL = "tests.support.celery_app.add", "tests.support.celery_app.add_all"
 
@@ -154,16 +155,32 @@ def test_last_step_of_a_chain_keeps_its_id_and_names_the_chain():
     assert [wait_for_end(task_id).result for task_id in steps] == [2, 4]
 
 
-def test_canvases_of_the_documents_are_parents(monkeypatch: pytest.MonkeyPatch):
+def load_example(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what a module of the documents defines, with tasks that the worker knows."""
     shop_tasks: Any = types.ModuleType("shop.tasks")
     shop_tasks.import_file, shop_tasks.report = jobs.add, jobs.add_all
     monkeypatch.setitem(sys.modules, "shop", types.ModuleType("shop"))
     monkeypatch.setitem(sys.modules, "shop.tasks", shop_tasks)
-    namespace: dict[str, Any] = {"__package__": "shop", "__name__": "shop.imports"}
-    exec(find_block("python", "shop/imports.py"), namespace)
+    namespace: dict[str, Any] = {"__package__": "shop", "__name__": name.replace("/", ".").removesuffix(".py")}
+    exec(find_block("python", name), namespace)
+    return namespace
+
+
+def test_canvases_of_the_documents_are_parents(monkeypatch: pytest.MonkeyPatch):
+    namespace = load_example("shop/imports.py", monkeypatch)
     started = wait_for_end(namespace["import_all"]([1, 2], 7))
     assert (started.state, started.label, started.children["total"]) == ("succeeded", "All uploads", 2)
     assert read_tree(namespace["import_and_report"]([1, 2])) == {"chord": [ADD, ADD, ADD_ALL]}
+
+
+def test_callback_of_the_documents_has_the_result_of_its_chord(monkeypatch: pytest.MonkeyPatch):
+    task_id, result = load_example("shop/reports.py", monkeypatch)["import_for_report"]([1, 2], 7)
+    assert (result.get(timeout=DEADLINE), wait_for_end(task_id).owner) == (5, "7")
+
+
+def test_chain_gives_its_last_step_the_id_that_was_set():
+    start(chain(jobs.add.s(1), jobs.add.s(2)).set(task_id="last"))
+    assert AsyncResult("last").get(timeout=DEADLINE) == wait_for_end("last").result == 4
 
 
 @pytest.mark.parametrize(
