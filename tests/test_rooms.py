@@ -64,6 +64,7 @@ PURE = {
     "doctor/hops",
     "doctor/judgement",
     "doctor/refused",
+    "doctor/standstill",
     "doctor/texts",
     "exceptions",
     "metering/meter",

@@ -38,7 +38,7 @@ class Finding:
         id: its name, which stays the same from version to version.
         what: what is wrong, in plain words, with the values that were seen.
         cure: what mends it; empty if nothing has to be mended.
-        proves: ids of the system checks that suspect, from the settings, what this has seen.
+        proves: ids of findings that this explains, such as system checks that suspect it from the settings.
     """
 
     id: str
@@ -58,11 +58,13 @@ class Figure:
 
     Attributes:
         unit: that of the value; empty if it has none.
+        refutes: ids of findings that this shows to be wrong.
     """
 
     name: str
     value: float | str
     unit: str = ""
+    refutes: Collection[str] = ()
 
 
 Result = Finding | Figure
@@ -76,9 +78,8 @@ class Report:
 
     @property
     def findings(self) -> list[Finding]:
-        """The findings of all parts, without those that another one proves."""
-        found = [item for results in self.parts.values() for item in results if isinstance(item, Finding)]
-        return list(_without_proven(found))
+        """The findings of all parts, without those that another result proves or refutes."""
+        return list(_list_findings([item for results in self.parts.values() for item in results]))
 
     @property
     def exit_status(self) -> ExitStatus:
@@ -122,6 +123,6 @@ def name_error(error: BaseException) -> str:
     return ": ".join(filter(None, [type(error).__name__, str(error).rstrip(".")]))
 
 
-def _without_proven(findings: Collection[Finding]) -> Iterator[Finding]:
-    proven = {name for finding in findings for name in finding.proves}
-    return (finding for finding in findings if finding.id not in proven)
+def _list_findings(results: Collection[Result]) -> Iterator[Finding]:
+    settled = {name for item in results for name in (item.proves if isinstance(item, Finding) else item.refutes)}
+    return (item for item in results if isinstance(item, Finding) and item.id not in settled)

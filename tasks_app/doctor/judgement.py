@@ -20,10 +20,13 @@ class Watched:
     """The record of a watched stream; all times are in seconds.
 
     Attributes:
+        status, headers: those of the answer. While it has not begun: 0, and the headers of another answer from there.
         first: after how long the first bytes came; None: they never did.
         latencies: how long each change took to arrive; None for one that never did.
         lasted: how long the stream was open when the site, or a hop, cut it; None: it was not cut.
         idle: how long it had been silent by then.
+        is_released: whether its first bytes came late, and with the end of the task.
+        error: how it broke before it was answered; empty if it did not.
     """
 
     status: int
@@ -32,6 +35,8 @@ class Watched:
     latencies: Sequence[float | None] = ()
     lasted: float | None = None
     idle: float = 0.0
+    is_released: bool = False
+    error: str = ""
 
     def is_held(self, *, sweep: float) -> bool:
         """Whether something on the way keeps back what the site sends.
@@ -39,9 +44,12 @@ class Watched:
         Args:
             sweep: SWEEP_INTERVAL.
         """
-        if self.status != 200 or (self.lasted is not None and self.first is not None):
+        if self.status not in (0, 200) or self.error or (self.lasted is not None and self.first is not None):
             return False
-        return self.first is None or any(value is None or value > SWEEPS * sweep + HELD for value in self.latencies)
+        return self.is_released or any(value is None or value > find_limit(sweep) for value in self._list_times())
+
+    def _list_times(self) -> list[float | None]:
+        return [self.first, *self.latencies]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,11 @@ class Expected:
     has_layer: bool
 
 
+def find_limit(sweep: float) -> float:
+    """Return the seconds from which on what arrives is late."""
+    return SWEEPS * sweep + HELD
+
+
 def judge(
     url: str, watched: Watched, expected: Expected, inner: tuple[str, Watched] | None = None
 ) -> Iterator[Result]:
@@ -66,6 +79,9 @@ def judge(
     Args:
         inner: another address, behind a proxy, with the record of the same stream there.
     """
+    if not watched.status:
+        yield _unanswered(url, watched, expected, inner)
+        return
     if watched.first is not None:
         yield Figure(name="first frame", value=round(watched.first * 1000, 1), unit="ms")
     known = [value for value in watched.latencies if value is not None]
@@ -92,7 +108,7 @@ def _judge_headers(url: str, watched: Watched) -> Iterator[Finding]:
             id="stream-compressed",
             level=Level.WARNING,
             what=f"Streams of {url} come compressed ({encoding}): what compresses waits for more, and some clients "
-            f"can't read it. {_describe_hop(watched.headers)}",
+            f"can't read it. {_describe_hop(watched)}",
             cure="Compress no responses of the type text/event-stream. The site asks for that by 'Content-Encoding: "
             "identity' and 'Cache-Control: no-transform', which must not be taken out on the way.",
         )
@@ -107,14 +123,40 @@ def _judge_headers(url: str, watched: Watched) -> Iterator[Finding]:
 
 
 def _held(url: str, watched: Watched, expected: Expected, inner: tuple[str, Watched] | None) -> Finding:
-    arrived = [value for value in watched.latencies if value is not None]
-    late = f"{len(arrived)!r} of {len(watched.latencies)!r} changes arrived while the stream was open"
-    what = "nothing arrived" if watched.first is None else late if len(arrived) < len(watched.latencies) else "late"
     return Finding(
         id="stream-held",
         level=Level.ERROR,
-        what=f"Something holds back the streams of {url} ({what}): bars stand still. "
+        what=f"Something holds back the streams of {url} ({_describe_delay(watched, expected)}): bars stand still. "
         f"{_blame(watched, expected, inner)}",
+        cure=find_cure(name_hop(watched.headers)),
+    )
+
+
+def _describe_delay(watched: Watched, expected: Expected) -> str:
+    if watched.first is None:
+        return "nothing arrived"
+    if watched.is_released or watched.first > find_limit(expected.sweep):
+        together = ", with the end of the task" if watched.is_released else ""
+        return f"the first frame came after {watched.first:.1f} s{together}"
+    arrived = [value for value in watched.latencies if value is not None]
+    if len(arrived) == len(watched.latencies):
+        return "late"
+    return f"{len(arrived)!r} of {len(watched.latencies)!r} changes arrived while the stream was open"
+
+
+def _unanswered(url: str, watched: Watched, expected: Expected, inner: tuple[str, Watched] | None) -> Finding:
+    if watched.error:
+        return Finding(
+            id="stream-unanswered",
+            level=Level.ERROR,
+            what=f"The request to {url} for a stream was broken off without an answer: {watched.error}.",
+            cure="See the logs of the site and of what stands before it.",
+        )
+    return Finding(
+        id="stream-unanswered",
+        level=Level.ERROR,
+        what=f"{url} does not begin to answer the request for a stream: something waits for the end of the task, and "
+        f"bars stand still. {_blame(watched, expected, inner)}",
         cure=find_cure(name_hop(watched.headers)),
     )
 
@@ -123,18 +165,20 @@ def _blame(watched: Watched, expected: Expected, inner: tuple[str, Watched] | No
     """Return a sentence on which hop it is, by the timing at another address, or else by headers alone."""
     hop = name_hop(watched.headers)
     if inner is None:
-        return f"{_describe_hop(watched.headers)} Name the address of the server by --behind to know."
+        return f"{_describe_hop(watched)} Name the address of the server by --behind to know."
     url, other = inner
     if other.is_held(sweep=expected.sweep):
         return f"At {url} it is the same: it is the server, or a middleware of the site."
+    if other.status != 200 or other.error:
+        return f"{_describe_hop(watched)} What {url} answers is no stream."
     return f"At {url} they come at once, so it is what stands between{f', {hop}' if hop else ''}."
 
 
-def _describe_hop(headers: Mapping[str, str]) -> str:
-    hop = name_hop(headers)
+def _describe_hop(watched: Watched) -> str:
+    hop = name_hop(watched.headers)
     if hop is not None:
         return f"The answer names {hop!r} on the way."
-    if headers and has_lost_its_request(headers):
+    if watched.status and watched.headers and has_lost_its_request(watched.headers):
         return "A hop has taken out 'X-Accel-Buffering', as nginx does."
     return "No header names a hop: it may be the server, or a middleware of the site."
 
@@ -144,7 +188,7 @@ def _cut(url: str, watched: Watched, expected: Expected) -> Finding:
         id="stream-cut",
         level=Level.WARNING,
         what=f"The stream of {url} was cut after {watched.lasted or 0:.1f} s, of which it was silent for the last "
-        f"{watched.idle:.1f} s. {_describe_hop(watched.headers)}",
+        f"{watched.idle:.1f} s. {_describe_hop(watched)}",
         cure=f"Have each hop keep silent connections for longer than KEEPALIVE, {expected.keepalive:g} s (nginx: "
         "proxy_read_timeout), or set KEEPALIVE to less than what cuts them.",
     )

@@ -45,4 +45,5 @@ def examine_shown_task(address: Address, shown: Shown) -> Iterator[Result]:
             what=f"Of {TIMES!r} requests to {address} for the same task, {statuses.count(404)!r} did not find it: its "
             "processes do not share the cache.",
             cure="Use a cache that all processes share, Redis or Valkey, or run one web process.",
+            proves=["site-hides-task"],
         )

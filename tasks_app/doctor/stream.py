@@ -1,20 +1,24 @@
 """The stream of a task, as a viewer gets it through all that stands before the site."""
 
+import contextlib
 import math
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
 from ..conf import get_settings
+from ..snapshot import State
 from ..wakeups import has_layer
-from .address import Address
-from .finding import Finding, Level, Result
-from .judgement import SWEEPS, Expected, Watched, judge
+from .address import UNREACHABLE, Address
+from .finding import Figure, Finding, Result, name_error
+from .judgement import HELD, SWEEPS, Expected, Watched, judge
 from .probe_task import TIME_TO_LIVE, ProbeTask, keep_task
 from .refused import explain_refusal
 from .shown import Shown
+from .standstill import judge_task
+from .time_limit import NotInTime
 from .watching import HEAD_SECONDS, Watching
 
 #: The name of the endpoint.
@@ -32,6 +36,9 @@ LONGEST = TIME_TO_LIVE / 4
 
 #: The longest that a change may take to arrive, in seconds on top of that of sweeps.
 LATEST = 2.0
+
+#: What is sent at once arrives within this time, in seconds.
+TOGETHER = 0.5
 
 
 def examine_own_streams(addresses: Sequence[Address], *, hold: float | None) -> Iterator[Result]:
@@ -53,20 +60,66 @@ def examine_own_streams(addresses: Sequence[Address], *, hold: float | None) -> 
             watched = _record(watching, latencies)
             if not watched.status:
                 watched = _let_end(task, watching, watched)
-        yield from _judge(address, watching, watched, inner, is_own=True)
+        yield from _name(address, addresses, _judge(address, watching, watched, inner, is_own=True))
         inner = (str(address), watched)
 
 
 def examine_shown_streams(addresses: Sequence[Address], shown: Shown, *, hold: float | None) -> Iterator[Result]:
-    """Yield how the stream of a task that the doctor can't change reaches viewers at each address."""
+    """Yield how the stream of a task that the doctor can't change reaches viewers at each address.
+
+    All are watched at once: the task may end, and what holds a stream back lets go of it then.
+    """
+    with contextlib.ExitStack() as stack:
+        path = shown.make_path(STREAM)
+        watchings = [
+            stack.enter_context(Watching(address, path, _make_headers(address, addresses[-1])))
+            for address in addresses
+        ]
+        _watch(watchings, _find_hold(hold))
+        records = [
+            _record_shown(watching, address, shown) for watching, address in zip(watchings, addresses, strict=True)
+        ]
+    found = list(_judge_all(addresses, watchings, records))
+    yield from found
+    is_sound = not any(isinstance(item, Finding) for item in found)
+    yield from judge_task(watchings[0].read_snapshots(), _find_hold(hold), is_sound=is_sound)
+
+
+def _judge_all(
+    addresses: Sequence[Address], watchings: Sequence[Watching], records: Sequence[Watched]
+) -> Iterator[Result]:
     inner: tuple[str, Watched] | None = None
-    for address in addresses:
-        with Watching(address, shown.make_path(STREAM), _make_headers(address, addresses[-1])) as watching:
-            watching.wait_for("data:", HEAD_SECONDS)
-            _hold(watching, _find_hold(hold), None)
-            watched = _record(watching, [])
-        yield from _judge(address, watching, watched, inner, is_own=False)
+    for address, watching, watched in zip(addresses, watchings, records, strict=True):
+        yield from _name(address, addresses, _judge(address, watching, watched, inner, is_own=False))
         inner = (str(address), watched)
+
+
+def _watch(watchings: Sequence[Watching], hold: float) -> None:
+    """Wait for the first frame of each stream, and then for what cuts those that have begun."""
+    began = time.monotonic()
+    for watching in watchings:
+        watching.wait_for("data:", began + HEAD_SECONDS - time.monotonic())
+    for watching in watchings:
+        _hold(watching, began + hold - time.monotonic(), None)
+
+
+def _record_shown(watching: Watching, address: Address, shown: Shown) -> Watched:
+    watched = _record(watching, [])
+    return watched if watched.status else replace(watched, headers=_ask_headers(address, shown))
+
+
+def _ask_headers(address: Address, shown: Shown) -> Mapping[str, str]:
+    """Return the headers of an answer that does not wait for the end of the task; empty if there is none."""
+    with contextlib.suppress(*UNREACHABLE, NotInTime):
+        return address.fetch(shown.make_path("task")).headers
+    return {}
+
+
+def _name(address: Address, addresses: Sequence[Address], results: Iterator[Result]) -> Iterator[Result]:
+    """Yield results, in which figures of any but the outermost address name it."""
+    for item in results:
+        is_inner = isinstance(item, Figure) and address != addresses[-1]
+        yield replace(item, name=f"{item.name} at {address}") if isinstance(item, Figure) and is_inner else item
 
 
 def examine_server(address: Address) -> Iterator[Result]:
@@ -127,7 +180,8 @@ def _hold(watching: Watching, seconds: float, task: ProbeTask | None) -> None:
 
 
 def _record(watching: Watching, latencies: Sequence[float | None]) -> Watched:
-    is_cut = watching.ended_at is not None and watching.find("event: end") is None
+    end_at = watching.find("event: end")
+    is_cut = watching.ended_at is not None and end_at is None
     ended = watching.ended_at or 0.0
     return Watched(
         status=watching.status,
@@ -136,7 +190,16 @@ def _record(watching: Watching, latencies: Sequence[float | None]) -> Watched:
         latencies=[value for value in latencies if value is not None] if is_cut else list(latencies),
         lasted=ended - watching.began if is_cut else None,
         idle=ended - watching.last_at if is_cut else 0.0,
+        is_released=end_at is not None and _is_released(watching, end_at),
+        error=name_error(watching.error) if watching.error is not None and not watching.status else "",
     )
+
+
+def _is_released(watching: Watching, end_at: float) -> bool:
+    """Return whether the end of the task came with a frame that was sent much earlier."""
+    first_at = watching.first_at or watching.began
+    is_late = first_at - watching.began > HELD and end_at - first_at < TOGETHER
+    return is_late and not State(watching.read_snapshots()[0]["state"]).is_terminal
 
 
 def _judge(
@@ -144,16 +207,7 @@ def _judge(
 ) -> Iterator[Result]:
     settings = get_settings()
     expected = Expected(sweep=settings.SWEEP_INTERVAL, keepalive=settings.KEEPALIVE, has_layer=has_layer())
-    if watched.status == 200:
+    if watched.status in (0, 200):
         yield from judge(str(address), watched, expected, inner)
-    elif watched.status:
-        yield explain_refusal(str(address), watched.status, watching.body, is_own=is_own)
     else:
-        yield Finding(
-            id="stream-unanswered",
-            level=Level.ERROR,
-            what=f"{address} has not begun to answer the request for a stream within {HEAD_SECONDS:g} s"
-            f"{f': {watching.error}' if watching.error else ''}. Something on the way waits for the end of the "
-            "stream.",
-            cure="Have each proxy, and each middleware, pass responses of the type text/event-stream on as they come.",
-        )
+        yield explain_refusal(str(address), watched.status, watching.body, is_own=is_own)

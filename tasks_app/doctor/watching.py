@@ -2,13 +2,14 @@
 
 import contextlib
 import http.client
+import json
 import socket
 import threading
 import time
 import zlib
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from .address import UNREACHABLE, Address
 
@@ -93,6 +94,12 @@ class Watching:
             before = len(self._arrivals)
             self._news.wait_for(lambda: len(self._arrivals) > before or self.is_over, seconds)
             return len(self._arrivals) > before
+
+    def read_snapshots(self) -> list[dict[str, Any]]:
+        """Return the snapshots that have arrived, the first one first; the end repeats the last one."""
+        with self._news:
+            lines = self._text.rpartition(b"\n")[0].splitlines()
+        return [json.loads(line[5:]) for line in lines if line.startswith(b'data: {"')]
 
     def _read(self) -> None:
         try:

@@ -30,6 +30,11 @@ def test_suspicion_that_is_proven_is_left_out():
     assert Report({"settings": (SUSPICION,), "cache": (PROOF,)}).findings == [PROOF]
 
 
+def test_suspicion_that_a_figure_refutes_is_left_out():
+    figure = Figure(name="first frame", value=3.1, unit="ms", refutes=[SUSPICION.id])
+    assert Report({"settings": (SUSPICION,), "stream": (figure,)}).findings == []
+
+
 def test_json_has_status_figures_and_findings():
     assert Report({"settings": (), "cache": (SPEED, PROOF)}).to_json() == {
         "status": "error",

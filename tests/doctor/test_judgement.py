@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tasks_app.doctor.finding import Finding
 from tasks_app.doctor.hops import find_cure, name_hop
 from tasks_app.doctor.judgement import Expected, Watched, judge
 from tests.support.doctor import find_ids
@@ -32,6 +33,10 @@ def explain(watched: Watched, inner: tuple[str, Watched] | None = None) -> str:
         ({"latencies": [3.0, 3.4, 3.6]}, ["stream-held"]),
         ({"latencies": [0.01, None, None]}, ["stream-held"]),
         ({"latencies": [], "first": None}, ["stream-held"]),
+        ({"latencies": [], "first": 6.5}, ["stream-held"]),
+        ({"latencies": [], "first": 2.0}, []),
+        ({"latencies": [], "first": 2.0, "is_released": True}, ["stream-held"]),
+        ({"latencies": [], "first": None, "status": 0}, ["stream-unanswered"]),
         ({"lasted": 5.0, "idle": 3.0}, ["stream-cut"]),
         ({"headers": {**HEADERS, "content-encoding": "br"}}, ["stream-compressed"]),
         ({"headers": {**HEADERS, "content-type": "text/html"}}, ["stream-wrong-type"]),
@@ -73,6 +78,36 @@ def test_stream_that_comes_at_once_behind_a_proxy_is_held_back_by_it():
 def test_stream_that_is_held_behind_the_proxy_as_well_is_held_by_the_site():
     held = make(first=None, latencies=[])
     assert "At http://inner it is the same" in explain(held, ("http://inner", held))
+
+
+def test_first_frame_that_is_late_is_told_of_with_its_time():
+    assert "the first frame came after 6.5 s, with the end of the task" in explain(make(first=6.5, is_released=True))
+
+
+def unanswered(**values: Any) -> Watched:
+    return make(status=0, first=None, latencies=[], headers={"server": "nginx/1.28"}, **values)
+
+
+def test_request_that_is_not_answered_has_the_hop_and_cure_of_a_stream_that_is_held():
+    (finding,) = judge(URL, unanswered(), EXPECTED)
+    assert isinstance(finding, Finding)
+    assert ("names 'nginx/1.28'" in finding.what, "by --behind" in finding.what, finding.cure) == (
+        True,
+        True,
+        find_cure("nginx"),
+    )
+
+
+def test_request_that_is_not_answered_is_held_between_if_the_server_answers_at_once():
+    said = explain(unanswered(), ("http://inner", make()))
+    assert "At http://inner they come at once, so it is what stands between, nginx/1.28" in said
+
+
+def test_request_that_was_broken_off_is_told_of_by_its_error_alone():
+    said = explain(unanswered(error="ConnectionRefusedError: refused"))
+    assert (
+        said == f"The request to {URL} for a stream was broken off without an answer: ConnectionRefusedError: refused."
+    )
 
 
 @pytest.mark.parametrize(

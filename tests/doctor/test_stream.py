@@ -1,7 +1,7 @@
 """The doctor finds what holds back, compresses or cuts streams, and names the hop that does."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -9,17 +9,18 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 from django.core.wsgi import get_wsgi_application
 
-from tasks_app.doctor import stream
+from tasks_app.doctor import standstill, stream
 from tasks_app.doctor.address import Address
 from tasks_app.doctor.examination import Options, _examine_streams
 from tasks_app.doctor.finding import Finding
-from tasks_app.doctor.probe_task import keep_task
+from tasks_app.doctor.probe_task import ProbeTask, keep_task
 from tasks_app.doctor.shown import Shown, examine_shown_task
 from tasks_app.doctor.stream import examine_own_streams, examine_shown_streams
+from tasks_app.doctor.watching import Watching
 from tasks_app.store.store import get_store
 from tests.support.doctor import find_figures, find_ids
 from tests.support.nginx import needs_nginx, run_nginx
-from tests.support.scripts import STREAM_HEAD, serve
+from tests.support.scripts import RUNNING, STREAM_HEAD, SUCCEEDED, serve
 from tests.support.waiting import DEADLINE
 
 pytestmark = needs_nginx
@@ -161,6 +162,53 @@ def test_task_that_is_shown_is_watched(outside):
     assert (find_ids(results), find_figures(results).keys()) == ([], {"first frame"})
 
 
+def test_job_that_says_nothing_is_found(outside, monkeypatch):
+    monkeypatch.setattr(standstill, "QUIET", 0.05)
+    with keep_task() as task:
+        results = examine_shown_streams([outside.server], Shown.of(task.task_id), hold=0.1)
+        assert find_ids(results) == ["task-says-nothing"]
+
+
+def test_stream_of_a_task_that_is_held_back_is_found_by_what_comes_at_once_behind(outside, find_proxy, monkeypatch):
+    monkeypatch.setattr(stream, "HEAD_SECONDS", 3.0)
+    with keep_task() as task:
+        results = list(
+            examine_shown_streams([outside.server, find_proxy("holding")], Shown.of(task.task_id), hold=0.1)
+        )
+    figure, finding = results
+    assert (figure.name, finding.id) == (f"first frame at {outside.server}", "stream-unanswered")
+    assert f"At {outside.server} they come at once, so it is what stands between, nginx" in finding.what
+
+
+def test_stream_that_comes_with_the_end_of_the_task_is_found_as_held_back(outside, monkeypatch):
+    monkeypatch.setattr(stream, "HELD", 0.3)
+    monkeypatch.setattr(stream, "TOGETHER", 0.2)
+    asked, ended = threading.Event(), threading.Event()
+
+    def hold_back(request: object) -> bytes:
+        asked.set()
+        ended.wait(DEADLINE)
+        return STREAM_HEAD + b"\r\n" + RUNNING + SUCCEEDED
+
+    with serve(hold_back) as proxy, keep_task() as task:
+        monkeypatch.setattr(stream, "_watch", lambda watchings, hold: end_late(task, watchings, asked, ended))
+        addresses = [outside.server, Address.parse(proxy.url)]
+        results = list(examine_shown_streams(addresses, Shown.of(task.task_id), hold=0.1))
+    assert find_ids(results) == ["stream-held", "task-ended"]
+
+
+def end_late(task: ProbeTask, watchings: Sequence[Watching], asked: threading.Event, ended: threading.Event) -> None:
+    """End the task when its stream has been open for half a second; the proxy lets go of it then."""
+    server, proxy = watchings
+    assert server.wait_for("data:", DEADLINE)
+    assert asked.wait(DEADLINE)
+    server.wait_for("nothing", 0.5)
+    task.end()
+    ended.set()
+    assert server.wait_for("event: end", DEADLINE)
+    assert proxy.wait_for("event: end", DEADLINE)
+
+
 def test_task_that_is_not_shown_is_told_of(outside):
     results = examine_shown_streams([outside.server], Shown.of("unknown"), hold=0.1)
     assert find_ids(results) == ["site-hides-task"]
@@ -170,9 +218,10 @@ def test_processes_of_which_some_do_not_know_a_task_are_found(outside, settings,
     with keep_task() as task, run_wsgi() as other, run_nginx(tmp_path, outside.server.port, other.port) as proxy:
         shared = settings.CACHES
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # of `other`
-        found = find_ids(examine_shown_task(Address.parse(proxy.url), Shown.of(task.task_id)))
+        (found,) = examine_shown_task(Address.parse(proxy.url), Shown.of(task.task_id))
         settings.CACHES = shared
-    assert found == ["site-processes-differ"]
+    assert isinstance(found, Finding)
+    assert (found.id, found.proves) == ("site-processes-differ", ["site-hides-task"])
 
 
 def test_task_that_all_processes_know_is_fine(outside):
