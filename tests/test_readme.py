@@ -2,6 +2,8 @@
 
 import json
 import logging.config
+import os
+import subprocess
 import sys
 import types
 import urllib.request
@@ -18,9 +20,8 @@ from django.db import connections, transaction
 from django.http import HttpRequest
 from django.test import AsyncRequestFactory
 
-from tasks_app import get_snapshot, start, task_run
+from tasks_app import get_snapshot, task_run
 from tasks_app.store.store import get_store
-from tests.support import jobs
 from tests.support.projects import (
     allow_anonymous_start,
     append,
@@ -37,7 +38,7 @@ from tests.support.waiting import DEADLINE, wait_until
 
 
 def test_every_example_is_run_here_or_in_the_browser_tests():
-    assert [count_blocks(language) for language in ("python", "js", "html")] == [32, 3, 8]
+    assert [count_blocks(language) for language in ("python", "js", "html")] == [33, 4, 8]
 
 
 @pytest.fixture
@@ -163,14 +164,16 @@ def test_job_is_recorded(upload: Callable[..., Any]):
     namespace["test_import_counts_its_rows"]()
 
 
-def test_task_of_a_test_runs_while_it_is_enqueued():
-    code = find_block("python", "ImmediateBackend")
-    namespace: dict[str, Any] = {}
-    exec(code if django.VERSION >= (6,) else code.replace('"django.tasks', '"django_tasks'), namespace)
-    with namespace["IMMEDIATE"]:
-        task_id = start(jobs.add, 1, 2)
-        wait_until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
-    assert get_snapshot(task_id).state == "succeeded"
+@pytest.mark.slow
+def test_test_of_the_documents_passes_with_their_settings_and_without_a_warning(shop: Path):
+    for containing in ("mysite/test_settings.py", "shop/tests.py"):
+        block = find_block("python", containing)
+        paste(shop, block if django.VERSION >= (6,) else block.replace('"django.tasks', '"django_tasks'))
+    command = [sys.executable, "manage.py", "test", "--settings", "mysite.test_settings"]
+    env = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=shop, env={**os.environ, **env}, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert ("\nOK\n" in said, "no issues (1 silenced)" in said, "nothing seems to serve" in said) == (True, True, False)
 
 
 def test_code_that_is_no_task_is_tracked():

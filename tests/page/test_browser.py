@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import needs_chromium, open_tab
 from tests.support.readme import find_block
@@ -94,17 +94,35 @@ def test_file_sent_without_javascript_shows_how_far_its_import_is(site: Server, 
         expect(page.locator("task-progress")).to_contain_text("Imported 1 row, skipped 0")
 
 
+def start_simulation(page: Page, duration: float) -> dict[str, str]:
+    """Start a simulation of so many seconds as a script does, and return the answer."""
+    return dict(
+        page.evaluate(
+            """async (duration) => {
+                const body = JSON.stringify({ task: "simulate", kwargs: { duration } });
+                const headers = { "Content-Type": "application/json" };
+                const response = await fetch("/start-task", { method: "POST", body, headers, credentials: "omit" });
+                return await response.json();
+            }""",
+            duration,
+        )
+    )
+
+
 def test_javascript_of_the_documents_follows_a_task_to_its_end(site: Server, browser: Browser):
     with open_tab(browser) as page:
         page.goto(site.url)
-        progress_url = page.evaluate(
-            """async () => {
-                const body = JSON.stringify({ task: "simulate", kwargs: { duration: 0.2 } });
-                const headers = { "Content-Type": "application/json" };
-                const response = await fetch("/start-task", { method: "POST", body, headers, credentials: "omit" });
-                return (await response.json()).progress_url;
-            }"""
-        )
+        progress_url = start_simulation(page, 0.2)["progress_url"]
         script = find_block("js", "EventSource", document="docs/how-to/without-component.md")
         page.evaluate(f"(progress_url) => {{ {script} }}", progress_url)
         expect(page).to_have_title("100% Task completed!")
+
+
+def test_javascript_of_the_documents_cancels_a_task(site: Server, browser: Browser):
+    with open_tab(browser) as page:
+        page.goto(site.url)
+        started = start_simulation(page, 600)
+        csrf_token = page.locator("[name=csrfmiddlewaretoken]").first.input_value()
+        script = find_block("js", "X-CSRFToken", document="docs/how-to/without-component.md")
+        cancel = f"async ([cancel_url, csrf_token]) => {{ {script}; return response.status; }}"
+        assert page.evaluate(cancel, [f"{started['cancel_url']}?token={started['token']}", csrf_token]) == 202
