@@ -255,11 +255,13 @@ def _find_remote_backends() -> list[str]:
 
 
 def _check_asgi() -> Messages:
-    if "daphne" not in django_settings.INSTALLED_APPS and not getattr(django_settings, "ASGI_APPLICATION", None):
+    # Without DEBUG, runserver serves no site, and other ASGI servers need none of these settings.
+    has_server = "daphne" in django_settings.INSTALLED_APPS or getattr(django_settings, "ASGI_APPLICATION", None)
+    if django_settings.DEBUG and not has_server:
         yield checks.Warning(
-            "The settings do not say that the site runs under ASGI; under WSGI, streams are answered with 501.",
+            "With these settings, 'manage.py runserver' is a WSGI server, which answers streams with 501.",
             hint="Put 'daphne' first in INSTALLED_APPS and set ASGI_APPLICATION, so that runserver is an ASGI server. "
-            "With another ASGI server, also set ASGI_APPLICATION, or silence this warning.",
+            "If you develop with another one, such as uvicorn, silence this warning.",
             id="tasks_app.W002",
         )
 

@@ -350,16 +350,29 @@ def test_channel_layer_that_this_app_does_not_use_may_be_missing(settings, confi
 # Server
 
 
-def test_project_without_any_asgi_server_is_warned_of(settings):
+@pytest.fixture
+def no_daphne(settings) -> None:
+    """A project as Django makes it."""
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "daphne"]
     settings.ASGI_APPLICATION = None
+
+
+@pytest.mark.usefixtures("no_daphne")
+def test_project_that_is_developed_without_an_asgi_server_is_warned_of(settings):
+    settings.DEBUG = True
     found = run()
     assert found.keys() == {"W002"}
     assert "daphne" in found["W002"].hint
 
 
-def test_project_with_another_asgi_server_is_fine(settings):
-    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "daphne"]
+@pytest.mark.usefixtures("no_daphne")
+def test_project_that_is_deployed_on_a_server_which_needs_no_setting_is_fine():
+    assert run() == {}
+
+
+@pytest.mark.usefixtures("no_daphne")
+def test_project_that_is_developed_with_another_asgi_server_is_fine(settings):
+    settings.DEBUG, settings.ASGI_APPLICATION = True, "tests.support.asgi.application"
     assert run() == {}
 
 
