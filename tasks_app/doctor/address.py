@@ -3,7 +3,7 @@
 import http.client
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -63,6 +63,12 @@ class Address:
         """The scheme, host and port, as a browser writes them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
+
+    def list_mistaken_origins(self) -> list[str]:
+        """Return the origins for which the site may take itself where a proxy hides the port or the scheme."""
+        schemes, ports = dict.fromkeys([self.scheme, "http", "https"]), dict.fromkeys([self.port, None])
+        origins = [replace(self, scheme=scheme, port=port).origin for scheme in schemes for port in ports]
+        return [origin for origin in origins if origin != self.origin]
 
     def __str__(self) -> str:
         return self.origin + self.prefix

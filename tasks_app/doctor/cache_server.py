@@ -61,7 +61,7 @@ def _examine(alias: str) -> Iterator[Result]:
         for place in _split(config.get("LOCATION", "")):
             yield from _examine_memcached(alias, place)
     else:
-        yield Figure(name="server", value="none that is known")
+        yield Figure(name="server", value="none of its own")
 
 
 def _connect(alias: str, kinds: list[str], config: Mapping[str, Any]) -> Any:

@@ -90,7 +90,8 @@ def _examine_streams(url: Address, options: Options, *, has_cache: bool) -> Iter
             id="stream-not-watched",
             level=Level.UNKNOWN,
             what="No stream could be watched: this process does not have the cache of the site.",
-            cure="Start a task that runs for a minute, and name it by --task.",
+            cure="Run this again with --task and the id of a task that runs for another minute: the page has it as "
+            "'task-id', and the answer to its start as 'task_id'.",
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ..conf import get_settings
 from ..wakeups import ADVISED, find_layer_flaw, get_layer, has_layer, is_in_memory
 from .finding import Figure, Finding, Level, Result, name_error
+from .judgement import SWEEPS
 from .peer import Peer
 
 #: Messages that are sent, and the longest that one may take, in seconds.
@@ -36,7 +37,8 @@ def examine_layer(peer: Peer, *, is_shared: bool, processes: int | None) -> Iter
 
 def _not_between_processes(alias: str) -> Finding:
     """Return the finding of a layer that is missing, which is fine, or in memory, which is hardly meant."""
-    late = f"what changes in one process is seen in others within SWEEP_INTERVAL, {get_settings().SWEEP_INTERVAL:g} s."
+    latest = SWEEPS * get_settings().SWEEP_INTERVAL
+    late = f"what changes in one process is seen in others within {latest:g} s, {SWEEPS!r} times SWEEP_INTERVAL."
     cure = f"For changes within milliseconds, set it to {ADVISED}."
     if is_in_memory():
         what = f"CHANNEL_LAYERS[{alias!r}] is in the memory of each process: {late}"

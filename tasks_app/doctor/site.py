@@ -169,17 +169,10 @@ def _examine_cookies(address: Address) -> Iterator[Finding]:
 def _examine_csrf(address: Address, path: str) -> Iterator[Finding]:
     """See whether the site takes its own origin for its own, and no other; the task that is to be cancelled is "
     "none."""
-    own = address.fetch(f"{path}/cancel", method="POST", headers={"Origin": address.origin, "Content-Length": "0"})
-    if own.status == 403 and b"CSRF" in own.body:
-        yield Finding(
-            id="csrf-own-origin",
-            level=Level.WARNING,
-            what=f"{address} does not take its own pages for its own: users can neither start nor cancel tasks.",
-            cure="Have the proxy pass on Host and X-Forwarded-Proto, set SECURE_PROXY_SSL_HEADER, or add "
-            f"{address.origin!r} to CSRF_TRUSTED_ORIGINS.",
-        )
-    other = address.fetch(f"{path}/cancel", method="POST", headers={"Origin": STRANGER, "Content-Length": "0"})
-    if other.status != 403:
+    if not _takes(address, path, address.origin):
+        taken = next((origin for origin in address.list_mistaken_origins() if _takes(address, path, origin)), None)
+        yield _refuses_itself(address, taken)
+    if _post(address, path, STRANGER).status != 403:
         yield Finding(
             id="csrf-foreign-origin",
             level=Level.WARNING,
@@ -188,6 +181,33 @@ def _examine_csrf(address: Address, path: str) -> Iterator[Finding]:
             cure="Have the proxy pass on the header Origin, and trust no pattern of all sites in "
             "CSRF_TRUSTED_ORIGINS.",
         )
+
+
+def _post(address: Address, path: str, origin: str) -> Answer:
+    return address.fetch(f"{path}/cancel", method="POST", headers={"Origin": origin, "Content-Length": "0"})
+
+
+def _takes(address: Address, path: str, origin: str) -> bool:
+    """Return whether the site takes a page of this origin for its own."""
+    answer = _post(address, path, origin)
+    return not (answer.status == 403 and b"CSRF" in answer.body)
+
+
+def _refuses_itself(address: Address, taken: str | None) -> Finding:
+    """Return the finding of a site that does not know its own origin.
+
+    Args:
+        taken: the origin for which it takes itself; None: it is not known.
+    """
+    seen = "" if taken is None else f" By the Host and scheme that reach it, it is {taken!r}."
+    return Finding(
+        id="csrf-own-origin",
+        level=Level.WARNING,
+        what=f"{address} does not take its own pages for its own: users can neither start nor cancel tasks.{seen}",
+        cure="Have the proxy pass on Host with its port, and X-Forwarded-Proto, and set SECURE_PROXY_SSL_HEADER. In "
+        "nginx: 'proxy_set_header Host $http_host;' ($host leaves out the port). Or add "
+        f"{address.origin!r} to CSRF_TRUSTED_ORIGINS.",
+    )
 
 
 def _examine_script(address: Address) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from ..snapshot import State
 from ..wakeups import has_layer
 from .address import UNREACHABLE, Address
 from .finding import Figure, Finding, Result, name_error
-from .judgement import HELD, SWEEPS, Expected, Watched, judge
+from .judgement import HELD, SWEEPS, UNDER_ASGI, Expected, Watched, judge
 from .probe_task import TIME_TO_LIVE, ProbeTask, keep_task
 from .refused import explain_refusal
 from .shown import Shown
@@ -127,6 +127,8 @@ def examine_server(address: Address) -> Iterator[Result]:
     answer = address.fetch(Shown.of(f"doctor-{secrets.token_hex(16)}").make_path(STREAM))
     if answer.status == HTTPStatus.NOT_IMPLEMENTED:
         yield explain_refusal(str(address), answer.status, answer.body, is_own=False)
+    elif answer.is_problem:
+        yield Figure(name="interface", value="ASGI", refutes=[UNDER_ASGI])
 
 
 def _make_headers(address: Address, outer: Address) -> dict[str, str]:

@@ -17,18 +17,30 @@ VERDICTS = {
 }
 
 
+#: Findings whose cure is to ask the doctor for more, which stands after the verdict.
+STEPS = {"stream-not-watched"}
+
+
 def format_report(report: Report) -> str:
-    """Return a report as lines of text, the last of which is the verdict."""
+    """Return a report as lines of text, the last of which are the verdict and the next step."""
     lines = [line for part in report.parts for line in _format_part(report, part)]
-    return "\n".join([*lines, VERDICTS[report.exit_status]])
+    steps = [
+        line for item in report.findings if item.id in STEPS for line in textwrap.wrap(f"Now: {item.cure}", WIDTH)
+    ]
+    return "\n".join([*lines, VERDICTS[report.exit_status], *steps])
 
 
 def _format_part(report: Report, part: str) -> Iterator[str]:
     figures = [_format_figure(item) for item in report.parts[part] if isinstance(item, Figure)]
-    yield f"{part}: {', '.join(figures) or 'looked at'}"
-    for finding in report.find(part):
+    found = report.find(part)
+    yield f"{part}: {', '.join(figures)}" if figures else f"{part}: {_count(len(found))}"
+    for finding in found:
         yield from _format_finding(finding)
     yield ""
+
+
+def _count(findings: int) -> str:
+    return f"{findings!r} finding{'' if findings == 1 else 's'}" if findings else "ok"
 
 
 def _format_figure(figure: Figure) -> str:
@@ -38,6 +50,6 @@ def _format_figure(figure: Figure) -> str:
 
 def _format_finding(finding: Finding) -> Iterator[str]:
     yield f"  {finding.level} {finding.id}"
-    for label, text in (("", finding.what), ("Mend it: ", finding.cure)):
+    for label, text in (("", finding.what), ("Mend it: ", "" if finding.id in STEPS else finding.cure)):
         if text:
             yield from textwrap.wrap(label + text, WIDTH, initial_indent="    ", subsequent_indent="    ")

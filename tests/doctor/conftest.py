@@ -28,6 +28,7 @@ PROXIES = {
     "without static files": 8112,
     "with a password": 8113,
     "with another type": 8114,
+    "without the port": 8115,
 }
 
 #: What viewers see faster than by a sweep came by the layer, on a busy machine as well.

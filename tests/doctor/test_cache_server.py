@@ -108,7 +108,7 @@ def test_memcached_that_has_evicted_is_found(settings):
 
 
 def test_cache_in_memory_has_no_server():
-    assert find_figures(examine_cache_server()) == {"server": "none that is known"}
+    assert find_figures(examine_cache_server()) == {"server": "none of its own"}
 
 
 def test_server_that_does_not_tell_is_no_fault(settings):

@@ -55,6 +55,25 @@ def test_document_shows_a_report_as_it_is():
     assert text.rpartition("\n\n")[0] in block
 
 
+@pytest.mark.parametrize(
+    ("results", "line"),
+    [((), "settings: ok"), ((SUSPICION,), "settings: 1 finding"), ((SPEED,), "settings: read 0.31 ms")],
+)
+def test_part_without_figures_says_whether_it_is_sound(results, line):
+    assert format_report(Report({"settings": results})).splitlines()[0] == line
+
+
+def test_next_step_is_the_last_line():
+    finding = Finding(id="stream-not-watched", level=Level.UNKNOWN, what="Not watched.", cure="Run it with --task.")
+    assert format_report(Report({"stream": (finding,)})).splitlines()[1:] == [
+        "  unknown stream-not-watched",
+        "    Not watched.",
+        "",
+        VERDICTS[ExitStatus.UNKNOWN],
+        "Now: Run it with --task.",
+    ]
+
+
 def test_text_says_what_is_wrong_how_to_mend_it_and_the_verdict():
     lines = format_report(Report({"cache": (SPEED, PROOF)})).splitlines()
     assert lines == [

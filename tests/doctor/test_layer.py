@@ -89,6 +89,13 @@ def test_layer_that_is_missing_is_no_fault(settings):
     assert finding.level == "note"
 
 
+def test_changes_without_a_layer_are_promised_within_two_sweeps(settings):
+    settings.CHANNEL_LAYERS, settings.TASKS_APP = {}, {"SWEEP_INTERVAL": 1.5}
+    peer: Any = None  # nobody is asked
+    (finding,) = examine_layer(peer, is_shared=True, processes=None)
+    assert "within 3 s, 2 times SWEEP_INTERVAL" in finding.what
+
+
 def test_nothing_of_the_layer_is_left(make_peer, valkey):
     import redis
 

@@ -7,6 +7,7 @@ import pytest
 
 from tasks_app.doctor import site
 from tasks_app.doctor.address import Address
+from tasks_app.doctor.finding import Finding
 from tasks_app.doctor.site import examine_site
 from tests.support.doctor import find_ids
 from tests.support.nginx import needs_nginx
@@ -33,6 +34,7 @@ def test_sound_site_has_nothing_to_hear(outside, settings, place):
         ("of another app", ["site-without-urls"]),
         ("with an unknown host", ["site-refuses-host"]),
         ("with another host", ["csrf-own-origin"]),
+        ("without the port", ["csrf-own-origin"]),
         ("without origins", ["csrf-foreign-origin"]),
         ("open to all origins", ["cors-open"]),
         ("with a password", ["site-forbids"]),
@@ -47,6 +49,24 @@ def test_proxy_is_found(find_proxy: Callable[[str], Address], settings, name, id
 def test_proxy_that_does_not_reach_the_site_is_named(find_proxy):
     (finding,) = examine_site(find_proxy("down"))
     assert "nginx" in finding.what
+
+
+def test_site_that_does_not_hear_its_port_is_told_which_host_it_hears(find_proxy, settings):
+    settings.TEMPLATES = []
+    (finding,) = examine_site(find_proxy("without the port"))
+    assert isinstance(finding, Finding)
+    assert ("it is 'http://127.0.0.1'" in finding.what, "Host $http_host;" in finding.cure) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("http://a:81", ["http://a", "https://a:81", "https://a"]),
+        ("https://a", ["http://a"]),
+    ],
+)
+def test_origins_for_which_a_site_may_take_itself_lack_the_port_or_the_scheme(text, origins):
+    assert Address.parse(text).list_mistaken_origins() == origins
 
 
 def test_site_that_nobody_serves_is_unreachable():

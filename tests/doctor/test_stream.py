@@ -12,10 +12,10 @@ from django.core.wsgi import get_wsgi_application
 from tasks_app.doctor import standstill, stream
 from tasks_app.doctor.address import Address
 from tasks_app.doctor.examination import Options, _examine_streams
-from tasks_app.doctor.finding import Finding
+from tasks_app.doctor.finding import Figure, Finding
 from tasks_app.doctor.probe_task import ProbeTask, keep_task
 from tasks_app.doctor.shown import Shown, examine_shown_task
-from tasks_app.doctor.stream import examine_own_streams, examine_shown_streams
+from tasks_app.doctor.stream import examine_own_streams, examine_server, examine_shown_streams
 from tasks_app.doctor.watching import Watching
 from tasks_app.store.store import get_store
 from tests.support.doctor import find_figures, find_ids
@@ -121,6 +121,17 @@ def test_server_without_streams_is_found():
 
 def test_stream_is_not_watched_without_the_cache_of_the_site(outside):
     assert find_ids(_examine_streams(outside.server, Options(), has_cache=False)) == ["stream-not-watched"]
+
+
+def test_stream_from_outside_refutes_that_the_site_lacks_asgi(outside):
+    refuted = [item.refutes for item in watch(outside.server) if isinstance(item, Figure) and item.refutes]
+    assert refuted == [["tasks_app.W002"]]
+
+
+def test_server_that_can_send_streams_refutes_that_the_site_lacks_asgi(outside):
+    (figure,) = examine_server(outside.server)
+    assert isinstance(figure, Figure)
+    assert (figure.value, figure.refutes) == ("ASGI", ["tasks_app.W002"])
 
 
 def test_server_without_streams_is_found_without_its_cache_as_well():
