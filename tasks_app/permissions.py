@@ -1,10 +1,13 @@
 """The rules for starting, seeing, cancelling and listing tasks."""
 
 import logging
+import math
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from inspect import isawaitable, iscoroutinefunction
 from itertools import compress
+from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -165,15 +168,36 @@ def _is_open(snapshot: Snapshot) -> bool:
         return snapshot.owner == ANYONE
     if get_settings().OWNERLESS == "id":
         return True
-    _warn_of_hidden(snapshot.task)
+    if not _is_shown(snapshot.task):
+        _warn_of_hidden(snapshot.task)
     return False
 
 
-@lru_cache(1000)
+def note_shown(task: str) -> None:
+    """Note that a page shows a task without owner: for as long as the page's token lives, nothing is said of it."""
+    _shown[task] = monotonic()
+    _shown.move_to_end(task)
+    if len(_shown) > MAX_NAMES:
+        _shown.popitem(last=False)
+
+
+def _is_shown(task: str) -> bool:
+    """Return whether this process has rendered a page with a task of this name, whose token has not expired."""
+    return monotonic() - _shown.get(task, -math.inf) < get_settings().TOKEN_MAX_AGE
+
+
+#: The most names of tasks of which it is kept that pages show them, or that it was said why they stay hidden.
+MAX_NAMES = 1000
+
+#: When a page was last rendered that shows a task without owner, by its name.
+_shown: OrderedDict[str, float] = OrderedDict()
+
+
+@lru_cache(MAX_NAMES)
 def _warn_of_hidden(task: str) -> None:
     """Say once why tasks of this name stay hidden: what worked without an owner before would else seem to be lost."""
     logger.warning(
-        "task %r has no owner, so only staff may see it: pass one, such as start(…, owner=request.user), show it by "
-        "{%% task_progress %%} or a token, or set OWNERLESS to 'id'",
+        "task %r has no owner, so only staff may see it, and readers of a page with {%% task_progress %%} until its "
+        "token expires: pass one, such as start(…, owner=request.user), or set OWNERLESS to 'id'",
         task,
     )

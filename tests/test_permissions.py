@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +14,13 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 from django.test import RequestFactory
 
+from tasks_app import permissions
 from tasks_app.permissions import (
     Policy,
     _warn_of_hidden,
     is_allowed,
     is_allowed_now,
+    note_shown,
     select,
 )
 from tasks_app.snapshot import ANYONE
@@ -146,6 +149,28 @@ async def test_log_says_once_by_name_why_a_task_without_an_owner_is_hidden(setti
         await is_allowed("can_view", make_request(STAFF), make_running(task_id))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert caplog.records[0].getMessage().startswith("task 'demo' has no owner, so only staff may see it")
+
+
+@pytest.mark.parametrize(("age", "lines"), [(899.0, 0), (901.0, 1)])
+async def test_log_says_nothing_of_a_hidden_task_while_pages_show_those_of_its_name(
+    settings, monkeypatch, caplog, age, lines
+):
+    settings.TASKS_APP = {"TOKEN_MAX_AGE": 900}
+    monkeypatch.setattr(permissions, "_shown", OrderedDict())
+    _warn_of_hidden.cache_clear()
+    monkeypatch.setattr(permissions, "monotonic", lambda: 1000.0)
+    note_shown("demo")
+    monkeypatch.setattr(permissions, "monotonic", lambda: 1000.0 + age)
+    await is_allowed("can_view", make_request(OTHER), make_running())
+    assert len(caplog.records) == lines
+
+
+def test_names_of_tasks_that_pages_show_are_not_kept_without_end(monkeypatch):
+    monkeypatch.setattr(permissions, "_shown", OrderedDict())
+    monkeypatch.setattr(permissions, "MAX_NAMES", 2)
+    for name in ("a", "b", "c"):
+        note_shown(name)
+    assert list(permissions._shown) == ["b", "c"]
 
 
 @pytest.mark.parametrize(("user", "answer"), [(OWNER, True), (STAFF, True), (NOBODY, False)])

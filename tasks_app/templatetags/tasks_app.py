@@ -18,7 +18,7 @@ from ..conf import get_settings
 from ..exceptions import TaskNotFound, describe
 from ..http import make_url, needs_csrf
 from ..lifecycle import look_up
-from ..permissions import is_allowed_now
+from ..permissions import is_allowed_now, note_shown
 from ..snapshot import Snapshot
 from ..store import get_store
 from ..tokens import gives_control, make_token, opens
@@ -129,6 +129,8 @@ def task_progress(
     cancel = cancel and _may_cancel(request, snapshot, token)
     is_given = snapshot is not None and not token and (logs or children or not snapshot.is_terminal)
     label = _mend_label(label)
+    if snapshot is not None and snapshot.owner is None:
+        note_shown(snapshot.task)
     return task_progress_head(context) | {
         "task_id": task_id,
         "src": _find_base(request),

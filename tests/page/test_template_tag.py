@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from collections import OrderedDict
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -23,7 +24,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 from django.utils.safestring import mark_safe
 
-from tasks_app import make_token
+from tasks_app import make_token, permissions
 from tasks_app.permissions import Policy
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.state import Report
@@ -276,6 +277,14 @@ def test_token_of_another_task_shows_nothing():
     put_silently(make_running(owner="7"))
     html = render("{% task_progress task_id token=token %}", request=make_request(), token=make_token("t2"))
     assert read_snapshot(html) is None
+
+
+@pytest.mark.parametrize(("owner", "names"), [(None, ["demo"]), ("7", [])])
+def test_names_of_tasks_without_an_owner_that_a_page_shows_are_noted(monkeypatch, owner, names):
+    monkeypatch.setattr(permissions, "_shown", OrderedDict())
+    put_silently(make_running(owner=owner))
+    render(request=make_request(OWNER))
+    assert list(permissions._shown) == names
 
 
 def test_template_without_a_request_shows_no_state_of_a_task_with_an_owner():
