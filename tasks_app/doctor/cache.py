@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from django.core.cache import caches
 from django.core.cache.backends.db import BaseDatabaseCache
+from django.db import DatabaseError
 
 from ..conf import get_settings
 from ..store import get_store, make_probe_key
 from .finding import Figure, Finding, Level, Result, name_error
+from .lost_writes import loses_writes
 from .time_limit import CALL_SECONDS, NotInTime, call
 
 logger = logging.getLogger("tasks_app")
@@ -132,8 +134,9 @@ def _keeps(key: str, value: str) -> bool:
 def _examine_threads(alias: str) -> Iterator[Result]:
     """See whether each of some threads reads its own values back."""
     mixed: list[str] = []
+    lost: list[str] = []
     keys = [make_probe_key(secrets.token_hex(8)) for _ in range(THREADS)]
-    threads = [threading.Thread(target=_use, args=(key, mixed), daemon=True) for key in keys]
+    threads = [threading.Thread(target=_use, args=(key, mixed, lost), daemon=True) for key in keys]
     for thread in threads:
         thread.start()
     end = time.monotonic() + 2 * CALL_SECONDS
@@ -150,20 +153,25 @@ def _examine_threads(alias: str) -> Iterator[Result]:
             cure="Use a backend whose client is safe in threads, such as Django's RedisCache. Do not derive a "
             "backend that keeps one connection for all threads from one that does not.",
         )
+    elif lost:
+        yield loses_writes(alias, THREADS, lost[0])
 
 
-def _use(key: str, mixed: list[str]) -> None:
-    """Write and read a key again and again, and note what was not as written."""
+def _use(key: str, mixed: list[str], lost: list[str]) -> None:
+    """Write and read a key again and again, and note what was not as written: another's value, or none."""
     cache = get_store().cache
     for number in range(ROUNDS):
         try:
             call(cache.set_many, {key: f"{key} {number}"}, TIME_TO_LIVE)
             found = call(cache.get, key)
-        except Exception as error:  # whatever a client makes of a reply to another thread
-            mixed.append(f"one met {type(error).__name__}: {error}")
+        except Exception as error:  # whatever a client makes of a reply to another thread, or a database of a lock
+            (lost if isinstance(error, DatabaseError) else mixed).append(f"one met {name_error(error)}")
+            return
+        if found is None or (isinstance(found, str) and found.startswith(key) and found != f"{key} {number}"):
+            lost.append("one found nothing, or an older value, where it had just written")
             return
         if found != f"{key} {number}":
-            mixed.append("one read what another had written, or nothing")
+            mixed.append("one read what another had written")
             return
 
 

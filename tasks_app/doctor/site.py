@@ -1,6 +1,7 @@
 """The answers of the site to single requests: is it there, and what do proxies and settings make of them?"""
 
 import secrets
+import ssl
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -78,9 +79,15 @@ def _unreachable(address: Address, error: Exception) -> Finding:
         id="site-unreachable",
         level=Level.ERROR,
         what=f"{address} can't be reached: {name_error(error)}.",
-        cure="See whether the server runs, and whether the address, its certificate and the firewall let this "
-        "machine in.",
+        cure=UNTRUSTED if isinstance(error, ssl.SSLCertVerificationError) else UNREACHED,
     )
+
+
+UNREACHED = "See whether the server runs, and whether the address and the firewall let this machine in."
+UNTRUSTED = (
+    "Renew the certificate, and have the server send all of its chain. If an authority of your own has signed it, or "
+    "nobody but itself, name the file of that certificate by the environment variable SSL_CERT_FILE."
+)
 
 
 def _not_included(what: str) -> Finding:

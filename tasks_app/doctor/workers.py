@@ -1,5 +1,7 @@
 """The workers, by what the recent tasks tell of them: which report, which have fallen silent, whose clock is ahead."""
 
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +32,7 @@ def examine_workers() -> Iterator[Result]:
     waiting = [item for item in snapshots if item.state is State.QUEUED]
     yield Figure(name="tasks that run", value=len(running))
     yield Figure(name="tasks that wait", value=len(waiting))
-    if names := sorted({_name(worker) for item in snapshots[:NAMED] for worker in _find_workers(item)}):
+    if names := _name_reporters(snapshots[:NAMED], now):
         yield Figure(name="reported by", value=", ".join(names))
     yield from _find_versions(running)
     yield from _find_ahead(running, now)
@@ -50,6 +52,35 @@ def _find_recent() -> list[Snapshot]:
 def _find_workers(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return what is stored of the processes that have run a task, that of the latest attempt last."""
     return [item for item in call(find_details, snapshot) if item.get("host") and item.get("process")]
+
+
+def _name_reporters(snapshots: Sequence[Snapshot], now: datetime) -> list[str]:
+    """Return the processes that have reported tasks; each says whether it has ended, or for how long it is silent."""
+    heard: dict[str, tuple[dict[str, Any], datetime]] = {}
+    for item in snapshots:
+        at = item.finished_at or item.written_at or item.created_at
+        for worker in _find_workers(item)[-1:]:
+            name = _name(worker)
+            heard[name] = (worker, max(at, heard[name][1]) if name in heard else at)
+    return [name + _describe_silence(worker, now - at) for name, (worker, at) in sorted(heard.items())]
+
+
+def _describe_silence(worker: Mapping[str, Any], silence: timedelta) -> str:
+    if worker["host"] == socket.gethostname() and not _runs(worker["process"]):
+        return " which has ended"
+    limit = timedelta(seconds=get_settings().STALLED_AFTER)
+    return f" which last reported {silence.total_seconds():.0f} s ago" if silence > limit else ""
+
+
+def _runs(process: int) -> bool:
+    """Return whether a process of this machine runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def _name(worker: Mapping[str, Any]) -> str:
@@ -104,5 +135,6 @@ def _find_waiting(waiting: Sequence[Snapshot], now: datetime) -> Iterator[Findin
             level=Level.WARNING,
             what=f"No task runs, but {len(late)!r} have waited for more than {LONG.total_seconds():g} s.",
             cure="Start a worker ('manage.py db_worker', 'celery -A … worker'), and see whether it has the broker or "
-            "database, and the cache, of the site.",
+            "database, and the cache, of the site. If one runs, it may run without this app: it needs the same "
+            "INSTALLED_APPS as the site, for Celery with 'tasks_app.contrib.celery', and a restart after each change.",
         )

@@ -1,13 +1,16 @@
 """The doctor finds what is wrong with a cache, as one process sees it, and leaves nothing in it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import pytest
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.management import call_command
+from django.db import connection, connections, transaction
 
 from tasks_app.doctor import cache as examined
 from tasks_app.doctor.cache import examine_cache
@@ -107,6 +110,53 @@ def test_cache_that_hangs_does_not_hold_up_the_doctor(hanging):
 def test_cache_that_mixes_the_replies_to_threads_is_found(settings):
     use(settings, f"{__name__}.MixingCache")
     assert "cache-mixes-threads" in find_ids(examine_cache())
+
+
+class LosingCache(LocMemCache):
+    """A cache that passes over a write that it can't make."""
+
+    def set(self, key: str, *args: Any, **kwargs: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            self.delete(key)
+
+
+def test_cache_that_loses_what_threads_write_is_not_said_to_mix_them(settings):
+    use(settings, f"{__name__}.LosingCache")
+    assert find_ids(examined._examine_threads("default")) == ["cache-loses-writes"]
+
+
+@pytest.fixture
+def locked(settings, monkeypatch) -> Iterator[Callable[..., None]]:
+    """Have SQLite keep the cache, with these options, while another connection holds its lock."""
+    if connection.vendor != "sqlite":
+        pytest.skip("another database keeps its rows apart")
+    with ExitStack() as stack:
+
+        def lock(**options: Any) -> None:
+            use(settings, f"{DJANGO}.db.DatabaseCache", LOCATION="doctor_cache")
+            call_command("createcachetable", verbosity=0)
+            monkeypatch.setitem(connections.settings["default"], "OPTIONS", {"timeout": 0.01, **options})
+            stack.enter_context(transaction.atomic())
+            caches["default"].set("held", 1)
+
+        yield lock
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE doctor_cache")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("options", "cure"),
+    [
+        ({}, 'DATABASES[\'default\'] "OPTIONS": {"transaction_mode": "IMMEDIATE"'),
+        ({"transaction_mode": "IMMEDIATE"}, "a longer 'timeout'"),
+    ],
+    ids=["default", "immediate"],
+)
+def test_lock_of_sqlite_is_named_with_the_option_that_waits_for_it(locked, options, cure):
+    locked(**options)
+    (finding,) = examined._examine_threads("default")
+    assert (finding.id, cure in finding.cure) == ("cache-loses-writes", True)
 
 
 def test_cache_that_reads_from_a_replica_which_lags_is_found(settings):

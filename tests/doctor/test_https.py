@@ -47,6 +47,7 @@ def address(outside, certificate: Path, tmp_path: Path) -> Iterator[Address]:
 def test_certificate_that_nobody_trusts_is_named(address: Address):
     (finding,) = examine_site(address)
     assert (finding.id, "certificate verify failed" in finding.what) == ("site-unreachable", True)
+    assert "SSL_CERT_FILE" in finding.cure
 
 
 def test_site_that_is_not_told_of_https_takes_its_own_pages_for_strange(address: Address, certificate, monkeypatch):

@@ -1,11 +1,17 @@
 """The doctor says which processes report, and finds those that do not, by the recent tasks."""
 
+import os
+import re
+import socket
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from tasks_app import task_run
+from tasks_app.doctor.finding import Finding
 from tasks_app.doctor.workers import examine_workers
 from tasks_app.snapshot import Details, Snapshot
 from tasks_app.store.store import get_store
@@ -37,6 +43,42 @@ def test_process_that_has_reported_is_named():
         lambda: f"version {VERSION}" in find_figures(examine_workers()).get("reported by", ""),
         "its details were stored",
     )
+
+
+def keep_reported(host: str, process: int, seconds: float) -> None:
+    """Store a task that this process has reported, and that has ended so many seconds ago."""
+    at = timezone.now() - timedelta(seconds=seconds)
+    ended = Snapshot.queued("ended", "shop.tasks.send", now=at).begun(now=at).succeeded(None, now=at)
+    get_store().save([ended], details={"ended": [Details.of(ended, host=host, process=process, version="1")]})
+    get_store().list_as_recent([ended])
+
+
+def find_reporters() -> str:
+    return str(find_figures(examine_workers())["reported by"])
+
+
+def test_process_that_has_ended_is_said_to_have():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    keep_reported(socket.gethostname(), process.pid, 1)
+    assert find_reporters().endswith(f"({process.pid}, version 1) which has ended")
+
+
+def test_process_of_another_machine_is_said_to_be_silent():
+    keep_reported("far", 1, 240)
+    assert re.fullmatch(r"far \(1, version 1\) which last reported 24\d s ago", find_reporters())
+
+
+@pytest.mark.parametrize(("host", "process"), [("far", 1), (socket.gethostname(), os.getpid())])
+def test_process_that_has_just_reported_has_nothing_beside_its_name(host, process):
+    keep_reported(host, process, 1)
+    assert find_reporters() == f"{host} ({process}, version 1)"
+
+
+def test_worker_that_runs_without_this_app_is_named_where_nothing_runs():
+    keep_waiting(120)
+    (finding,) = [item for item in examine_workers() if isinstance(item, Finding)]
+    assert "'tasks_app.contrib.celery'" in finding.cure
 
 
 @pytest.mark.parametrize(
