@@ -11,6 +11,9 @@ from .hops import find_cure, has_lost_its_request, name_hop
 #: the one before.
 SWEEPS, HELD = 2, 1.5
 
+#: The figure of how long a change takes.
+SPEED = "change"
+
 #: Suspects that the site does not run under ASGI, where there are no streams.
 UNDER_ASGI = "tasks_app.W002"
 
@@ -25,7 +28,7 @@ class Watched:
     Attributes:
         status, headers: those of the answer. While it has not begun: 0, and the headers of another answer from there.
         first: after how long the first bytes came; None: they never did.
-        latencies: how long each change took to arrive; None for one that never did.
+        latencies: how long each change took to arrive, or how much later it came than elsewhere; None: it never did.
         lasted: how long the stream was open when the site, or a hop, cut it; None: it was not cut.
         idle: how long it had been silent by then.
         is_released: whether its first bytes came late, and with the end of the task.
@@ -89,7 +92,7 @@ def judge(
         yield Figure(name="first frame", value=round(watched.first * 1000, 1), unit="ms", refutes=[UNDER_ASGI])
     known = [value for value in watched.latencies if value is not None]
     if known:
-        yield Figure(name="change", value=round(statistics.median(known) * 1000, 1), unit="ms")
+        yield Figure(name=SPEED, value=round(statistics.median(known) * 1000, 1), unit="ms")
     yield from _judge_headers(url, watched)
     if watched.is_held(sweep=expected.sweep):
         yield _held(url, watched, expected, inner)

@@ -13,7 +13,7 @@ from ..snapshot import State
 from ..wakeups import has_layer
 from .address import UNREACHABLE, Address
 from .finding import Figure, Finding, Result, name_error
-from .judgement import HELD, SWEEPS, UNDER_ASGI, Expected, Watched, judge
+from .judgement import HELD, SPEED, SWEEPS, UNDER_ASGI, Expected, Watched, find_limit, judge
 from .probe_task import TIME_TO_LIVE, ProbeTask, keep_task
 from .refused import explain_refusal
 from .shown import Shown
@@ -77,7 +77,8 @@ def examine_shown_streams(addresses: Sequence[Address], shown: Shown, *, hold: f
         ]
         _watch(watchings, _find_hold(hold))
         records = [
-            _record_shown(watching, address, shown) for watching, address in zip(watchings, addresses, strict=True)
+            _record_shown(watching, address, shown, _compare(watchings[0], watching))
+            for watching, address in zip(watchings, addresses, strict=True)
         ]
     found = list(_judge_all(addresses, watchings, records))
     yield from found
@@ -90,8 +91,14 @@ def _judge_all(
 ) -> Iterator[Result]:
     inner: tuple[str, Watched] | None = None
     for address, watching, watched in zip(addresses, watchings, records, strict=True):
-        yield from _name(address, addresses, _judge(address, watching, watched, inner, is_own=False))
+        found = _judge(address, watching, watched, inner, is_own=False)
+        yield from _name(address, addresses, (item for item in found if not _is_speed(item)))
         inner = (str(address), watched)
+
+
+def _is_speed(item: Result) -> bool:
+    """Return whether this is the time of a change, which nobody knows of a task that others change."""
+    return isinstance(item, Figure) and item.name == SPEED
 
 
 def _watch(watchings: Sequence[Watching], hold: float) -> None:
@@ -103,8 +110,17 @@ def _watch(watchings: Sequence[Watching], hold: float) -> None:
         _hold(watching, began + hold - time.monotonic(), None)
 
 
-def _record_shown(watching: Watching, address: Address, shown: Shown) -> Watched:
-    watched = _record(watching, [])
+def _compare(inner: Watching, outer: Watching) -> list[float | None]:
+    """Return how much later each change came at one address than at another, those of the last moments left out."""
+    if inner is outer:
+        return []
+    latest = time.monotonic() - find_limit(get_settings().SWEEP_INTERVAL)
+    found = {text: inner.find(text) for text in (f'"seq":{item["seq"]},' for item in inner.read_snapshots()[1:])}
+    return _find_latencies({text: at for text, at in found.items() if at is not None and at < latest}, outer)
+
+
+def _record_shown(watching: Watching, address: Address, shown: Shown, latencies: Sequence[float | None]) -> Watched:
+    watched = _record(watching, latencies)
     return watched if watched.status else replace(watched, headers=_ask_headers(address, shown))
 
 

@@ -24,9 +24,7 @@ STEPS = {"stream-not-watched"}
 def format_report(report: Report) -> str:
     """Return a report as lines of text, the last of which are the verdict and the next step."""
     lines = [line for part in report.parts for line in _format_part(report, part)]
-    steps = [
-        line for item in report.findings if item.id in STEPS for line in textwrap.wrap(f"Now: {item.cure}", WIDTH)
-    ]
+    steps = [line for item in report.findings if item.id in STEPS for line in _wrap(f"Now: {item.cure}")]
     return "\n".join([*lines, VERDICTS[report.exit_status], *steps])
 
 
@@ -52,4 +50,11 @@ def _format_finding(finding: Finding) -> Iterator[str]:
     yield f"  {finding.level} {finding.id}"
     for label, text in (("", finding.what), ("Mend it: ", "" if finding.id in STEPS else finding.cure)):
         if text:
-            yield from textwrap.wrap(label + text, WIDTH, initial_indent="    ", subsequent_indent="    ")
+            yield from _wrap(label + text, indent="    ")
+
+
+def _wrap(text: str, *, indent: str = "") -> list[str]:
+    """Return the lines of a text; names with hyphens, such as those of headers, and addresses stay whole."""
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )

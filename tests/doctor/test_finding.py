@@ -63,6 +63,11 @@ def test_part_without_figures_says_whether_it_is_sound(results, line):
     assert format_report(Report({"settings": results})).splitlines()[0] == line
 
 
+def test_names_of_headers_stay_whole():
+    finding = Finding(id="stream-held", level=Level.ERROR, what="x" * 85 + " X-Accel-Buffering", cure="")
+    assert "    X-Accel-Buffering" in format_report(Report({"stream": (finding,)})).splitlines()
+
+
 def test_next_step_is_the_last_line():
     finding = Finding(id="stream-not-watched", level=Level.UNKNOWN, what="Not watched.", cure="Run it with --task.")
     assert format_report(Report({"stream": (finding,)})).splitlines()[1:] == [

@@ -191,6 +191,30 @@ def test_stream_of_a_task_that_is_held_back_is_found_by_what_comes_at_once_behin
     assert f"At {outside.server} they come at once, so it is what stands between, nginx" in finding.what
 
 
+def test_changes_of_a_task_that_are_held_back_after_its_first_frame_are_found(outside, monkeypatch):
+    monkeypatch.setattr(stream, "find_limit", lambda sweep: 0.0)
+    over = threading.Event()
+
+    def hold_back(request: object) -> Iterator[bytes]:
+        yield STREAM_HEAD + b"\r\n" + RUNNING
+        over.wait(DEADLINE)
+
+    with serve(hold_back) as proxy, keep_task() as task:
+        monkeypatch.setattr(stream, "_watch", lambda watchings, hold: change(task, watchings))
+        addresses = [outside.server, Address.parse(proxy.url)]
+        results = list(examine_shown_streams(addresses, Shown.of(task.task_id), hold=0.1))
+        over.set()
+    (finding,) = find_held(results)
+    assert "0 of 1 changes arrived" in finding.what
+
+
+def change(task: ProbeTask, watchings: Sequence[Watching]) -> None:
+    for watching in watchings:
+        assert watching.wait_for("data:", DEADLINE)
+    task.report("changed")
+    assert watchings[0].wait_for("changed", DEADLINE)
+
+
 def test_stream_that_comes_with_the_end_of_the_task_is_found_as_held_back(outside, monkeypatch):
     monkeypatch.setattr(stream, "HELD", 0.3)
     monkeypatch.setattr(stream, "TOGETHER", 0.2)
