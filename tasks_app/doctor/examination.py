@@ -14,6 +14,7 @@ from .settings_checks import examine_settings
 from .sharing import SHARED, examine_sharing
 from .shown import Shown, examine_shown_task
 from .site import examine_site
+from .staff import examine_staff
 from .static import examine_static
 from .stream import examine_own_streams, examine_server, examine_shown_streams
 from .workers import examine_workers
@@ -46,6 +47,7 @@ def examine(options: Options) -> Report:
     parts = {"settings": _collect(lambda: examine_settings(processes=options.processes))}
     if get_valid_settings() is None or "tasks_app.E005" in _find_ids(parts["settings"]):
         return Report(parts)
+    parts["staff"] = _collect(examine_staff)
     parts["cache"] = _collect(examine_cache)
     is_shared = False
     if not _find_ids(parts["cache"]) & USELESS:
