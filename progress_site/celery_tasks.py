@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from celery import Signature, chord
+
+from tasks_app import progress, start
+
 from . import tasks, uploads
 from .celery import app
 
@@ -15,9 +19,23 @@ import_sample = app.task(tasks.import_sample.func)
 
 
 @app.task
-def develop_photos(photos: int = 40, duration: float = 6) -> None:
-    """Start a task for each photo, and end with the last of them."""
-    tasks.develop_all(develop_photo, photos, duration)
+def develop_photos(photos: int = 40, duration: float = 5) -> None:
+    """Start a chord: a task for each photo, and one that puts them into an album."""
+    tasks.check_photos(photos, duration)
+    each = [name(develop_photo.si(number, duration), f"Photo {number}") for number in range(1, photos + 1)]
+    start(chord(each, name(fill_album.s(), "Album")), label="Photos and album")
+
+
+@app.task
+def fill_album(photos: list[None]) -> int:
+    """Put the developed photos into an album."""
+    return len(progress.track(photos, status="Filling the album", unit="photos"))
+
+
+def name(signature: Signature, label: str) -> Signature:
+    """Return a signature of which the task has a label."""
+    labelled: Signature = signature.set(headers={"tasks_app": {"label": label}})
+    return labelled
 
 
 @app.task

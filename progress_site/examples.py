@@ -194,9 +194,9 @@ EXAMPLES: Mapping[str, Example] = {
             task="develop_photos",
             fields=(
                 Field(name="photos", label="Photos", value=40, minimum=1, maximum=tasks.MAX_PHOTOS),
-                choose_seconds(6),
+                choose_seconds(5),
             ),
-            job=tasks.develop_all,
+            job=tasks.develop_photos.func,
             component='{% task_progress task_id label="Develop photos" cancel=True children=True %}',
         ),
     )

@@ -161,6 +161,7 @@ IMPORT_TASK = f"{PROFILE.jobs}.import_csv"
 CELERY_BROKER_URL = os.environ.get("DJANGO_BROKER_URL", "").strip() or PROFILE.broker_url
 CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_TIMEOUTS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_RESULT_BACKEND, CELERY_RESULT_EXPIRES = PROFILE.broker_url, 3600  # a chord collects results there
 
 # Uploads wait here for their import; the folder is not served.
 MEDIA_ROOT = Path(os.environ.get("DJANGO_MEDIA_ROOT") or BASE_DIR / "media")

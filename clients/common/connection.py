@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .reconnection import Interrupted, TaskError
+from .texts import to_line
 
 PROBLEM = "application/problem+json"  # RFC 9457; the app answers errors so, and what stands before it does not
 
@@ -46,6 +47,9 @@ class Answer:
 
     def describe(self) -> str:
         """Return what was answered: the detail of a problem, the target of a redirect, or the type of a page."""
+        return to_line(self._tell())
+
+    def _tell(self) -> str:
         text = f"answered {self.status} {self.phrase}"
         if detail := self._find_detail():
             return f"{text}: {detail}"

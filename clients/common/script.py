@@ -48,7 +48,7 @@ class Order:
 
     def ask_for_log(self, progress_url: str) -> str:
         """Return the address of a task's progress, with its log if that is shown."""
-        return f"{progress_url}?logs=1" if self.with_logs else progress_url
+        return f"{progress_url}{'&' if '?' in progress_url else '?'}logs=1" if self.with_logs else progress_url
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> "Order":

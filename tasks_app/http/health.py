@@ -21,8 +21,11 @@ logger = logging.getLogger("tasks_app")
 #: The least seconds between two questions to the cache, and the most that one who asks waits for its answer.
 INTERVAL, PATIENCE = 1.0, 0.5
 
-#: The seconds by which what the cache answers may be old.
+#: The seconds by which what the cache answers may be old, and after which a question counts as lost.
 MAX_AGE = 10.0
+
+#: The most questions that may be lost at a time, since a cache without time limits holds the thread of each for ever.
+MAX_LOST = 3
 
 
 class Health:
@@ -32,6 +35,7 @@ class Health:
         self._probe = Probe()
         self._lock = threading.Lock()
         self._asked: Future[bool] | None = None
+        self._lost: list[Future[bool]] = []
         self._asked_at = -math.inf
 
     async def is_good(self) -> bool:
@@ -43,10 +47,20 @@ class Health:
     def _ask(self) -> "Future[bool]":
         with self._lock:
             now = time.monotonic()
-            if self._asked is None or (self._asked.done() and now - self._asked_at >= INTERVAL):
+            if self._asked is None or self._is_due(self._asked, now - self._asked_at):
                 self._asked_at = now
                 self._asked = get_store().submit(self._prove, now)
             return self._asked
+
+    def _is_due(self, asked: "Future[bool]", age: float) -> bool:
+        """Return whether the cache is to be asked once more; a question that is lost is noted."""
+        if asked.done():
+            return age >= INTERVAL
+        self._lost = [question for question in self._lost if not question.done()]
+        if age < MAX_AGE or len(self._lost) >= MAX_LOST:
+            return False
+        self._lost.append(asked)
+        return True
 
     def _prove(self, monotonic: float) -> bool:
         try:

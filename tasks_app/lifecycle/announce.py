@@ -7,7 +7,7 @@ from django.utils.crypto import get_random_string
 from ..exceptions import StoreUnavailable, TaskCancelled, TaskIdTaken
 from ..reporting import Reporter, find_reporter, foretell, get_flusher
 from ..snapshot import Snapshot, State
-from ..store import get_store, is_task_id
+from ..store import RESERVED_IDS, get_store, is_task_id
 from ..streaming import observe
 from .attempts import adopt, begin, use_store, write
 from .chosen_ids import begin_again, check_is_free, refuse
@@ -57,14 +57,10 @@ def check_task_id(task_id: str | None) -> str | None:
     Raises:
         ValueError: it can't be an id.
     """
-    if task_id is not None and not (isinstance(task_id, str) and is_task_id(task_id) and task_id not in _RESERVED):
-        allowed = f"1 to 128 printable ASCII characters without spaces and '/', and none of {sorted(_RESERVED)!r}"
+    if task_id is not None and not (isinstance(task_id, str) and is_task_id(task_id)):
+        allowed = f"1 to 128 printable ASCII characters without spaces and '/', and none of {sorted(RESERVED_IDS)!r}"
         raise ValueError(f"task_id must be {allowed}, not {task_id!r}")
     return task_id
-
-
-#: Ids that are something else at the end of a URL.
-_RESERVED = frozenset({".", "..", "monitor", "tokens"})
 
 
 def make_known(name: str, identity: Identity, task_id: str) -> Snapshot:

@@ -10,7 +10,7 @@ from ..utils.json import encode_json
 from .document import make_document
 
 
-@endpoint("GET", "HEAD")
+@endpoint("GET", "HEAD", needs_user=False)
 async def show_openapi(request: HttpRequest) -> HttpResponseBase:
     """Answer the description of all endpoints, which says nothing of the site but where they stand."""
     prefix = make_url("start-task", request=request).removesuffix("/start-task")

@@ -133,12 +133,13 @@ class Histories:
         return found
 
     def _write(self, due: Iterable[str], histories: Mapping[str, History]) -> None:
-        written = {name: len(self._new[name]) for name in due}
+        with self._lock:  # one may have been dropped meanwhile
+            written = {name: len(runs) for name in due if (runs := self._new.get(name))}
         if written:
             keep_histories({name: histories[name] for name in written})
         with self._lock:
             for name, number in written.items():
-                if rest := list(self._new.pop(name))[number:]:
+                if rest := list(self._new.pop(name, ()))[number:]:
                     self._new[name] = deque(rest, MAX_RUNS)
 
 

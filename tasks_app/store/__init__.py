@@ -25,6 +25,7 @@ from .gone import count_stored_pages, delete_contents, find_gone, note_gone
 from .histories import find_histories, keep_histories
 from .key_function import keeps_key
 from .keys import (
+    RESERVED_IDS,
     is_task_id,
     make_begin_key,
     make_claim_key,
@@ -42,6 +43,7 @@ from .store import decode, get_store
 __all__ = [
     "CULLING_CACHES",
     "RECENT_TASKS",
+    "RESERVED_IDS",
     "Brood",
     "Family",
     "Loaded",

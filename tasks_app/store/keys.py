@@ -3,16 +3,19 @@
 import hashlib
 import re
 
-#: A task's id is part of URLs and cache keys: printable ASCII without a slash (memcached forbids spaces). Browsers and
-#: proxies take "." and ".." in a path for the folder and the one above.
-_TASK_ID = re.compile(r"(?!\.{1,2}\Z)[!-.0-~]{1,128}")
+#: A task's id is part of URLs and cache keys: printable ASCII without a slash (memcached forbids spaces).
+_TASK_ID = re.compile(r"[!-.0-~]{1,128}")
+
+#: Ids that are something else at the end of a URL. Browsers and proxies take "." and ".." for the folder and the one
+#: above.
+RESERVED_IDS = frozenset({".", "..", "monitor", "tokens", "openapi.json"})
 
 RECENT_COUNT_KEY = "tasks_app:recent"
 
 
 def is_task_id(text: str) -> bool:
     """Return whether `text` may be the id of a task."""
-    return _TASK_ID.fullmatch(text) is not None
+    return _TASK_ID.fullmatch(text) is not None and text not in RESERVED_IDS
 
 
 def make_task_key(task_id: str) -> str:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.support.scripts import (
+    ACCEPTED,
     GONE,
     ONE_TASK_SCRIPTS,
     QUEUED,
@@ -120,6 +121,23 @@ def test_log_lines_stand_between_the_snapshots(script: str):
         " 42%  Working",
         "100%  Done",
     ]
+
+
+@pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)
+def test_log_is_asked_for_beside_the_token_in_the_address(script: str):
+    accepted = ACCEPTED.replace(b'/abc"', b'/abc?token=T"')
+    with serve(lambda request: accepted if request.method == "POST" else stream(SUCCEEDED)) as server:
+        run_script(script, "--url", server.url, "--logs")
+        assert server.requests[-1].path == "/task-progress/abc?token=T&logs=1"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_reason_of_a_refusal_does_not_disturb_the_terminal(script: str):
+    detail = json.dumps({"detail": "gone \x1b[2J"}).encode()
+    head = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\r\n"
+    with serve(lambda request: head + detail) as server:
+        done = run_script(script, "--url", server.url, "--task-id", "abc")
+    assert ("gone" in done.stderr, "\x1b" in done.stderr) == (True, False)
 
 
 @pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)

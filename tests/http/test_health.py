@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.backends.base import SessionBase
 from django.test import AsyncClient
 
-from tasks_app.http.health import get_health
+from tasks_app.http.health import MAX_LOST, get_health
 from tests.support.caches import HANGING_CACHES, Controls, gate
 
 URL = "/task-health"
@@ -46,6 +46,17 @@ async def test_process_whose_cache_hangs_is_not_well_and_its_loop_goes_on(hangin
         await asyncio.sleep(0.01)
         turns += 1
     assert (asked.result(), turns > 5) == ((503, b"not ok\n"), True)
+
+
+async def test_question_that_a_cache_never_answers_is_asked_again_and_no_more_than_some_are_lost(
+    hanging_cache, monkeypatch
+):
+    monkeypatch.setattr("tasks_app.http.health.MAX_AGE", 0)
+    monkeypatch.setattr("tasks_app.http.health.PATIENCE", 0.01)
+    hanging_cache.shut()
+    for _ in range(2 * MAX_LOST):
+        assert await ask() == (503, b"not ok\n")
+    assert len(hanging_cache.waiting) == 1 + MAX_LOST
 
 
 async def test_cache_that_works_again_is_well_again(cache: Controls, monkeypatch):

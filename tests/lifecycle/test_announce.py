@@ -29,7 +29,7 @@ from tests.support import jobs
 from tests.support.doubles import controlled_cache
 from tests.support.waiting import DEADLINE, wait_until
 
-BAD_IDS = ["", "a b", "a/b", "ü", "x" * 129, "a\n", ".", "..", "monitor", 5, b"a"]
+BAD_IDS = ["", "a b", "a/b", "ü", "x" * 129, "a\n", ".", "..", "monitor", "tokens", "openapi.json", 5, b"a"]
 
 
 def run(task_id: str, **options) -> Snapshot:

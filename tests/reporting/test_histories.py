@@ -293,6 +293,20 @@ def test_task_names_without_end_take_no_more_memory(flusher, time, monkeypatch):
     ]
 
 
+def test_name_that_is_dropped_while_others_are_read_fails_no_sweep(flusher, time, monkeypatch, caplog):
+    monkeypatch.setattr(histories, "MAX_TASKS", 1)
+    known = flusher.backlog.histories
+
+    def read_slowly(names):
+        known.note(Snapshot.queued("t2", "other", now=time.now).begun(now=time.now).succeeded(None, now=time.now))
+        return find_histories(names)
+
+    monkeypatch.setattr(histories, "find_histories", read_slowly)
+    run(flusher, time)
+    flusher.sweep()
+    assert "the cache failed" not in caplog.text
+
+
 # --- what is told of a task before it is stored ---
 
 
