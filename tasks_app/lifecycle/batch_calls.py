@@ -1,6 +1,7 @@
 """The calls of a batch, all checked before anything is enqueued."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ..conf import get_settings
@@ -23,11 +24,14 @@ def read_calls(framework: Framework, task: Any, calls: Iterable[Any]) -> list[Ca
 
     Raises:
         InvalidArguments: a call does not fit the signature of the task; the message has its number, from 0 on.
+        TypeError: the task is a signature, which has arguments of its own.
         ValueError: there are more than MAX_CHILDREN.
     """
-    read = [_read_call(number, call) for number, call in enumerate(calls)]
-    if len(read) > (limit := get_settings().MAX_CHILDREN):
-        raise ValueError(f"there are {len(read)!r} calls; MAX_CHILDREN allows {limit!r}")
+    framework.unwrap(task)
+    limit = get_settings().MAX_CHILDREN
+    read = [_read_call(number, call) for number, call in enumerate(islice(calls, limit + 1))]  # it may have no end
+    if len(read) > limit:
+        raise ValueError(f"there are more than {limit!r} calls, which MAX_CHILDREN allows")
     for number, item in enumerate(read):
         _check(framework, task, number, item)
     return read

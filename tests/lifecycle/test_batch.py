@@ -1,6 +1,7 @@
 """Batches: many tasks that are started as the children of a parent which runs nothing itself."""
 
 import asyncio
+from itertools import count
 
 import pytest
 from django.db import transaction
@@ -125,8 +126,14 @@ def test_nothing_is_enqueued_unless_all_calls_fit(calls, message):
 
 def test_number_of_calls_is_limited(settings):
     settings.TASKS_APP = {**settings.TASKS_APP, "MAX_CHILDREN": 2}
-    with pytest.raises(ValueError, match="there are 3 calls; MAX_CHILDREN allows 2"):
+    with pytest.raises(ValueError, match="there are more than 2 calls, which MAX_CHILDREN allows"):
         start_batch(jobs.add, [(1,)] * 3)
+
+
+def test_calls_without_end_are_refused(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "MAX_CHILDREN": 2}
+    with pytest.raises(ValueError, match="there are more than 2 calls"):
+        start_batch(jobs.add, ((number,) for number in count()))
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 0], [1, "x"], [1, float("inf")]])

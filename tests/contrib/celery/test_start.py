@@ -193,6 +193,11 @@ def test_id_of_a_task_of_another_owner_is_refused(site: CelerySite, opened):
     assert get_snapshot("theirs").owner == "7"
 
 
+def test_batch_of_a_signature_is_refused():
+    with pytest.raises(TypeError, match="a Celery task is needed, not the signature"):
+        start_batch(jobs.add.s(1), [()])
+
+
 @pytest.mark.parametrize("what", [jobs.app, jobs.add.run, "tests.support.celery_app.add"])
 def test_what_is_not_one_task_is_refused(what: Any):
     with pytest.raises(TypeError, match=r"a task made by @task or a Celery task is needed, not "):
