@@ -12,7 +12,7 @@ from ..conf import get_settings
 from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound
 from ..reporting import find_reporter, get_bound, get_flusher
 from ..snapshot import Snapshot, awaits_children, expect_children
-from ..store import add_children, expect_ends, find_broods, get_store
+from ..store import add_children, count_itself, expect_ends, find_broods, get_store
 from ..streaming import observe
 from .commits import call_at_commit
 from .identity import Identity
@@ -98,8 +98,8 @@ class Link:
     parent: str
     weight: float
 
-    def expect(self) -> None:
-        """Have the parent wait for one child more; the child can't end before.
+    def check(self) -> None:
+        """Check that the parent may have one child more.
 
         Raises:
             ValueError: the parent has MAX_CHILDREN.
@@ -112,8 +112,26 @@ class Link:
             total = find_broods([self.parent])[self.parent].total
         if total >= (limit := get_settings().MAX_CHILDREN):
             raise ValueError(f"task {self.parent!r} has {total!r} children; MAX_CHILDREN allows {limit!r}")
-        # A parent that runs is one more part that has to end.
-        expect_ends(self.parent, 2 if total == 0 and reporter is not None else 1)
+
+    def expect(self) -> int:
+        """Have the parent wait for one child more, and return for how many parts it waits then.
+
+        A parent that runs is one more part that has to end.
+
+        Raises:
+            Exception: any error of the cache.
+        """
+        is_first = find_reporter(self.parent) is not None and count_itself(self.parent)
+        return expect_ends(self.parent, 2 if is_first else 1)
+
+    def tell_late(self, task_id: str) -> None:
+        """Do what `expect` and `tell` do for a child that may have ended already."""
+        self.tell(task_id)
+        try:
+            if self.expect() <= 0:
+                get_flusher().sums.end(self.parent)
+        except Exception:  # whatever a cache backend raises: the child is enqueued
+            logger.exception("task %s: its end may not be told", self.parent, extra={"task_id": self.parent})
 
     def tell(self, task_id: str) -> None:
         """Add the child to the parent, and cancel it if the parent was cancelled; a failure of the cache is logged."""
@@ -161,21 +179,36 @@ def linking(link: Link | None, databases: Collection[str] = ()) -> Iterator[Call
     """
     told: list[str] = []
     if link is not None:
-        try:
-            link.expect()
-        except ValueError:
-            raise
-        except Exception as error:  # whatever a cache backend raises
-            raise StoreUnavailable("the state of the parent can't be stored") from error
+        open_link(link, is_late=bool(databases))
     try:
         yield told.append
     except BaseException:
-        if link is not None and not told:
+        if link is not None and not (told or databases):
             link.forget()
         raise
     finally:
         if link is not None and told:
-            call_at_commit(partial(link.tell, told[0]), databases)
+            call_at_commit(partial(link.tell_late if databases else link.tell, told[0]), databases)
+
+
+def open_link(link: Link, *, is_late: bool = False) -> None:
+    """Have a parent wait for a child that is about to be enqueued.
+
+    Args:
+        is_late: whether it is to be told of at a commit alone, which may never come.
+
+    Raises:
+        ValueError: the parent has MAX_CHILDREN.
+        StoreUnavailable: the cache can't be reached.
+    """
+    try:
+        link.check()
+        if not is_late:
+            link.expect()
+    except ValueError:
+        raise
+    except Exception as error:  # whatever a cache backend raises
+        raise StoreUnavailable("the state of the parent can't be stored") from error
 
 
 def link_children(parent: str, children: dict[str, float]) -> None:

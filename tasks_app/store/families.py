@@ -15,6 +15,7 @@ from ..snapshot import Part, Snapshot
 from .keys import (
     make_brood_key,
     make_cancel_key,
+    make_counted_key,
     make_left_key,
     make_note_key,
     make_segment_key,
@@ -90,6 +91,11 @@ def set_children(task_id: str, children: Mapping[str, float]) -> None:
 def expect_ends(task_id: str, number: int) -> int:
     """Add `number` to how many parts of a parent have not ended, and return how many these are, as far as is known."""
     return get_store().cache.count(make_left_key(task_id), number, note_time_to_live())
+
+
+def count_itself(task_id: str) -> bool:
+    """Return whether a parent that runs is to be counted by `expect_ends` as well: once, whoever asks first."""
+    return get_store().cache.add(make_counted_key(task_id), 1, note_time_to_live())
 
 
 def find_broods(task_ids: Iterable[str]) -> dict[str, Brood]:
@@ -170,6 +176,7 @@ def claim_sum(snapshot: Snapshot) -> bool:
     is_first = cache.add(make_summed_key(snapshot.task_id, snapshot.attempt), 1, note_time_to_live())
     if is_first:
         cache.delete(make_left_key(snapshot.task_id))
+        cache.delete(make_counted_key(snapshot.task_id))
     return is_first
 
 
@@ -182,7 +189,7 @@ def keep_family(task_id: str, brood: Brood) -> None:
     """
     cache, ttl = get_store().cache, note_time_to_live()
     places = [(task_id, number) for number in range(brood.segments)]
-    for key in (make_task_key(task_id), make_brood_key(task_id), make_left_key(task_id), *_make_segment_keys(places)):
+    for key in (*_make_heads(task_id), *_make_segment_keys(places)):
         cache.touch(key, ttl)
     children = [make_note_key(child) for members in find_members(places).values() for child in members]
     for start in range(0, len(children), BATCH):  # a few round trips, where a `touch` of each would be thousands
@@ -193,8 +200,12 @@ def keep_family(task_id: str, brood: Brood) -> None:
 
 def drop_family(task_id: str) -> None:
     """Delete a parent of which no child was sent."""
-    for key in (make_task_key(task_id), make_brood_key(task_id), make_left_key(task_id), make_segment_key(task_id, 0)):
+    for key in (*_make_heads(task_id), make_segment_key(task_id, 0)):
         get_store().cache.delete(key)
+
+
+def _make_heads(task_id: str) -> Sequence[str]:
+    return make_task_key(task_id), make_brood_key(task_id), make_left_key(task_id), make_counted_key(task_id)
 
 
 def _get_many(keys: Sequence[str]) -> dict[str, Any]:

@@ -83,6 +83,11 @@ def make_left_key(task_id: str) -> str:
     return f"tasks_app:left:{task_id}"
 
 
+def make_counted_key(task_id: str) -> str:
+    """Return the key of the mark that a task which runs is counted as one that its own end waits for."""
+    return f"tasks_app:counted:{task_id}"
+
+
 def make_summed_key(task_id: str, attempt: int) -> str:
     """Return the key of the mark that a process tells of the end of a parent."""
     return f"tasks_app:summed:{task_id}:{attempt}"

@@ -1,13 +1,34 @@
 """Tasks that are started as children of another."""
 
+from contextlib import suppress
+from dataclasses import replace
+from unittest.mock import Mock
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 
-from tasks_app import TaskAlreadyEnded, TaskNotFound, cancel, get_snapshot, start, start_batch
-from tasks_app.lifecycle.children import link_children
+from tasks_app import (
+    StoreUnavailable,
+    TaskAlreadyEnded,
+    TaskNotFound,
+    cancel,
+    get_snapshot,
+    start,
+    start_batch,
+    task_ended,
+)
+from tasks_app.lifecycle.attempts import adopt
+from tasks_app.lifecycle.children import Link, link_children, linking
+from tasks_app.reporting.process import get_flusher
+from tasks_app.snapshot.family import BATCH, expect_children
+from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.families import find_families
+from tasks_app.store.keys import make_left_key
+from tasks_app.store.store import get_store
 from tests.support import jobs
-from tests.support.viewers import make_running, put
+from tests.support.jobs import task
+from tests.support.viewers import NOW, make_running, put
 from tests.support.waiting import wait_until
 
 
@@ -148,3 +169,81 @@ def test_circle_ends_all_the_same(open_gate):
     assert get_snapshot(task_id).children["total"] == 1
     cancel(task_id)
     open_gate()
+
+
+@task
+def start_one_after_a_refusal() -> None:
+    with suppress(TypeError):
+        start(jobs.add, object())
+    start(jobs.add, 1)
+
+
+def test_end_is_told_of_a_parent_whose_first_child_was_refused():
+    ended: list[str] = []
+
+    def note(snapshot, **others):
+        ended.append(snapshot.task_id)
+
+    task_ended.connect(note)
+    task_id = start(start_one_after_a_refusal)
+    wait_until(lambda: task_id in ended, "its end is told, though nobody asks about it")
+
+
+@pytest.fixture
+def running_parent():
+    reporter = adopt(make_running("p"))
+    yield
+    reporter.succeed(None)
+
+
+def link(*, rolls_back: bool = False) -> None:
+    with transaction.atomic():
+        for child in "cd":
+            with linking(Link("p", 1), ["default"]) as tell:
+                tell(child)
+        transaction.set_rollback(rolls_back)
+
+
+def count_left() -> int | None:
+    return get_store().cache.get(make_left_key("p"))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("running_parent")
+def test_first_children_of_one_transaction_count_their_parent_once():
+    link()
+    assert count_left() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("running_parent")
+def test_children_of_a_rolled_back_transaction_are_not_waited_for():
+    link(rolls_back=True)
+    assert not count_left()
+
+
+@pytest.mark.usefixtures("running_parent")
+def test_first_children_that_are_started_at_the_same_moment_count_their_parent_once():
+    with linking(Link("p", 1)) as tell, linking(Link("p", 1)) as tell_other:
+        tell("c")
+        tell_other("d")
+    assert count_left() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parent_ends_whose_child_ended_before_the_hooks_of_its_commit_ran():
+    parent, child = (Snapshot.queued(task_id, "add", now=NOW) for task_id in "pc")
+    put(expect_children(replace(parent, runner=BATCH), 1, now=NOW))
+    with transaction.atomic(), linking(Link("p", 1), ["default"]) as tell:
+        tell("c")
+        adopt(replace(child, parent="p")).succeed(None)
+        get_flusher().flush()
+    assert get_store().get("p").state == "succeeded"
+
+
+@pytest.mark.usefixtures("running_parent")
+def test_batch_that_can_not_be_stored_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("tasks_app.lifecycle.batch_sending.add_children", Mock(side_effect=OSError("away")))
+    with pytest.raises(StoreUnavailable):
+        start_batch(jobs.add, [(1,)], parent="p")
+    assert count_left() == 1
