@@ -10,6 +10,7 @@ from django.test import override_settings
 
 from tasks_app import cancel, get_snapshot, start
 from tasks_app.store.keys import make_cancel_key, make_recent_key, make_task_key
+from tasks_app.store.recent import RECENT_TASKS
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, run_celery_site, wait_for, wait_for_status
@@ -85,7 +86,7 @@ def test_waiting_retry_is_stored_again_by_its_worker_once_the_cache_was_emptied(
 
 def test_list_keeps_a_task_until_it_may_begin(site):
     task_id = start(jobs.add.s(1).set(countdown=DAY))
-    places = {make_recent_key(place): None for place in range(100)}
+    places = [make_recent_key(place) for place in range(RECENT_TASKS)]  # others of this process are listed again
     wait_until(lambda: task_id in {item[1] for item in caches["default"].get_many(places).values()}, "it is listed")
     place = next(key for key, item in caches["default"].get_many(places).items() if item[1] == task_id)
     assert read_ttl(place) == pytest.approx(DAY + 60, abs=15)
