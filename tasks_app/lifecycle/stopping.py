@@ -1,8 +1,10 @@
 """The stop of tasks whose cancel was requested, and of all their children."""
 
+from collections.abc import Mapping, Sequence, Set
+
 from ..reporting import find_reporter
 from ..snapshot import Snapshot
-from ..store import decode, find_children, find_families, get_store
+from ..store import Kin, decode, find_children, find_families, get_store
 from .announce import ANNOUNCED, withdraw
 from .frameworks import find_framework
 
@@ -32,14 +34,30 @@ def cancel_children(task_id: str) -> None:
     """
     parents, seen = {task_id: 1}, {task_id}
     while parents:
-        families = find_families(parents).values()
-        children = [child for family in families for child in family.members if child not in seen]
-        seen.update(children)
-        ends, texts = find_children(children)
-        for child in children:
-            if child not in ends:
-                get_store().request_cancel(child)
-        known = [decode(child, texts[child]) for child in children if child in texts and child not in ends]
-        for snapshot in filter(None, known):
+        known = _cancel_each(_find_kin(parents, seen))
+        seen.update(item.task_id for item in known)
+        parents = {item.task_id: item.children["total"] for item in known if item.children}
+
+
+def _find_kin(parents: Mapping[str, int], seen: Set[str]) -> list[Kin]:
+    families = find_families(parents).items()
+    return [(parent, child) for parent, family in families for child in family.members if child not in seen]
+
+
+def _cancel_each(kin: Sequence[Kin]) -> list[Snapshot]:
+    """Cancel those of these children that have not ended, and return those of which something is stored.
+
+    A task that names another parent is not its child, although that was told its id.
+    """
+    ends, texts = find_children(kin)
+    stored = {child: decode(child, text) for child, text in texts.items()}
+    known = []
+    for parent, child in kin:
+        snapshot = stored.get(child)
+        if (parent, child) in ends or (snapshot is not None and snapshot.parent != parent):
+            continue
+        get_store().request_cancel(child)
+        if snapshot is not None:
             stop(snapshot)
-        parents = {item.task_id: item.children["total"] for item in known if item is not None and item.children}
+            known.append(snapshot)
+    return known

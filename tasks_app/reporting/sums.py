@@ -100,8 +100,8 @@ class Sums:
         if own is None or not awaits_children(own):
             return
         (brood, members) = find_families({task_id: own.children["total"] if own.children else 0})[task_id]
-        ends = find_ends(members)
-        parts = [(weight, ends.get(child)) for child, weight in members.items()]
+        ends = find_ends((task_id, child) for child in members)
+        parts = [(weight, ends.get((task_id, child))) for child, weight in members.items()]
         total = compose(own, parts, is_cancelled=brood.is_cancelled)
         if total.is_terminal and len(members) == brood.total:
             self.store_ends([total])

@@ -6,6 +6,7 @@ from .details import afind_details, find_details
 from .families import (
     Brood,
     Family,
+    Kin,
     Members,
     add_children,
     claim_sum,
@@ -47,6 +48,7 @@ __all__ = [
     "RESERVED_IDS",
     "Brood",
     "Family",
+    "Kin",
     "Loaded",
     "Members",
     "Notes",

@@ -50,6 +50,9 @@ class Brood(NamedTuple):
     is_cancelled: bool = False
 
 
+#: A parent and a child that it was told, as ids.
+Kin = tuple[str, str]
+
 #: A segment of a task: its id and the number of the segment.
 Place = tuple[str, int]
 
@@ -153,17 +156,20 @@ def find_members(places: Sequence[Place]) -> dict[Place, Members]:
     return {keys[key]: dict(_read_members(segment)) for key, segment in found.items()}
 
 
-def find_ends(task_ids: Iterable[str]) -> dict[str, Part]:
-    """Return what is kept of those of these children that have ended."""
-    keys = {make_note_key(task_id): task_id for task_id in task_ids}
+def find_ends(kin: Iterable[Kin]) -> dict[Kin, Part]:
+    """Return what is kept of those of these children that have ended as such."""
+    keys = {make_note_key(*pair): pair for pair in kin}
     return {keys[key]: part for key, note in _get_many(list(keys)).items() if (part := Part.from_note(note))}
 
 
-def find_children(task_ids: Sequence[str]) -> tuple[dict[str, Part], dict[str, str]]:
-    """Return the ends of those of these children that have ended, and the stored texts of all of them."""
-    notes = {make_note_key(task_id): task_id for task_id in task_ids}
-    texts = {make_task_key(task_id): task_id for task_id in task_ids}
-    found = _get_many([key for pair in zip(notes, texts, strict=True) for key in pair])
+def find_children(kin: Sequence[Kin]) -> tuple[dict[Kin, Part], dict[str, str]]:
+    """Return the ends of those of these children that have ended as such, and the stored texts of all of them.
+
+    Only a task whose snapshot names the same parent is its child: any id can be told to a parent.
+    """
+    notes = {make_note_key(*pair): pair for pair in kin}
+    texts = {make_task_key(child): child for _, child in kin}
+    found = _get_many([*notes, *texts])
     return (
         {notes[key]: part for key in found.keys() & notes.keys() if (part := Part.from_note(found[key]))},
         {texts[key]: found[key] for key in found.keys() & texts.keys()},
@@ -191,7 +197,7 @@ def keep_family(task_id: str, brood: Brood) -> None:
     places = [(task_id, number) for number in range(brood.segments)]
     for key in (*_make_heads(task_id), *_make_segment_keys(places)):
         cache.touch(key, ttl)
-    children = [make_note_key(child) for members in find_members(places).values() for child in members]
+    children = [make_note_key(task_id, child) for members in find_members(places).values() for child in members]
     for start in range(0, len(children), BATCH):  # a few round trips, where a `touch` of each would be thousands
         notes = cache.get_many(children[start : start + BATCH])
         if notes and (refused := cache.set_many(notes, ttl)):

@@ -73,9 +73,9 @@ def make_segment_key(task_id: str, number: int) -> str:
     return f"tasks_app:children:{task_id}:{number}"
 
 
-def make_note_key(task_id: str) -> str:
-    """Return the key of what is kept of the end of a child for its parent."""
-    return f"tasks_app:ended:{task_id}"
+def make_note_key(parent: str, task_id: str) -> str:
+    """Return the key of what is kept of the end of a child for this parent alone, short for any two ids."""
+    return f"tasks_app:ended:{hashlib.blake2b(parent.encode(), digest_size=16).hexdigest()}:{task_id}"
 
 
 def make_left_key(task_id: str) -> str:

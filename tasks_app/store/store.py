@@ -114,7 +114,8 @@ class Store:
                 texts[make_details_key(item.task_id, item.attempt)] = item.to_json()
             texts[key] = version.text
             if is_note(snapshot):
-                ids[note := make_note_key(snapshot.task_id)] = snapshot.task_id
+                assert snapshot.parent is not None
+                ids[note := make_note_key(snapshot.parent, snapshot.task_id)] = snapshot.task_id
                 by_ttl.setdefault(note_time_to_live(), {})[note] = Part.of(snapshot).to_note()
         refused_keys = {key for ttl, texts in by_ttl.items() for key in self.cache.set_many(texts, ttl)}
         if others := sorted(refused_keys - ids.keys()):

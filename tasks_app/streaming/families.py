@@ -111,10 +111,10 @@ class Families:
 
     async def _read_children(self, children: "list[tuple[Family, str]]") -> None:
         """Watch these children, except those that have ended."""
-        task_ids = [child for _, child in children]
-        ends, texts = await get_store().arun_aside(find_children, task_ids) if task_ids else ({}, {})
+        kin = [(family.task_id, child) for family, child in children]
+        ends, texts = await get_store().arun_aside(find_children, kin) if kin else ({}, {})
         for family, child in children:
-            if (end := ends.get(child)) is not None:
+            if (end := ends.get((family.task_id, child))) is not None:
                 family.parts[child] = end
             if (end is None or end.state is State.LOST) and not self._is_above(child, family):
                 watch = family.watches[child] = self._host.watch_child(family, child)
@@ -142,10 +142,10 @@ class Families:
             new = family.take_in(broods[task_id], members.get(task_id, {}))
             children += [(family, child) for child in new]
         await self._read_children(children)
-        unknown = {child: family for family in families.values() for child in family.find_unknown()}
-        ends = await get_store().arun_aside(find_ends, list(unknown)) if unknown else {}  # they may be thousands
-        for child, end in ends.items():
-            unknown[child].end(child, end)
+        unknown = [(family.task_id, child) for family in families.values() for child in family.find_unknown()]
+        ends = await get_store().arun_aside(find_ends, unknown) if unknown else {}  # they may be thousands
+        for (task_id, child), end in ends.items():
+            families[task_id].end(child, end)
 
     def _is_above(self, task_id: str, family: "Family") -> bool:
         """Return whether a task has this family among its descendants, or is its parent: a circle is not closed."""
@@ -223,8 +223,8 @@ class Family:
         self._families.change(self)
 
     def notify(self, watch: Watch) -> None:
-        """Take in a change of a child."""
-        if watch.view is None:
+        """Take in a change of a child; a task of another parent, whose id this one was told, is none."""
+        if watch.view is None or watch.view.snapshot.parent != self.task_id:
             return
         part = Part.of(watch.view.snapshot)
         if part.state.is_terminal:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..conf import get_settings
 from ..reporting import get_flusher, recall
 from ..snapshot import Part, Silence, Snapshot, Spell, State, as_silent, awaits_children, compose, waits_elsewhere
-from ..store import Family, decode, find_children, find_families, get_store
+from ..store import Family, Kin, decode, find_children, find_families, get_store
 from ..utils.lazy import per_process
 from ..utils.turns import give_way
 from .age import count_age
@@ -57,8 +57,8 @@ def observe_texts(task_ids: Sequence[str], texts: Mapping[str, str]) -> list[Sna
 def observe_children(task_id: str, states: Set[State], limit: int) -> tuple[list[Snapshot], int]:
     """Return those of a task's children that are in these states, in the order of their start, and how many they are.
 
-    A child of which nothing is known yet counts as queued. Like the ends that are kept for longer than their tasks, it
-    is counted but not returned.
+    A child of which nothing is known yet counts as queued, as does the task of another parent, whose id this one was
+    told. Like the ends that are kept for longer than their tasks, it is counted but not returned.
 
     Args:
         limit: the most to return.
@@ -69,10 +69,18 @@ def observe_children(task_id: str, states: Set[State], limit: int) -> tuple[list
     family = find_families({task_id: 1})[task_id]
     children = list(family.members)
     if states == set(State):
-        return observe_many(children[:limit]), family.brood.total
-    parts = _find_parts(children, {task_id})
+        return _observe_own(task_id, children[:limit]), family.brood.total
+    parts = {
+        child: part for (_, child), part in _find_parts([(task_id, child) for child in children], {task_id}).items()
+    }
     found = [child for child in children if (parts[child].state if child in parts else State.QUEUED) in states]
-    return observe_many(found[:limit]), len(found)
+    return _observe_own(task_id, found[:limit]), len(found)
+
+
+def _observe_own(parent: str, children: Sequence[str]) -> list[Snapshot]:
+    """Return those of these tasks that are children of this parent, whatever ids it was told."""
+    seen = _look_at_each(give_way(children), get_store().read(children))
+    return sum_up([item for item in seen if item.parent == parent])
 
 
 async def aobserve_children(task_id: str, states: Set[State], limit: int) -> tuple[list[Snapshot], int]:
@@ -98,24 +106,25 @@ def sum_up(snapshots: Sequence[Snapshot], ancestors: Set[str] = frozenset()) -> 
     if not parents:
         return list(snapshots)
     families = find_families({task_id: (item.children or {}).get("total", 0) for task_id, item in parents.items()})
-    children = [child for family in families.values() for child in family.members]
-    parts = _find_parts(children, ancestors | parents.keys())
+    kin = [(task_id, child) for task_id, family in families.items() for child in family.members]
+    parts = _find_parts(kin, ancestors | parents.keys())
     sums = {task_id: _sum(own, families[task_id], parts) for task_id, own in parents.items()}
     if ended := [item for task_id, item in sums.items() if item.is_terminal and families[task_id].is_complete]:
         get_flusher().sums.store_ends(ended)
     return [sums.get(item.task_id, item) for item in snapshots]
 
 
-def _find_parts(children: Sequence[str], ancestors: Set[str]) -> dict[str, Part]:
-    ends, texts = find_children(children)
+def _find_parts(kin: Sequence[Kin], ancestors: Set[str]) -> dict[Kin, Part]:
+    ends, texts = find_children(kin)
     # One that was declared lost may have been taken back by its process.
-    living = [child for child in children if child not in ends or ends[child].state is State.LOST]
-    known = sum_up(_look_at_each(living, texts), ancestors)
-    return ends | {item.task_id: Part.of(item) for item in known if not awaits_children(item)}
+    living = dict.fromkeys(pair for pair in kin if pair not in ends or ends[pair].state is State.LOST)
+    seen = _look_at_each(dict.fromkeys(child for _, child in living), texts)
+    known = sum_up([item for item in seen if (item.parent, item.task_id) in living], ancestors)
+    return ends | {(str(item.parent), item.task_id): Part.of(item) for item in known if not awaits_children(item)}
 
 
-def _sum(own: Snapshot, family: Family, parts: Mapping[str, Part]) -> Snapshot:
-    weighed = [(weight, parts.get(child)) for child, weight in family.members.items()]
+def _sum(own: Snapshot, family: Family, parts: Mapping[Kin, Part]) -> Snapshot:
+    weighed = [(weight, parts.get((own.task_id, child))) for child, weight in family.members.items()]
     floors = get_floors()
     total = compose(own, weighed, is_cancelled=family.brood.is_cancelled, floor=floors.find(own))
     floors.note(total)

@@ -62,6 +62,23 @@ async def test_stream_begins_with_the_sum():
     stream.close()
 
 
+@pytest.mark.parametrize("parent", [None, "others"])
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_stream_counts_no_task_of_another_parent_whose_id_it_was_told(parent: str | None, is_known: bool):
+    foreign = Snapshot.queued("foreign", "demo", now=NOW, parent=parent).begun(now=NOW)
+    make_batch("b", "c1", "foreign")
+    if is_known:
+        put(foreign)
+    stream = await open_one()
+    put(foreign.succeeded(now=NOW))
+    put(make_child("c1").succeeded(now=NOW))
+    (event,) = decode(await read_next(stream))
+    while event.json()["children"]["succeeded"] == 0:
+        (event,) = decode(await read_next(stream))
+    assert event.json()["children"]["queued"] == 1
+    stream.close()
+
+
 @pytest.mark.parametrize("store", [put, put_elsewhere, put_silently])
 async def test_stream_follows_the_children_and_ends_once(store):
     make_batch("b", "c1", "c2")
