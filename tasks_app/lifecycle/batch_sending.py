@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from .. import wakeups
 from ..exceptions import StoreUnavailable
-from ..reporting import foretell, get_flusher
+from ..reporting import Step, foretell, get_flusher
 from ..snapshot import GENERIC_TYPE, Snapshot, expect_children
 from ..store import add_children, drop_family, expect_ends, get_store
 from .attempts import adopt_promised
@@ -18,6 +17,7 @@ from .commits import call_at_commit, find_transactions
 from .enqueue import starting
 from .frameworks import Framework, Promise, commits_with
 from .identity import Identity
+from .keeping import NOT_SENT, save, settle
 from .stopping import cancel_children
 
 logger = logging.getLogger("tasks_app")
@@ -151,27 +151,30 @@ def _drop(batch: Batch, link: Link | None) -> None:
 
 
 def _give_up(batch: Batch, link: Link | None, number: int, unsent: Sequence[Promise]) -> None:
-    """Cancel what was sent of a batch, have its parent say so, and end what was not sent; what fails is logged."""
+    """Cancel what was sent of a batch, have its parent say so, and end what was not sent.
+
+    What fails is logged, and tried again.
+    """
     total, now, task_id = len(batch.calls), get_flusher().clock.now(), batch.own.task_id
     get_flusher().enlist(batch.own)
     message = f"{number} of {total} calls were sent, then it failed; these were cancelled"
-    try:
-        own = batch.own
-        if batch.promises is None:
-            own = expect_children(replace(own, children=None), number, now=now)
-            expect_ends(task_id, number - total)
-            _store_children(batch)
-        versions = get_store().save([own.failed(GENERIC_TYPE, message, now=now)]).versions
-        wakeups.publish(versions)
-        for promise in unsent:
-            _, owner, label, parent = batch.child_identity
-            known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=owner, label=label, parent=parent)
-            adopt_promised(known).end_cancelled("Not sent")
-        cancel_children(task_id)
-        if link is not None:
-            link.tell(task_id)
-    except Exception:  # whatever a cache backend raises
-        logger.exception("task %s: what was sent of the batch can't be cancelled", task_id, extra={"task_id": task_id})
+    own, steps = batch.own, list[Step]()
+    if batch.promises is None:
+        own = expect_children(replace(own, children=None), number, now=now)
+        steps = [partial(expect_ends, task_id, number - total), partial(_store_children, batch)]
+    steps.append(partial(save, own.failed(GENERIC_TYPE, message, now=now)))
+    steps += [partial(_end_unsent, batch, promise) for promise in unsent]
+    steps.append(partial(cancel_children, task_id))
+    settle(task_id, steps, failure="what was sent of the batch can't be cancelled", children=batch.weigh())
+    if link is not None:
+        link.tell(task_id)
+
+
+def _end_unsent(batch: Batch, promise: Promise) -> None:
+    _, owner, label, parent = batch.child_identity
+    now = get_flusher().clock.now()
+    known = Snapshot.queued(promise.task_id, promise.name, now=now, owner=owner, label=label, parent=parent)
+    adopt_promised(known).end_cancelled(NOT_SENT)
 
 
 def _finish(batch: Batch, link: Link | None) -> None:
@@ -180,6 +183,14 @@ def _finish(batch: Batch, link: Link | None) -> None:
     get_flusher().enlist(batch.own)
     if link is not None:
         link.tell(task_id)
+    settle(task_id, [partial(_see_to, batch)], failure=_UNSEEN, children=batch.weigh())
+
+
+_UNSEEN = "whether it is to be cancelled can't be read"
+
+
+def _see_to(batch: Batch) -> None:
+    task_id = batch.own.task_id
     if not batch.calls:
         get_flusher().sums.end(task_id)
     elif get_store().find_cancelled([task_id]):

@@ -10,12 +10,13 @@ from functools import partial
 
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound
-from ..reporting import find_reporter, get_bound, get_flusher
+from ..reporting import Step, find_reporter, get_bound, get_flusher, restore_family
 from ..snapshot import Snapshot, awaits_children, expect_children
 from ..store import add_children, count_itself, expect_ends, find_broods, get_store
 from ..streaming import observe
 from .commits import call_at_commit
 from .identity import Identity
+from .keeping import settle
 from .stopping import cancel_children, stop
 
 logger = logging.getLogger("tasks_app")
@@ -135,14 +136,21 @@ class Link:
 
     def tell(self, task_id: str) -> None:
         """Add the child to the parent, and cancel it if the parent was cancelled; a failure of the cache is logged."""
+        children = {task_id: self.weight}
         try:
-            link_children(self.parent, {task_id: self.weight})
-            if get_store().find_cancelled([self.parent]):
-                _cancel(task_id)
+            link_children(self.parent, children)
+            steps: list[Step] = []
         except Exception:  # whatever a cache backend raises: the child is enqueued
             logger.exception(
                 "task %s: it can't be added to its parent %s", task_id, self.parent, extra={"task_id": task_id}
             )
+            steps = [partial(restore_family, self.parent, children)]
+        steps.append(partial(self._stop_with_parent, task_id))
+        settle(self.parent, steps, failure=f"its child {task_id} can't be added", children=children)
+
+    def _stop_with_parent(self, task_id: str) -> None:
+        if get_store().find_cancelled([self.parent]):
+            _cancel(task_id)
 
     def forget(self) -> None:
         """Undo `expect`, since the child was not enqueued; a failure of the cache is logged."""

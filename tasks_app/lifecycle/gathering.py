@@ -1,27 +1,21 @@
 """A parent that runs nothing itself, whose children become known one by one while they are sent."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
-from .. import wakeups
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
-from ..reporting import get_flusher
+from ..reporting import Step, get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
 from ..store import drop_family, expect_ends, expect_family, get_store, is_task_id, set_children
 from .attempts import adopt_promised
 from .enqueue import get_promised_id, queue
 from .identity import inherit_owner
+from .keeping import NOT_SENT, save, settle
 from .stopping import cancel_children
-
-logger = logging.getLogger("tasks_app")
-
-#: The status of what was to be sent, but was not.
-NOT_SENT = "Not sent"
-
 
 #: A number of parts that no parent has, for which one waits while its children are sent.
 HELD = 1_000_000_000
@@ -55,6 +49,7 @@ class Gathering:
         self._members: dict[str, Member] = {}
         self._sent: set[str] = set()
         self._is_stale = False
+        self._left = HELD
 
     @property
     def task_id(self) -> str:
@@ -80,21 +75,19 @@ class Gathering:
         self._sent.add(task_id)
 
     def close(self) -> None:
-        """Store which children there are, now that all are told; what fails is logged: they are sent."""
-        try:
-            self._store_members()
-            if self._is_stale or len(self._members) != self._expected:
-                self._save(self._count_again())
-            self._release()
-        except Exception:  # whatever a cache backend raises
-            logger.exception(
-                "task %s: its parts were sent, but can't be shown as one",
-                self.task_id,
-                extra={"task_id": self.task_id},
-            )
+        """Store which children there are, now that all are told.
+
+        They are sent, so what fails is logged, and tried again.
+        """
+        steps: list[Step] = [self._store_members]
+        if self._is_stale or len(self._members) != self._expected:
+            steps.append(partial(self._save, self._count_again()))
+        self._settle([*steps, self._release, self._see_to], failure="its parts were sent, but can't be shown as one")
 
     def give_up(self, *, cancels: bool) -> None:
-        """Have the parent say that not all of it was sent, and end what was not; what fails is logged.
+        """Have the parent say that not all of it was sent, and end what was not.
+
+        What fails is logged, and tried again.
 
         Of one that was refused before any part was told, nothing is left if nobody has its id.
 
@@ -104,24 +97,18 @@ class Gathering:
         unsent = [member for member in self._members.values() if member.first not in self._sent]
         number, total = len(self._members) - len(unsent), max(self._expected, len(self._members))
         message = f"{number} of {total} parts were sent, then it failed"
-        try:
-            if self._can_drop and not self._members:
-                return self._drop()
-            self._store_members()
-            self._save(
-                self._count_again().failed(
-                    GENERIC_TYPE, f"{message}; these were cancelled" if cancels else message, now=_now()
-                )
-            )
-            for snapshot in (item for member in unsent for item in member.tasks):
-                adopt_promised(snapshot).end_cancelled(NOT_SENT)
-            if cancels:
-                cancel_children(self.task_id)
-            self._release()
-        except Exception:  # whatever a cache backend raises
-            logger.exception(
-                "task %s: that not all of it was sent can't be shown", self.task_id, extra={"task_id": self.task_id}
-            )
+        if cancels:
+            message += "; these were cancelled"
+        steps: list[Step] = [self._drop]
+        if self._members or not self._can_drop:
+            own = self._count_again().failed(GENERIC_TYPE, message, now=_now())
+            steps = [self._store_members, partial(self._save, own)]
+            steps += [partial(_end_unsent, item) for member in unsent for item in member.tasks]
+            steps += [partial(cancel_children, self.task_id)] * cancels + [self._release, self._see_to]
+        self._settle(steps, failure="that not all of it was sent can't be shown")
+
+    def _settle(self, steps: list[Step], *, failure: str) -> None:
+        settle(self.task_id, steps, failure=failure, children=self._weigh())
 
     def _drop(self) -> None:
         get_flusher().backlog.forget(self.task_id)
@@ -133,17 +120,24 @@ class Gathering:
 
     def _store_members(self) -> None:
         if self._members:
-            set_children(self.task_id, dict.fromkeys(self._members, 1.0))
+            set_children(self.task_id, self._weigh())
+
+    def _weigh(self) -> dict[str, float]:
+        return dict.fromkeys(self._members, 1.0)
 
     def _count_again(self) -> Snapshot:
         return expect_children(replace(self._own, children=None), len(self._members), now=_now())
 
     def _save(self, own: Snapshot) -> None:
-        wakeups.publish(get_store().save([own]).versions)
+        save(own)
+        self._own = own
 
     def _release(self) -> None:
         """Have the parent wait for its children alone, all of which may have ended."""
-        if expect_ends(self.task_id, len(self._members) - HELD) <= 0:
+        self._left = expect_ends(self.task_id, len(self._members) - HELD)
+
+    def _see_to(self) -> None:
+        if self._left <= 0:
             get_flusher().sums.end(self.task_id)
         elif get_store().find_cancelled([self.task_id]):
             cancel_children(self.task_id)
@@ -203,6 +197,10 @@ def _open(own: Snapshot) -> None:
         raise ValueError(f"a task has the id {own.task_id!r} already")
     expect_family(own.task_id, HELD)
     get_flusher().enlist(own)
+
+
+def _end_unsent(snapshot: Snapshot) -> None:
+    adopt_promised(snapshot).end_cancelled(NOT_SENT)
 
 
 def _now() -> datetime:

@@ -2,8 +2,10 @@
 
 from .arguments import Call
 from .context import bind, get_bound
+from .kept_families import restore_family
 from .log_filter import TaskIdFilter
 from .log_handler import LogHandler
+from .owed import Step
 from .pauses import MAX_BACKOFF, MIN_BACKOFF
 from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, foretell, get_flusher, recall
 from .progress import Progress
@@ -22,6 +24,7 @@ __all__ = [
     "Progress",
     "Recorder",
     "Reporter",
+    "Step",
     "TaskIdFilter",
     "bind",
     "call_before_end",
@@ -31,6 +34,7 @@ __all__ = [
     "get_bound",
     "get_flusher",
     "recall",
+    "restore_family",
     "task_changed",
     "task_ended",
 ]

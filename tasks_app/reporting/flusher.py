@@ -100,7 +100,7 @@ class Flusher(OwnThread):
         """Wake the thread to write changes of a task; with `urgently`, it does not wait for FLUSH_INTERVAL."""
         if task_id is not None:
             self._stirred.add(task_id)
-        if self._thread is None and self._reporters:
+        if self._thread is None and self._is_busy:
             self._try_again()
         self._changed.set()
         if urgently:
@@ -221,7 +221,7 @@ class Flusher(OwnThread):
 
     def _tell(self, snapshot: Snapshot) -> None:
         self.signals.send(snapshot)
-        self.backlog.histories.note(snapshot)
+        self.backlog.note(snapshot)
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():

@@ -2,7 +2,7 @@
 
 from .details import Argument, Details, cut_traceback
 from .eta import Pace
-from .family import BATCH, Part, awaits_children, compose, expect_children, is_note
+from .family import BATCH, Part, awaits_children, compose, expect_children, is_note, runs_nothing
 from .follower import as_sent, end_like, is_unsent, make_follower
 from .forecast import expecting, foresee, foretell
 from .history import MAX_RUNS, History, Run, name_runs
@@ -94,6 +94,7 @@ __all__ = [
     "percent_of",
     "rebase",
     "renumber",
+    "runs_nothing",
     "take_back",
     "waits_elsewhere",
 ]

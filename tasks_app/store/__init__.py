@@ -20,6 +20,7 @@ from .families import (
     find_families,
     find_members,
     keep_family,
+    restore_children,
     set_children,
 )
 from .following import find_followers, note_followers
@@ -90,6 +91,7 @@ __all__ = [
     "make_task_key",
     "note_followers",
     "note_gone",
+    "restore_children",
     "set_children",
     "sharing",
 ]

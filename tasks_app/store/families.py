@@ -91,6 +91,38 @@ def set_children(task_id: str, children: Mapping[str, float]) -> None:
     _set_many({make_brood_key(task_id): _count_brood(children), **_make_segments(task_id, children, first=0)})
 
 
+def restore_children(task_id: str, children: Mapping[str, float], *, waits: int = 0) -> None:
+    """Store these children of a parent, as far as the cache has lost them, and how many it waits for.
+
+    Args:
+        waits: 1 if the parent runs, and so waits for its own end as well.
+
+    Raises:
+        StoreUnavailable: the cache refused some.
+        Exception: any other error of the cache; it may be tried again.
+    """
+    brood, members = find_families({task_id: len(children)})[task_id]
+    known = {**members, **children}
+    # Counted first: a child that ends meanwhile is taken off twice, so the parent is asked too early, never too late.
+    is_counted = get_store().cache.add(make_left_key(task_id), len(known) + waits, note_time_to_live())
+    if missing := {child: weight for child, weight in children.items() if child not in members}:
+        _fill(task_id, brood, len(members), missing)
+    if is_counted:
+        expect_ends(task_id, -len(find_ends((task_id, child) for child in known)))
+
+
+def _fill(task_id: str, brood: Brood, found: int, missing: Mapping[str, float]) -> None:
+    """Add children, in the place of segments that are counted, but were not stored."""
+    places = [(task_id, number) for number in range(brood.segments)]
+    stored = find_members(places)
+    empty = [number for _, number in (place for place in places if place not in stored)]
+    if brood.total - found >= len(missing) and len(empty) >= _guess(len(missing)):
+        segments = _make_segments(task_id, missing, first=0).values()
+        _set_many({make_segment_key(task_id, number): item for number, item in zip(empty, segments, strict=False)})
+    else:
+        add_children(task_id, missing)
+
+
 def expect_ends(task_id: str, number: int) -> int:
     """Add `number` to how many parts of a parent have not ended, and return how many these are, as far as is known."""
     return get_store().cache.count(make_left_key(task_id), number, note_time_to_live())

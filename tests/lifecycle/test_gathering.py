@@ -6,7 +6,8 @@ from django.test import override_settings
 from tasks_app import cancel, get_snapshot
 from tasks_app.lifecycle.attempts import adopt
 from tasks_app.lifecycle.enqueue import queue
-from tasks_app.lifecycle.gathering import NOT_SENT, Gathering, gather
+from tasks_app.lifecycle.gathering import Gathering, gather
+from tasks_app.lifecycle.keeping import NOT_SENT
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.store import get_store
