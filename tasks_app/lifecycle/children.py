@@ -11,13 +11,13 @@ from functools import partial
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound
 from ..reporting import Step, find_reporter, get_bound, get_flusher, restore_family
-from ..snapshot import Snapshot, awaits_children, expect_children
+from ..snapshot import Snapshot, expect_children
 from ..store import add_children, count_itself, expect_ends, find_broods, get_store
 from ..streaming import observe
 from .commits import call_at_commit
 from .identity import Identity
 from .keeping import settle
-from .stopping import cancel_children, stop
+from .stopping import cancel_task
 
 logger = logging.getLogger("tasks_app")
 
@@ -150,7 +150,7 @@ class Link:
 
     def _stop_with_parent(self, task_id: str) -> None:
         if get_store().find_cancelled([self.parent]):
-            _cancel(task_id)
+            cancel_task(task_id)
 
     def forget(self) -> None:
         """Undo `expect`, since the child was not enqueued; a failure of the cache is logged."""
@@ -228,11 +228,3 @@ def link_children(parent: str, children: dict[str, float]) -> None:
     add_children(parent, children)
     if (reporter := find_reporter(parent)) is not None:
         reporter.change(partial(expect_children, number=len(children), now=get_flusher().clock.now()))
-
-
-def _cancel(task_id: str) -> None:
-    get_store().request_cancel(task_id)
-    if (snapshot := get_store().get(task_id)) is not None:
-        stop(snapshot)
-        if awaits_children(snapshot):
-            cancel_children(task_id)

@@ -1,5 +1,6 @@
 """A parent that runs nothing itself, whose children become known one by one while they are sent."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +16,9 @@ from .attempts import adopt_promised
 from .enqueue import get_promised_id, queue
 from .identity import inherit_owner
 from .keeping import NOT_SENT, save, settle
-from .stopping import cancel_children
+from .stopping import cancel_children, cancel_task
+
+logger = logging.getLogger("tasks_app")
 
 #: A number of parts that no parent has, for which one waits while its children are sent.
 HELD = 1_000_000_000
@@ -41,10 +44,14 @@ class Gathering:
     Args:
         own: the parent's own record, which is stored, and says how many children are expected.
         can_drop: whether nobody has its id yet.
+        is_started: whether it is refused as a whole if it gets more than MAX_CHILDREN; else those are sent without it.
     """
 
-    def __init__(self, own: Snapshot, *, can_drop: bool = False) -> None:
+    def __init__(self, own: Snapshot, *, can_drop: bool = False, is_started: bool = False) -> None:
         self._own = own
+        self._is_started = is_started
+        self._excess: list[str] = []
+        self._is_overfull = False
         self._can_drop = can_drop
         self._members: dict[str, Member] = {}
         self._sent: set[str] = set()
@@ -67,8 +74,40 @@ class Gathering:
         self._own = replace(self._own, task=name)
 
     def tell(self, task_id: str, *, first: str | None = None, tasks: Sequence[Snapshot] = ()) -> None:
-        """Note a child that is sent, or whose first task is; see `Member`."""
-        self._members.setdefault(task_id, Member(first, tasks))
+        """Note a child that is sent, or whose first task is; see `Member`. One above MAX_CHILDREN is none."""
+        if task_id in self._members or self._has_place():
+            self._members.setdefault(task_id, Member(first, tasks))
+        elif self._is_started:
+            self._excess.append(task_id)
+
+    def takes_another(self) -> bool:
+        """Whether what is sent next is to have this parent."""
+        return self._is_started or self._has_place()
+
+    def check_number(self) -> None:
+        """Check that no more children were sent than a parent may have.
+
+        Raises:
+            ValueError: there are more than MAX_CHILDREN.
+        """
+        if self._excess:
+            raise ValueError(
+                f"there are more parts than MAX_CHILDREN allows, which is {get_settings().MAX_CHILDREN!r}"
+            )
+
+    def _has_place(self) -> bool:
+        """Return whether it may have one child more; it is logged once if not."""
+        if len(self._members) < (limit := get_settings().MAX_CHILDREN):
+            return True
+        if not (self._is_overfull or self._is_started):
+            logger.warning(
+                "task %s: it has %s parts, and MAX_CHILDREN allows no more; the others are sent without it",
+                self.task_id,
+                limit,
+                extra={"task_id": self.task_id},
+            )
+        self._is_overfull = True
+        return False
 
     def note_sent(self, task_id: str) -> None:
         """Note that the first task of a child was sent."""
@@ -96,7 +135,8 @@ class Gathering:
         """
         unsent = [member for member in self._members.values() if member.first not in self._sent]
         number, total = len(self._members) - len(unsent), max(self._expected, len(self._members))
-        message = f"{number} of {total} parts were sent, then it failed"
+        whole = f"more than {len(self._members)}" if self._excess else total
+        message = f"{number} of {whole} parts were sent, then it failed"
         if cancels:
             message += "; these were cancelled"
         steps: list[Step] = [self._drop]
@@ -104,6 +144,7 @@ class Gathering:
             own = self._count_again().failed(GENERIC_TYPE, message, now=_now())
             steps = [self._store_members, partial(self._save, own)]
             steps += [partial(_end_unsent, item) for member in unsent for item in member.tasks]
+            steps += [partial(cancel_task, task_id) for task_id in self._excess]
             steps += [partial(cancel_children, self.task_id)] * cancels + [self._release, self._see_to]
         self._settle(steps, failure="that not all of it was sent can't be shown")
 
@@ -184,7 +225,7 @@ def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
         expect_family(task_id, HELD)
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new tasks could not be stored") from error
-    return Gathering(own, can_drop=can_drop)
+    return Gathering(own, can_drop=can_drop, is_started=True)
 
 
 def _check_number(expected: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 
 from ..reporting import find_reporter
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, awaits_children
 from ..store import Kin, decode, find_children, find_families, get_store
 from .announce import ANNOUNCED, withdraw
 from .frameworks import find_framework
@@ -21,6 +21,19 @@ def stop(snapshot: Snapshot) -> None:
         withdraw(snapshot.task_id)
     if (framework := find_framework(snapshot.runner)) is not None:
         framework.withdraw(snapshot.task_id)
+
+
+def cancel_task(task_id: str) -> None:
+    """Cancel a task, and its children.
+
+    Raises:
+        Exception: any error of the cache.
+    """
+    get_store().request_cancel(task_id)
+    if (snapshot := get_store().get(task_id)) is not None:
+        stop(snapshot)
+        if awaits_children(snapshot):
+            cancel_children(task_id)
 
 
 def cancel_children(task_id: str) -> None:

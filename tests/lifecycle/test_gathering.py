@@ -88,3 +88,12 @@ def test_parent_needs_an_id_of_its_own(task_id: str):
 def test_number_of_children_is_limited():
     with pytest.raises(ValueError, match="there are 3 parts; MAX_CHILDREN allows 2"):
         gather("p", "group", expected=3)
+
+
+@override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
+def test_number_of_children_that_become_known_later_is_limited(caplog):
+    parent = gather("p", "group", expected=1)
+    for task_id in "abcd":
+        send(parent, task_id)
+    parent.close()
+    assert (get_snapshot("p").children["total"], caplog.text.count("MAX_CHILDREN allows no more")) == (2, 1)

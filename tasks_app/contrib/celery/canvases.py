@@ -69,7 +69,7 @@ class Sending:
             self._begin(parts, bodies)
         elif self.gathering is not None and bodies and self._group_id:
             self._link(bodies[0])  # each message may have a copy of its own
-        return self.gathering
+        return self.gathering if self.gathering is not None and self.gathering.takes_another() else None
 
     def takes(self, headers: Mapping[str, Any]) -> bool:
         """Whether a message is of this canvas, and not of a task that a generator sends while it makes members."""
@@ -141,11 +141,16 @@ def sending_group(group_id: str, parts: Sequence[Any]) -> Iterator[None]:
 
 @contextmanager
 def sending_started(gathering: Gathering) -> Iterator[None]:
-    """Make what is sent in this block the children of a parent of `start()`; what fails cancels them."""
+    """Make what is sent in this block the children of a parent of `start()`; what fails cancels them.
+
+    Raises:
+        ValueError: a generator has made more than MAX_CHILDREN.
+    """
     sending = Sending(gathering)
     sending.is_own = True
     with _entering(sending, cancels=True):
         yield
+        gathering.check_number()
 
 
 def join(

@@ -412,6 +412,23 @@ def test_group_with_more_members_than_allowed_is_sent_as_ever(site: CelerySite):
         get_snapshot(result.id)
 
 
+@override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
+def test_group_of_a_generator_with_more_members_than_allowed_is_refused_and_cancelled(site: CelerySite, monkeypatch):
+    monkeypatch.setattr("tasks_app.contrib.celery.runner.uuid", lambda: "p")
+    with pytest.raises(ValueError, match="more parts than MAX_CHILDREN allows, which is 2"):
+        start(group(jobs.add.s(1) for _ in range(4)))
+    wait_until(lambda: get_snapshot("p").is_terminal, "all parts are cancelled")
+    assert get_snapshot("p").status == "Failed: 2 of more than 2 parts were sent, then it failed; these were cancelled"
+
+
+@override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
+def test_further_members_of_a_generator_are_sent_without_a_parent(site: CelerySite, caplog):
+    result = group(jobs.add.s(1) for _ in range(4)).apply_async()
+    parents = [get_snapshot(member.id).parent for member in result.results]
+    assert (parents, get_snapshot(result.id).children["total"]) == ([result.id] * 2 + [None] * 2, 2)
+    assert caplog.text.count("MAX_CHILDREN") == 1
+
+
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("make", CANVASES, ids=["group", "chain", "group-of-chains"])
 def test_eager_canvas_has_ended_with_its_parts_when_it_is_started(make):
