@@ -5,13 +5,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..reporting import Step, get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
-from ..store import drop_family, expect_ends, expect_family, get_store, is_task_id, set_children
+from ..store import (
+    add_children,
+    drop_family,
+    expect_ends,
+    expect_family,
+    get_store,
+    is_task_id,
+    restore_children,
+    set_children,
+)
 from .attempts import adopt_promised
 from .enqueue import get_promised_id, queue
 from .identity import inherit_owner
@@ -22,6 +32,9 @@ logger = logging.getLogger("tasks_app")
 
 #: A number of parts that no parent has, for which one waits while its children are sent.
 HELD = 1_000_000_000
+
+#: Seconds between two writes of who the children are, while they are sent.
+WRITE_INTERVAL = 1.0
 
 
 class Member(NamedTuple):
@@ -57,6 +70,9 @@ class Gathering:
         self._sent: set[str] = set()
         self._is_stale = False
         self._left = HELD
+        #: How many of the members, in their order, were stored or tried to be.
+        self._written = 0
+        self._next_write = _tell_time() + WRITE_INTERVAL
 
     @property
     def task_id(self) -> str:
@@ -77,6 +93,7 @@ class Gathering:
         """Note a child that is sent, or whose first task is; see `Member`. One above MAX_CHILDREN is none."""
         if task_id in self._members or self._has_place():
             self._members.setdefault(task_id, Member(first, tasks))
+            self._store_some()
         elif self._is_started:
             self._excess.append(task_id)
 
@@ -159,8 +176,27 @@ class Gathering:
     def _expected(self) -> int:
         return (self._own.children or {}).get("total", 0)
 
+    def _store_some(self) -> None:
+        """Store the members now and then, since this process may be killed; all but the last of the expected ones.
+
+        With all of these, the parent might end before it is known whether there are more.
+        """
+        if not len(self._members) < self._expected or _tell_time() < self._next_write:
+            return
+        fresh = dict.fromkeys(islice(self._members, self._written, None), 1.0)
+        self._written = len(self._members)
+        try:
+            get_store().call_briefly(add_children, self.task_id, fresh)
+        except Exception:  # whatever a cache backend raises
+            logger.exception(
+                "task %s: its parts are stored when all are sent", self.task_id, extra={"task_id": self.task_id}
+            )
+        self._next_write = _tell_time() + WRITE_INTERVAL
+
     def _store_members(self) -> None:
-        if self._members:
+        if self._written:
+            restore_children(self.task_id, self._weigh())
+        elif self._members:
             set_children(self.task_id, self._weigh())
 
     def _weigh(self) -> dict[str, float]:
@@ -242,6 +278,10 @@ def _open(own: Snapshot) -> None:
 
 def _end_unsent(snapshot: Snapshot) -> None:
     adopt_promised(snapshot).end_cancelled(NOT_SENT)
+
+
+def _tell_time() -> float:
+    return get_flusher().clock.monotonic()
 
 
 def _now() -> datetime:

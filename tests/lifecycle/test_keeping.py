@@ -115,6 +115,31 @@ def test_child_that_was_added_later_is_stored_again():
     wait_for_members("p", 2)
 
 
+def test_children_are_stored_while_others_are_sent(monkeypatch):
+    monkeypatch.setattr("tasks_app.lifecycle.gathering.WRITE_INTERVAL", 0)
+    parent = gather("p", "group", expected=4)
+    children = [send(parent, task_id) for task_id in "abcd"]
+    assert list(find_families({"p": 4})["p"].members) == ["a", "b", "c"]
+    parent.close()
+    assert list(find_families({"p": 4})["p"].members) == ["a", "b", "c", "d"]
+    end(*children[:3])
+    assert state("p") == "running"
+    end(children[3])
+    assert state("p") == "succeeded"
+
+
+def test_children_that_could_not_be_stored_while_others_are_sent_are_stored_at_last(monkeypatch):
+    monkeypatch.setattr("tasks_app.lifecycle.gathering.WRITE_INTERVAL", 0)
+    parent = gather("p", "group", expected=3)
+    controls.refused = "children"
+    children = [send(parent, task_id) for task_id in "abc"]
+    controls.repair()
+    parent.close()
+    end(*children)
+    assert get_snapshot("p").children["succeeded"] == 3
+    assert state("p") == "succeeded"
+
+
 def test_children_of_an_ended_parent_are_kept_no_longer():
     parent = gather("p", "group", expected=1)
     child = send(parent, "a")
