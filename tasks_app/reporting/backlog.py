@@ -43,7 +43,7 @@ class Backlog:
     @property
     def delays_exit(self) -> bool:
         """Whether the process should not end before a part of this is written."""
-        return bool(self.new_tasks or self.histories)
+        return bool(self.new_tasks or self.histories or self.owed)
 
     def add(self, snapshot: Snapshot, *, is_stored: bool, monotonic: float) -> None:
         """Add a new task, to be listed; see `NewTasks.add`. One that waits elsewhere is kept while it does."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from ..conf import get_settings
 from ..snapshot import Snapshot, awaits_children, runs_nothing
-from ..store import count_itself, decode, find_broods, get_store, restore_children
+from ..store import RECENT_TASKS, count_itself, decode, find_broods, get_store, restore_children
 
 #: The most parents read in one round trip.
 BATCH = 200
 
-#: The most children kept, of the latest parents.
+#: The most children kept, of the latest RECENT_TASKS parents.
 MAX_KEPT = 100_000
 
 #: Sees to a parent whose children are stored again: it may have ended, or been cancelled.
@@ -62,7 +62,7 @@ class KeptFamilies:
             self._number -= len(kept.children)
             kept.children |= children
             self._number += len(kept.children)
-            while self._number > MAX_KEPT and len(self._kept) > 1:
+            while len(self._kept) > 1 and (self._number > MAX_KEPT or len(self._kept) > RECENT_TASKS):
                 self._drop(next(iter(self._kept)))
 
     def forget(self, task_id: str) -> None:

@@ -62,9 +62,13 @@ class Owed:
         self._add(Debt(task_id, list(steps), failure, monotonic))
 
     def retry(self, *, monotonic: float) -> None:
-        """Try again in another thread, since a step may take long."""
-        if self._debts and (self._attempt is None or self._attempt.done()):
+        """Try again in another thread, since a step may take long; in this one, while a process ends."""
+        if not self._debts or (self._attempt is not None and not self._attempt.done()):
+            return
+        try:
             self._attempt = get_store().submit(self._retry, monotonic)
+        except RuntimeError:
+            self._retry(monotonic)
 
     def _add(self, debt: Debt) -> None:
         with self._lock:

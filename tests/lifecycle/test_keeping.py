@@ -18,7 +18,7 @@ from tests.lifecycle.test_gathering import end, send
 from tests.support import jobs
 from tests.support.caches import CONTROLLED_CACHES, controls
 from tests.support.settings import TASKS_APP
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,16 @@ def test_children_that_could_not_be_stored_are_stored_later(caplog):
     controls.repair()
     end(*children)
     wait_until(lambda: state("p") == "succeeded", "the parent has ended")
+
+
+def test_process_that_ends_stores_the_children_first():
+    parent = gather("p", "group", expected=1)
+    send(parent, "a")
+    controls.refused = "brood"
+    parent.close()
+    controls.repair()
+    assert get_flusher().drain(DEADLINE)
+    assert list(find_families({"p": 1})["p"].members) == ["a"]
 
 
 def test_parent_that_could_not_be_given_up_is_given_up_later():
