@@ -69,7 +69,7 @@ def test_process_of_another_machine_is_said_to_be_silent():
     assert re.fullmatch(r"far \(1, version 1\) which last reported 24\d s ago", find_reporters())
 
 
-@pytest.mark.parametrize(("host", "process"), [("far", 1), (socket.gethostname(), os.getpid())])
+@pytest.mark.parametrize(("host", "process"), [("far", 1), (socket.gethostname(), os.getpid())], ids=["far", "here"])
 def test_process_that_has_just_reported_has_nothing_beside_its_name(host, process):
     keep_reported(host, process, 1)
     assert find_reporters() == f"{host} ({process}, version 1)"
