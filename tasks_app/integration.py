@@ -17,7 +17,8 @@ An integration of a framework has these parts:
   `make_follower` returns of them. While it runs, `get_followers().keep` has the cache keep them.
 - When many tasks are sent as one, `gather` makes a parent of them, or `gather_started` where `start()` sends them.
   Tell it of each; call its `close` when all are sent, or `give_up` if that fails. Pass the id of the parent to `queue`
-  and `make_follower`.
+  and `make_follower`. Where callers may choose ids of the parts, pass these to `check_parts` before anything is sent,
+  and as `parts` of a `Promise`.
 - When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
   call `adopt_promised` if its id was given away, but it will never be enqueued.
 
@@ -29,7 +30,7 @@ An integration of a metrics library calls `set_meter` with a `Meter`, which is t
 
 from .checks import get_valid_settings
 from .conf import get_settings
-from .exceptions import BrokerUnavailable, TaskCancelled
+from .exceptions import BrokerUnavailable, TaskCancelled, TaskIdTaken
 from .http import endpoint, refusal
 from .lifecycle import (
     Delivery,
@@ -40,6 +41,7 @@ from .lifecycle import (
     adopt,
     adopt_promised,
     begin,
+    check_parts,
     claim_end,
     enter,
     find_queued,
@@ -99,9 +101,11 @@ __all__ = [
     "Snapshot",
     "State",
     "TaskCancelled",
+    "TaskIdTaken",
     "adopt",
     "adopt_promised",
     "begin",
+    "check_parts",
     "claim_end",
     "drain_process",
     "endpoint",

@@ -5,7 +5,7 @@ from .attempts import Delivery, adopt, adopt_promised, begin, enter, leave, pass
 from .chosen_ids import is_chosen, name_run
 from .claims import claim_end
 from .control import acancel, aget_snapshot, cancel, get_snapshot, look_up
-from .enqueue import find_queued, get_promised_id, queue
+from .enqueue import check_parts, find_queued, get_promised_id, queue
 from .executor import Executor
 from .followers import get_followers
 from .forgetting import connect_users
@@ -30,6 +30,7 @@ __all__ = [
     "astart_named",
     "begin",
     "cancel",
+    "check_parts",
     "claim_end",
     "compat",
     "connect",

@@ -1,5 +1,6 @@
 """Ids that callers choose, and that they may use for one run after another."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NoReturn
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from .. import wakeups
 from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..snapshot import Snapshot
-from ..store import get_store
+from ..store import decode, get_store
 from ..utils.clock import format_time
 
 #: The version of random UUIDs, by which frameworks name tasks: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-4
@@ -28,8 +29,39 @@ def check_is_free(known: Snapshot, owner: str | None) -> None:
     Raises:
         TaskIdTaken: the task has not ended, or has another owner.
     """
-    if not known.is_terminal or known.owner not in (None, owner):
+    if not is_free(known, owner):
         refuse(known)
+
+
+def is_free(known: Snapshot, owner: str | None) -> bool:
+    """Return whether a new run of this owner may have the id of a task."""
+    return known.is_terminal and known.owner in (None, owner)
+
+
+def is_taken(task_id: str, parent: str, owner: str | None) -> bool:
+    """Return whether an id that was chosen for a part of a parent is that of a task which is no part of it.
+
+    Raises:
+        Exception: any error of the cache.
+    """
+    known = get_store().call_briefly(get_store().get, task_id) if is_chosen(task_id) else None
+    return known is not None and known.parent != parent and not is_free(known, owner)
+
+
+def check_are_free(task_ids: Iterable[str], owner: str | None) -> None:
+    """Do what `check_is_free` does for several ids, with one `get_many`.
+
+    Raises:
+        TaskIdTaken: as for `check_is_free`.
+        StoreUnavailable: the cache can't be reached.
+    """
+    try:
+        texts = get_store().read(task_ids)
+    except Exception as error:  # whatever a cache backend raises
+        raise StoreUnavailable("the state of the new task could not be stored") from error
+    for task_id, text in texts.items():
+        if (known := decode(task_id, text)) is not None:
+            check_is_free(known, owner)
 
 
 def refuse(known: Snapshot) -> NoReturn:

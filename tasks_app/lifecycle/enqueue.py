@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import foretell, get_flusher
 from ..snapshot import Snapshot, as_sent, expect_children, is_unsent
 from ..store import get_store
-from .chosen_ids import begin_again, check_is_free, is_of_another_run, name_run, refuse
+from .chosen_ids import begin_again, check_are_free, check_is_free, is_of_another_run, name_run, refuse
 from .identity import Identity, inherit_owner
 
 logger = logging.getLogger("tasks_app")
@@ -190,6 +190,17 @@ def get_promised_id() -> str | None:
     """Return the id that the task which is now enqueued must have; None if its framework chooses one."""
     start = _start.get()
     return None if start is None or start.snapshot is not None else start.promised_id
+
+
+def check_parts(task_ids: Iterable[str]) -> None:
+    """Check that the owner of the task which is now started may give these ids to its parts.
+
+    Raises:
+        TaskIdTaken: a task with such an id has not ended, or has another owner.
+        StoreUnavailable: the cache can't be reached.
+    """
+    start = _start.get()
+    check_are_free(task_ids, inherit_owner() if start is None else start.identity.owner)
 
 
 def is_accepted() -> bool:

@@ -40,12 +40,14 @@ class Promise(NamedTuple):
     Attributes:
         name: the name that the framework gives it.
         args, kwargs: its arguments as they are now; its caller may change them.
+        parts: the ids that its caller has chosen for tasks of which it is the parent.
     """
 
     task_id: str
     name: str
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
+    parts: Collection[str] = ()
 
 
 class Framework(Protocol):

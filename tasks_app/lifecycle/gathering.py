@@ -23,9 +23,11 @@ from ..store import (
     set_children,
 )
 from .attempts import adopt_promised
+from .chosen_ids import is_taken
 from .enqueue import get_promised_id, queue
 from .identity import inherit_owner
 from .keeping import NOT_SENT, save, settle
+from .reopening import open_again
 from .stopping import cancel_children, cancel_task
 
 logger = logging.getLogger("tasks_app")
@@ -90,7 +92,15 @@ class Gathering:
         self._own = replace(self._own, task=name)
 
     def tell(self, task_id: str, *, first: str | None = None, tasks: Sequence[Snapshot] = ()) -> None:
-        """Note a child that is sent, or whose first task is; see `Member`. One above MAX_CHILDREN is none."""
+        """Note a child that is sent, or whose first task is; see `Member`. One above MAX_CHILDREN is none.
+
+        Neither is somebody else's task, if its id was chosen for a part.
+
+        Raises:
+            Exception: any error of the cache.
+        """
+        if task_id not in self._members and is_taken(task_id, self.task_id, self.owner):
+            return
         if task_id in self._members or self._has_place():
             self._members.setdefault(task_id, Member(first, tasks))
             self._store_some()
@@ -228,7 +238,8 @@ def gather(task_id: str, name: str, *, expected: int, above: Gathering | None = 
         above: its own parent, or None.
 
     Raises:
-        ValueError: there are more than MAX_CHILDREN, or a task has this id, or none can have it.
+        ValueError: there are more than MAX_CHILDREN, or no task can have this id.
+        TaskIdTaken: a task with this id has not ended, or has another owner.
         StoreUnavailable: the cache hangs.
         Exception: any other error of the cache.
     """
@@ -238,8 +249,7 @@ def gather(task_id: str, name: str, *, expected: int, above: Gathering | None = 
     owner, parent = (inherit_owner(), None) if above is None else (above.owner, above.task_id)
     own = Snapshot.queued(task_id, name, now=_now(), owner=owner, parent=parent, runner=BATCH)
     own = replace(expect_children(own, expected, now=own.created_at), seq=own.seq)
-    get_store().call_briefly(_open, own)
-    return Gathering(own)
+    return Gathering(get_store().call_briefly(_open, own))
 
 
 def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
@@ -269,11 +279,12 @@ def _check_number(expected: int) -> None:
         raise ValueError(f"there are {expected!r} parts; MAX_CHILDREN allows {limit!r}")
 
 
-def _open(own: Snapshot) -> None:
+def _open(own: Snapshot) -> Snapshot:
     if not get_store().add(own):
-        raise ValueError(f"a task has the id {own.task_id!r} already")
+        own = open_again(own)
     expect_family(own.task_id, HELD)
     get_flusher().enlist(own)
+    return own
 
 
 def _end_unsent(snapshot: Snapshot) -> None:

@@ -5,13 +5,12 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-from ..exceptions import StoreUnavailable, TaskIdTaken
+from ..exceptions import TaskIdTaken
 from ..reporting import get_flusher
 from ..snapshot import Snapshot
-from ..store import get_store
 from .attempts import adopt_promised
 from .children import Link, linking
-from .chosen_ids import check_is_free
+from .chosen_ids import check_are_free
 from .commits import call_at_commit
 from .enqueue import starting
 from .frameworks import Framework, Promise
@@ -32,14 +31,9 @@ def enqueue_at_commit(
 
     Raises:
         StoreUnavailable: the cache can't be reached; nothing will be enqueued.
-        TaskIdTaken: a task with this id has not ended, or has another owner; nothing will be enqueued.
+        TaskIdTaken: a task with an id of this one has not ended, or has another owner; nothing will be enqueued.
     """
-    try:
-        known = get_store().get(promise.task_id)  # at the commit it is too late to refuse
-    except Exception as error:  # whatever a cache backend raises
-        raise StoreUnavailable("the state of the new task could not be stored") from error
-    if known is not None:
-        check_is_free(known, identity.owner)
+    check_are_free([promise.task_id, *promise.parts], identity.owner)  # at the commit it is too late to refuse
     call_at_commit(partial(_keep, framework, task, promise, identity, link), databases)
     return promise.task_id
 
@@ -54,7 +48,7 @@ def _keep(framework: Framework, task: Any, promise: Promise, identity: Identity,
         logger.exception(
             "task %s: it could not be enqueued after the commit", promise.task_id, extra={"task_id": promise.task_id}
         )
-        if isinstance(error, TaskIdTaken):  # it stays as it is
+        if isinstance(error, TaskIdTaken) and not promise.parts:  # it stays as it is
             return
         now = get_flusher().clock.now()
         _, owner, label, parent = identity

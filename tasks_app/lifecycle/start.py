@@ -112,7 +112,8 @@ def start(
         TaskNotFound, TaskAlreadyEnded: the task whose id is `parent` is unknown, or has ended.
         StoreUnavailable: the cache can't be reached. The in-process backend, the database backend and Celery then do
             not run the task; another backend may have taken it already.
-        TaskIdTaken: a signature carries the id of a task that has another owner.
+        TaskIdTaken: a signature, or a part of a canvas, carries the id of a task that has not ended or has another
+            owner.
         TaskQueueFull: the in-process queue is full.
         BrokerUnavailable: Celery's broker can't be reached.
         MemoryError, RuntimeError: the process has no memory, or can start no thread; the task will not run.

@@ -6,7 +6,7 @@ which the process that ends the last one knows that without reading all of them.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -234,6 +234,21 @@ def keep_family(task_id: str, brood: Brood) -> None:
         notes = cache.get_many(children[start : start + BATCH])
         if notes and (refused := cache.set_many(notes, ttl)):
             raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
+
+
+def forget_family(parent: Snapshot, is_chosen: Callable[[str], bool]) -> None:
+    """Delete what is stored of the children of a parent whose id is used again, but not its own record.
+
+    Args:
+        is_chosen: whether a child may be sent again under its id; it is deleted as well, if it has ended.
+    """
+    task_id, total = parent.task_id, (parent.children or {}).get("total", 0)
+    members = find_families({task_id: total})[task_id].members
+    for _, child in find_ends((task_id, child) for child in filter(is_chosen, members)):
+        get_store().cache.delete(make_task_key(child))
+        get_store().cache.delete(make_note_key(task_id, child))
+    for key in (make_brood_key(task_id), make_left_key(task_id)):
+        get_store().cache.delete(key)
 
 
 def drop_family(task_id: str) -> None:

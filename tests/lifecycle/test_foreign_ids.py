@@ -3,9 +3,10 @@
 import pytest
 
 from tasks_app import cancel, get_snapshot
-from tasks_app.lifecycle.gathering import gather
+from tasks_app.snapshot.family import BATCH, expect_children
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import State
+from tasks_app.store.families import add_children
 from tasks_app.store.store import get_store
 from tasks_app.streaming.polling import observe_children
 from tests.support.viewers import NOW, put_silently
@@ -22,9 +23,9 @@ def put_foreign(parent: str | None) -> Snapshot:
 
 def tell_foreign() -> None:
     """Store a parent of another owner that was told the id."""
-    gathering = gather("p", "group", expected=1)
-    gathering.tell("report-7")
-    gathering.close()
+    own = Snapshot.queued("p", "group", now=NOW, owner="8", runner=BATCH)
+    put_silently(expect_children(own, 1, now=NOW))
+    add_children("p", {"report-7": 1})
 
 
 @pytest.mark.parametrize("parent", PARENTS)

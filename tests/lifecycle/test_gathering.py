@@ -3,7 +3,7 @@
 import pytest
 from django.test import override_settings
 
-from tasks_app import cancel, get_snapshot
+from tasks_app import TaskIdTaken, cancel, get_snapshot
 from tasks_app.lifecycle.attempts import adopt
 from tasks_app.lifecycle.enqueue import queue
 from tasks_app.lifecycle.gathering import Gathering, gather
@@ -80,7 +80,7 @@ def test_parent_has_the_owner_of_the_one_above():
 @pytest.mark.parametrize("task_id", ["taken", "no id"])
 def test_parent_needs_an_id_of_its_own(task_id: str):
     queue("taken", "add")
-    with pytest.raises(ValueError, match=f"'{task_id}'"):
+    with pytest.raises((ValueError, TaskIdTaken), match=f"'{task_id}'"):
         gather(task_id, "group", expected=1)
 
 

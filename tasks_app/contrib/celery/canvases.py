@@ -12,10 +12,11 @@ from typing import Any
 
 from celery import current_task
 
-from ...integration import Gathering, Reporter, Snapshot, gather, get_bound, get_store
+from ...integration import Gathering, Reporter, Snapshot, check_parts, gather, get_bound, get_store, is_chosen
+from .chains import close_chain, start_chain
 from .common import is_tracked, logger
 from .followers import find_followers
-from .parts import CHORD, GROUP, make_unsent, open_chain, open_part
+from .parts import CHORD, GROUP, make_unsent, open_part
 from .signatures import (
     HEADER,
     FoundTask,
@@ -96,7 +97,7 @@ class Sending:
         above = None if self.outer is None else self.outer.begin(parts, bodies[1:])
         if bodies and (steps := find_chain(bodies[0])):
             begun, taken = [*parts, bodies[0]], _take(self.outer)
-            above = self._chain = open_chain(self._group_id, begun, steps, taken, above)
+            above = self._chain = start_chain(self._group_id, begun, steps, taken, above)
             above.note_sent(self._group_id)
         name = name_canvas(CHORD if bodies else GROUP, [*(self._parts or parts), *bodies[:1]])
         if (taken := _take(self.outer)) is not None:
@@ -172,7 +173,7 @@ def join(
         return {} if linked is None else {"parent": linked}
     steps = list(reversed(embedded.get("chain") or []))
     if sending is None:
-        parent = _join_nothing(_read_task(headers, kwargs), steps)
+        parent = _join_nothing(_read_task(headers, kwargs), steps, is_sent_again=bool(headers.get("retries")))
     elif steps or sending.takes(headers):
         parent = _join_canvas(_read_task(headers, kwargs), steps, sending, find_bodies(embedded))
     else:
@@ -192,22 +193,31 @@ def join_eagerly(known: Snapshot) -> Snapshot:
 
 def note_sent(task_id: str) -> None:
     """Note that a task was sent."""
+    close_chain(task_id)
     if (sending := find_sending()) is not None and sending.gathering is not None:
         sending.gathering.note_sent(task_id)
 
 
-def _join_nothing(task: FoundTask, steps: Sequence[Any]) -> Gathering | None:
-    """Return the parent of a chain that is no part of another canvas; None if it was promised or is sent again."""
-    if not steps or get_store().call_briefly(get_store().get, task.id) is not None:
+def _join_nothing(task: FoundTask, steps: Sequence[Any], *, is_sent_again: bool) -> Gathering | None:
+    """Return the parent of a chain that is no part of another canvas; None if it was promised or is sent again.
+
+    Raises:
+        TaskIdTaken: its first step can't have the id that was chosen for it.
+    """
+    if not steps:
         return None
-    return open_chain(task.id, [{"task": task.name}], steps, None, None, [make_unsent(task)])
+    if get_store().call_briefly(get_store().get, task.id) is not None:
+        if is_sent_again or not is_chosen(task.id):
+            return None
+        get_store().call_briefly(check_parts, [task.id])
+    return start_chain(task.id, [{"task": task.name}], steps, None, None, [make_unsent(task)])
 
 
 def _join_canvas(task: FoundTask, steps: Sequence[Any], sending: Sending, bodies: Sequence[Any]) -> Gathering | None:
     begun = {"task": task.name}
     above = sending.begin([begun, *steps], bodies)
     if steps:
-        return open_chain(task.id, [begun], steps, sending.take(), above, [make_unsent(task)])
+        return start_chain(task.id, [begun], steps, sending.take(), above, [make_unsent(task)])
     if above is not None:
         above.tell(task.id, first=task.id, tasks=[make_unsent(task)])
     return above

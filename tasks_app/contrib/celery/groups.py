@@ -1,8 +1,9 @@
-"""The sending of Celery's groups, of which Celery itself tells nobody.
+"""The sending of Celery's groups and chains, of which Celery itself tells nobody.
 
 Celery has a signal for each task that it sends, and none for a group. So `group.apply_async` is replaced by a method
 that calls it: all groups are sent by it, also the members of a chord. Where that can't be done, groups are sent as
-ever, and their members are tracked without a parent.
+ever, and their members are tracked without a parent. That of chains is replaced since no signal says that the sending
+failed.
 """
 
 import inspect
@@ -12,7 +13,8 @@ from typing import Any
 from celery import Signature, group
 from celery.utils import uuid
 
-from .canvases import sending_group
+from .canvases import find_sending, sending_group
+from .chains import sending_chain
 from .common import logger
 from .parts import CHAIN, CHORD, GROUP
 from .signatures import CHUNKS
@@ -22,9 +24,14 @@ CANVASES = {f"celery.{kind}" for kind in (CHAIN, CHORD, GROUP)} | {CHUNKS}
 
 _original = group.apply_async
 
+#: `celery.chain` is no class of what it makes.
+_Chain: Any = Signature.TYPES[CHAIN]
+_original_of_chains = _Chain.apply_async
+
 
 def wrap() -> None:
-    """Have `sending_group` know of each group that is sent."""
+    """Have `sending_group` and `sending_chain` know of what is sent."""
+    _Chain.apply_async = _apply_chain_async
     if _takes_id(_original):
         group.apply_async = _apply_async
     else:
@@ -33,6 +40,7 @@ def wrap() -> None:
 
 def unwrap() -> None:
     """Undo `wrap`."""
+    _Chain.apply_async = _original_of_chains
     group.apply_async = _original
 
 
@@ -50,6 +58,14 @@ def _apply_async(self: Any, *args: Any, **options: Any) -> Any:
         options["task_id"] = self.options.get("task_id") or uuid()
     with sending_group(options["task_id"], find_parts(self)):
         return _original(self, *args, **options)
+
+
+@wraps(_original_of_chains)
+def _apply_chain_async(self: Any, *args: Any, **options: Any) -> Any:
+    if find_sending() is not None:  # what sends the canvas sees to it
+        return _original_of_chains(self, *args, **options)
+    with sending_chain():
+        return _original_of_chains(self, *args, **options)
 
 
 def is_canvas(task: object) -> bool:

@@ -19,7 +19,7 @@ def open_chain(
     above: Gathering | None,
     tasks: Sequence[Snapshot] = (),
 ) -> Gathering:
-    """Return the parent of the steps of a chain.
+    """Return the parent of the steps of a chain, which the caller closes unless it was `taken`.
 
     Args:
         first: the id of the first step.
@@ -35,10 +35,8 @@ def open_chain(
     chain = taken or gather(f"{first}-chain", name, expected=1 + len(steps), above=above)
     chain.tell(first, first=first, tasks=tasks)
     later = [item for step in steps for item in tell_later(chain, step, first=first if tasks else None)]
-    if taken is None:
-        if above is not None:
-            above.tell(chain.task_id, first=first, tasks=[*tasks, *later])
-        chain.close()
+    if taken is None and above is not None:
+        above.tell(chain.task_id, first=first, tasks=[*tasks, *later])
     return chain
 
 

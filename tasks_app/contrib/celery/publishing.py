@@ -12,6 +12,7 @@ from ...integration import (
     Reporter,
     Snapshot,
     State,
+    TaskIdTaken,
     adopt,
     find_queued,
     find_reporter,
@@ -67,6 +68,14 @@ def _join(headers: Mapping[str, Any], kwargs: Any, embedded: Mapping[str, Any], 
     """Do what `join` does; without its canvas as a parent, a task is tracked as any other."""
     try:
         return join(headers, kwargs, embedded, continues=continues)
+    except TaskIdTaken as error:
+        logger.warning(
+            "task %s: the canvas to which it belongs is not shown: %s",
+            headers["id"],
+            error,
+            extra={"task_id": headers["id"]},
+        )
+        return {}
     except Exception:
         logger.exception(
             "task %s: the canvas to which it belongs can't be shown", headers["id"], extra={"task_id": headers["id"]}

@@ -20,6 +20,7 @@ from ...integration import (
     Snapshot,
     State,
     adopt,
+    check_parts,
     claim_end,
     find_reporter,
     gather_started,
@@ -35,6 +36,7 @@ from .canvases import sending_started
 from .common import RUNNER, is_left_out, logger
 from .groups import find_parts, is_canvas
 from .signatures import name_canvas, name_task
+from .started import read_ids
 
 
 class CeleryTasks:
@@ -77,9 +79,10 @@ class CeleryTasks:
         return await asyncio.get_running_loop().run_in_executor(_get_executor(), call)
 
     def promise(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Promise:
-        _check_tracked(task)
         if is_canvas(task):
-            return Promise(uuid(), _get_name(task), tuple(args), dict(kwargs))
+            parts = read_ids(task)
+            return Promise(uuid(), _get_name(task), tuple(args), dict(kwargs), parts)
+        _check_tracked(task)
         check_arguments(task, args, kwargs)
         return Promise(_make_id(task), _get_name(task), tuple(args), dict(kwargs))
 
@@ -118,6 +121,7 @@ def _get_executor() -> DaemonExecutor:
 
 
 def _send_canvas(canvas: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    check_parts(read_ids(canvas))
     task_id = get_promised_id() or uuid()
     gathering = gather_started(task_id, _get_name(canvas), expected=max(len(find_parts(canvas)), 1))
     try:

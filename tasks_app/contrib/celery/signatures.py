@@ -56,6 +56,32 @@ def find_tasks(signatures: Iterable[Any]) -> Iterator[FoundTask]:
             yield from _find_tasks(item)
 
 
+def find_ids(signatures: Iterable[Any]) -> Iterator[str]:
+    """Yield each id that tasks and canvases in these signatures have, with those of callbacks."""
+    for item in signatures:
+        if isinstance(item, list | tuple):
+            yield from find_ids(item)
+        elif isinstance(item, Mapping):
+            options = item.get("options") or {}
+            if task_id := options.get("task_id"):
+                yield task_id
+            yield from find_ids(find_members(item))
+            yield from find_ids(options.get(name) for name in ("chain", "chord", "link", "link_error"))
+
+
+def find_members(signature: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the signatures of which one consists: of a chord, its callback last; of a single task, none."""
+    kwargs = signature.get("kwargs") or {}
+    for name in _COMPOUNDS.get(signature.get("subtask_type") or "", ()):
+        item = kwargs.get(name)
+        if isinstance(item, list | tuple):
+            yield from item
+        elif name == "header" and item:  # a group
+            yield from find_members(item)
+        elif item:
+            yield item
+
+
 def link(signature: Any, parent: str, is_tracked: Callable[[str, str], bool]) -> FoundTask | FoundCanvas | None:
     """Note in each task of a signature what its parent is, so that its message tells that; return what was found.
 
@@ -67,7 +93,7 @@ def link(signature: Any, parent: str, is_tracked: Callable[[str, str], bool]) ->
     Returns:
         None if no task of it is tracked.
     """
-    members = list(_find_members(signature))
+    members = list(find_members(signature))
     if signature.get("subtask_type") not in _COMPOUNDS:
         return _link_task(signature, parent, is_tracked)
     first = next((task.id for task in find_tasks(members)), None)
@@ -138,21 +164,9 @@ def _link_task(signature: Any, parent: str, is_tracked: Callable[[str, str], boo
     return FoundTask(task_id, kind, name, read_label(options), parent)
 
 
-def _find_members(signature: Mapping[str, Any]) -> Iterator[Any]:
-    kwargs = signature.get("kwargs") or {}
-    for name in _COMPOUNDS.get(signature.get("subtask_type") or "", ()):
-        item = kwargs.get(name)
-        if isinstance(item, list | tuple):
-            yield from item
-        elif name == "header" and item:  # a group
-            yield from _find_members(item)
-        elif item:
-            yield item
-
-
 def _find_names(signature: Mapping[str, Any]) -> Iterator[str]:
     if signature.get("subtask_type") in _COMPOUNDS:
-        for member in _find_members(signature):
+        for member in find_members(signature):
             yield from _find_names(member)
     else:
         yield name_task(signature["task"], signature.get("kwargs") or {})
@@ -165,7 +179,7 @@ def _find_body(signature: Mapping[str, Any]) -> Any:
         return _find_body(chain[0])
     if (body := options.get("chord")) or signature.get("subtask_type") not in _COMPOUNDS:
         return body
-    members = list(_find_members(signature))
+    members = list(find_members(signature))
     return _find_body(members[-1]) if members else None
 
 

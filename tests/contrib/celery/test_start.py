@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -10,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from celery import Task, chain, group, signals
+from celery import Task, chain, chord, group, signals
 from django.db import transaction
 from django.test import AsyncClient, override_settings
-from kombu.exceptions import OperationalError
+from kombu.exceptions import EncodeError, OperationalError
 from redis import Redis
 
 from tasks_app import (
@@ -342,6 +343,31 @@ def test_canvas_that_can_not_be_sent_has_failed_and_leaves_nothing_waiting(make)
     assert {get_snapshot(child).state for child in find_children(task_id)} == {"cancelled"}
 
 
+@pytest.mark.usefixtures("no_broker")
+@pytest.mark.parametrize("replace", [{}, {"link": jobs.add.si(3)}], ids=["alone", "with-a-callback"])
+def test_chain_whose_sending_fails_has_failed_and_leaves_nothing_waiting(replace: dict[str, Any]):
+    with pytest.raises(OperationalError):
+        chain(jobs.add.s(1).set(task_id="first", **replace), jobs.add.s(2)).apply_async()
+    wait_for_chain()
+    ended = get_snapshot("first-chain")
+    assert (ended.state, ended.status) == ("failed", "Failed: 0 of 2 parts were sent, then it failed")
+    assert {get_snapshot(child).state for child in find_children("first-chain")} == {"cancelled"}
+
+
+def test_chain_that_can_not_be_encoded_has_failed():
+    with pytest.raises(EncodeError):
+        chain(jobs.add.s(object()).set(task_id="first"), jobs.add.s(2)).apply_async()
+    wait_for_chain()
+    assert get_snapshot("first-chain").state == "failed"
+
+
+def wait_for_chain() -> None:
+    """Wait until all is written of a chain whose sending failed."""
+    steps = ["first-chain", *find_children("first-chain")]
+    wait_until(lambda: all(get_snapshot(step).is_terminal for step in steps), "the chain and its steps have ended")
+    wait_until(lambda: "first-chain" in get_store().find_recent(), "the chain is listed")
+
+
 @pytest.mark.usefixtures("_dying_broker")
 @pytest.mark.parametrize(
     ("send", "state", "status"),
@@ -397,10 +423,43 @@ async def test_canvas_is_started_from_async_code(site: CelerySite):
     assert (await asyncio.to_thread(get_snapshot, task_id)).children["total"] == 2
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: group(jobs.add.s(1), jobs.add.s(2)),
+        lambda: chain(jobs.add.s(1), jobs.add.s(2)),
+        lambda: chain(jobs.add.s(1), jobs.count.si(2)),
+        lambda: chord([jobs.add.s(1)], jobs.count.si(2)),
+        lambda: group(jobs.count.s(1), chain(jobs.add.s(1), jobs.count.si(2))),
+    ],
+    ids=["group", "chain", "first-step", "header", "chain-in-a-group"],
+)
+@override_settings(TASKS_APP=TASKS_APP | {"UNTRACKED": r".*\.add"})
+def test_canvas_that_begins_with_tasks_that_are_not_tracked_is_not_started(site: CelerySite, make):
+    with pytest.raises(ValueError, match="tracked, since UNTRACKED says so"):
+        start(make())
+    assert site.count_messages() == 0
+
+
+@override_settings(TASKS_APP=TASKS_APP | {"UNTRACKED": r".*\.add"})
+def test_canvas_is_the_parent_of_those_of_its_tasks_that_are_tracked(site: CelerySite):
+    task_id = start(group(jobs.add.s(1), jobs.count.s(2)))
+    assert (get_snapshot(task_id).state, get_snapshot(task_id).children["total"]) == ("queued", 1)
+    assert site.count_messages() == 2
+
+
 @override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
-def test_canvas_with_more_parts_than_allowed_is_not_started(site: CelerySite):
-    with pytest.raises(ValueError, match="there are 3 parts; MAX_CHILDREN allows 2"):
-        start(group([jobs.add.s(1)] * 3))
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: group([jobs.add.s(1)] * 3), "3"),
+        (lambda: group(jobs.add.s(number) for number in itertools.count()), "more than 2"),
+    ],
+    ids=["list", "endless"],
+)
+def test_canvas_with_more_parts_than_allowed_is_not_started(site: CelerySite, make, said: str):
+    with pytest.raises(ValueError, match=f"there are {said} parts; MAX_CHILDREN allows 2"):
+        start(make())
     assert site.count_messages() == 0
 
 
@@ -410,15 +469,6 @@ def test_group_with_more_members_than_allowed_is_sent_as_ever(site: CelerySite):
     assert [get_snapshot(member.id).parent for member in result.results] == [None] * 3
     with pytest.raises(TaskNotFound):
         get_snapshot(result.id)
-
-
-@override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
-def test_group_of_a_generator_with_more_members_than_allowed_is_refused_and_cancelled(site: CelerySite, monkeypatch):
-    monkeypatch.setattr("tasks_app.contrib.celery.runner.uuid", lambda: "p")
-    with pytest.raises(ValueError, match="more parts than MAX_CHILDREN allows, which is 2"):
-        start(group(jobs.add.s(1) for _ in range(4)))
-    wait_until(lambda: get_snapshot("p").is_terminal, "all parts are cancelled")
-    assert get_snapshot("p").status == "Failed: 2 of more than 2 parts were sent, then it failed; these were cancelled"
 
 
 @override_settings(TASKS_APP=TASKS_APP | {"MAX_CHILDREN": 2})
