@@ -24,9 +24,9 @@ def settle(task_id: str, steps: Sequence[Step], *, failure: str, children: Mappi
     """
     flusher = get_flusher()
     monotonic = flusher.clock.monotonic()
-    flusher.backlog.owed.settle(task_id, steps, failure=failure, monotonic=monotonic)
+    flusher.backlog.parents.owed.settle(task_id, steps, failure=failure, monotonic=monotonic)
     if children:
-        flusher.backlog.families.keep(task_id, children, see_to=see_to, monotonic=monotonic)
+        flusher.backlog.parents.families.keep(task_id, children, see_to=see_to, monotonic=monotonic)
     flusher.wake()
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,9 +12,8 @@ from ..snapshot import Snapshot, Version, is_wrongly_lost, take_back, waits_else
 from ..store import RECENT_TASKS, decode, get_store
 from ..utils.clock import Clock
 from .histories import Histories
-from .kept_families import KeptFamilies, restore_family
+from .kept_parents import KeptParents
 from .mark import Mark
-from .owed import Owed
 from .waiting_tasks import WaitingTasks
 
 #: Terminal snapshots read in one round trip, since each may be large; first snapshots stored in one turn.
@@ -26,24 +24,27 @@ MAX_UNSTORED = 10_000
 
 
 class Backlog:
-    """The writes that this process owes to the cache for tasks that none of its reporters writes."""
+    """The writes that this process owes to the cache for tasks that none of its reporters writes.
 
-    def __init__(self) -> None:
+    Args:
+        end_parent: ends a parent, if all its children have ended.
+    """
+
+    def __init__(self, end_parent: Callable[[str], object] = lambda task_id: None) -> None:
+        self.parents = KeptParents(end_parent)
         self.new_tasks, self.terminal_snapshots, self.waiting_tasks = NewTasks(), TerminalSnapshots(), WaitingTasks()
-        #: Who the children of parents are, and what is left to do for parents.
-        self.families, self.owed = KeptFamilies(), Owed()
         #: The durations of runs that have ended.
         self.histories = Histories()
         self._mark = Mark()
 
     def __bool__(self) -> bool:
         own = self.new_tasks or self.terminal_snapshots or self.waiting_tasks or self.histories
-        return bool(own or self.families or self.owed)
+        return bool(own or self.parents)
 
     @property
     def delays_exit(self) -> bool:
         """Whether the process should not end before a part of this is written."""
-        return bool(self.new_tasks or self.histories or self.owed)
+        return bool(self.new_tasks or self.histories or self.parents.owed)
 
     def add(self, snapshot: Snapshot, *, is_stored: bool, monotonic: float) -> None:
         """Add a new task, to be listed; see `NewTasks.add`. One that waits elsewhere is kept while it does."""
@@ -61,11 +62,10 @@ class Backlog:
         """Return what is kept of a task, or None."""
         return self.waiting_tasks.find(task_id) or self.terminal_snapshots.find(task_id)
 
-    def note(self, told: Snapshot) -> None:
+    def note(self, told: Snapshot, *, monotonic: float) -> None:
         """Note a change of a task that is told, perhaps its end."""
         self.histories.note(told)
-        if told.is_summed and told.is_terminal:
-            self.families.forget(told.task_id)
+        self.parents.note(told, monotonic=monotonic)
 
     def forget(self, task_id: str) -> None:
         """Drop what is kept of a task, which has a new reporter."""
@@ -82,20 +82,14 @@ class Backlog:
             Exception: any error of the cache; what is owed is kept for the next call.
         """
         monotonic = clock.monotonic()
-        self.owed.retry(monotonic=monotonic)
         self.new_tasks.list_all()
         self.terminal_snapshots.restore(monotonic=monotonic, on_missing=self.new_tasks.add)
         for snapshot in self.waiting_tasks.restore(monotonic=monotonic, now=clock.now()):
             self.new_tasks.add(snapshot)
-        self._restore_families(monotonic)
+        self.parents.restore(monotonic=monotonic)
         if (snapshots := list(reported)) and self._mark.was_lost(monotonic=monotonic):
             for snapshot in snapshots:
                 self.new_tasks.add(snapshot)
-
-    def _restore_families(self, monotonic: float) -> None:
-        for task_id, kept in self.families.find_lost(monotonic=monotonic).items():
-            steps = partial(restore_family, task_id, dict(kept.children)), partial(kept.see_to, task_id)
-            self.owed.add(task_id, steps, failure="its children can't be stored again", monotonic=monotonic)
 
     def _keep_waiting(self, snapshot: Snapshot, monotonic: float) -> None:
         if waits_elsewhere(snapshot):

@@ -46,7 +46,7 @@ class Flusher(OwnThread):
         self.chores: set[Callable[[], None]] = set()
         self._reporters: dict[str, Reporter] = {}
         self._stirred = Stirred(self._reporters)
-        self.backlog = Backlog()
+        self.backlog = Backlog(self.sums.end)
         self._flush_lock, self._flushed = threading.Lock(), threading.Condition()
         self._failures, self._asked, self._gone = Failures(), Asked(), Gone()
         self._pauses, self._next_sweep = Pauses(self.clock, self._failures), 0.0
@@ -221,7 +221,7 @@ class Flusher(OwnThread):
 
     def _tell(self, snapshot: Snapshot) -> None:
         self.signals.send(snapshot)
-        self.backlog.note(snapshot)
+        self.backlog.note(snapshot, monotonic=self.clock.monotonic())
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():

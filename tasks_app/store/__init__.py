@@ -22,6 +22,7 @@ from .families import (
     forget_family,
     keep_family,
     restore_children,
+    restore_ends,
     set_children,
 )
 from .following import find_followers, note_followers
@@ -94,6 +95,7 @@ __all__ = [
     "note_followers",
     "note_gone",
     "restore_children",
+    "restore_ends",
     "set_children",
     "sharing",
 ]

@@ -208,6 +208,16 @@ def find_children(kin: Sequence[Kin]) -> tuple[dict[Kin, Part], dict[str, str]]:
     )
 
 
+def restore_ends(task_id: str, ends: Mapping[str, Part]) -> None:
+    """Store the ends of children of a parent again.
+
+    Raises:
+        StoreUnavailable: the cache refused some.
+        Exception: any other error of the cache.
+    """
+    _set_many({make_note_key(task_id, child): part.to_note() for child, part in ends.items()})
+
+
 def claim_sum(snapshot: Snapshot) -> bool:
     """Return whether this process is the first to store the end of a parent and all its children."""
     cache = get_store().cache

@@ -97,6 +97,18 @@ def test_parent_whose_cache_is_emptied_ends_with_its_children():
     wait_until(lambda: state("p") == "succeeded", "the parent has ended")
 
 
+def test_parent_whose_cache_is_emptied_after_a_child_has_ended_ends_with_the_others():
+    parent = gather("p", "group", expected=2)
+    first, last = send(parent, "a"), send(parent, "b")
+    parent.close()
+    end(first)
+    get_flusher().backlog.terminal_snapshots.forget("a")  # as it is soon after the end
+    get_store().cache.clear()
+    wait_for_members("p", 2)
+    end(last)
+    wait_until(lambda: state("p") == "succeeded", "the parent has ended")
+
+
 def test_cancel_reaches_the_children_after_the_cache_was_emptied():
     parent = gather("p", "group", expected=1)
     send(parent, "a")
@@ -154,9 +166,9 @@ def test_children_of_an_ended_parent_are_kept_no_longer():
     parent = gather("p", "group", expected=1)
     child = send(parent, "a")
     parent.close()
-    assert get_flusher().backlog.families
+    assert get_flusher().backlog.parents.families
     end(child)
-    assert not get_flusher().backlog.families
+    assert not get_flusher().backlog.parents.families
 
 
 @pytest.mark.parametrize("stored", [{}, {"c": 1.0}])

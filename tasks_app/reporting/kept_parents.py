@@ -1,0 +1,47 @@
+"""What this process keeps of parents that have not ended, and stores again where the cache has lost it."""
+
+from collections.abc import Callable
+from functools import partial
+
+from ..snapshot import Snapshot, is_note
+from ..store import restore_ends
+from .kept_ends import KeptEnds
+from .kept_families import KeptFamilies, restore_family
+from .owed import Owed
+
+
+class KeptParents:
+    """Who the children of parents are, which of these have ended, and what is left to do for parents.
+
+    Args:
+        end: ends a parent, if all its children have ended.
+    """
+
+    def __init__(self, end: Callable[[str], object]) -> None:
+        self._end = end
+        self.families, self.ends, self.owed = KeptFamilies(), KeptEnds(), Owed()
+
+    def __bool__(self) -> bool:
+        return bool(self.families or self.ends or self.owed)
+
+    def note(self, told: Snapshot, *, monotonic: float) -> None:
+        """Note a change of a task that is told, perhaps its end."""
+        if told.is_summed and told.is_terminal:
+            self.families.forget(told.task_id)
+            self.ends.forget(told.task_id)
+        if told.parent is not None and is_note(told):
+            self.ends.keep(told.parent, told, monotonic=monotonic)
+
+    def restore(self, *, monotonic: float) -> None:
+        """Have what is left tried again, and what the cache has lost stored again, in another thread.
+
+        Raises:
+            Exception: any error of the cache; nothing is forgotten.
+        """
+        self.owed.retry(monotonic=monotonic)
+        for task_id, kept in self.families.find_lost(monotonic=monotonic).items():
+            steps = partial(restore_family, task_id, dict(kept.children)), partial(kept.see_to, task_id)
+            self.owed.add(task_id, steps, failure="its children can't be stored again", monotonic=monotonic)
+        for task_id, ends in self.ends.find_lost(monotonic=monotonic).items():
+            steps = partial(restore_ends, task_id, ends), partial(self._end, task_id)
+            self.owed.add(task_id, steps, failure="how its children ended can't be stored again", monotonic=monotonic)
