@@ -21,6 +21,6 @@ def open_again(own: Snapshot) -> Snapshot:
     if (known := observe(own.task_id)) is None:
         raise StoreUnavailable(f"the cache did not store task {own.task_id!r}")
     check_is_free(known, own.owner)
-    get_flusher().backlog.families.forget(own.task_id)  # else they may be stored again
+    get_flusher().backlog.parents.forget(own.task_id)  # else they may be stored again
     forget_family(known, is_chosen)
     return begin_again(replace(known, attempt=known.attempt + 1), own)

@@ -27,10 +27,14 @@ class KeptParents:
     def note(self, told: Snapshot, *, monotonic: float) -> None:
         """Note a change of a task that is told, perhaps its end."""
         if told.is_summed and told.is_terminal:
-            self.families.forget(told.task_id)
-            self.ends.forget(told.task_id)
+            self.forget(told.task_id)
         if told.parent is not None and is_note(told):
             self.ends.keep(told.parent, told, monotonic=monotonic)
+
+    def forget(self, task_id: str) -> None:
+        """Forget the children of a parent that has ended, or begins again."""
+        self.families.forget(task_id)
+        self.ends.forget(task_id)
 
     def restore(self, *, monotonic: float) -> None:
         """Have what is left tried again, and what the cache has lost stored again, in another thread.
