@@ -73,8 +73,7 @@ def add_children(task_id: str, children: Mapping[str, float]) -> None:
     """Add children to a task: their ids, and the weight of each.
 
     Raises:
-        StoreUnavailable: the cache refused some.
-        Exception: any other error of the cache.
+        Exception: any error of the cache, as StoreUnavailable if it refused some.
     """
     added = _count_brood(children)
     total = get_store().cache.count(make_brood_key(task_id), added, note_time_to_live())
@@ -98,8 +97,7 @@ def restore_children(task_id: str, children: Mapping[str, float], *, waits: int 
         waits: 1 if the parent runs, and so waits for its own end as well.
 
     Raises:
-        StoreUnavailable: the cache refused some.
-        Exception: any other error of the cache; it may be tried again.
+        Exception: any error of the cache; it may be tried again.
     """
     brood, members = find_families({task_id: len(children)})[task_id]
     known = {**members, **children}
@@ -113,9 +111,8 @@ def restore_children(task_id: str, children: Mapping[str, float], *, waits: int 
 
 def _fill(task_id: str, brood: Brood, found: int, missing: Mapping[str, float]) -> None:
     """Add children, in the place of segments that are counted, but were not stored."""
-    places = [(task_id, number) for number in range(brood.segments)]
-    stored = find_members(places)
-    empty = [number for _, number in (place for place in places if place not in stored)]
+    stored = find_members([(task_id, number) for number in range(brood.segments)])
+    empty = [number for number in range(brood.segments) if (task_id, number) not in stored]
     if brood.total - found >= len(missing) and len(empty) >= _guess(len(missing)):
         segments = _make_segments(task_id, missing, first=0).values()
         _set_many({make_segment_key(task_id, number): item for number, item in zip(empty, segments, strict=False)})
@@ -212,8 +209,7 @@ def restore_ends(task_id: str, ends: Mapping[str, Part]) -> None:
     """Store the ends of children of a parent again.
 
     Raises:
-        StoreUnavailable: the cache refused some.
-        Exception: any other error of the cache.
+        Exception: any error of the cache, as StoreUnavailable if it refused some.
     """
     _set_many({make_note_key(task_id, child): part.to_note() for child, part in ends.items()})
 
