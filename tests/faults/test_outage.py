@@ -180,7 +180,7 @@ def read_end(stream: EventStream) -> tuple[str, Any]:
 def test_stream_is_kept_open_while_the_store_is_away(valkey: Valkey, site: Site):
     task_id = site.start_puppet("p")
     with site.open(task_id, query="?heartbeat=event") as stream:
-        stream.read_until(lambda event: event.json()["state"] == "running")
+        stream.read_until(lambda event: event.json().get("state") == "running")
         valkey.kill()
         for _ in range(3):
             stream.read_until(lambda event: event.type == "heartbeat")
