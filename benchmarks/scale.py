@@ -1,4 +1,4 @@
-"""As many viewers, and as many tasks, as one Daphne process is to bear: does anybody miss the end?"""
+"""As many viewers, and as many tasks, as one Daphne process is to bear, and whether anybody misses the end."""
 
 import resource
 import time

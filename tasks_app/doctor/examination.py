@@ -25,7 +25,7 @@ USELESS = {"cache-hangs", "cache-fails", "cache-keeps-nothing", "not-examined"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the doctor is told of a deployment.
+    """The facts of a deployment that the doctor is told.
 
     Attributes:
         processes: how many processes run the site and its workers; None: it is not known.

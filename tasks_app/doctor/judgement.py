@@ -1,4 +1,4 @@
-"""What the record of a watched stream says of the way from the site to its viewers. Pure."""
+"""The judgement of a watched stream: the way from the site to its viewers. Pure."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the settings of the site promise its viewers.
+    """The promises that the settings of the site make to its viewers.
 
     Attributes:
         sweep, keepalive: SWEEP_INTERVAL and KEEPALIVE.

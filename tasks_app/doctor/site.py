@@ -1,4 +1,4 @@
-"""The answers of the site to single requests: is it there, and what do proxies and settings make of them?"""
+"""The answers of the site to single requests, and the marks that proxies and settings leave on them."""
 
 import secrets
 import ssl

@@ -1,4 +1,4 @@
-"""What the snapshots of a task say that came while its stream was watched: whether it moves at all. Pure."""
+"""The judgement of the snapshots that came while a stream was watched: whether its task moves at all. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -67,12 +67,12 @@ class Watching:
 
     @property
     def first_at(self) -> float | None:
-        """When the first bytes came."""
+        """The time at which the first bytes came."""
         return self._arrivals[0][1] if self._arrivals else None
 
     @property
     def last_at(self) -> float:
-        """When the last bytes came, or the stream was asked for."""
+        """The time at which the last bytes came, or the stream was asked for."""
         return self._arrivals[-1][1] if self._arrivals else self.began
 
     def find(self, text: str) -> float | None:

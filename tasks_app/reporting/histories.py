@@ -1,4 +1,4 @@
-"""How long the runs of tasks took, as far as this process knows: read and written rarely, and never for a short task.
+"""The durations of runs that this process knows: read and written rarely, and never for a short task.
 
 Two processes that write those of one task at the same moment lose some runs of one of them: the median of the others
 says nearly the same.

@@ -1,4 +1,4 @@
-"""What this process keeps of parents that have not ended, and stores again where the cache has lost it."""
+"""The facts of parents that this process keeps until they end, and stores again where the cache has lost them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,7 @@ from .owed import Owed
 
 
 class KeptParents:
-    """Who the children of parents are, which of these have ended, and what is left to do for parents.
+    """The children of parents, the ends of those that have ended, and the steps that are left for parents.
 
     Args:
         end: ends a parent, if all its children have ended.

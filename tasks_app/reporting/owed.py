@@ -1,4 +1,4 @@
-"""What this process has begun to do for parents and could not go on with, since the cache failed; tried again."""
+"""The steps for parents that this process could not take since the cache failed; they are tried again."""
 
 import logging
 import threading

@@ -15,7 +15,7 @@ SPEED_VARIANCE = 0.2
 
 
 class Forecast(NamedTuple):
-    """What is known of the time that a task takes, in seconds; None where nothing is.
+    """The time that a task takes, in seconds; None where it is unknown.
 
     Attributes:
         expected: how long its run usually takes.

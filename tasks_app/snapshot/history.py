@@ -42,7 +42,7 @@ class Run(NamedTuple):
 
 
 class Usual(NamedTuple):
-    """How long a run usually takes: the median in seconds, and the standard deviation of the logarithm, its spread."""
+    """The usual time of a run: the median in seconds, and the standard deviation of the logarithm, its spread."""
 
     seconds: float
     spread: float

@@ -126,7 +126,7 @@ def expect_ends(task_id: str, number: int) -> int:
 
 
 def count_itself(task_id: str) -> bool:
-    """Return whether a parent that runs is to be counted by `expect_ends` as well: once, whoever asks first."""
+    """Return whether a parent that runs is to be counted by `expect_ends` as well: only at the first call."""
     return get_store().cache.add(make_counted_key(task_id), 1, note_time_to_live())
 
 

@@ -98,7 +98,7 @@ def is_written(task_id: str = "t1") -> bool:
 
 
 def has_ended(task: Any, task_id: str) -> bool:
-    """Has a task of this process ended, whatever viewers know?"""
+    """Return whether a task of this process has ended, whatever viewers know."""
     return task.get_result(task_id).is_finished
 
 

@@ -140,7 +140,7 @@ def wait_for_status(task_id: str, status: str) -> Snapshot:
 
 
 def knows(task_id: str) -> bool:
-    """Is this task in the cache, which may still be starting?"""
+    """Return whether this task is in the cache, which may still be starting."""
     try:
         return get_store().get(task_id) is not None
     except Exception:

@@ -155,7 +155,7 @@ def is_listening(port: int) -> bool:
 
 
 def is_answering(url: str) -> bool:
-    """Does an HTTP server answer there, whatever it says?"""
+    """Return whether an HTTP server answers there, whatever it says."""
     try:
         urllib.request.urlopen(url, timeout=DEADLINE).close()
     except urllib.error.HTTPError:

@@ -116,10 +116,10 @@ def find_states(events: Iterable[Event]) -> list[str]:
 
 
 def has_no_viewers(hub: Hub) -> bool:
-    """Does nobody look at anything any more, be it a task or its log?"""
+    """Return whether nobody looks at anything any more, be it a task or its log."""
     return not (hub.viewers or hub.watched or hub.followed)
 
 
 def is_idle(hub: Hub) -> bool:
-    """Has a hub that has no viewers ended?"""
+    """Return whether a hub without viewers has ended."""
     return has_no_viewers(hub) and hub not in get_hubs()

@@ -1,4 +1,4 @@
-"""What a canvas must fit before `start()` sends it: viewers must see its parts, which must not be somebody else's."""
+"""The checks of a canvas before `start()` sends it: viewers can see its parts, and none is somebody else's."""
 
 from collections.abc import Mapping
 from itertools import islice
