@@ -205,8 +205,8 @@ def get_links() -> Links:
 def start_thread(work: Callable[[], None]) -> threading.Thread:
     """Start a thread that does not delay the end of the process; an interpreter of a pool has no such threads."""
     for is_daemon in (True, False):
-        thread = threading.Thread(target=work, name="tasks_app-link", daemon=is_daemon)
         try:
+            thread = threading.Thread(target=work, name="tasks_app-link", daemon=is_daemon)
             thread.start()
         except RuntimeError:
             if not is_daemon:
