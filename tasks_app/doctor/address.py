@@ -1,6 +1,7 @@
 """The address of a site, and single requests to it, by the standard library: no client of HTTP is needed."""
 
 import http.client
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -88,6 +89,22 @@ class Address:
         )
         connection.connect()
         return connection
+
+    def offers_http2(self) -> bool:
+        """Return whether browsers are offered HTTP/2, which they take where they can.
+
+        Raises:
+            OSError: there is no connection within CONNECT_SECONDS.
+        """
+        if self.scheme != "https":
+            return False
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with (
+            socket.create_connection((self.host, self.port or 443), CONNECT_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=self.host) as secure,
+        ):
+            return secure.selected_alpn_protocol() == "h2"
 
     def fetch(self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
         """Return the answer to a request; no redirect is followed.

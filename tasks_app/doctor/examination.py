@@ -16,7 +16,7 @@ from .shown import Shown, examine_shown_task
 from .site import examine_site
 from .staff import examine_staff
 from .static import examine_static
-from .stream import examine_own_streams, examine_server, examine_shown_streams
+from .stream import examine_own_streams, examine_protocol, examine_server, examine_shown_streams
 from .workers import examine_workers
 
 #: Findings of a cache that can't be examined further.
@@ -81,6 +81,7 @@ def _examine_processes(options: Options) -> Iterator[Result]:
 
 def _examine_streams(url: Address, options: Options, *, has_cache: bool) -> Iterator[Result]:
     addresses = [*options.behind, url]
+    yield from examine_protocol(url)
     if options.shown is not None:
         yield from examine_shown_task(url, options.shown)
         yield from examine_shown_streams(addresses, options.shown, hold=options.hold)

@@ -4,7 +4,7 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -14,6 +14,7 @@ from ..wakeups import has_layer
 from .address import UNREACHABLE, Address
 from .finding import Figure, Finding, Result, name_error
 from .judgement import HELD, SPEED, SWEEPS, UNDER_ASGI, Expected, Watched, find_limit, judge
+from .polling import Polling
 from .probe_task import TIME_TO_LIVE, ProbeTask, keep_task
 from .refused import explain_refusal
 from .shown import Shown
@@ -24,8 +25,8 @@ from .watching import HEAD_SECONDS, Watching
 #: The name of the endpoint.
 STREAM = "task-progress"
 
-#: Changes that are made to the task, and the time between two: a part of SWEEP_INTERVAL, so that no more than one of
-#: them comes just before a sweep, and the most seconds.
+#: Changes that are made to the task before one more at the end, and the time between two: a part of SWEEP_INTERVAL, so
+#: that no more than one of them comes just before a sweep, and the most seconds.
 CHANGES, GAP_PART, LONGEST_GAP = 5, 0.27, 3.0
 
 #: For how long the stream is watched while nothing changes: so many times KEEPALIVE, and seconds.
@@ -55,8 +56,10 @@ def examine_own_streams(addresses: Sequence[Address], *, hold: float | None) -> 
                 address, Shown.of(task.task_id).make_path(STREAM), _make_headers(address, addresses[-1])
             ) as watching,
         ):
-            latencies = _change(task, watching)
+            latencies = _change(task, watching, range(CHANGES))
             _hold(watching, _find_hold(hold), task)
+            if latencies and None not in latencies and not watching.is_over:
+                latencies += _change(task, watching, [CHANGES])  # a hop may pass on what comes first, and no more
             watched = _record(watching, latencies)
             if not watched.status:
                 watched = _let_end(task, watching, watched)
@@ -67,7 +70,8 @@ def examine_own_streams(addresses: Sequence[Address], *, hold: float | None) -> 
 def examine_shown_streams(addresses: Sequence[Address], shown: Shown, *, hold: float | None) -> Iterator[Result]:
     """Yield how the stream of a task that the doctor can't change reaches viewers at each address.
 
-    All are watched at once: the task may end, and what holds a stream back lets go of it then.
+    All are watched at once: the task may end, and what holds a stream back lets go of it then. What changes in it is
+    known by asking the innermost address.
     """
     with contextlib.ExitStack() as stack:
         path = shown.make_path(STREAM)
@@ -75,9 +79,10 @@ def examine_shown_streams(addresses: Sequence[Address], shown: Shown, *, hold: f
             stack.enter_context(Watching(address, path, _make_headers(address, addresses[-1])))
             for address in addresses
         ]
+        polling = stack.enter_context(Polling(addresses[0], shown, _make_headers(addresses[0], addresses[-1])))
         _watch(watchings, _find_hold(hold))
         records = [
-            _record_shown(watching, address, shown, _compare(watchings[0], watching))
+            _record_shown(watching, address, shown, _compare(polling, watching))
             for watching, address in zip(watchings, addresses, strict=True)
         ]
     found = list(_judge_all(addresses, watchings, records))
@@ -110,13 +115,13 @@ def _watch(watchings: Sequence[Watching], hold: float) -> None:
         _hold(watching, began + hold - time.monotonic(), None)
 
 
-def _compare(inner: Watching, outer: Watching) -> list[float | None]:
-    """Return how much later each change came at one address than at another, those of the last moments left out."""
-    if inner is outer:
-        return []
+def _compare(polling: Polling, watching: Watching) -> list[float | None]:
+    """Return how much later each change came by a stream than by an answer, those of the last moments left out."""
     latest = time.monotonic() - find_limit(get_settings().SWEEP_INTERVAL)
-    found = {text: inner.find(text) for text in (f'"seq":{item["seq"]},' for item in inner.read_snapshots()[1:])}
-    return _find_latencies({text: at for text, at in found.items() if at is not None and at < latest}, outer)
+    first = next((snapshot["seq"] for snapshot in watching.read_snapshots() if "seq" in snapshot), math.inf)
+    made = {seq: at for seq, at in polling.list_changes().items() if seq > first and at < latest}
+    arrived = {seq: watching.find_snapshot(seq) for seq in made}
+    return [None if (at := arrived[seq]) is None else max(at - made[seq], 0.0) for seq in made]
 
 
 def _record_shown(watching: Watching, address: Address, shown: Shown, latencies: Sequence[float | None]) -> Watched:
@@ -147,6 +152,12 @@ def examine_server(address: Address) -> Iterator[Result]:
         yield Figure(name="interface", value="ASGI", refutes=[UNDER_ASGI])
 
 
+def examine_protocol(address: Address) -> Iterator[Result]:
+    """Yield whether browsers are offered a protocol in which no stream is watched."""
+    if address.offers_http2():
+        yield Figure(name="HTTP/2", value="offered, and not looked at")
+
+
 def _make_headers(address: Address, outer: Address) -> dict[str, str]:
     """Return the headers with which a proxy passes on what it is asked at the outermost address."""
     if address == outer:
@@ -158,12 +169,12 @@ def _find_hold(hold: float | None) -> float:
     return get_settings().KEEPALIVE * PATIENCE_PART + PATIENCE if hold is None else hold
 
 
-def _change(task: ProbeTask, watching: Watching) -> list[float | None]:
-    """Change the task a few times once its stream is open, and return how long each change took to arrive."""
+def _change(task: ProbeTask, watching: Watching, numbers: Iterable[int]) -> list[float | None]:
+    """Make the changes of these numbers once the stream is open, and return how long each took to arrive."""
     if watching.wait_for("data:", HEAD_SECONDS) is None:
         return []
     made: dict[str, float] = {}
-    for number in range(CHANGES):
+    for number in numbers:
         made[status := f"change {number} of the doctor"] = time.monotonic()
         task.report(status)
         time.sleep(min(GAP_PART * get_settings().SWEEP_INTERVAL, LONGEST_GAP))

@@ -101,6 +101,11 @@ class Watching:
             lines = self._text.rpartition(b"\n")[0].splitlines()
         return [json.loads(line[5:]) for line in lines if line.startswith(b'data: {"')]
 
+    def find_snapshot(self, seq: int) -> float | None:
+        """Return when a snapshot of this `seq` or a later one had arrived; None if none has."""
+        found = (item["seq"] for item in self.read_snapshots() if item.get("seq", 0) >= seq)
+        return next((self.find(f'"seq":{later},') for later in found), None)
+
     def _read(self) -> None:
         try:
             connection = self._address.connect()

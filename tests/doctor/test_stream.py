@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 from django.core.wsgi import get_wsgi_application
 
-from tasks_app.doctor import standstill, stream
+from tasks_app.doctor import polling, standstill, stream
 from tasks_app.doctor.address import Address
 from tasks_app.doctor.examination import Options, _examine_streams
 from tasks_app.doctor.finding import Figure, Finding
@@ -18,7 +18,7 @@ from tasks_app.doctor.shown import Shown, examine_shown_task
 from tasks_app.doctor.stream import examine_own_streams, examine_server, examine_shown_streams
 from tasks_app.doctor.watching import Watching
 from tasks_app.store.store import get_store
-from tests.support.doctor import find_figures, find_ids
+from tests.support.doctor import HoldingProxy, find_figures, find_ids, hold_after
 from tests.support.nginx import needs_nginx, run_nginx
 from tests.support.scripts import RUNNING, STREAM_HEAD, SUCCEEDED, serve
 from tests.support.waiting import DEADLINE
@@ -191,28 +191,61 @@ def test_stream_of_a_task_that_is_held_back_is_found_by_what_comes_at_once_behin
     assert f"At {outside.server} they come at once, so it is what stands between, nginx" in finding.what
 
 
-def test_changes_of_a_task_that_are_held_back_after_its_first_frame_are_found(outside, monkeypatch):
+@pytest.fixture
+def passing(outside) -> Iterator[HoldingProxy]:
+    with hold_after(None, outside.server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def holding(outside) -> Iterator[HoldingProxy]:
+    """A proxy that holds what comes after the first frame of a stream."""
+    with hold_after("data:", outside.server) as proxy:
+        yield proxy
+
+
+def watch_a_change(monkeypatch: pytest.MonkeyPatch, *proxies: HoldingProxy) -> list[Any]:
+    """Change a task once while its stream is watched at these proxies, the innermost first; return what is found."""
+    monkeypatch.setattr(polling, "PAUSE", 0.01)
     monkeypatch.setattr(stream, "find_limit", lambda sweep: 0.0)
-    over = threading.Event()
+    with keep_task() as task:
 
-    def hold_back(request: object) -> Iterator[bytes]:
-        yield STREAM_HEAD + b"\r\n" + RUNNING
-        over.wait(DEADLINE)
+        def change(watchings: Sequence[Watching], hold: float) -> None:
+            for watching in watchings:
+                assert watching.wait_for("data:", DEADLINE)
+            task.report("changed")
+            proxies[0].wait_for_polls(3)  # the first of them may have been asked for before, the last is not answered
+            for watching in (watching for watching, proxy in zip(watchings, proxies, strict=True) if not proxy.text):
+                assert watching.wait_for("changed", DEADLINE)
 
-    with serve(hold_back) as proxy, keep_task() as task:
-        monkeypatch.setattr(stream, "_watch", lambda watchings, hold: change(task, watchings))
-        addresses = [outside.server, Address.parse(proxy.url)]
-        results = list(examine_shown_streams(addresses, Shown.of(task.task_id), hold=0.1))
-        over.set()
-    (finding,) = find_held(results)
+        monkeypatch.setattr(stream, "_watch", change)
+        addresses = [proxy.address for proxy in proxies]
+        return list(examine_shown_streams(addresses, Shown.of(task.task_id), hold=0.1))
+
+
+def test_changes_of_a_task_that_come_at_once_are_sound(passing, monkeypatch):
+    assert find_ids(watch_a_change(monkeypatch, passing)) == []
+
+
+def test_changes_of_a_task_that_are_held_after_its_first_frame_are_found(holding, monkeypatch):
+    (finding,) = find_held(watch_a_change(monkeypatch, holding))
     assert "0 of 1 changes arrived" in finding.what
 
 
-def change(task: ProbeTask, watchings: Sequence[Watching]) -> None:
-    for watching in watchings:
-        assert watching.wait_for("data:", DEADLINE)
-    task.report("changed")
-    assert watchings[0].wait_for("changed", DEADLINE)
+def test_hop_that_holds_changes_of_a_task_is_known_by_what_comes_at_once_behind_it(passing, holding, monkeypatch):
+    (finding,) = find_held(watch_a_change(monkeypatch, passing, holding))
+    assert f"At {passing.address} they come at once" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("text", "arrived"),
+    [("data:", "0 of 5"), ("change 1 of the doctor", "2 of 5"), ("change 4 of the doctor", "5 of 6")],
+)
+def test_changes_that_are_held_after_others_have_come_are_found(outside, settings, text, arrived):
+    settings.TASKS_APP = {**settings.TASKS_APP, "SWEEP_INTERVAL": 0.2}
+    with hold_after(text, outside.server) as proxy:
+        (finding,) = find_held(watch(proxy.address))
+    assert f"{arrived} changes arrived" in finding.what
 
 
 def test_stream_that_comes_with_the_end_of_the_task_is_found_as_held_back(outside, monkeypatch):

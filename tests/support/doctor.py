@@ -2,19 +2,23 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tasks_app.doctor.address import Address
 from tasks_app.doctor.finding import Figure, Finding, Result
 from tasks_app.doctor.peer import Peer, run_peer
+from tests.support.scripts import Request, serve
 from tests.support.servers import ROOT
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_until
 
 REDIS = "django.core.cache.backends.redis.RedisCache"
 LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -84,3 +88,53 @@ def run_peer_of(settings: Any, monkeypatch: pytest.MonkeyPatch, **values: Any) -
         setattr(settings, name, value)
     with run_peer() as peer:
         yield peer
+
+
+@dataclass
+class HoldingProxy:
+    """A proxy that passes on each answer until a text has come, and holds what comes after it until it stops.
+
+    Attributes:
+        text: None if it holds nothing.
+        requests: the requests that came, the first one first.
+    """
+
+    address: Address
+    text: str | None
+    requests: list[Request]
+
+    def wait_for_polls(self, number: int) -> None:
+        """Wait until a task was asked for so many more times."""
+        wanted = self.count_polls() + number
+        wait_until(lambda: self.count_polls() >= wanted, f"the task is asked for; so far {self.requests}")
+
+    def count_polls(self) -> int:
+        return sum(request.path.startswith("/tasks/") for request in self.requests)
+
+
+@contextmanager
+def hold_after(text: str | None, site: Address) -> Iterator[HoldingProxy]:
+    """Run a proxy in front of a site that passes on a text, and holds what comes after it; None: it holds nothing."""
+    is_over, upstreams = threading.Event(), []
+
+    def pass_on(request: Request) -> Iterator[bytes]:
+        head = f"{request.method} {request.path} HTTP/1.0\r\nHost: {site.host}:{site.port}\r\n\r\n"
+        with socket.create_connection((site.host, site.port or 80), DEADLINE) as upstream:
+            upstreams.append(upstream)
+            upstream.sendall(head.encode())
+            passed = b""
+            while part := upstream.recv(65536):
+                yield part
+                passed += part
+                if text is not None and text.encode() in passed:
+                    is_over.wait(DEADLINE)
+                    return
+
+    with serve(pass_on) as server:
+        try:
+            yield HoldingProxy(Address.parse(server.url), text, server.requests)
+        finally:
+            is_over.set()
+            for upstream in upstreams:
+                with suppress(OSError):  # it was closed before
+                    upstream.shutdown(socket.SHUT_RDWR)
