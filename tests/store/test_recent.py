@@ -54,6 +54,16 @@ def test_many_starts_of_one_push_off_none_of_the_others(batch):
     assert found[:800] == theirs[:-801:-1]
 
 
+def test_list_is_read_once_for_all_that_is_listed_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    lister, cache, reads = Lister(), get_store().cache, []
+    lister.add(RECENT_TASKS, "other", batch=RECENT_TASKS)
+    read = cache.get_many
+    monkeypatch.setattr(cache, "get_many", lambda keys: reads.append(keys) or read(keys))
+    listed = lister.add(2 * TURN, batch=2 * TURN)
+    assert len(reads) == 1
+    assert get_store().find_recent()[: 2 * TURN] == listed[::-1]
+
+
 @pytest.mark.usefixtures("store")
 def test_every_cache_keeps_what_others_have_started(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(recent, "RECENT_TASKS", 20)
