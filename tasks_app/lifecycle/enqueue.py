@@ -138,7 +138,7 @@ def queue(
         snapshot = replace(expect_children(snapshot, children, now=snapshot.created_at), seq=snapshot.seq)
     start.snapshot = snapshot
     if is_in_burst and (start is not _start.get() or start.is_accepted):
-        return snapshot, False
+        return foretell(snapshot, reads=False), False
     try:
         if database is None:
             is_started = start is _start.get()

@@ -135,7 +135,7 @@ class Run:
         loop = asyncio.get_running_loop()
         body = loop.create_task(self._capture_body())
         self.reporter.on_cancel = lambda: loop.call_soon_threadsafe(body.cancel)
-        if self.reporter.progress.cancelled:
+        if not self.reporter.awaits_cancel:  # it was cancelled a moment ago
             body.cancel()
         value, error = await body
         if error is not None:
@@ -155,7 +155,7 @@ class Run:
         self.task_result.worker_ids.append(self._executor.worker_id)
         self.reporter.begin(partial(make_call, self.task_result))
         bind(self.reporter)
-        self.reporter.progress.raise_if_cancelled()
+        self.reporter.raise_if_cancelled()
 
     def _get_args(self) -> list[Any]:
         context = [compat.TaskContext(task_result=self.task_result)] if self.task_result.task.takes_context else []

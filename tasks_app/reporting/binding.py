@@ -8,10 +8,12 @@ class Bound(Protocol):
     """The interface of what `progress` may stand for: a reporter, or a part of a task in another thread or process."""
 
     task_id: str
-    #: The object whose methods report; a `Progress`.
-    progress: Any
     #: What was bound before.
     outer: Any
+
+    @property
+    def progress(self) -> Any:
+        """The object whose methods report; a `Progress`."""
 
 
 bound: ContextVar[Bound | None] = ContextVar("tasks_app_progress", default=None)

@@ -38,6 +38,8 @@ class Draft:
         #: Called before the counts are read, to set those that other threads have.
         self.pulls: tuple[Callable[[], None], ...] = ()
         self._wake = wake
+        #: What runs beside the job's own count and adds up to it.
+        self.added = Sum()
         self.reset(meta)
 
     def reset(self, meta: Mapping[str, Any]) -> None:
@@ -49,15 +51,15 @@ class Draft:
         self._said_at: object = None
         self._is_said_with_step = False
         self.stages: tuple[Stage, ...] = ()
-        self.meta: Mapping[str, Any] = dict(meta)
+        self.meta: Mapping[str, Any] = meta  # never changed in place
         self._active: str | None = None
         self._loop_total: float | None = None
-        #: What runs beside the job's own count and adds up to it.
-        self.added = Sum()
+        if self.added:
+            self.added = Sum()
         #: What runs inside the current step of the job's loop.
         self.inners: Sequence[Count] = ()
         #: What runs in a stage that the job itself has not entered, by its name.
-        self._parallel: dict[str, Sum] = {}
+        self._parallel: Mapping[str, Sum] = _NO_PARTS
         self._unit_pace = self._percent_pace = _NO_PACE
 
     def say(self, status: str, *, is_with_step: bool) -> None:
@@ -143,7 +145,7 @@ class Draft:
         """Divide the task into these stages."""
         self.stages = stages
         self._active = None
-        self._parallel = {}
+        self._parallel = _NO_PARTS
         self._begin_count()
 
     def enter(self, name: str, *, now: datetime) -> None:
@@ -166,7 +168,8 @@ class Draft:
             ValueError: `name` was not declared.
         """
         name = find_stage(name, [stage.name for stage in self.stages])
-        added = self._parallel.setdefault(name, Sum())
+        added = self._parallel.get(name) or Sum()
+        self._parallel = {**self._parallel, name: added}
         if name != self._active and not added.is_running:
             self._change_stage(name, state=State.RUNNING, started_at=now, finished_at=None)
         added.add(count)
@@ -271,5 +274,6 @@ class Draft:
         self.stages = tuple(replace(stage, **changes) if stage.name == name else stage for stage in self.stages)
 
 
-#: That of a job which has reported nothing.
+#: Those of a job which has reported nothing.
 _NO_PACE = Pace()
+_NO_PARTS: Mapping[str, Sum] = {}

@@ -65,15 +65,22 @@ class Histories:
             if known is not None and not known.is_settled:  # else what it says would be reckoned for each run
                 self._known[name] = known._replace(history=known.history.having([run]))
 
-    def foretell(self, snapshot: Snapshot, *, clock: Clock) -> Snapshot:
+    def foretell(self, snapshot: Snapshot, *, clock: Clock, reads: bool = True) -> Snapshot:
         """Return a task that is about to be stored as queued, with what its earlier runs say of it.
+
+        Args:
+            snapshot: the task.
+            clock: the source of times.
+            reads: whether to read what this process does not know of them.
 
         Raises:
             Exception: any error of the cache.
         """
         name, monotonic = name_runs(snapshot), clock.monotonic()
-        history = self.find(name, monotonic=monotonic) or self._read([name], monotonic)[name]
-        return foretell(snapshot, history)
+        history = self.find(name, monotonic=monotonic)
+        if history is None and reads:
+            history = self._read([name], monotonic)[name]
+        return snapshot if history is None else foretell(snapshot, history)
 
     def find(self, name: str, *, monotonic: float) -> History | None:
         """Return the history of a task by `name_runs`, or None if what was read is too old."""

@@ -27,16 +27,19 @@ def find_reporter(task_id: str) -> Reporter | None:
     return get_flusher().find(task_id)
 
 
-def foretell(snapshot: Snapshot) -> Snapshot:
+def foretell(snapshot: Snapshot, *, reads: bool = True) -> Snapshot:
     """Return a task that is about to be stored as queued, with how long its runs usually take.
 
-    It costs a round trip if this process has not read that of a task of this name in the last minute.
+    Args:
+        snapshot: the task.
+        reads: whether that may cost a round trip, if this process has not read it of a task of this name in the last
+            minute; else nothing is said then.
 
     Raises:
         Exception: any error of the cache.
     """
     flusher = get_flusher()
-    return flusher.backlog.histories.foretell(snapshot, clock=flusher.clock)
+    return flusher.backlog.histories.foretell(snapshot, clock=flusher.clock, reads=reads)
 
 
 def call_before_end(function: Callable[[float], object]) -> None:

@@ -12,9 +12,7 @@ from ..snapshot import GENERIC_TYPE, Details, History, Snapshot, end_like, rebas
 from ..store import Loaded
 from ..utils.clock import Clock
 from .binding import Bound
-from .draft import Draft
-from .local_home import LocalHome
-from .log import Journal
+from .job import Job
 from .own_thread import Wake
 from .progress import Progress
 from .record import GetCall, Record, find_arguments
@@ -44,12 +42,8 @@ class Reporter:
         self.catch_up: Callable[[Loaded | None], None] | None = None
         self._clock = clock
         self._wake = partial(wake, snapshot.task_id)
-        self._draft = Draft(snapshot.task_id, snapshot.meta, wake=self._wake)
-        settings = get_settings()
-        self._journal = Journal(snapshot.logged, limit=settings.LOG_LINES, max_bytes=settings.LOG_BYTES)
-        #: The methods that the job calls.
-        home = LocalHome(self._draft, self._journal, clock)
-        self.progress = Progress(self._draft, self._journal, clock, home)
+        self._job = Job(snapshot, clock, wake=self._wake)
+        self._draft = self._job.draft
         self._record = Record(clock)
         self._snapshot, self._written = snapshot, snapshot if is_stored else None
         #: Whether another process may begin the next attempt.
@@ -65,9 +59,14 @@ class Reporter:
         return self._snapshot
 
     @property
+    def progress(self) -> Progress:
+        """The methods that the job calls."""
+        return self._job.progress
+
+    @property
     def is_sampled(self) -> bool:
         """Whether the flusher must poll this task for changes."""
-        return self._draft.is_sampled or self._journal.holds_back
+        return self._job.is_sampled
 
     @property
     def has_news(self) -> bool:
@@ -112,7 +111,7 @@ class Reporter:
     @property
     def pages(self) -> Mapping[int, str]:
         """The log pages to write with the snapshot taken last, by slot."""
-        return self._journal.pages
+        return self._job.pages
 
     @property
     def details(self) -> Sequence[Details]:
@@ -215,7 +214,7 @@ class Reporter:
         with self._draft.lock:
             self._snapshot = rebase(self._snapshot, stored, since=since, now=self._clock.now())
             if stored is not None and stored.seq >= since.seq:
-                self._journal.follow(stored.logged)
+                self._job.follow(stored.logged)
 
     def take_back(self, lost: Snapshot) -> bool:
         """Go on after `lost`, by which another process declared this attempt lost; return False if told before."""
@@ -230,6 +229,10 @@ class Reporter:
         with self._draft.lock:
             self._snapshot = change(self._snapshot)
         self._wake()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise what stops the job if it was asked to stop."""
+        self._draft.raise_if_cancelled()
 
     def stop_by(self, error: type[TaskCancelled]) -> None:
         """Set the exception class that stops the job, one that its framework knows."""
@@ -259,7 +262,7 @@ class Reporter:
         with self._draft.lock:
             self._absorb()
             monotonic = None if self.has_ended else self._clock.monotonic()  # the end has all that waits
-            self._snapshot = self._snapshot.having_logged(self._journal.absorb(monotonic=monotonic))
+            self._snapshot = self._snapshot.having_logged(self._job.absorb(monotonic=monotonic))
             if self._snapshot is self._written:
                 if self.has_ended or not self._timers.is_beat_due:
                     return None
@@ -273,7 +276,7 @@ class Reporter:
         is_news = self._written is None or self._written.seq != snapshot.seq
         self._written = snapshot
         self.has_just_begun = False
-        self._journal.pages.clear()
+        self._job.mark_stored()
         self._record.mark_stored()
         self._timers.restart()
         return is_news

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import median
 from typing import Any, NamedTuple, Self
@@ -53,6 +53,13 @@ class History:
     """The latest runs of a task, the oldest first."""
 
     runs: tuple[Run, ...] = ()
+    _usual: Usual | None = field(init=False, repr=False, compare=False)
+    _has_totals: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Found once: it is asked for at each report, and a history is made of many of them.
+        object.__setattr__(self, "_usual", _find_usual(self.runs))
+        object.__setattr__(self, "_has_totals", any(run.total is not None for run in self.runs))
 
     @classmethod
     def from_note(cls, note: object) -> Self:
@@ -78,7 +85,9 @@ class History:
         Args:
             total: the total of the run in question; then only runs of similar totals count, if any has one.
         """
-        return _find_usual(self.runs, total)
+        if total is None or not self._has_totals:
+            return self._usual
+        return _find_usual_of(self.runs, total)
 
 
 def name_runs(snapshot: Snapshot) -> str:
@@ -94,9 +103,11 @@ def find_total(snapshot: Snapshot) -> float | None:
 
 
 @lru_cache(maxsize=1024)
-def _find_usual(runs: Sequence[Run], total: float | None) -> Usual | None:
-    if total is not None and any(run.total is not None for run in runs):
-        runs = [run for run in runs if run.total is not None and _is_similar(run.total, total)]
+def _find_usual_of(runs: Sequence[Run], total: float) -> Usual | None:
+    return _find_usual([run for run in runs if run.total is not None and _is_similar(run.total, total)])
+
+
+def _find_usual(runs: Sequence[Run]) -> Usual | None:
     if len(runs) < ENOUGH:
         return None
     seconds = median(run.seconds for run in runs)

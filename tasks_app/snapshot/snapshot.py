@@ -81,10 +81,11 @@ class Snapshot:
     allows_failures: bool = False
     is_summed: bool = False
 
-    @classmethod
-    def queued(cls, task_id: str, task: str, *, now: datetime, **private: Any) -> Self:
+    @staticmethod
+    def queued(task_id: str, task: str, *, now: datetime, **private: Any) -> "Snapshot":
         """Return the first snapshot of a task; `private` may set private fields and some others."""
-        return cls(task_id=task_id, task=cut(task, MAX_TASK_LENGTH), created_at=now, updated_at=now, **private)
+        task = cut(task, MAX_TASK_LENGTH)
+        return replace(_BLANK, task_id=task_id, task=task, created_at=now, updated_at=now, meta={}, **private)
 
     @property
     def is_terminal(self) -> bool:
@@ -232,8 +233,7 @@ class Snapshot:
         """Return the JSON object that viewers see."""
         values = vars(self)
         data = {name: values[name] for name in _WIRE_FIELDS}
-        for name in _TIME_FIELDS:
-            data[name] = format_time(data[name])
+        data |= {name: format_time(values[name]) for name in _TIME_FIELDS}
         data["stages"] = [stage.to_wire() for stage in self.stages]
         return {name: value for name, value in data.items() if value is not None or name not in _RARE_FIELDS}
 
@@ -280,6 +280,8 @@ class Snapshot:
         return tuple(replace(stage, state=state) if stage.state is State.RUNNING else stage for stage in self.stages)
 
 
+#: What all first snapshots have in common: to copy it takes a third of the time.
+_BLANK = Snapshot(task_id="", task="", created_at=datetime.min, updated_at=datetime.min)
 _STORED_FIELDS = frozenset(item.name for item in fields(Snapshot))
 _REPORTED_FIELDS = (
     *("percent", "current", "total", "unit", "rate", "eta"),
