@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
-from ..conf import get_settings
 from ..utils.lazy import call_after_fork
 from .binding import Bound, bound
 from .counts import Count
 from .draft import Draft
-from .loops import Loop, Update
+from .loops import Loop, Update, is_in_loop
 from .values import check_number
 
 
@@ -44,16 +43,17 @@ OPEN = Open()
 
 
 class Capture:
-    """The capture of the bars that a job makes in a block, or in all of its code.
+    """The capture of the bars that a job, or a part of it, makes in a block, or in all of its code.
 
     Args:
-        draft, update: those of the task.
+        find_draft: tells the draft that takes what is reported now: a part has one of its own for each stage.
+        update: that of the task.
         is_quiet: whether the bars write nothing to the console.
     """
 
-    def __init__(self, draft: Draft, update: Update, *, is_quiet: bool = False) -> None:
+    def __init__(self, find_draft: Callable[[], Draft], update: Update, *, is_quiet: bool = False) -> None:
         self.is_quiet = is_quiet
-        self._draft, self._update = draft, update
+        self._find_draft, self._update = find_draft, update
         self._is_over = False
         self._bars: list[CapturedBar] = []  # the outermost first
         self._said: str | None = None  # the status that a description may replace
@@ -61,17 +61,17 @@ class Capture:
     @property
     def is_on(self) -> bool:
         """Whether bars that are made now are captured."""
-        return not (self._is_over or self._draft.is_closed)
+        return not (self._is_over or self._find_draft().is_closed)
 
     def raise_if_cancelled(self) -> None:
         """Raise `TaskCancelled` if the task was asked to stop."""
         if self.is_on:
-            self._draft.raise_if_cancelled()
+            self._find_draft().raise_if_cancelled()
 
     @property
     def gate(self) -> Gate:
         """The object that a bar looks at with each step."""
-        return self._draft
+        return self._find_draft()
 
     def begin(self, read: Callable[[], Reading], let_go: Callable[[], object]) -> "CapturedBar":
         """Capture a bar.
@@ -80,11 +80,11 @@ class Capture:
             read: tells what the bar shows, in any thread, and waits for nothing.
             let_go: called when the bar is no longer captured.
         """
-        draft = self._draft
+        draft = self._find_draft()
         with draft.lock:
             self.pull()
             if not self._bars:
-                self._said = None if draft.is_tracking else draft.status
+                self._said = None if is_in_loop(draft) else draft.status
         bar = CapturedBar(draft, self._update, read, let_go)
         with draft.lock:
             self._bars.append(bar)
@@ -97,7 +97,7 @@ class Capture:
     def end(self) -> None:
         """Capture nothing more; a bar that is still open goes on without the task."""
         self._is_over = True
-        with self._draft.lock:
+        with self._find_draft().lock:
             for bar in self._bars:
                 bar.end()
             self.pull()
@@ -109,14 +109,15 @@ class Capture:
             bar.pull()
         self._say()
         self._bars = [bar for bar in self._bars if bar not in over]
-        if not self._bars:
-            self._draft.pulls = tuple(pull for pull in self._draft.pulls if pull != self.pull)
+        for draft in {bar.draft for bar in over} - {bar.draft for bar in self._bars}:
+            draft.pulls = tuple(pull for pull in draft.pulls if pull != self.pull)
 
     def _say(self) -> None:
         """Set the status to the outermost description, unless the job has set another one since the bar began."""
         text = next((bar.description for bar in self._bars if bar.description), None)
-        if text is not None and self._draft.status == self._said != text:
-            self._draft.say(text, is_with_step=True)
+        draft = self._find_draft()
+        if text is not None and draft.status == self._said != text:
+            draft.say(text, is_with_step=True)
             self._said = text
 
 
@@ -124,6 +125,7 @@ class CapturedBar:
     """A bar that is a loop of a task.
 
     Attributes:
+        draft: the one to which it reports.
         steps: the steps done while the bar itself does not count them; None if it does.
         description: what the bar says of itself.
         is_over: whether the bar has ended.
@@ -134,7 +136,7 @@ class CapturedBar:
     ) -> None:
         self.steps: float | None = None
         self.is_over = False
-        self._draft, self._read, self._let_go = draft, read, let_go
+        self.draft, self._read, self._let_go = draft, read, let_go
         _, total, unit, self.description = _check(read())
         self._loop = None if draft.has_own_total else Loop(draft, update, total=total, status=None, unit=unit)
         self._counter = Count() if self._loop is None else self._loop.counter
@@ -147,7 +149,7 @@ class CapturedBar:
         """Take over what the bar shows, unless the job has reported something else; the caller holds the lock."""
         current, total, _, self.description = _check(self._read())
         counter = self._counter
-        if (counter.current, counter.total) != self._shown:
+        if (counter.current, counter.total) != self._shown or self.draft.overrules(counter):
             self._is_overruled = True
         if self._is_overruled:
             return
@@ -159,10 +161,10 @@ class CapturedBar:
 
     def look(self) -> None:
         """Take over what the bar shows now, since it was set back."""
-        with self._draft.lock:
+        with self.draft.lock:
             if not self.is_over:
                 self.pull()
-        self._draft.touch()
+        self.draft.touch()
 
     def end(self) -> None:
         """End the bar, without waiting for the lock, since the garbage collector may call this at any point."""
@@ -170,7 +172,7 @@ class CapturedBar:
             return
         self.is_over = True
         self._let_go()
-        self._draft.is_dirty = True  # the next pull takes over what the bar showed last
+        self.draft.is_dirty = True  # the next pull takes over what the bar showed last
         if self._loop is not None:
             self._loop.end()
 
@@ -210,9 +212,7 @@ def find_capture() -> Capture | None:
     capture, target_then = _explicit.get()
     if capture is not None and capture.is_on and target is target_then:  # no other task began inside the block
         return capture
-    if target is None or not get_settings().CAPTURE_TQDM:
-        return None
-    everything: Capture | None = getattr(target.progress, "all_bars", None)
+    everything: Capture | None = None if target is None else getattr(target.progress, "all_bars", None)
     return everything if everything is not None and everything.is_on else None
 
 

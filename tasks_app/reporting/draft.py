@@ -124,6 +124,10 @@ class Draft:
         """Whether the job itself has set a total, outside of loops."""
         return not self.is_tracking and self.total is not None and self.total != self._loop_total
 
+    def overrules(self, counter: object) -> bool:
+        """Return whether what is reported elsewhere holds instead of the count of a loop."""
+        return False
+
     def set_loop(self, current: float, total: float | None) -> None:
         """Set what is done, and the total, of the outermost loop; the caller holds the lock."""
         self.current, self.total = current, total

@@ -31,12 +31,14 @@ class Place(NamedTuple):
 
     Attributes:
         interval: the seconds between two reports.
+        captures: whether the bars of all that a part does are captured.
     """
 
     port: int
     secret: bytes
     number: int
     interval: float
+    captures: bool
 
 
 class Open(Protocol):
@@ -66,9 +68,10 @@ class Exchange:
     def admit(self, home: Open) -> Place:
         """Let other processes report to a home while it exists."""
         with self._lock:
-            self._next += 1
-            self._homes[self._next] = home
-            return Place(self._listener.getsockname()[1], self.secret, self._next, get_settings().FLUSH_INTERVAL)
+            self._next = number = self._next + 1
+            self._homes[number] = home
+        settings, port = get_settings(), self._listener.getsockname()[1]
+        return Place(port, self.secret, number, settings.FLUSH_INTERVAL, settings.CAPTURE_TQDM)
 
     def find(self, number: int) -> Open | None:
         """Return a home by its number; None after the end of its task, which is logged once."""

@@ -109,7 +109,8 @@ class RemoteSink:
     def __init__(self, link: Link, place: Place, weight: float | None, stages: tuple[str, ...]) -> None:
         self._link, self._stages = link, stages
         self._opening: tuple[int, float | None] | None = (place.number, weight)
-        self._lock = threading.Lock()
+        #: That of all that the part reports.
+        self.lock = threading.RLock()
         self._queue: deque[list[Any]] = deque()
         self._stage: str | None = None
         self._counted: Counted = (0, None, 0.0)
@@ -161,7 +162,7 @@ class RemoteSink:
 
     def collect(self, *, is_last: bool = False, opens: bool = False) -> list[list[Any]]:
         """Return the messages to send; where there is nothing to say, none, unless it `opens` to hear of a cancel."""
-        with self._lock:
+        with self.lock:
             self._count()
             news = [self._queue.popleft() for _ in range(len(self._queue))]
             if self._opening is not None and (news or (opens and not is_last)):
@@ -172,7 +173,7 @@ class RemoteSink:
         return [[self.number, *message] for message in news]
 
     def _move(self, message: list[Any], read: Callable[[], Counted]) -> None:
-        with self._lock:
+        with self.lock:
             self._count()
             self._queue.append(message)
             self._read, self._counted = read, (-1, None, 0.0)

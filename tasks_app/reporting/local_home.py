@@ -5,6 +5,7 @@ import os
 from typing import Any
 from weakref import WeakSet
 
+from ..conf import get_settings
 from ..utils.clock import Clock
 from .counts import Count, add_inner
 from .draft import Draft
@@ -58,8 +59,9 @@ class LocalHome:
         """Return a new part in this thread, with `weight` steps of the loop; one that ignores all after the end."""
         if self._process != os.getpid():
             return self.publish().open(weight)
-        sink = self.open_sink(weight)
-        return Unbound(self.task_id) if sink is None else Part(self.task_id, self, sink)
+        if (sink := self.open_sink(weight)) is None:
+            return Unbound(self.task_id)
+        return Part(self.task_id, self, sink, captures=get_settings().CAPTURE_TQDM)
 
     def open_sink(self, weight: float | None) -> "LocalSink | None":
         """Return the sink of a new part; None after the end of the task, which is logged once."""

@@ -87,6 +87,11 @@ class Loop:
         return self.counter
 
 
+def is_in_loop(draft: Draft) -> bool:
+    """Return whether a loop of this task, or of this part of it, runs around this point."""
+    return draft.is_tracking or _find_outer(draft) is not None
+
+
 def _find_outer(draft: Draft) -> Loop | None:
     loop = _innermost.get()
     return None if loop is None else loop.find_running(draft)

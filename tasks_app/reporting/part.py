@@ -1,5 +1,6 @@
 """A part of a task: what one thread or process reports of it, with a count of its own."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -7,6 +8,8 @@ from typing import Any, Protocol
 from ..exceptions import TaskCancelled, is_cancel
 from ..snapshot import State
 from ..utils.json import normalize
+from .bars import hook_bars
+from .capture import Capture
 from .counts import Count
 from .draft import Draft
 from .handle import Home
@@ -20,6 +23,9 @@ Counted = tuple[float, float | None, float]
 
 class Sink(Protocol):
     """The interface of what takes the reports of a part, in the process of the job or on the way to it."""
+
+    @property
+    def lock(self) -> threading.RLock: ...
 
     @property
     def is_cancelled(self) -> bool: ...
@@ -45,11 +51,16 @@ class Sink(Protocol):
 
 
 class PartDraft(Draft):
-    """The counts of a part: its loops all add up, so that no later one begins at 0."""
+    """The counts of a part: its loops all add up, so that no later one begins at 0.
 
-    def __init__(self, task_id: str, cancel_error: type[TaskCancelled]) -> None:
+    Args:
+        status: what the part has said last.
+    """
+
+    def __init__(self, task_id: str, sink: Sink, status: str | None = None) -> None:
         super().__init__(task_id, {}, wake=lambda: None)
-        self.cancel_error = cancel_error
+        self.lock, self.cancel_error, self.status = sink.lock, sink.cancel_error, status
+        self._tell = sink.say
         #: What the part counts outside of loops.
         self.steps = Count()
         self.added.add(self.steps)
@@ -57,22 +68,40 @@ class PartDraft(Draft):
     def begin_loop(self, total: float | None) -> bool:
         return False
 
+    def overrules(self, counter: object) -> bool:
+        """Return whether the part has set a total itself, so that a bar which is no step of it counts for nothing."""
+        if self.steps.total is None or not isinstance(counter, Count) or counter.step is not None:
+            return False
+        counter.set_loop(0, None)
+        return True
+
+    def say(self, status: str, *, is_with_step: bool) -> None:
+        self.status = status
+        self._tell(status)
+
     def read(self) -> Counted:
         """Return what is counted at this moment."""
-        return self.added.current, self.added.total, self.added.extra
+        with self.lock:
+            for pull in self.pulls:
+                pull()
+            return self.added.current, self.added.total, self.added.extra
 
 
 class Part(Progress):
     """The reporting API of a part of a task; it belongs to the thread that has opened it.
 
     A step is only counted here, without clock or lock; the sink reads the count when a write is due.
+
+    Args:
+        captures: whether the bars of all that the part does are captured.
     """
 
-    def __init__(self, task_id: str, home: Home, sink: Sink) -> None:
+    def __init__(self, task_id: str, home: Home, sink: Sink, *, captures: bool) -> None:
         self.task_id = task_id
         self.progress, self.outer = self, None
         self._home, self._sink = home, sink
-        self._enter(self._make_draft())
+        self._enter(PartDraft(task_id, sink))
+        self.all_bars = Capture(lambda: self._draft, self.update) if captures and hook_bars() else None
         sink.begin(self._draft.read, self._heed)
 
     def end(self) -> None:
@@ -92,7 +121,7 @@ class Part(Progress):
         total = steps.total if total is None else check_number("total", total)
         steps.current, steps.total = current, total
         if status is not None:
-            self._sink.say(str(status))
+            self._draft.say(str(status), is_with_step=current is not None)
         if unit is not None:
             self._sink.count_in(str(unit))
 
@@ -111,7 +140,7 @@ class Part(Progress):
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        outside, inside = self._draft, self._make_draft()
+        outside, inside = self._draft, PartDraft(self.task_id, self._sink, self._draft.status)
         self._sink.enter(name, inside.read)
         self._enter(inside)
         try:
@@ -139,13 +168,12 @@ class Part(Progress):
         self._draft: PartDraft = draft
         self._steps = draft.steps
 
-    def _make_draft(self) -> PartDraft:
-        return PartDraft(self.task_id, self._sink.cancel_error)
-
     def _heed(self) -> None:
         """Have loops stop at the next step, if the task was asked to."""
         self._draft.is_cancelled = self._sink.is_cancelled
 
     def _leave(self, outside: PartDraft, state: State) -> None:
+        outside.status = self._draft.status
         self._sink.leave(state, outside.read)
         self._enter(outside)
+        self._heed()  # the task may have been asked to stop meanwhile

@@ -32,8 +32,8 @@ class Progress:
         self._journal = journal
         self._clock = clock
         self._home = home
-        #: The capture of the bars of all that the job does, for CAPTURE_TQDM.
-        self.all_bars = Capture(draft, self.update)
+        #: The capture of the bars of all that the job does, with CAPTURE_TQDM.
+        self.all_bars = Capture(lambda: self._draft, self.update) if get_settings().CAPTURE_TQDM else None
 
     def update(
         self,
@@ -182,13 +182,14 @@ class Progress:
         description becomes the status. Where the job reports itself, its reports win: a bar inside `track` fills its
         step, and a total or status that `update` sets while a bar is open stays. Their next step after a cancel raises
         `TaskCancelled`. Bars that are made in other threads are seen where the context is carried there, as
-        `asyncio.to_thread` does. A bar that its code disables is not shown.
+        `asyncio.to_thread` does; what reports by a handle, or is called by `map`, has captures of its own. A bar that
+        its code disables is not shown.
 
         Args:
             quiet: whether the bars write nothing to the console.
         """
         hook_bars()
-        with capturing(Capture(self._draft, self.update, is_quiet=quiet)):
+        with capturing(Capture(lambda: self._draft, self.update, is_quiet=quiet)):
             yield
 
     def stages(self, weights: Mapping[str, float]) -> None:

@@ -9,7 +9,7 @@ from .part import Part
 from .unbound import Unbound
 
 #: Where nobody listens.
-NOWHERE = Place(0, b"", 0, 1.0)
+NOWHERE = Place(0, b"", 0, 1.0, False)
 
 
 class RemoteHome:
@@ -39,6 +39,7 @@ class RemoteHome:
         exchange = get_exchange.peek()
         if exchange is None or exchange.secret != self.place.secret:
             link = get_links().find(self.place)
-            return Part(self.task_id, self, RemoteSink(link, self.place, weight, self._stages))
+            sink = RemoteSink(link, self.place, weight, self._stages)
+            return Part(self.task_id, self, sink, captures=self.place.captures)
         home = exchange.find(self.place.number)
         return Unbound(self.task_id) if home is None else home.open(weight)

@@ -1,5 +1,6 @@
 """The receivers of a part's reports in the job's process, in order of arrival."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,11 @@ class LocalSink:
         self._stage: str | None = None
         self._read: Callable[[], Counted] | None = None
         self._heed: Callable[[], None] = lambda: None
+
+    @property
+    def lock(self) -> threading.RLock:
+        """The lock of all that is reported of the task."""
+        return self._draft.lock
 
     @property
     def is_cancelled(self) -> bool:
