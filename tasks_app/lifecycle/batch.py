@@ -13,10 +13,11 @@ from ..reporting import get_flusher
 from ..snapshot import BATCH, Snapshot, expect_children
 from .batch_calls import Call, read_calls, read_weights
 from .batch_sending import Batch, send, send_late, send_unpromised
-from .children import RUNNING, choose_parent, link_to
+from .children import RUNNING, Link, choose_parent, link_to
 from .commits import call_at_commit, choose_transactions
 from .frameworks import Framework, Promise, commits_with, get_framework, make_promise
 from .identity import Identity
+from .roster import Roster
 
 
 def start_batch(
@@ -61,15 +62,15 @@ def start_batch(
             in-process queue has a place for its first task, however large it is.
     """
     identity = choose_parent(parent, Identity.make(owner, label))
-    batch = _make_batch(task, calls, identity, name, allow_failures, weights)
     link = link_to(identity.parent, weight)
+    batch = _make_batch(task, calls, identity, link, name, allow_failures, weights)
     databases = _find_databases(batch, on_commit)
     if batch.promises is None:
-        send_unpromised(batch, link)
+        send_unpromised(batch)
     elif databases:
-        call_at_commit(partial(send_late, batch, link), databases)
+        call_at_commit(partial(send_late, batch), databases)
     else:
-        send(batch, link)
+        send(batch)
     return batch.own.task_id
 
 
@@ -82,6 +83,7 @@ def _make_batch(
     task: Any,
     calls: Iterable[Any],
     identity: Identity,
+    link: Link | None,
     name: str | None,
     allow_failures: bool,
     weights: Iterable[float] | None,
@@ -89,10 +91,10 @@ def _make_batch(
     framework = get_framework(task)
     read = read_calls(framework, task, calls)
     now, (_, owner, label, parent) = get_flusher().clock.now(), identity
-    known = name or getattr(task, "module_path", None) or getattr(task, "name", None) or str(task)
+    shown = name or getattr(task, "module_path", None) or getattr(task, "name", None) or str(task)
     own = Snapshot.queued(
         token_hex(16),
-        str(known),
+        str(shown),
         now=now,
         owner=owner,
         label=label,
@@ -101,11 +103,9 @@ def _make_batch(
         allows_failures=bool(allow_failures),
     )
     own = replace(expect_children(own, len(read), now=now), seq=1)
-    batch = Batch(framework, task, read, read_weights(weights, len(read)), identity, own)
-    batch.promises = _promise_each(framework, task, read)
-    if batch.promises is not None:
-        batch.task_ids = [promise.task_id for promise in batch.promises]
-    return batch
+    promises, each = _promise_each(framework, task, read), read_weights(weights, len(read))
+    known = dict(zip((promise.task_id for promise in promises or ()), each, strict=False))
+    return Batch(framework, task, read, each, identity, own, link, promises, Roster(own.task_id, known))
 
 
 def _promise_each(framework: Framework, task: Any, calls: Iterable[Call]) -> list[Promise] | None:

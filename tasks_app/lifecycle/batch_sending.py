@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from ..exceptions import StoreUnavailable
 from ..reporting import Step, foretell, get_flusher
 from ..snapshot import GENERIC_TYPE, Snapshot, expect_children
-from ..store import add_children, drop_family, expect_ends, get_store
+from ..store import HELD, drop_family, expect_family, get_store
 from .attempts import adopt_promised
 from .batch_calls import Call
 from .children import Link, open_link
@@ -17,7 +17,8 @@ from .commits import call_at_commit, find_transactions
 from .enqueue import starting
 from .frameworks import Framework, Promise, commits_with
 from .identity import Identity
-from .keeping import NOT_SENT, save, settle
+from .keeping import NOT_SENT, begin_sending, cancel_if_asked, end_sending, settle, stop_beating
+from .roster import Roster
 from .stopping import cancel_children
 
 logger = logging.getLogger("tasks_app")
@@ -32,45 +33,46 @@ class Batch:
     calls: Sequence[Call]
     weights: Sequence[float]
     identity: Identity
+    #: The parent's own record.
     own: Snapshot
+    #: The link to its own parent.
+    link: Link | None
     #: None if only the framework chooses ids.
-    promises: Sequence[Promise] | None = None
-    task_ids: list[str] = field(default_factory=list)
+    promises: Sequence[Promise] | None
+    roster: Roster
+    is_told: bool = False
 
     @property
     def child_identity(self) -> Identity:
         """The attributes that each child is given."""
         return Identity(None, self.identity.owner, None, self.own.task_id)
 
-    def weigh(self, start: int = 0) -> dict[str, float]:
-        """Return the weights of the children from this one on, by id."""
-        return dict(zip(self.task_ids[start:], self.weights[start:], strict=False))
 
-
-def send(batch: Batch, link: Link | None, *, is_known: bool = False) -> None:
+def send(batch: Batch, *, is_known: bool = False) -> None:
     """Store a parent, then enqueue its children, whose ids are known.
 
     Args:
         is_known: whether the id of the parent was given away, so that the parent tells of each failure.
     """
-    _open(batch, link)
+    _open(batch)
     promises = batch.promises or ()
     for number, promise in enumerate(promises):
         try:
             _enqueue(batch, promise, is_accepted=number > 0)
         except Exception:
             if number or is_known:
-                _give_up(batch, link, number, promises[number:])
+                _give_up(batch, number, promises[number:])
             else:
-                _drop(batch, link)
+                _drop(batch)
             raise
-    _finish(batch, link)
+        _tell(batch)
+    _finish(batch)
 
 
-def send_late(batch: Batch, link: Link | None) -> None:
+def send_late(batch: Batch) -> None:
     """Do what `send` does after a commit, whose other hooks must go on."""
     try:
-        send(batch, link, is_known=True)
+        send(batch, is_known=True)
     except Exception:
         task_id = batch.own.task_id
         logger.exception(
@@ -78,7 +80,7 @@ def send_late(batch: Batch, link: Link | None) -> None:
         )
 
 
-def send_unpromised(batch: Batch, link: Link | None) -> None:
+def send_unpromised(batch: Batch) -> None:
     """Enqueue children, whose ids the framework chooses, and store their parent with them."""
     try:
         get_store().get(batch.own.task_id)
@@ -87,19 +89,20 @@ def send_unpromised(batch: Batch, link: Link | None) -> None:
     with batch.framework.hold_back():
         databases = find_transactions() if commits_with(batch.framework, batch.task, find_transactions()) else []
         # Before the hooks of the children.
-        call_at_commit(partial(_open_late if databases else _open, batch, link), databases)
+        call_at_commit(partial(_open_late if databases else _open, batch), databases)
         for number, call in enumerate(batch.calls):
             try:
                 with starting(batch.child_identity, is_accepted=number > 0):
-                    batch.task_ids.append(batch.framework.enqueue(batch.task, *call))
+                    child = batch.framework.enqueue(batch.task, *call)
             except Exception:
                 if not databases:
-                    _give_up(batch, link, number, ()) if number else _drop(batch, link)
+                    _give_up(batch, number, ()) if number else _drop(batch)
                 raise
-        if not databases:
-            _store_children(batch)
+            batch.roster.add(child, batch.weights[number], is_late=bool(databases))
+            if not databases:
+                _tell(batch)
     if not databases:
-        _finish(batch, link)
+        _finish(batch)
 
 
 def _enqueue(batch: Batch, promise: Promise, *, is_accepted: bool) -> None:
@@ -107,67 +110,69 @@ def _enqueue(batch: Batch, promise: Promise, *, is_accepted: bool) -> None:
         batch.framework.enqueue(batch.task, promise.args, promise.kwargs)
 
 
-def _open(batch: Batch, link: Link | None) -> None:
+def _open(batch: Batch) -> None:
     """Store a parent and the ids of its children, as far as they are known.
 
     Raises:
         ValueError: its own parent has MAX_CHILDREN.
         StoreUnavailable: the cache can't be reached.
     """
-    if link is not None:
-        open_link(link)
+    if batch.link is not None:
+        open_link(batch.link)
     try:
-        expect_ends(batch.own.task_id, len(batch.calls))
-        batch.own = foretell(batch.own)
+        expect_family(batch.own.task_id, HELD)
+        batch.own = foretell(batch.own).beating().written(now=get_flusher().clock.now())
         if not get_store().add(batch.own):
             raise StoreUnavailable(f"the cache did not store task {batch.own.task_id!r}")
-        _store_children(batch)
+        batch.roster.store()
     except Exception as error:  # whatever a cache backend raises
-        if link is not None:
-            link.forget()
+        if batch.link is not None:
+            batch.link.forget()
         raise StoreUnavailable("the state of the new batch could not be stored") from error
+    begin_sending(batch.own)
 
 
-def _open_late(batch: Batch, link: Link | None) -> None:
+def _open_late(batch: Batch) -> None:
     """Do what `_open` does after a commit, which nothing can undo; without a parent, its children run all the same."""
     try:
-        _open(batch, link)
-        _finish(batch, link)
+        _open(batch)
+        _finish(batch)
     except Exception:
         task_id = batch.own.task_id
         logger.exception("task %s: the batch was enqueued, but can't be shown", task_id, extra={"task_id": task_id})
 
 
-def _store_children(batch: Batch) -> None:
-    if batch.task_ids:
-        add_children(batch.own.task_id, batch.weigh())
-
-
-def _drop(batch: Batch, link: Link | None) -> None:
+def _drop(batch: Batch) -> None:
     """Forget a parent of which nothing was sent."""
+    stop_beating(batch.own.task_id)
     drop_family(batch.own.task_id)
-    if link is not None:
-        link.forget()
+    if batch.link is not None:
+        batch.link.forget()
 
 
-def _give_up(batch: Batch, link: Link | None, number: int, unsent: Sequence[Promise]) -> None:
+def _tell(batch: Batch) -> None:
+    """List a parent, and tell its own parent of it, since nothing takes it back any more."""
+    if not batch.is_told:
+        batch.is_told = True
+        get_flusher().enlist(batch.own)
+        if batch.link is not None:
+            batch.link.tell(batch.own.task_id)
+
+
+def _give_up(batch: Batch, number: int, unsent: Sequence[Promise]) -> None:
     """Cancel what was sent of a batch, have its parent say so, and end what was not sent.
 
     What fails is logged, and tried again.
     """
+    _tell(batch)
     total, now, task_id = len(batch.calls), get_flusher().clock.now(), batch.own.task_id
-    get_flusher().enlist(batch.own)
     message = f"{number} of {total} calls were sent, then it failed; these were cancelled"
-    own, steps = batch.own, list[Step]()
-    if batch.promises is None:
-        own = expect_children(replace(own, children=None), number, now=now)
-        steps = [partial(expect_ends, task_id, number - total), partial(_store_children, batch)]
-    steps.append(partial(save, own.failed(GENERIC_TYPE, message, now=now)))
+    children = len(batch.roster.weights)
+    own = expect_children(replace(batch.own, children=None), children, now=now)
+    steps = [batch.roster.store, *end_sending(own.failed(GENERIC_TYPE, message, now=now), children)]
     steps += [partial(_end_unsent, batch, promise) for promise in unsent]
     steps.append(partial(cancel_children, task_id))
-    settle(task_id, steps, failure="what was sent of the batch can't be cancelled", children=batch.weigh())
-    if link is not None:
-        link.tell(task_id)
+    settle(task_id, steps, failure="what was sent of the batch can't be cancelled", children=batch.roster.weights)
 
 
 def _end_unsent(batch: Batch, promise: Promise) -> None:
@@ -177,21 +182,10 @@ def _end_unsent(batch: Batch, promise: Promise) -> None:
     adopt_promised(known).end_cancelled(NOT_SENT)
 
 
-def _finish(batch: Batch, link: Link | None) -> None:
-    """See to a batch that was sent: it may have no child, and may have been cancelled meanwhile."""
+def _finish(batch: Batch) -> None:
+    """See to a batch that was sent: it may have no child, and may have ended or been cancelled meanwhile."""
+    _tell(batch)
     task_id = batch.own.task_id
-    get_flusher().enlist(batch.own)
-    if link is not None:
-        link.tell(task_id)
-    settle(task_id, [partial(_see_to, batch)], failure=_UNSEEN, children=batch.weigh())
-
-
-_UNSEEN = "whether it is to be cancelled can't be read"
-
-
-def _see_to(batch: Batch) -> None:
-    task_id = batch.own.task_id
-    if not batch.calls:
-        get_flusher().sums.end(task_id)
-    elif get_store().find_cancelled([task_id]):
-        cancel_children(task_id)
+    steps: list[Step] = [] if batch.promises is not None else [batch.roster.store]
+    steps += [*end_sending(batch.own, len(batch.calls)), partial(cancel_if_asked, task_id)]
+    settle(task_id, steps, failure="that all of it was sent can't be shown", children=batch.roster.weights)

@@ -5,38 +5,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import NamedTuple
 
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..reporting import Step, get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
-from ..store import (
-    add_children,
-    drop_family,
-    expect_ends,
-    expect_family,
-    get_store,
-    is_task_id,
-    restore_children,
-    set_children,
-)
+from ..store import HELD, drop_family, expect_family, get_store, is_task_id
 from .attempts import adopt_promised
 from .chosen_ids import is_taken
 from .enqueue import get_promised_id, queue
 from .identity import inherit_owner
-from .keeping import NOT_SENT, save, settle
+from .keeping import NOT_SENT, begin_sending, cancel_if_asked, end_sending, settle, stop_beating
 from .reopening import open_again
+from .roster import Roster
 from .stopping import cancel_children, cancel_task
 
 logger = logging.getLogger("tasks_app")
-
-#: A number of parts that no parent has, for which one waits while its children are sent.
-HELD = 1_000_000_000
-
-#: Seconds between two writes of who the children are, while they are sent.
-WRITE_INTERVAL = 1.0
 
 
 class Member(NamedTuple):
@@ -54,7 +39,8 @@ class Member(NamedTuple):
 class Gathering:
     """The children of a parent, from the first that is sent to the last.
 
-    The parent can't end before: until all are told, it waits for HELD parts more than have ended.
+    The parent can't end before: until all are told, it waits for HELD parts more than have ended, and this process
+    gives signs of life of it. Where these fail to come, others declare it lost.
 
     Args:
         own: the parent's own record, which is stored, and says how many children are expected.
@@ -70,11 +56,8 @@ class Gathering:
         self._can_drop = can_drop
         self._members: dict[str, Member] = {}
         self._sent: set[str] = set()
-        self._is_stale = False
-        self._left = HELD
-        #: How many of the members, in their order, were stored or tried to be.
-        self._written = 0
-        self._next_write = _tell_time() + WRITE_INTERVAL
+        self._roster = Roster(own.task_id)
+        begin_sending(own)
 
     @property
     def task_id(self) -> str:
@@ -88,7 +71,6 @@ class Gathering:
 
     def rename(self, name: str) -> None:
         """Change the name of the parent, now that it is known what it consists of."""
-        self._is_stale = self._is_stale or name != self._own.task
         self._own = replace(self._own, task=name)
 
     def tell(self, task_id: str, *, first: str | None = None, tasks: Sequence[Snapshot] = ()) -> None:
@@ -103,7 +85,7 @@ class Gathering:
             return
         if task_id in self._members or self._has_place():
             self._members.setdefault(task_id, Member(first, tasks))
-            self._store_some()
+            self._roster.add(task_id)
         elif self._is_started:
             self._excess.append(task_id)
 
@@ -145,10 +127,8 @@ class Gathering:
 
         They are sent, so what fails is logged, and tried again.
         """
-        steps: list[Step] = [self._store_members]
-        if self._is_stale or len(self._members) != self._expected:
-            steps.append(partial(self._save, self._count_again()))
-        self._settle([*steps, self._release, self._see_to], failure="its parts were sent, but can't be shown as one")
+        steps = [*self._store_as(self._count_again()), self._cancel_if_asked]
+        self._settle(steps, failure="its parts were sent, but can't be shown as one")
 
     def give_up(self, *, cancels: bool) -> None:
         """Have the parent say that not all of it was sent, and end what was not.
@@ -169,72 +149,39 @@ class Gathering:
         steps: list[Step] = [self._drop]
         if self._members or not self._can_drop:
             own = self._count_again().failed(GENERIC_TYPE, message, now=_now())
-            steps = [self._store_members, partial(self._save, own)]
+            steps = self._store_as(own)
             steps += [partial(_end_unsent, item) for member in unsent for item in member.tasks]
             steps += [partial(cancel_task, task_id) for task_id in self._excess]
-            steps += [partial(cancel_children, self.task_id)] * cancels + [self._release, self._see_to]
+            steps.append(partial(cancel_children, self.task_id) if cancels else self._cancel_if_asked)
         self._settle(steps, failure="that not all of it was sent can't be shown")
 
     def _settle(self, steps: list[Step], *, failure: str) -> None:
-        settle(self.task_id, steps, failure=failure, children=self._weigh())
+        settle(self.task_id, steps, failure=failure, children=self._roster.weights)
+
+    def _store_as(self, own: Snapshot) -> list[Step]:
+        return [self._roster.store, *end_sending(own, len(self._members))]
 
     def _drop(self) -> None:
+        stop_beating(self.task_id)
         get_flusher().backlog.forget(self.task_id)
         drop_family(self.task_id)
+
+    def _cancel_if_asked(self) -> None:
+        cancel_if_asked(self.task_id)
 
     @property
     def _expected(self) -> int:
         return (self._own.children or {}).get("total", 0)
 
-    def _store_some(self) -> None:
-        """Store the members now and then, since this process may be killed; all but the last of the expected ones.
-
-        With all of these, the parent might end before it is known whether there are more.
-        """
-        if not len(self._members) < self._expected or _tell_time() < self._next_write:
-            return
-        fresh = dict.fromkeys(islice(self._members, self._written, None), 1.0)
-        self._written = len(self._members)
-        try:
-            get_store().call_briefly(add_children, self.task_id, fresh)
-        except Exception:  # whatever a cache backend raises
-            logger.exception(
-                "task %s: its parts are stored when all are sent", self.task_id, extra={"task_id": self.task_id}
-            )
-        self._next_write = _tell_time() + WRITE_INTERVAL
-
-    def _store_members(self) -> None:
-        if self._written:
-            restore_children(self.task_id, self._weigh())
-        elif self._members:
-            set_children(self.task_id, self._weigh())
-
-    def _weigh(self) -> dict[str, float]:
-        return dict.fromkeys(self._members, 1.0)
-
     def _count_again(self) -> Snapshot:
         return expect_children(replace(self._own, children=None), len(self._members), now=_now())
-
-    def _save(self, own: Snapshot) -> None:
-        save(own)
-        self._own = own
-
-    def _release(self) -> None:
-        """Have the parent wait for its children alone, all of which may have ended."""
-        self._left = expect_ends(self.task_id, len(self._members) - HELD)
-
-    def _see_to(self) -> None:
-        if self._left <= 0:
-            get_flusher().sums.end(self.task_id)
-        elif get_store().find_cancelled([self.task_id]):
-            cancel_children(self.task_id)
 
 
 def gather(task_id: str, name: str, *, expected: int, above: Gathering | None = None) -> Gathering:
     """Store a parent whose children are about to be sent, which nobody has started by `start()`.
 
     Args:
-        expected: how many children there will be, as far as is known; at least 1.
+        expected: how many children there will be, as far as is known; 0 if it is not.
         above: its own parent, or None.
 
     Raises:
@@ -248,7 +195,9 @@ def gather(task_id: str, name: str, *, expected: int, above: Gathering | None = 
         raise ValueError(f"{task_id!r} can't be the id of a task")
     owner, parent = (inherit_owner(), None) if above is None else (above.owner, above.task_id)
     own = Snapshot.queued(task_id, name, now=_now(), owner=owner, parent=parent, runner=BATCH)
-    own = replace(expect_children(own, expected, now=own.created_at), seq=own.seq)
+    own = (
+        replace(expect_children(own, expected, now=own.created_at), seq=own.seq).beating().written(now=own.created_at)
+    )
     return Gathering(get_store().call_briefly(_open, own))
 
 
@@ -264,7 +213,7 @@ def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
     """
     _check_number(expected)
     can_drop = get_promised_id() is None
-    own, is_stored = queue(task_id, name, runner=BATCH, children=expected)
+    own, is_stored = queue(task_id, name, runner=BATCH, children=expected, beat=1)
     if not is_stored:
         raise StoreUnavailable("the state of the new tasks could not be stored")
     try:
@@ -289,10 +238,6 @@ def _open(own: Snapshot) -> Snapshot:
 
 def _end_unsent(snapshot: Snapshot) -> None:
     adopt_promised(snapshot).end_cancelled(NOT_SENT)
-
-
-def _tell_time() -> float:
-    return get_flusher().clock.monotonic()
 
 
 def _now() -> datetime:

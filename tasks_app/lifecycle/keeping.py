@@ -1,16 +1,51 @@
 """The keeping of parents: what they are and who their children are is stored again where the cache fails."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from .. import wakeups
 from ..exceptions import StoreUnavailable
-from ..reporting import Step, get_flusher
-from ..snapshot import Snapshot
-from ..store import get_store
+from ..reporting import Step, get_flusher, take_back_parent
+from ..snapshot import Snapshot, as_whole
+from ..store import HELD, count_left_again, expect_ends, get_store
 from .stopping import cancel_children
 
 #: The status of what was to be sent, but was not.
 NOT_SENT = "Not sent"
+
+
+def begin_sending(own: Snapshot) -> None:
+    """Give signs of life of a parent, which is stored with the first one, until `end_sending` is called."""
+    flusher = get_flusher()
+    flusher.backlog.parents.sent.add(own, monotonic=flusher.clock.monotonic())
+    flusher.wake()
+
+
+def end_sending(own: Snapshot, number: int) -> list[Step]:
+    """Give no more signs of life of a parent, and return the steps to store it without one and have it end.
+
+    Args:
+        number: how many children it has, instead of HELD, for which it waits.
+    """
+    whole, task_id = as_whole(own, now=get_flusher().clock.now()), own.task_id
+    if stop_beating(task_id):
+        return [partial(_save_late, whole), partial(_release, task_id, partial(count_left_again, task_id))]
+    return [partial(save, whole), partial(_release, task_id, partial(expect_ends, task_id, number - HELD))]
+
+
+def stop_beating(task_id: str) -> bool:
+    """Give no more signs of life of a parent, and return whether it may have been declared lost."""
+    flusher = get_flusher()
+    return flusher.backlog.parents.sent.remove(task_id, monotonic=flusher.clock.monotonic())
+
+
+def _save_late(own: Snapshot) -> None:
+    save(take_back_parent(own))
+
+
+def _release(task_id: str, count: Callable[[], int]) -> None:
+    if count() <= 0:
+        get_flusher().sums.end(task_id)
 
 
 def settle(task_id: str, steps: Sequence[Step], *, failure: str, children: Mapping[str, float]) -> None:
@@ -52,5 +87,14 @@ def see_to(task_id: str) -> None:
         Exception: any error of the cache.
     """
     get_flusher().sums.end(task_id)
+    cancel_if_asked(task_id)
+
+
+def cancel_if_asked(task_id: str) -> None:
+    """Cancel the children of a parent whose cancel was requested.
+
+    Raises:
+        Exception: any error of the cache.
+    """
     if get_store().find_cancelled([task_id]):
         cancel_children(task_id)

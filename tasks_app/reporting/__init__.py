@@ -12,6 +12,7 @@ from .progress import Progress
 from .record import GetCall
 from .recorder import Recorder
 from .reporter import Reporter
+from .sent_parents import take_back_parent
 from .signals import task_changed, task_ended
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "get_flusher",
     "recall",
     "restore_family",
+    "take_back_parent",
     "task_changed",
     "task_ended",
 ]

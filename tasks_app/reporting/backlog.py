@@ -60,7 +60,11 @@ class Backlog:
 
     def find(self, task_id: str) -> Snapshot | None:
         """Return what is kept of a task, or None."""
-        return self.waiting_tasks.find(task_id) or self.terminal_snapshots.find(task_id)
+        return (
+            self.parents.sent.find(task_id)
+            or self.waiting_tasks.find(task_id)
+            or self.terminal_snapshots.find(task_id)
+        )
 
     def note(self, told: Snapshot, *, monotonic: float) -> None:
         """Note a change of a task that is told, perhaps its end."""
@@ -86,7 +90,7 @@ class Backlog:
         self.terminal_snapshots.restore(monotonic=monotonic, on_missing=self.new_tasks.add)
         for snapshot in self.waiting_tasks.restore(monotonic=monotonic, now=clock.now()):
             self.new_tasks.add(snapshot)
-        self.parents.restore(monotonic=monotonic)
+        self.parents.restore(monotonic=monotonic, now=clock.now())
         if (snapshots := list(reported)) and self._mark.was_lost(monotonic=monotonic):
             for snapshot in snapshots:
                 self.new_tasks.add(snapshot)

@@ -1,6 +1,7 @@
 """The facts of parents that this process keeps until they end, and stores again where the cache has lost them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from ..snapshot import Snapshot, is_note
@@ -8,10 +9,11 @@ from ..store import restore_ends
 from .kept_ends import KeptEnds
 from .kept_families import KeptFamilies, restore_family
 from .owed import Owed
+from .sent_parents import SentParents
 
 
 class KeptParents:
-    """The children of parents, the ends of those that have ended, and the steps that are left for parents.
+    """The parents that are being sent, the children of parents, the ends of those, and the steps that are left.
 
     Args:
         end: ends a parent, if all its children have ended.
@@ -19,10 +21,11 @@ class KeptParents:
 
     def __init__(self, end: Callable[[str], object]) -> None:
         self._end = end
+        self.sent = SentParents()
         self.families, self.ends, self.owed = KeptFamilies(), KeptEnds(), Owed()
 
     def __bool__(self) -> bool:
-        return bool(self.families or self.ends or self.owed)
+        return bool(self.sent or self.families or self.ends or self.owed)
 
     def note(self, told: Snapshot, *, monotonic: float) -> None:
         """Note a change of a task that is told, perhaps its end."""
@@ -36,12 +39,15 @@ class KeptParents:
         self.families.forget(task_id)
         self.ends.forget(task_id)
 
-    def restore(self, *, monotonic: float) -> None:
-        """Have what is left tried again, and what the cache has lost stored again, in another thread.
+    def restore(self, *, monotonic: float, now: datetime) -> None:
+        """Give signs of life of the parents that are being sent, and restore the others, in another thread.
+
+        What is left is tried again, and what the cache has lost is stored again.
 
         Raises:
             Exception: any error of the cache; nothing is forgotten.
         """
+        self.sent.beat(monotonic=monotonic, now=now)
         self.owed.retry(monotonic=monotonic)
         for task_id, kept in self.families.find_lost(monotonic=monotonic).items():
             steps = partial(restore_family, task_id, dict(kept.children)), partial(kept.see_to, task_id)

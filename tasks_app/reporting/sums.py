@@ -4,11 +4,22 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from .. import wakeups
 from ..conf import get_settings
-from ..snapshot import Snapshot, awaits_children, compose, is_note
-from ..store import claim_sum, decode, expect_ends, find_broods, find_ends, find_families, get_store, keep_family
+from ..snapshot import Snapshot, awaits_children, compose, is_note, runs_nothing
+from ..store import (
+    claim_sum,
+    count_left_again,
+    decode,
+    expect_ends,
+    find_broods,
+    find_ends,
+    find_families,
+    get_store,
+    keep_family,
+)
 
 logger = logging.getLogger("tasks_app")
 
@@ -42,20 +53,28 @@ class Sums:
     def note_ends(self, ended: Iterable[Snapshot]) -> None:
         """Count children that have ended, and end the parents that wait for no other; what fails is logged.
 
+        A parent that runs nothing has ended only if its sender is gone: it waits for those children that are known.
+
         It costs the same however many children there are, but for the last one of each parent.
 
         Args:
             ended: tasks that have ended, and are stored; children, parents and others.
         """
+        ended = list(ended)
+        for task_id in (item.task_id for item in ended if awaits_children(item) and runs_nothing(item)):
+            self._try_to_end(task_id, partial(count_left_again, task_id))
         numbers = Counter(parent for snapshot in ended if (parent := _find_parent(snapshot)) is not None)
         for parent, number in numbers.items():
-            try:
-                if expect_ends(parent, -number) <= 0:
-                    self.end(parent)
-            except Exception:  # whatever a cache backend raises
-                logger.exception(
-                    "task %s: whether all its children have ended can't be read", parent, extra={"task_id": parent}
-                )
+            self._try_to_end(parent, partial(expect_ends, parent, -number))
+
+    def _try_to_end(self, task_id: str, count: Callable[[], int]) -> None:
+        try:
+            if count() <= 0:
+                self.end(task_id)
+        except Exception:  # whatever a cache backend raises
+            logger.exception(
+                "task %s: whether all its children have ended can't be read", task_id, extra={"task_id": task_id}
+            )
 
     def keep(self, children: Iterable[Snapshot]) -> None:
         """Keep what is stored of the parents of these tasks, which nobody writes while they take long.
@@ -130,9 +149,9 @@ def _keep(task_id: str) -> None:
 
 
 def _find_parent(snapshot: Snapshot) -> str | None:
-    """Return the parent that waits for a task which has ended: for a parent's own end, itself."""
+    """Return the parent that waits for a task which has ended: for a parent's own end, itself if it ran."""
     if not snapshot.is_terminal:
         return None
     if awaits_children(snapshot):
-        return snapshot.task_id
+        return None if runs_nothing(snapshot) else snapshot.task_id
     return snapshot.parent if is_note(snapshot) else None

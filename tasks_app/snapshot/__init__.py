@@ -2,7 +2,17 @@
 
 from .details import Argument, Details, cut_traceback
 from .eta import Pace
-from .family import BATCH, Part, awaits_children, compose, expect_children, is_note, runs_nothing
+from .family import (
+    BATCH,
+    Part,
+    as_lost,
+    as_whole,
+    awaits_children,
+    compose,
+    expect_children,
+    is_note,
+    runs_nothing,
+)
 from .follower import as_sent, end_like, is_unsent, make_follower
 from .forecast import expecting, foresee, foretell
 from .history import MAX_RUNS, History, Run, name_runs
@@ -67,8 +77,10 @@ __all__ = [
     "Stage",
     "State",
     "Version",
+    "as_lost",
     "as_sent",
     "as_silent",
+    "as_whole",
     "awaits_children",
     "compose",
     "count_page_bytes",

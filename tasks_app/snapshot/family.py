@@ -17,6 +17,9 @@ from .state import DEFAULT_STATUS, GENERIC_TYPE, State, floor_percent
 #: The `runner` of a parent that runs nothing itself.
 BATCH = "batch"
 
+#: The status of a parent whose children were still being sent when their sender fell silent.
+SENDER_LOST = "Its sender stopped responding before all of it was sent"
+
 
 class Part(NamedTuple):
     """The facts of a child that its parent shows.
@@ -75,6 +78,22 @@ def runs_nothing(snapshot: Snapshot) -> bool:
     return snapshot.runner == BATCH
 
 
+def is_being_sent(snapshot: Snapshot) -> bool:
+    """Return whether the children of a parent that runs nothing are still being sent, by a process that tells so."""
+    return runs_nothing(snapshot) and snapshot.has_heartbeats
+
+
+def as_whole(own: Snapshot, *, now: datetime) -> Snapshot:
+    """Return the own record of a parent of which nothing is sent any more, so that its silence means nothing."""
+    return replace(own, beat=None, written_at=None, seq=own.seq + 1, updated_at=now)
+
+
+def as_lost(snapshot: Snapshot, *, now: datetime) -> Snapshot:
+    """Return the terminal snapshot of a task whose process is gone; that of a parent was sending its children."""
+    lost = snapshot.lost(now=now)
+    return replace(lost, status=SENDER_LOST) if is_being_sent(snapshot) else lost
+
+
 def is_note(snapshot: Snapshot) -> bool:
     """Return whether a snapshot is the end of a child, of which a note is kept for its parent."""
     return snapshot.parent is not None and snapshot.is_terminal and not awaits_children(snapshot)
@@ -95,7 +114,9 @@ def compose(
 ) -> Snapshot:
     """Return a parent as viewers see it.
 
-    It ends when it has ended itself and all its children have. Until then it runs, or waits if none has begun.
+    It ends when it has ended itself and all its children have. Until then it runs, or waits if none has begun. While
+    its children are sent, its progress is unknown unless their number is known. If their sender is gone, those are
+    lost of which nothing is known.
 
     Args:
         own: its own record.
@@ -106,7 +127,10 @@ def compose(
     weighed = list(children)
     parts = [part for _, part in weighed if part is not None]
     states = Counter(part.state for part in parts)
-    total = max(len(weighed), (own.children or {}).get("total", 0))
+    expected = (own.children or {}).get("total", 0)
+    total = max(len(weighed), expected)
+    if runs_nothing(own) and own.state is State.LOST:
+        states[State.LOST] += total - len(parts)
     is_asked = is_cancelled or own.cancel_requested
     changes: dict[str, Any] = {
         "is_summed": True,
@@ -116,11 +140,13 @@ def compose(
         "updated_at": max([own.updated_at, *(part.changed_at for part in parts)]),
         "started_at": own.started_at or min((part.started_at for part in parts if part.started_at), default=None),
     }
-    percent = max(_find_mean(own, weighed, total), floor)
-    has_ended = (own.is_terminal or runs_nothing(own)) and total == sum(map(states.__getitem__, _ENDS))
-    if has_ended:
+    is_open = is_being_sent(own) and not expected
+    percent = max(0.0 if is_open else _find_mean(own, weighed, total), floor)
+    is_whole = own.is_terminal or (runs_nothing(own) and not is_being_sent(own))
+    if is_whole and total == sum(map(states.__getitem__, _ENDS)):
         return _end(own, states, total, percent, is_asked=is_asked, changes=changes)
-    return _go_on(own, parts, percent, changes=changes)
+    going_on = _go_on(own, parts, percent, changes=changes)
+    return replace(going_on, percent=None, eta=None) if is_open else going_on
 
 
 _ENDS = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.LOST)

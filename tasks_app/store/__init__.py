@@ -9,11 +9,8 @@ from .families import (
     Kin,
     Members,
     add_children,
-    claim_sum,
-    count_itself,
+    count_left_again,
     drop_family,
-    expect_ends,
-    expect_family,
     find_broods,
     find_children,
     find_ends,
@@ -43,10 +40,12 @@ from .lifetimes import active_time_to_live
 from .loading import Loaded, load_many
 from .received import Notes, find_received, forget_received
 from .recent import RECENT_TASKS, sharing
+from .remainders import HELD, claim_sum, count_itself, expect_ends, expect_family, reopen_sum
 from .store import decode, get_store
 
 __all__ = [
     "CULLING_CACHES",
+    "HELD",
     "RECENT_TASKS",
     "RESERVED_IDS",
     "Brood",
@@ -60,6 +59,7 @@ __all__ = [
     "afind_details",
     "claim_sum",
     "count_itself",
+    "count_left_again",
     "count_stored_pages",
     "decode",
     "delete_contents",
@@ -94,6 +94,7 @@ __all__ = [
     "make_task_key",
     "note_followers",
     "note_gone",
+    "reopen_sum",
     "restore_children",
     "restore_ends",
     "set_children",

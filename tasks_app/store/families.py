@@ -1,8 +1,7 @@
 """The ids of the children of tasks, and how those that have ended did.
 
 The ids stand in segments that are written once and never changed, so any process may add some: a counter says how many
-children there are, and in how many segments. A second counter says how many have not ended; it is only a hint, by
-which the process that ends the last one knows that without reading all of them.
+children there are, and in how many segments.
 """
 
 import math
@@ -19,10 +18,10 @@ from .keys import (
     make_left_key,
     make_note_key,
     make_segment_key,
-    make_summed_key,
     make_task_key,
 )
 from .lifetimes import note_time_to_live
+from .remainders import expect_ends, expect_family
 from .store import get_store
 
 #: The most ids in one segment.
@@ -80,11 +79,6 @@ def add_children(task_id: str, children: Mapping[str, float]) -> None:
     _set_many(_make_segments(task_id, children, first=_read_brood(total).segments - _read_brood(added).segments))
 
 
-def expect_family(task_id: str, number: int) -> None:
-    """Have a parent that nobody knows yet wait for so many parts."""
-    get_store().cache.set(make_left_key(task_id), number, note_time_to_live())
-
-
 def set_children(task_id: str, children: Mapping[str, float]) -> None:
     """Do what `add_children` does, in one round trip, for a task that has none and gets no others meanwhile."""
     _set_many({make_brood_key(task_id): _count_brood(children), **_make_segments(task_id, children, first=0)})
@@ -109,6 +103,18 @@ def restore_children(task_id: str, children: Mapping[str, float], *, waits: int 
         expect_ends(task_id, -len(find_ends((task_id, child) for child in known)))
 
 
+def count_left_again(task_id: str) -> int:
+    """Have a parent wait for those of its children alone that are known and have not ended; return how many these are.
+
+    Raises:
+        Exception: any error of the cache; it may be tried again.
+    """
+    ends, texts = find_children([(task_id, child) for child in find_families({task_id: 1})[task_id].members])
+    known = {(task_id, child) for child in texts} | ends.keys()
+    expect_family(task_id, len(known))  # first, as in `restore_children`
+    return expect_ends(task_id, -len(find_ends(known)))
+
+
 def _fill(task_id: str, brood: Brood, found: int, missing: Mapping[str, float]) -> None:
     """Add children, in the place of segments that are counted, but were not stored."""
     stored = find_members([(task_id, number) for number in range(brood.segments)])
@@ -118,16 +124,6 @@ def _fill(task_id: str, brood: Brood, found: int, missing: Mapping[str, float]) 
         _set_many({make_segment_key(task_id, number): item for number, item in zip(empty, segments, strict=False)})
     else:
         add_children(task_id, missing)
-
-
-def expect_ends(task_id: str, number: int) -> int:
-    """Add `number` to how many parts of a parent have not ended, and return how many these are, as far as is known."""
-    return get_store().cache.count(make_left_key(task_id), number, note_time_to_live())
-
-
-def count_itself(task_id: str) -> bool:
-    """Return whether a parent that runs is to be counted by `expect_ends` as well: only at the first call."""
-    return get_store().cache.add(make_counted_key(task_id), 1, note_time_to_live())
 
 
 def find_broods(task_ids: Iterable[str]) -> dict[str, Brood]:
@@ -212,16 +208,6 @@ def restore_ends(task_id: str, ends: Mapping[str, Part]) -> None:
         Exception: any error of the cache, as StoreUnavailable if it refused some.
     """
     _set_many({make_note_key(task_id, child): part.to_note() for child, part in ends.items()})
-
-
-def claim_sum(snapshot: Snapshot) -> bool:
-    """Return whether this process is the first to store the end of a parent and all its children."""
-    cache = get_store().cache
-    is_first = cache.add(make_summed_key(snapshot.task_id, snapshot.attempt), 1, note_time_to_live())
-    if is_first:
-        cache.delete(make_left_key(snapshot.task_id))
-        cache.delete(make_counted_key(snapshot.task_id))
-    return is_first
 
 
 def keep_family(task_id: str, brood: Brood) -> None:

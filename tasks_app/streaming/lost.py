@@ -9,7 +9,7 @@ from .. import wakeups
 from ..conf import get_settings
 from ..metering import get_meter
 from ..reporting import get_flusher
-from ..snapshot import EXPIRED, Snapshot, State, is_expired
+from ..snapshot import EXPIRED, Snapshot, State, as_lost, awaits_children, is_expired
 from ..store import decode, get_store
 from .probe import Probe
 from .relatives import end_followers
@@ -56,7 +56,8 @@ def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
     wakeups.publish(versions)
     stored = [snapshot for snapshot in ended if snapshot.task_id in versions]
     for snapshot in stored:
-        get_meter().note_ended(snapshot)
+        if not awaits_children(snapshot):  # else it has not ended yet
+            get_meter().note_ended(snapshot)
     end_followers(stored)
     get_flusher().sums.note_ends(stored)
     return Verdict(stored, refused)
@@ -65,7 +66,7 @@ def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
 def _end(snapshot: Snapshot, now: datetime) -> Snapshot:
     if is_expired(snapshot, now):
         return snapshot.cancelled(now=now, status=EXPIRED)
-    return snapshot.lost(now=now)
+    return as_lost(snapshot, now=now)
 
 
 def _drop_changed(snapshots: Sequence[Snapshot]) -> Sequence[Snapshot]:

@@ -243,7 +243,7 @@ def test_parent_ends_whose_child_ended_before_the_hooks_of_its_commit_ran():
 
 @pytest.mark.usefixtures("running_parent")
 def test_batch_that_can_not_be_stored_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("tasks_app.lifecycle.batch_sending.add_children", Mock(side_effect=OSError("away")))
+    monkeypatch.setattr("tasks_app.lifecycle.roster.set_children", Mock(side_effect=OSError("away")))
     with pytest.raises(StoreUnavailable):
         start_batch(jobs.add, [(1,)], parent="p")
     assert count_left() == 1

@@ -29,7 +29,7 @@ def end(*children: Snapshot) -> None:
     get_flusher().flush()
 
 
-@pytest.mark.parametrize("expected", [1, 2, 5])
+@pytest.mark.parametrize("expected", [0, 1, 2, 5])
 def test_parent_ends_with_the_last_child_once_all_are_told(expected: int):
     parent = gather("p", "group", expected=expected)
     end(send(parent, "a"), send(parent, "b"))

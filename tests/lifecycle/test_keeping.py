@@ -138,10 +138,10 @@ def test_child_that_was_added_later_is_stored_again():
 
 
 def test_children_are_stored_while_others_are_sent(monkeypatch):
-    monkeypatch.setattr("tasks_app.lifecycle.gathering.WRITE_INTERVAL", 0)
+    monkeypatch.setattr("tasks_app.lifecycle.roster.WRITE_INTERVAL", 0)
     parent = gather("p", "group", expected=4)
     children = [send(parent, task_id) for task_id in "abcd"]
-    assert list(find_families({"p": 4})["p"].members) == ["a", "b", "c"]
+    assert list(find_families({"p": 4})["p"].members) == ["a", "b", "c", "d"]
     parent.close()
     assert list(find_families({"p": 4})["p"].members) == ["a", "b", "c", "d"]
     end(*children[:3])
@@ -150,8 +150,17 @@ def test_children_are_stored_while_others_are_sent(monkeypatch):
     assert state("p") == "succeeded"
 
 
+def test_children_are_stored_while_a_generator_makes_others(monkeypatch):
+    monkeypatch.setattr("tasks_app.lifecycle.roster.WRITE_INTERVAL", 0)
+    parent = gather("p", "group", expected=0)
+    end(send(parent, "a"), send(parent, "b"))
+    assert (get_snapshot("p").children["succeeded"], state("p")) == (2, "running")
+    parent.close()
+    assert state("p") == "succeeded"
+
+
 def test_children_that_could_not_be_stored_while_others_are_sent_are_stored_at_last(monkeypatch):
-    monkeypatch.setattr("tasks_app.lifecycle.gathering.WRITE_INTERVAL", 0)
+    monkeypatch.setattr("tasks_app.lifecycle.roster.WRITE_INTERVAL", 0)
     parent = gather("p", "group", expected=3)
     controls.refused = "children"
     children = [send(parent, task_id) for task_id in "abc"]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks_app.snapshot.family import BATCH, Part, awaits_children, compose, expect_children
+from tasks_app.snapshot.family import BATCH, Part, as_lost, as_whole, awaits_children, compose, expect_children
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.snapshot.state import Report, State
 from tests.support.viewers import NOW
@@ -141,6 +141,36 @@ def test_stalls_when_all_that_runs_has():
         True,
         False,
     ]
+
+
+def test_batch_that_is_being_sent_goes_on_although_all_known_children_have_ended():
+    sent = make_batch(1).beating()
+    assert [compose(own, weigh(DONE)).state for own in (sent, as_whole(sent, now=LATER))] == ["running", "succeeded"]
+
+
+def test_end_of_a_batch_that_was_sent_is_a_later_version_than_what_was_shown_before():
+    sent = make_batch(1).beating()
+    assert compose(as_whole(sent, now=LATER), weigh(DONE)).seq > compose(sent, weigh(DONE)).seq
+
+
+def test_progress_is_unknown_while_more_children_may_be_sent():
+    shown = compose(make_batch(0).beating(), weigh(DONE, make_part("running", 50)))
+    assert (shown.percent, shown.progress, shown.eta, shown.children["total"]) == (None, 0, None, 2)
+
+
+def test_progress_of_children_whose_number_is_known_is_shown_while_they_are_sent():
+    assert compose(make_batch(4).beating(), weigh(DONE)).percent == 25
+
+
+def test_children_of_which_nothing_is_known_are_lost_with_their_sender():
+    lost = compose(as_lost(make_batch(4).beating(), now=NOW), weigh(DONE, FAILED, None))
+    assert (lost.state, lost.status) == ("lost", "Its sender stopped responding before all of it was sent")
+    assert lost.children == {**dict.fromkeys(State, 0), "total": 4, "succeeded": 1, "failed": 1, "lost": 2}
+
+
+def test_batch_whose_sender_is_lost_goes_on_until_the_children_that_are_known_have_ended():
+    shown = compose(as_lost(make_batch(4).beating(), now=NOW), weigh(DONE, make_part("running", 50), None))
+    assert (shown.state, shown.children["lost"], shown.finished_at) == ("running", 2, None)
 
 
 def test_note_of_an_end_is_read_as_it_was():

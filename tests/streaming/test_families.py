@@ -162,3 +162,12 @@ async def test_single_task_has_no_family():
     stream = await open_one("t1")
     assert decode(await read_next(stream))[0].json()["children"] is None
     stream.close()
+
+
+async def test_stream_ends_with_a_parent_whose_sender_fell_silent(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "HEARTBEAT": 0.1, "STALLED_AFTER": 0.2, "LOST_AFTER": 0.5}
+    put(make_batch("b", "c1", "c2").beating())
+    put(make_child("c1").succeeded(now=NOW))
+    events = await read_events(await open_one())
+    assert find_states(events)[0] == "running"
+    assert (events[-1].json()["state"], events[-1].json()["children"]["lost"]) == ("lost", 1)

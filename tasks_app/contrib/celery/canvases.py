@@ -102,7 +102,7 @@ class Sending:
         name = name_canvas(CHORD if bodies else GROUP, [*(self._parts or parts), *bodies[:1]])
         if (taken := _take(self.outer)) is not None:
             taken.rename(name)
-        self.gathering = taken or self._gather(above, name, max(len(self._parts), 1) + bool(bodies))
+        self.gathering = taken or self._gather(above, name, len([*self._parts, *bodies[:1]]) if self._parts else 0)
         if bodies:
             self._body = bodies[0]
             self._link(self._body)

@@ -123,7 +123,7 @@ def _get_executor() -> DaemonExecutor:
 def _send_canvas(canvas: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     check_parts(read_ids(canvas))
     task_id = get_promised_id() or uuid()
-    gathering = gather_started(task_id, _get_name(canvas), expected=max(len(find_parts(canvas)), 1))
+    gathering = gather_started(task_id, _get_name(canvas), expected=len(find_parts(canvas)))
     try:
         with sending_started(gathering):
             canvas.apply_async(tuple(args), dict(kwargs))
