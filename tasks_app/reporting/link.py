@@ -12,6 +12,7 @@ from typing import Any
 from ..exceptions import TaskCancelled
 from ..snapshot import State
 from ..utils.lazy import per_process
+from .counts import Count
 from .exchange import HOST, Place, open_sockets
 from .part import Counted
 from .values import find_stage
@@ -102,12 +103,18 @@ class Link:
 
 
 class RemoteSink:
-    """The keeper of a part's reports in another process than the job's, until they are sent."""
+    """The keeper of a part's reports in another process than the job's, until they are sent.
+
+    Args:
+        share: the count of the part in a loop of this process, if it is in one.
+    """
 
     cancel_error = TaskCancelled
 
-    def __init__(self, link: Link, place: Place, weight: float | None, stages: tuple[str, ...]) -> None:
-        self._link, self._stages = link, stages
+    def __init__(
+        self, link: Link, place: Place, weight: float | None, stages: tuple[str, ...], share: Count | None = None
+    ) -> None:
+        self._link, self._stages, self._share = link, stages, share
         self._opening: tuple[int, float | None] | None = (place.number, weight)
         #: That of all that the part reports.
         self.lock = threading.RLock()
@@ -170,6 +177,8 @@ class RemoteSink:
                 self._opening = None
             if is_last and self._opening is None:
                 news.append(["end"])
+            if is_last and self._share is not None:
+                self._share.is_over = True
         return [[self.number, *message] for message in news]
 
     def _move(self, message: list[Any], read: Callable[[], Counted]) -> None:
@@ -182,6 +191,8 @@ class RemoteSink:
         if (counted := self._read()) != self._counted:
             self._counted = counted
             self._queue.append(["count", counted])
+            if self._share is not None and self._stage is None:
+                self._share.current, self._share.total, self._share.extra = counted
 
 
 class Links:

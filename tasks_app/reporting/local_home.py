@@ -78,6 +78,8 @@ class LocalHome:
         return None
 
     def _make_count(self, weight: float | None) -> Count:
+        if weight == 0:  # what it counts is a share of what is counted in another process
+            return Count()
         if self._loop is not None:
             return self._loop.put_inside(None, weight=weight)
         if not self._draft.is_tracking:

@@ -71,6 +71,23 @@ def test_calls_in_processes_are_steps(job, pool, chunksize):
     assert (take(job).current, take(job).total, take(job).unit) == (4, 4, "calls")
 
 
+def test_map_in_a_process_fills_the_share_of_a_step(job, pool, tmp_path):
+    results = job.progress.map(pool, pool_jobs.map_half, [str(tmp_path / "go")], total=2)
+    wait_until(lambda: (take(job).percent or 0) >= 25, "both calls in the process have done half")
+    (tmp_path / "go").touch()
+    seen = job.snapshot.percent
+    list(results)
+    assert (seen, take(job).percent) == (25, 50)
+
+
+@pytest.mark.parametrize("function", [pool_jobs.map_half, pool_jobs.map_in_processes])
+def test_steps_of_a_map_in_a_process_are_its_calls_alone(job, pool, tmp_path, function):
+    (tmp_path / "go").touch()
+    argument = str(tmp_path / "go") if function is pool_jobs.map_half else 10
+    call_all(pool, job.progress.handle().bind(function), argument)
+    assert (take(job).current, take(job).total) == (2, 2)
+
+
 def test_error_of_a_call_in_a_process_is_raised_in_its_place(job, pool):
     results = job.progress.map(pool, pool_jobs.fail, [3, 0])
     assert next(results) == 2

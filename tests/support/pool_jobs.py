@@ -1,7 +1,11 @@
 """What the tests of pools have other processes do."""
 
+import multiprocessing
 import os
 import signal
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 from tasks_app import progress
 
@@ -45,3 +49,21 @@ def die(item: int) -> int:
     if item:
         os.kill(os.getpid(), signal.SIGKILL)
     return item
+
+
+def map_half(path: str) -> None:
+    """Make two calls in threads; each does half of its steps, and the rest once a file is there."""
+    with ThreadPoolExecutor(2) as pool:
+        list(progress.map(pool, do_half, [path, path]))
+
+
+def do_half(path: str) -> None:
+    for step in progress.track(range(4)):
+        while step == 2 and not Path(path).exists():
+            time.sleep(0.01)
+
+
+def map_in_processes(steps: int) -> None:
+    """Make two calls in processes of the process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        list(progress.map(pool, track, [steps, steps]))
