@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,8 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.readme import find_block, find_blocks
+from tests.support.projects import paste
+from tests.support.readme import find_block
 from tests.support.servers import ROOT, run_command, run_runserver
+from tests.support.shell import run_block
 from tests.support.waiting import DEADLINE, wait_until
 
 TUTORIAL = "docs/tutorial.md"
@@ -35,43 +36,25 @@ def manage(project: Path, *command: str) -> str:
     return done.stderr
 
 
-def paste(project: Path, block: str) -> None:
-    """Add a code block to the files of a project that its comments name."""
-    _, *parts = re.split(r"^# (\w+/\w+\.py)\n", block, flags=re.MULTILINE)
-    for name, text in zip(parts[::2], parts[1::2], strict=True):
-        path = project / name
-        path.write_text((path.read_text() if path.exists() else "") + "\n" + text)
-
-
-def find_commands(containing: str) -> list[list[str]]:
-    """Return the commands of `manage.py` in the tutorial's one block of a shell that contains a text."""
-    (block,) = [code for code in find_blocks("sh", TUTORIAL) if containing in code]
-    return [line.split()[1:] for line in block.splitlines() if line.startswith(".venv/bin/python manage.py")]
-
-
-def run_commands(project: Path, containing: str) -> None:
-    """Run the commands of a block that come to an end."""
-    for command in find_commands(containing):
-        if command[1] in ("migrate", "createcachetable"):
-            manage(project, *command)
-        elif command[1] == "createsuperuser":
-            manage(project, *command, "--noinput")
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The project after the first six steps; its templates stand where the text says."""
-    manage(tmp_path, "-m", "django", "startproject", "mysite", ".")
-    manage(tmp_path, "manage.py", "startapp", "shop")
-    (tmp_path / "shop" / "views.py").unlink()
-    for containing in ("BASE_DIR", "def count_words", "def upload(request)"):
-        paste(tmp_path, find_block("python", containing, document=TUTORIAL))
+    prepare(find_block("sh", "startproject", document=TUTORIAL), tmp_path)
+    paste(tmp_path, find_block("python", "MEDIA_ROOT", document=TUTORIAL))
+    paste(tmp_path, find_block("python", "def count_words", document=TUTORIAL))
+    paste(tmp_path, find_block("python", "def upload(request)", document=TUTORIAL))
     templates = tmp_path / "shop" / "templates" / "shop"
     templates.mkdir(parents=True)
     (templates / "upload.html").write_text(find_block("html", "<form", document=TUTORIAL))
-    (templates / "show.html").write_text(find_block("html", "{% task_progress", document=TUTORIAL))
-    run_commands(tmp_path, "createsuperuser")
+    (templates / "show.html").write_text(find_block("html", "<title>Count words</title>\n{% load", document=TUTORIAL))
+    prepare(find_block("sh", "createsuperuser", document=TUTORIAL), tmp_path)
     return tmp_path
+
+
+def prepare(block: str, project: Path) -> None:
+    """Run the commands of a block up to those that serve, which asks nobody."""
+    block = block.partition(".venv/bin/python manage.py runserver")[0]
+    run_block(block.replace("createsuperuser", "createsuperuser --noinput"), project, env=ENV)
 
 
 def log_in(url: str) -> requests.Session:
@@ -115,9 +98,11 @@ def test_project_of_the_tutorial_has_nothing_to_complain_of_and_counts_the_words
 @pytest.mark.slow
 def test_worker_of_the_tutorial_counts_on_while_the_server_is_restarted(project: Path):
     paste(project, find_block("python", "django_tasks_db.DatabaseBackend", document=TUTORIAL))
-    run_commands(project, "createcachetable")
-    (worker,) = [command for command in find_commands("db_worker") if command[1] == "db_worker"]
-    with run_command([sys.executable, *worker], env=ENV, cwd=project):
+    prepare(find_block("sh", "pip install django-tasks-db", document=TUTORIAL), project)
+    prepare(find_block("sh", "createcachetable", document=TUTORIAL), project)
+    server, worker = find_block("sh", "db_worker", document=TUTORIAL).splitlines()
+    assert server == ".venv/bin/python manage.py runserver"  # as it runs below, on a port that is free
+    with run_command(worker.split(), env=ENV, cwd=project):
         with run_runserver(env=ENV, cwd=project) as server:
             session = log_in(server.url)
             task_id = upload(session, server.url, lines=1000)

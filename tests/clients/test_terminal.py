@@ -8,6 +8,7 @@ from itertools import chain, count
 
 import pytest
 
+from tests.support.readme import find_block
 from tests.support.scripts import (
     ACCEPTED,
     BUSY,
@@ -97,6 +98,13 @@ def test_bar_has_count_rate_and_time_left_beside_it(script: str):
     line = draw(script, IMPORT, "Importing")
     assert line.startswith(" 42% ━━━")
     assert line.endswith(" 42,310 / 100,000 rows · 13,600 rows/s · 0:05 left  Importing")
+
+
+def test_bar_of_a_command_is_that_of_the_document():
+    *_, bar = find_block("console", "watch_task", document="docs/reference/commands.md").splitlines()
+    line = draw("client.py", IMPORT, "Importing")
+    beside = slice(45, None)  # the bar: with colours, what is not done is drawn as well
+    assert (line[:5], line[beside]) == (bar[:5], bar[beside])
 
 
 @pytest.mark.parametrize("script", ONE_TASK_SCRIPTS)

@@ -5,7 +5,7 @@ import pytest
 from tasks_app.doctor.finding import ExitStatus, Figure, Finding, Level, Report, find_exit_status
 from tasks_app.doctor.sharing import NOT_SHARED, _not_shared
 from tasks_app.doctor.texts import VERDICTS, format_report
-from tests.support.readme import find_blocks
+from tests.support.readme import find_block
 
 SUSPICION = Finding(id="tasks_app.W012", level=Level.WARNING, what="Perhaps not shared.", cure="Share it.")
 PROOF = Finding(id="cache-not-shared", level=Level.ERROR, what="Not shared.", cure="Share it.", proves=[SUSPICION.id])
@@ -51,8 +51,7 @@ def test_json_has_status_figures_and_findings():
 
 def test_document_shows_a_report_as_it_is():
     text = format_report(Report({"other processes": (NOT_SHARED, _not_shared(2))}))
-    (block,) = [code for code in find_blocks("console", "docs/how-to/doctor.md") if "--processes 2" in code]
-    assert text.rpartition("\n\n")[0] in block
+    assert text.rpartition("\n\n")[0] in find_block("console", "--processes 2")
 
 
 @pytest.mark.parametrize(

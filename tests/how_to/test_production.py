@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.nginx import needs_nginx, run_configuration
 from tests.support.projects import ENV, append, find_warnings, make_shop, paste, run_here, run_to_the_end
-from tests.support.readme import find_block, find_blocks
+from tests.support.readme import find_block
 from tests.support.servers import find_free_port, is_listening, run_command, run_daphne
 from tests.support.valkey import ValkeyServer
 from tests.support.waiting import DEADLINE, wait_until
@@ -74,8 +74,8 @@ def test_site_on_redis_hears_no_warning_and_runs_its_example_task_to_the_end(sho
 
 def find_commands() -> dict[str, str]:
     """Return the commands that start a server, by its name."""
-    (block,) = [code for code in find_blocks("sh", DOCUMENT) if "daphne" in code]
-    return {next(word for word in line.split() if "=" not in word): line for line in block.splitlines()}
+    lines = find_block("sh", "daphne", document=DOCUMENT).splitlines()
+    return {next(word for word in line.split() if "=" not in word): line for line in lines}
 
 
 @pytest.mark.parametrize("name", find_commands())

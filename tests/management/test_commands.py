@@ -1,6 +1,7 @@
 """The commands about tasks, in this process."""
 
 import json
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -9,11 +10,16 @@ from django.core.management import CommandError, call_command
 
 from tasks_app import get_snapshot, start, task_run
 from tasks_app.console import calls
+from tasks_app.snapshot import Report, Snapshot
 from tasks_app.store import get_store
 from tasks_app.terminal import Interrupted
 from tests.support import jobs
 from tests.support.caches import HANGING_CACHES, gate
+from tests.support.readme import find_block
+from tests.support.viewers import put
 from tests.support.waiting import wait_until
+
+DOCUMENT = "docs/reference/commands.md"
 
 
 def run(command: str, *arguments: str) -> list[str]:
@@ -105,6 +111,17 @@ def test_recent_tasks_are_listed_the_newest_first():
     assert heading.split() == ["TASK", "STATE", "DONE", "CREATED", "(UTC)", "NAME:", "STATUS"]
     assert [line.split()[:3] for line in lines] == [[second, "failed", "37%"], [first, "succeeded", "100%"]]
     assert lines[0].endswith("  tests.support.jobs.fail: Failed")
+
+
+def test_list_and_heading_are_those_of_the_document():
+    listing, heading, line, watching, name, _ = find_block("console", "list_tasks", document=DOCUMENT).splitlines()
+    task_id = line.split()[0]
+    now = datetime(2026, 3, 1, 9, 41, 2, tzinfo=UTC)
+    snapshot = Snapshot.queued(task_id, "import", now=now, label="Import orders").begun(now=now)
+    put(snapshot.reported(Report(current=42_310, total=100_000, status="Importing", unit="rows"), now=now))
+    get_store().recent.add([snapshot])
+    assert run(*listing.split()[3:]) == [heading, line]
+    assert (watching.split()[3:], name) == (["watch_task", task_id], f"Task {task_id}: Import orders · import")
 
 
 def test_columns_line_up_with_ids_of_any_length():

@@ -313,6 +313,15 @@ def test_component_by_hand_of_readme(site: Site, page: Page):
     expect_state(page.locator("task-progress"), "succeeded")
 
 
+def test_script_for_frameworks_shows_a_component(site: Site, page: Page):
+    task_id = site.start_puppet("framework")
+    body = "{% load static %}" + find_block("html", "task-progress-define.js", document="docs/how-to/react.md")
+    page.goto(make_url(site, body + '<task-progress task-id="{{ task_id }}"></task-progress>', task_id=task_id))
+    expect_state(page.locator("task-progress"), "running")
+    site.order_return("framework")
+    expect_state(page.locator("task-progress"), "succeeded")
+
+
 #: A browser without a window shows no notifications: what the page would show is written down.
 NOTIFICATIONS = """
 window.notifications = [];

@@ -1,5 +1,6 @@
 """Imports on the demo site, through a real Daphne and its database."""
 
+import csv
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import requests
 
 from tests.site.test_site import (
     PRODUCTION,
+    SETTINGS,
     Site,
     cancel,
     follow,
@@ -24,6 +26,9 @@ from tests.site.test_site import (
     start_simulation,
     wait_for_state,
 )
+from tests.support.readme import find_block
+from tests.support.servers import ROOT
+from tests.support.shell import run_block
 from tests.support.waiting import DEADLINE, wait_until
 
 ROWS = 100_000
@@ -55,6 +60,14 @@ def sample(tmp_path_factory) -> tuple[bytes, int]:
     match = re.fullmatch(rf"Wrote {ROWS} rows, (\d+) of them bad, to {re.escape(str(path))}\n", printed)
     assert match, printed
     return path.read_bytes(), int(match[1])
+
+
+def test_command_of_the_document_makes_a_file(tmp_path: Path):
+    command = find_block("sh", "make_sample_csv", document="docs/reference/demo.md")
+    (tmp_path / "manage.py").symlink_to(ROOT / "manage.py")
+    run_block(command, tmp_path, env=SETTINGS)
+    with (tmp_path / "sample.csv").open(newline="") as file:
+        assert sum(1 for _ in csv.reader(file)) == ROWS + 1
 
 
 @pytest.fixture(autouse=True)

@@ -155,26 +155,27 @@ def test_last_step_of_a_chain_keeps_its_id_and_names_the_chain():
     assert [wait_for_end(task_id).result for task_id in steps] == [2, 4]
 
 
-def load_example(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def load_example(module: str, code: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return what a module of the documents defines, with tasks that the worker knows."""
     shop_tasks: Any = types.ModuleType("shop.tasks")
     shop_tasks.import_file, shop_tasks.report = jobs.add, jobs.add_all
     monkeypatch.setitem(sys.modules, "shop", types.ModuleType("shop"))
     monkeypatch.setitem(sys.modules, "shop.tasks", shop_tasks)
-    namespace: dict[str, Any] = {"__package__": "shop", "__name__": name.replace("/", ".").removesuffix(".py")}
-    exec(find_block("python", name), namespace)
+    namespace: dict[str, Any] = {"__package__": "shop", "__name__": module}
+    exec(code, namespace)
     return namespace
 
 
 def test_canvases_of_the_documents_are_parents(monkeypatch: pytest.MonkeyPatch):
-    namespace = load_example("shop/imports.py", monkeypatch)
+    namespace = load_example("shop.imports", find_block("python", "shop/imports.py"), monkeypatch)
     started = wait_for_end(namespace["import_all"]([1, 2], 7))
     assert (started.state, started.label, started.children["total"]) == ("succeeded", "All uploads", 2)
     assert read_tree(namespace["import_and_report"]([1, 2])) == {"chord": [ADD, ADD, ADD_ALL]}
 
 
 def test_callback_of_the_documents_has_the_result_of_its_chord(monkeypatch: pytest.MonkeyPatch):
-    task_id, result = load_example("shop/reports.py", monkeypatch)["import_for_report"]([1, 2], 7)
+    namespace = load_example("shop.reports", find_block("python", "shop/reports.py"), monkeypatch)
+    task_id, result = namespace["import_for_report"]([1, 2], 7)
     assert (result.get(timeout=DEADLINE), wait_for_end(task_id).owner) == (5, "7")
 
 
