@@ -65,6 +65,9 @@ class RecentList:
     def __init__(self, cache: Client) -> None:
         self._cache = cache
         self._plans: dict[int, list[int]] = {}
+        #: What was read of the list, with what was put on it since; empty if it must be read.
+        self._seen: dict[int, _Entry] = {}
+        self._last = 0
         #: Who has enqueued tasks that have no owner and are not yet on the list.
         self._sharers: dict[str, str] = {}
 
@@ -86,17 +89,19 @@ class RecentList:
         """
         last = self._cache.count(RECENT_COUNT_KEY, len(snapshots))
         first = last - len(snapshots) + 1
-        seen: dict[int, _Entry] = {}  # read once, however many turns are chosen here
+        if first != self._last + 1:  # others have put tasks on the list, or the cache was emptied
+            self._seen = {}
+        self._last = last
         for turn, numbered in groupby(enumerate(snapshots, first), key=lambda item: item[0] // TURN):
-            plan = self._find_plan(turn, seen)
-            self._store({plan[number % TURN]: snapshot for number, snapshot in numbered}, seen)
+            plan = self._find_plan(turn)
+            self._store({plan[number % TURN]: snapshot for number, snapshot in numbered})
 
     def find(self) -> list[str]:
         """Return the ids of the tasks on the list, the newest first."""
         entries = sorted(self._read().values(), key=lambda entry: entry[:2], reverse=True)
         return list(dict.fromkeys(entry.task_id for entry in entries))
 
-    def _store(self, snapshots: Mapping[int, Snapshot], seen: dict[int, _Entry]) -> None:
+    def _store(self, snapshots: Mapping[int, Snapshot]) -> None:
         """Put tasks on their places, also in what was read of the list, if it was."""
         entries = {
             place: _Entry(snapshot.created_at.timestamp(), snapshot.task_id, self._find_sharer(snapshot))
@@ -106,8 +111,8 @@ class RecentList:
         values = {make_recent_key(place): list(entry) for place, entry in entries.items()}
         if refused := self._cache.set_many(values, ttl):
             raise StoreUnavailable(f"the cache did not store {sorted(refused)!r}")
-        if seen:
-            seen |= entries
+        if self._seen:
+            self._seen |= entries
         for snapshot in snapshots.values():
             self._sharers.pop(snapshot.task_id, None)
 
@@ -116,15 +121,10 @@ class RecentList:
             return _digest(f"user:{snapshot.owner}")
         return self._sharers.get(snapshot.task_id)
 
-    def _find_plan(self, turn: int, seen: dict[int, _Entry]) -> list[int]:
-        """Return the places that the tasks of a turn use one after the other, in all processes.
-
-        Args:
-            turn: its number.
-            seen: what was read of the list for a turn before; filled if it is read.
-        """
+    def _find_plan(self, turn: int) -> list[int]:
+        """Return the places that the tasks of a turn use one after the other, in all processes."""
         if (plan := self._plans.get(turn)) is None:
-            plan = self._plans[turn] = self._read_plan(turn) or self._make_plan(turn, seen)
+            plan = self._plans[turn] = self._read_plan(turn) or self._make_plan(turn)
             for old in list(self._plans)[:-2]:
                 self._plans.pop(old, None)
         return plan
@@ -134,10 +134,10 @@ class RecentList:
         is_plan = isinstance(plan, list) and len(plan) == TURN and all(map(_is_place, plan))
         return plan if is_plan else None
 
-    def _make_plan(self, turn: int, seen: dict[int, _Entry]) -> list[int]:
+    def _make_plan(self, turn: int) -> list[int]:
         before = self._plans.get(turn - 1) or self._read_plan(turn - 1) or ()
-        seen |= {} if seen else self._read()
-        plan = _choose(seen, set(before))  # in which tasks may be listed at this moment
+        self._seen = self._seen or self._read()
+        plan = _choose(self._seen, set(before))  # in which tasks may be listed at this moment
         if not self._cache.add(make_plan_key(turn), plan, PLAN_TTL):
             return self._read_plan(turn) or plan  # another process was faster
         return plan

@@ -13,8 +13,9 @@ from tasks_app import get_snapshot
 from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import recent
+from tasks_app.store.client import Client
 from tasks_app.store.keys import RECENT_COUNT_KEY, make_recent_key
-from tasks_app.store.recent import RECENT_TASKS, TURN, sharing
+from tasks_app.store.recent import RECENT_TASKS, TURN, RecentList, sharing
 from tasks_app.store.store import Store, get_store
 from tests.support.answers import post_start
 from tests.support.viewers import NOW, until
@@ -54,14 +55,31 @@ def test_many_starts_of_one_push_off_none_of_the_others(batch):
     assert found[:800] == theirs[:-801:-1]
 
 
-def test_list_is_read_once_for_all_that_is_listed_at_a_time(monkeypatch: pytest.MonkeyPatch):
-    lister, cache, reads = Lister(), get_store().cache, []
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The keys of each `get_many` of the store's cache."""
+    made: list[list[str]] = []
+    read = Client.get_many
+    monkeypatch.setattr(Client, "get_many", lambda cache, keys: made.append(list(keys)) or read(cache, keys))
+    return made
+
+
+def test_list_is_not_read_again_while_nobody_else_puts_tasks_on_it(reads: list[list[str]]):
+    lister = Lister()
     lister.add(RECENT_TASKS, "other", batch=RECENT_TASKS)
-    read = cache.get_many
-    monkeypatch.setattr(cache, "get_many", lambda keys: reads.append(keys) or read(keys))
-    listed = lister.add(2 * TURN, batch=2 * TURN)
-    assert len(reads) == 1
+    reads.clear()
+    listed = lister.add(2 * TURN, "other", batch=TURN // 2)
+    assert reads == []
     assert get_store().find_recent()[: 2 * TURN] == listed[::-1]
+
+
+def test_list_on_which_others_put_tasks_is_read_once_for_all_that_is_listed_at_a_time(reads: list[list[str]]):
+    lister, other = Lister(), RecentList(get_store().cache)
+    lister.add(RECENT_TASKS, "other", batch=RECENT_TASKS)
+    other.add([Snapshot.queued("elsewhere", "demo", now=NOW)])
+    reads.clear()
+    lister.add(2 * TURN, batch=2 * TURN)
+    assert len(reads) == 1
 
 
 @pytest.mark.usefixtures("store")
