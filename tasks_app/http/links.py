@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from urllib.parse import quote
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, ResolverMatch, URLResolver, get_resolver, get_urlconf, reverse
@@ -30,6 +31,20 @@ def make_url(name: str, *args: str, request: HttpRequest | None = None) -> str:
         if (namespace := _find_nested(match)) is None:
             raise
         return reverse(f"{namespace}:{name}", args=args)
+
+
+def find_base(request: HttpRequest | None = None) -> str:
+    """Return the URL to which the paths of the endpoints are relative, in the namespace that `make_url` chooses.
+
+    Raises:
+        NoReverseMatch: the site does not include the endpoints.
+    """
+    return make_url("tasks-progress", request=request).removesuffix("task-progress")
+
+
+def quote_id(task_id: str) -> str:
+    """Return a task's id as a part of a path, quoted as `reverse` does."""
+    return quote(task_id, safe="!$&'()*+,;=:@~")  # the characters of RFC 3986, 3.3, that need no quotes
 
 
 def _find_nested(match: ResolverMatch | None) -> str | None:

@@ -1,7 +1,8 @@
 """Access to `django.tasks` (Django 6) and its backport `django-tasks` (Django 5.2), whichever is installed."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ _installed = [name for name in _PACKAGES if _import(name)]
 has_tasks = bool(_installed)
 
 
+@cache
 def task_classes() -> tuple[type[Any], ...]:
     """Return the task class of each installed framework."""
     return tuple(importlib.import_module(f"{name}.base").Task for name in _installed)
@@ -60,8 +62,14 @@ def normalize_json(value: Any) -> Any:
     Raises:
         TypeError, ValueError: `value` is not JSON.
     """
+    return _find_normalizer()(value)
+
+
+@cache
+def _find_normalizer() -> Callable[[Any], Any]:
     home = "django.utils.json" if _installed[0] == "django.tasks" else "django_tasks.utils"
-    return importlib.import_module(home).normalize_json(value)
+    normalize: Callable[[Any], Any] = importlib.import_module(home).normalize_json
+    return normalize
 
 
 def __getattr__(name: str) -> Any:

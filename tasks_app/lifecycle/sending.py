@@ -1,5 +1,6 @@
 """Signals sent from an event loop, without a thread where no receiver can block it."""
 
+from functools import cache
 from typing import Any
 
 from django.dispatch import Signal
@@ -31,5 +32,6 @@ async def asend(signal: Signal, sender: object, **values: Any) -> None:
         signal.send(sender, **values)
 
 
+@cache
 def _find_own_modules() -> set[str]:
     return {receivers.__name__, *(module.__name__ for module in compat.signal_modules())}

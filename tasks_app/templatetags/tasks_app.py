@@ -16,7 +16,7 @@ from django.utils.text import capfirst
 
 from ..conf import get_settings
 from ..exceptions import TaskNotFound, describe
-from ..http import make_url, needs_csrf
+from ..http import find_base, needs_csrf
 from ..lifecycle import look_up
 from ..permissions import is_allowed_now, note_shown
 from ..snapshot import Snapshot
@@ -133,7 +133,7 @@ def task_progress(
         note_shown(snapshot.task)
     return task_progress_head(context) | {
         "task_id": task_id,
-        "src": _find_base(request),
+        "src": find_base(request),
         "label": label,
         "token": make_token(str(task_id)) if is_given else token,
         "token_age": str(get_settings().TOKEN_MAX_AGE) if is_given else "",  # as text, which no locale formats
@@ -165,10 +165,6 @@ def _look_for_static_server() -> bool:
     if not is_served:
         logger.warning("nothing seems to serve %s: components stay as rendered. %s", SCRIPT, static_files.CURE)
     return is_served
-
-
-def _find_base(request: HttpRequest | None) -> str:
-    return make_url("tasks-progress", request=request).removesuffix("task-progress")
 
 
 def _look_up(request: HttpRequest | None, task_id: str, token: str) -> Snapshot | None:

@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, include, path, resolve
 
 from tasks_app import start, start_response
 from tasks_app.http import make_url
+from tasks_app.http.start_answer import describe_start
 from tasks_app.http.views import start_task
 from tasks_app.reporting.process import get_flusher
 from tests.support import jobs
@@ -80,6 +81,15 @@ def test_url_is_that_of_the_nearest_endpoint(settings, urlconf, asked, expected)
     request = RequestFactory().get(asked)
     request.resolver_match = resolve(asked)
     assert make_url("task", "t1", request=request) == f"{expected}tasks/t1"
+
+
+@pytest.mark.parametrize("task_id", ["t1", "a%b?c#d", "!$&'()*+,;=:@~", '[{<"|\\^`>}]'])
+def test_urls_of_a_started_task_are_those_of_its_endpoints(task_id):
+    request = RequestFactory().post("/start-task")
+    answer = describe_start(request, task_id, "demo")
+    assert [answer[f"{name}_url"] for name in ("progress", "status", "cancel")] == [
+        make_url(name, task_id, request=request) for name in ("task-progress", "task", "task-cancel")
+    ]
 
 
 def test_site_that_does_not_include_the_endpoints_is_told(settings):
