@@ -162,7 +162,12 @@ class Peer:
             elif kind in MESSAGES:
                 getattr(sink, kind)(*arguments)
         except ValueError as error:  # `meta` would be too large, or the job has declared other stages since
-            logger.warning("a report of another process is ignored: %s", error)
+            logger.warning(
+                "task %s: a report of another process is ignored: %s",
+                sink.task_id,
+                error,
+                extra={"task_id": sink.task_id},
+            )
 
 
 #: The messages that are calls of the methods of a sink.

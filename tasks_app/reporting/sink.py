@@ -18,6 +18,7 @@ class LocalSink:
     """The receiver of one part's reports, in the job's process; thread-safe."""
 
     def __init__(self, draft: Draft, journal: Journal, clock: Clock, count: Count) -> None:
+        self.task_id = draft.task_id
         self._draft, self._journal, self._clock = draft, journal, clock
         self._outside = self._count = count
         self._stage: str | None = None
