@@ -68,10 +68,12 @@ class Handle(Generic[T]):
         It can be sent to another process if `function` can.
 
         Raises:
-            TypeError: `function` can't be called.
+            TypeError: `function` can't be called, or makes a generator, whose body would run outside the block.
         """
         if not callable(function):
             raise TypeError(f"bind() takes a function, not {function!r}")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"bind() takes a function that does its work when it is called, not {function!r}")
         if inspect.iscoroutinefunction(function):
             return cast(Callable[P, R], _bind_coroutine(self, function))
         return BoundFunction(self, function)
@@ -92,22 +94,17 @@ class BoundFunction(Generic[P, R]):
         return f"<{self._function!r} bound to {self._handle!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return load_bound, (self._handle, dump_function(self._function))
+        return BoundFunction, (self._handle, self._function)
 
 
-def load_bound(handle: Handle[Any], dumped: bytes) -> BoundFunction[..., Any]:
-    """Return the bound function that was pickled."""
-    return BoundFunction(handle, pickle.loads(dumped))
-
-
-def dump_function(function: Callable[..., Any]) -> bytes:
-    """Return a function as it is sent to another process.
+def check_picklable(function: Callable[..., Any]) -> None:
+    """Check that a function can be sent to another process.
 
     Raises:
         TypeError: it can't be pickled.
     """
     try:
-        return pickle.dumps(function)
+        pickle.dumps(function)
     except Exception as error:
         raise TypeError(
             f"{function!r} can't be sent to another process; define it at the top of a module ({error})"

@@ -38,6 +38,8 @@ class Link:
         self._sinks: dict[int, RemoteSink] = {}
         self._connection: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        #: The homes, by number, whose tasks were asked to stop.
+        self.cancelled: set[int] = set()
         #: Whether the job's process has gone, so that nothing more is sent.
         self.is_broken = False
 
@@ -86,7 +88,11 @@ class Link:
         except (OSError, ValueError) as error:
             self.is_broken = True
             self._close()
-            logger.warning("the process of a job can't be reached; what is reported to it is ignored: %s", error)
+            logger.warning(
+                "the process of a job can't be reached, which a handle does on its own machine until the job ends; "
+                "what is reported to it is ignored: %s",
+                error,
+            )
 
     def _connect(self) -> socket.socket:
         connection = socket.create_connection((HOST, self._place.port), ANSWER_SECONDS)
@@ -115,13 +121,14 @@ class RemoteSink:
         self, link: Link, place: Place, weight: float | None, stages: tuple[str, ...], share: Count | None = None
     ) -> None:
         self._link, self._stages, self._share = link, stages, share
+        self._home = place.number
         self._opening: tuple[int, float | None] | None = (place.number, weight)
         #: That of all that the part reports.
         self.lock = threading.RLock()
         self._queue: deque[list[Any]] = deque()
         self._stage: str | None = None
         self._counted: Counted = (0, None, 0.0)
-        self.is_cancelled = False
+        self.is_cancelled = place.number in link.cancelled
         self.number = -1
 
     def begin(self, read: Callable[[], Counted], heed: Callable[[], None]) -> None:
@@ -163,7 +170,8 @@ class RemoteSink:
         self._link.remove(self)
 
     def cancel(self) -> None:
-        """Tell the part that the task was asked to stop."""
+        """Tell the part that the task was asked to stop, and those that begin later."""
+        self._link.cancelled.add(self._home)
         self.is_cancelled = True
         self._heed()
 

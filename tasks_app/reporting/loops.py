@@ -71,6 +71,10 @@ class Loop:
         else:
             self._draft.end_loop()
         self.counter = Count()
+        self.step_aside()
+
+    def step_aside(self) -> None:
+        """Have the loops that begin from now on run beside this one, and not inside it."""
         if _innermost.get() is self:
             _innermost.set(self._outer)
 

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from .binding import Bound, bound
 from .draft import Draft
-from .handle import Handle, Home, dump_function
+from .handle import Handle, Home, check_picklable
 from .loops import Loop, Update
+from .track import is_iterable
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -25,7 +27,8 @@ ELSEWHERE: tuple[type, ...] = tuple(getattr(futures, name) for name in _NAMES if
 class Mapped(Iterator[R]):
     """An iterator over the results, in order; each counts as a step as soon as it is there.
 
-    All calls are submitted at once. It is not a generator, which would never end if it had not begun.
+    All calls are submitted at once. As with `Executor.map`, they are made also if nobody reads the results, but if
+    somebody stops to read them, those that have not begun never do.
     """
 
     def __init__(self, draft: Draft, loop: Loop, submitted: Iterable["futures.Future[list[R]]"]) -> None:
@@ -33,8 +36,10 @@ class Mapped(Iterator[R]):
         self._loop = loop
         self._waiting = deque(submitted)
         self._ready: deque[R] = deque()
+        self._is_read = False
 
     def __next__(self) -> R:
+        self._is_read = True
         try:
             self._draft.raise_if_cancelled()
             while not self._ready:
@@ -45,7 +50,10 @@ class Mapped(Iterator[R]):
         return self._ready.popleft()
 
     def __del__(self) -> None:
-        self.close()
+        if self._is_read:
+            self.close()
+        else:
+            _end_with(self._loop, self._waiting)
 
     def close(self) -> None:
         """Cancel the calls that have not begun, and end the loop."""
@@ -76,10 +84,9 @@ def map_in_pool(
     **values: Any,
 ) -> Mapped[R]:
     """Submit a call for each item, or chunk of items; return their results. The arguments are those of `map`."""
-    if not callable(function):
-        raise TypeError(f"map() takes a function, not {function!r}")
+    _check(executor, function, items)
     if isinstance(executor, ELSEWHERE):
-        dump_function(function)
+        check_picklable(function)
     else:
         chunksize = 1
     chunks = list(_cut(items, chunksize))
@@ -118,6 +125,15 @@ def check_chunksize(chunksize: int) -> None:
         raise ValueError(f"chunksize must be at least 1, not {chunksize!r}")
 
 
+def _check(executor: object, function: object, items: object) -> None:
+    if not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"map() takes a pool of concurrent.futures, not {executor!r}")
+    if not callable(function):
+        raise TypeError(f"map() takes a function, not {function!r}")
+    if not is_iterable(items):
+        raise TypeError(f"map() takes an iterable of items, not {items!r}")
+
+
 def _cut(items: Iterable[S], size: int) -> Iterator[list[S]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
@@ -125,7 +141,28 @@ def _cut(items: Iterable[S], size: int) -> Iterator[list[S]]:
 
 
 def _call_each(function: Callable[[S], R], items: Sequence[S]) -> list[R]:
-    return [function(item) for item in items]
+    """Call a function with each item, in the part that the task has bound; stop at a cancel."""
+    results = []
+    for item in items:
+        cast(Bound, bound.get()).progress.raise_if_cancelled()
+        results.append(function(item))
+    return results
+
+
+def _end_with(loop: Loop, submitted: Iterable["futures.Future[Any]"]) -> None:
+    """End a loop with the last of its calls, without lock, since the garbage collector may call this at any point."""
+    left = deque(submitted)
+
+    def leave(future: "futures.Future[Any]") -> None:
+        left.pop()
+        if not left:
+            loop.end()
+
+    loop.step_aside()
+    for future in list(left):
+        future.add_done_callback(leave)
+    if not left:
+        loop.end()
 
 
 def _count(draft: Draft, loop: Loop, steps: int, future: "futures.Future[Any]") -> None:

@@ -167,6 +167,7 @@ class Part(Progress):
     def _enter(self, draft: PartDraft) -> None:
         self._draft: PartDraft = draft
         self._steps = draft.steps
+        self._heed()  # the task may have been asked to stop before
 
     def _heed(self) -> None:
         """Have loops stop at the next step, if the task was asked to."""
@@ -176,4 +177,3 @@ class Part(Progress):
         outside.status = self._draft.status
         self._sink.leave(state, outside.read)
         self._enter(outside)
-        self._heed()  # the task may have been asked to stop meanwhile

@@ -223,6 +223,26 @@ async def test_coroutine_can_be_bound(job):
     assert take(job).current == 3
 
 
+def count_to_three():
+    yield from range(3)
+
+
+async def count_to_three_async():
+    yield 3
+
+
+@pytest.mark.parametrize("function", [count_to_three, count_to_three_async])
+def test_generator_that_would_run_outside_of_its_block_is_not_bound(job, function):
+    with pytest.raises(TypeError, match="does its work when it is called, not <function count_to_three"):
+        job.progress.handle().bind(function)
+
+
+def test_part_that_begins_after_a_cancel_stops_at_its_first_step(job):
+    job.request_cancel()
+    with job.progress.handle() as part, pytest.raises(TaskCancelled):
+        list(part.track(range(3)))
+
+
 def test_what_can_not_be_called_is_not_bound(job):
     with pytest.raises(TypeError, match="takes a function, not 7"):
         job.progress.handle().bind(7)

@@ -95,6 +95,55 @@ def test_results_that_nobody_reads_end_their_loop(job, pool):
     wait_until(lambda: take(job) is None or not job.is_sampled, "the loop is over")
 
 
+def test_calls_whose_results_nobody_reads_are_made_and_counted(job):
+    done = []
+    with ThreadPoolExecutor(1) as pool:
+        job.progress.map(pool, done.append, range(5))
+    assert (done, take(job).current) == ([0, 1, 2, 3, 4], 5)
+
+
+def test_loop_after_a_map_that_nobody_reads_adds_up(job):
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        job.progress.map(pool, lambda item: go.wait(120), range(2))
+        list(job.progress.track(range(3)))
+        seen = take(job)
+        go.set()
+    assert (seen.current, seen.total) == (3, 5)
+
+
+def test_calls_that_have_not_begun_are_not_made_once_results_are_left(job):
+    go, calls = threading.Event(), []
+
+    def work(item: int) -> None:
+        calls.append(item)
+        if item:
+            go.wait(120)
+
+    with ThreadPoolExecutor(1) as pool:
+        results = job.progress.map(pool, work, range(5))
+        next(results)
+        del results
+        go.set()
+    assert calls in ([0], [0, 1])
+
+
+def test_cancel_stops_calls_whose_results_nobody_reads(job):
+    began, go, calls = threading.Event(), threading.Event(), []
+
+    def work(item: int) -> None:
+        calls.append(item)
+        began.set()
+        go.wait(120)
+
+    with ThreadPoolExecutor(1) as pool:
+        job.progress.map(pool, work, range(5))
+        assert began.wait(120)
+        job.request_cancel()
+        go.set()
+    assert calls == [0]
+
+
 def test_map_in_a_loop_fills_its_step(job, pool):
     for _ in job.progress.track(range(2)):
         list(job.progress.map(pool, str, range(4)))
@@ -119,6 +168,23 @@ def test_chunk_of_no_size_is_refused(job, pool, size, error):
 def test_what_can_not_be_called_is_not_mapped(job, pool, value):
     with pytest.raises(TypeError, match=f"map\\(\\) takes a function, not {value!r}"):
         job.progress.map(pool, value, [1])
+
+
+@pytest.mark.parametrize("name", ["str", "Pool"])
+def test_what_is_no_pool_is_named(job, name):
+    with pytest.raises(TypeError, match=f"map\\(\\) takes a pool of concurrent.futures, not {name!r}"):
+        job.progress.map(name, str, [1])
+
+
+def test_items_that_are_not_iterable_are_named(job, pool):
+    with pytest.raises(TypeError, match=r"map\(\) takes an iterable of items, not 7"):
+        job.progress.map(pool, str, 7)
+
+
+def test_error_of_the_items_leaves_no_loop(job, pool):
+    with pytest.raises(ZeroDivisionError):
+        job.progress.map(pool, str, (6 // number for number in (1, 0)))
+    assert not job._draft.is_tracking
 
 
 def test_map_outside_a_task_maps(pool):

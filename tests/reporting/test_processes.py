@@ -1,5 +1,6 @@
 """Processes of a pool that report to the task of the job that uses them."""
 
+import io
 import multiprocessing
 import os
 import pickle
@@ -28,6 +29,13 @@ FORKSERVER = multiprocessing.get_context("forkserver")
 def pool():
     with ProcessPoolExecutor(2, FORKSERVER) as pool:
         yield pool
+
+
+class NamingPickler(pickle.Pickler):
+    """As that of joblib, which sends functions of all kinds."""
+
+    def persistent_id(self, value):
+        return "the lambda" if getattr(value, "__name__", "") == "<lambda>" else None
 
 
 def call_all(pool, function, *items):
@@ -103,11 +111,32 @@ def test_cancel_stops_a_loop_in_a_process(job, pool, tmp_path):
         future.result(DEADLINE)
 
 
+@pytest.mark.parametrize("chunksize", [1, 2])
+def test_cancel_stops_calls_in_a_process_that_have_not_begun(job, tmp_path, chunksize):
+    paths = [str(tmp_path / "first"), str(tmp_path / "second")]
+    with ProcessPoolExecutor(1, FORKSERVER) as own:
+        job.progress.map(own, pool_jobs.wait_for_cancel, paths, chunksize=chunksize)
+        wait_until((tmp_path / "first").exists, "the first call has begun")
+        job.request_cancel()
+    assert not (tmp_path / "second").exists()
+
+
 def test_function_that_can_not_be_pickled_is_named(job, pool):
     with pytest.raises(TypeError, match=r"<lambda> at .* can't be sent to another process; define it at the top"):
         job.progress.map(pool, lambda item: item, [1])
-    with pytest.raises(TypeError, match=r"<lambda> at .* can't be sent to another process"):
-        pool.submit(job.progress.handle().bind(lambda: None)).result(DEADLINE)
+
+
+def test_bound_function_can_be_sent_by_a_pool_that_sends_what_has_no_name(job):
+    file = io.BytesIO()
+    NamingPickler(file).dump(job.progress.handle().bind(lambda: None))
+    assert b"the lambda" in file.getvalue()
+
+
+def test_report_that_a_task_refuses_names_the_task(job, pool, caplog):
+    call_all(pool, job.progress.handle().bind(pool_jobs.tell_much), 100_000)
+    wait_until(lambda: caplog.records, "the job has noticed")
+    assert "task t1: a report of another process is ignored: meta would have" in caplog.text
+    assert caplog.records[0].task_id == "t1"
 
 
 def test_process_that_is_killed_gives_the_error_of_the_pool_and_keeps_what_was_counted(job):

@@ -40,6 +40,16 @@ def spin(path: str) -> None:
         pass
 
 
+def wait_for_cancel(path: str) -> None:
+    Path(path).touch()
+    while not progress.cancelled:
+        time.sleep(0.01)
+
+
+def tell_much(size: int) -> None:
+    progress.meta(text="a" * size)
+
+
 def fail(item: int) -> int:
     return 6 // item
 
