@@ -58,7 +58,7 @@ def starting(identity: Identity, *, promised_id: str | None = None, is_accepted:
         Exception: the process can't start the thread that is to report the task; the block is not entered.
     """
     start = Start(identity, promised_id, is_accepted=is_accepted)
-    with get_flusher().hold():
+    with get_flusher().thread.hold():
         token = _start.set(start)
         try:
             yield

@@ -57,7 +57,7 @@ class Executor:
         run = Run(self, task_result, backend)
         self._admit(run)
         try:
-            with get_flusher().hold():
+            with get_flusher().thread.hold():
                 self._prepare(run)  # before anybody can see the task
                 run.queue()
         except BaseException:

@@ -35,11 +35,12 @@ logger = logging.getLogger("tasks_app")
 IDLE_SECONDS = 1.0
 
 
-class Flusher(OwnThread):
+class Flusher:
     """The writer of one process: it stores snapshots in batches, sends heartbeats and polls for cancel requests."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        super().__init__()
+    def __init__(self, clock: Clock | None = None, *, make_thread: type[OwnThread] = OwnThread) -> None:
+        #: It runs only while there is work.
+        self.thread = make_thread(run=self._run, prepare=self._prepare, is_busy=self._is_busy)
         self.clock = clock or Clock()
         self.signals, self.sums = SignalSender(), Sums(self._tell)
         #: Functions called every SWEEP_INTERVAL while the thread has work; they must not block.
@@ -64,24 +65,24 @@ class Flusher(OwnThread):
 
     def add(self, reporter: Reporter) -> None:
         """Write the snapshots of a task from now on, until its last one is stored."""
-        with self._lock:
+        with self.thread.lock:
             self._reporters[reporter.task_id] = reporter
             self._stirred.add_new(reporter)
             self.backlog.forget(reporter.task_id)
-            self._try_to_start()
+            self.thread.try_to_start()
         self.backlog.histories.teach([reporter], clock=self.clock)
 
     def enlist(self, snapshot: Snapshot, *, is_stored: bool = True) -> None:
         """Put a new task on the recent list, at the next sweep; store it first if that could not be done before."""
-        with self._lock:
+        with self.thread.lock:
             self.backlog.add(snapshot, is_stored=is_stored, monotonic=self.clock.monotonic())
             if snapshot.task_id in self._reporters:  # it has begun before it could be listed
                 self.backlog.forget(snapshot.task_id)
-            self._try_to_start()
+            self.thread.try_to_start()
 
     def remove(self, reporter: Reporter) -> bool:
         """Stop writing a task; return False if `reporter` was removed already or replaced by another."""
-        with self._lock:
+        with self.thread.lock:
             is_here = self._reporters.get(reporter.task_id) is reporter
             if is_here:
                 del self._reporters[reporter.task_id]
@@ -100,9 +101,7 @@ class Flusher(OwnThread):
         """Wake the thread to write changes of a task; with `urgently`, it does not wait for FLUSH_INTERVAL."""
         if task_id is not None:
             self._stirred.add(task_id)
-        if self._thread is None and self._is_busy:
-            self._try_again()
-        self._changed.set()
+        self.thread.wake()
         if urgently:
             self._pauses.shorten()
 
@@ -248,14 +247,14 @@ class Flusher(OwnThread):
         """Wait for changes, at most until the next sweep; let more gather, write them, and sweep if due."""
         has_news = any(reporter.is_sampled for reporter in self._stirred.peek())
         if not has_news:
-            has_news = self._changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
+            has_news = self.thread.changed.wait(min(settings.SWEEP_INTERVAL, settings.HEARTBEAT, IDLE_SECONDS))
         if not (has_news or self._reporters) and self.backlog.histories:  # they waited for others to be written with
             self._next_sweep = 0.0
         # The pause after a write is spent only once there are changes: the thread wakes once, not twice.
         if has_news or self._failures:
             self._pauses.wait(is_patient=self._has_only_beginnings)
         self._pauses.begin()
-        self._changed.clear()
+        self.thread.changed.clear()
         self.flush()
         if has_news or self._failures:
             self._pauses.end()
@@ -270,11 +269,10 @@ class Flusher(OwnThread):
         return all(reporter.has_just_begun for reporter in self._stirred.peek())
 
     def _has_work(self) -> bool:
-        if not self._is_busy:
-            self._changed.wait(IDLE_SECONDS)
-        return self._goes_on()
+        if not self._is_busy():
+            self.thread.changed.wait(IDLE_SECONDS)
+        return self.thread.goes_on()
 
-    @property
     def _is_busy(self) -> bool:
         return bool(self._reporters or self.backlog)
 

@@ -12,6 +12,7 @@ from tasks_app.reporting.draft import Draft
 from tasks_app.reporting.flusher import Flusher
 from tasks_app.reporting.local_home import LocalHome
 from tasks_app.reporting.log import Journal
+from tasks_app.reporting.own_thread import OwnThread
 from tasks_app.reporting.progress import Progress
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.snapshot.snapshot import Snapshot
@@ -37,6 +38,13 @@ class FakeTime:
         self.seconds += seconds
 
 
+class NoThread(OwnThread):
+    """A thread that does not run."""
+
+    def start(self) -> None:
+        pass
+
+
 class HandFlusher(Flusher):
     """A flusher without its thread: it writes when a test calls `flush()`.
 
@@ -46,8 +54,8 @@ class HandFlusher(Flusher):
 
     is_woken = False
 
-    def start_thread(self) -> None:
-        pass
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock, make_thread=NoThread)
 
     def wake(self, task_id: str | None = None, *, urgently: bool = False) -> None:
         self.is_woken = True
