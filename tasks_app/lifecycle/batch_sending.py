@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import StoreUnavailable
 from ..reporting import Step, foretell, get_flusher
 from ..snapshot import GENERIC_TYPE, Snapshot, expect_children
-from ..store import HELD, drop_family, expect_family, get_store
+from ..store import drop_family, get_store, open_family
 from .attempts import adopt_promised
 from .batch_calls import Call
 from .children import Link, open_link
@@ -120,7 +120,7 @@ def _open(batch: Batch) -> None:
     if batch.link is not None:
         open_link(batch.link)
     try:
-        expect_family(batch.own.task_id, HELD)
+        open_family(batch.own.task_id)
         batch.own = foretell(batch.own).beating().written(now=get_flusher().clock.now())
         if not get_store().add(batch.own):
             raise StoreUnavailable(f"the cache did not store task {batch.own.task_id!r}")

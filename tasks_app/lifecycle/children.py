@@ -11,7 +11,7 @@ from functools import partial
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound
 from ..reporting import Step, find_reporter, get_bound, get_flusher, restore_family
-from ..snapshot import Snapshot, expect_children
+from ..snapshot import Snapshot, expect_total, runs_nothing
 from ..store import add_children, count_itself, expect_ends, find_broods, get_store
 from ..streaming import observe
 from .commits import call_at_commit
@@ -45,8 +45,7 @@ def choose_parent(parent: object, identity: Identity) -> Identity:
         identity: that of the child, perhaps with the owner of the task that runs.
 
     Raises:
-        ValueError: `parent` can't be one, since it runs elsewhere and its process would not know of the child; or the
-            child is for another owner.
+        ValueError: `parent` is no id, or has another owner than the child.
         TaskNotFound: no such task is known.
         TaskAlreadyEnded: it has ended.
     """
@@ -76,8 +75,6 @@ def _find_parent(parent: object) -> Snapshot:
         raise TaskNotFound(f"no task {parent!r} is known, so it can't be a parent")
     if known.is_terminal:
         raise TaskAlreadyEnded(f"task {parent!r} has already ended, so it can't be a parent: {known.state}")
-    if known.children is None and find_reporter(parent) is None:
-        raise ValueError(f"parent {parent!r} must be a batch, have children already, or run in this process")
     return known
 
 
@@ -122,8 +119,15 @@ class Link:
         Raises:
             Exception: any error of the cache.
         """
-        is_first = find_reporter(self.parent) is not None and count_itself(self.parent)
+        is_first = self._parent_runs() and count_itself(self.parent)
         return expect_ends(self.parent, 2 if is_first else 1)
+
+    def _parent_runs(self) -> bool:
+        """Return whether the parent is a task that runs something itself, here or elsewhere."""
+        if find_reporter(self.parent) is not None:
+            return True
+        own = get_store().get(self.parent)
+        return own is not None and not runs_nothing(own)
 
     def tell_late(self, task_id: str) -> None:
         """Do what `expect` and `tell` do for a child that may have ended already."""
@@ -222,9 +226,11 @@ def open_link(link: Link, *, is_late: bool = False) -> None:
 def link_children(parent: str, children: dict[str, float]) -> None:
     """Add children to a task: their ids, and the weight of each, in their order.
 
+    If it runs elsewhere, its process finds them at its next sweep, or when it ends.
+
     Raises:
         Exception: any error of the cache.
     """
-    add_children(parent, children)
+    total = add_children(parent, children)
     if (reporter := find_reporter(parent)) is not None:
-        reporter.change(partial(expect_children, number=len(children), now=get_flusher().clock.now()))
+        reporter.change(partial(expect_total, total=total, now=get_flusher().clock.now()))

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from .. import wakeups
 from ..exceptions import StoreUnavailable, TaskIdTaken
+from ..reporting import get_flusher
 from ..snapshot import Snapshot
-from ..store import decode, get_store
+from ..store import decode, forget_family, get_store
 from ..utils.clock import format_time
 
 #: The version of random UUIDs, by which frameworks name tasks: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-4
@@ -83,6 +84,9 @@ def begin_again(ended: Snapshot, new: Snapshot) -> Snapshot:
         StoreUnavailable: the cache did not store it.
     """
     run = _number_after(ended, new)
+    if ended.children is not None:
+        get_flusher().backlog.parents.forget(run.task_id)  # else they may be stored again
+        forget_family(ended, is_chosen)
     get_store().withdraw_cancel(run.task_id)
     versions, refused = get_store().save([run])
     if refused:

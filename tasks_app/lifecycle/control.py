@@ -57,8 +57,7 @@ def cancel(task_id: str) -> None:
         raise TaskAlreadyEnded(f"task {task_id!r} has already ended: {snapshot.state}")
     get_store().request_cancel(task_id, delay=snapshot.waits_for)
     stop(snapshot)
-    if snapshot.children is not None:
-        cancel_children(task_id)
+    cancel_children(task_id)  # which it may have just been given
 
 
 async def acancel(task_id: str) -> None:

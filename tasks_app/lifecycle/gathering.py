@@ -11,7 +11,7 @@ from ..conf import get_settings
 from ..exceptions import StoreUnavailable
 from ..reporting import Step, get_flusher
 from ..snapshot import BATCH, GENERIC_TYPE, Snapshot, expect_children
-from ..store import HELD, drop_family, expect_family, get_store, is_task_id
+from ..store import drop_family, get_store, is_task_id, open_family
 from .attempts import adopt_promised
 from .chosen_ids import is_taken
 from .enqueue import get_promised_id, queue
@@ -217,7 +217,7 @@ def gather_started(task_id: str, name: str, *, expected: int) -> Gathering:
     if not is_stored:
         raise StoreUnavailable("the state of the new tasks could not be stored")
     try:
-        expect_family(task_id, HELD)
+        open_family(task_id)
     except Exception as error:  # whatever a cache backend raises
         raise StoreUnavailable("the state of the new tasks could not be stored") from error
     return Gathering(own, can_drop=can_drop, is_started=True)
@@ -231,7 +231,7 @@ def _check_number(expected: int) -> None:
 def _open(own: Snapshot) -> Snapshot:
     if not get_store().add(own):
         own = open_again(own)
-    expect_family(own.task_id, HELD)
+    open_family(own.task_id)
     get_flusher().enlist(own)
     return own
 

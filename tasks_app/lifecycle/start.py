@@ -88,10 +88,9 @@ def start(
         label: what people call this task, such as "Import orders.csv", which tells it from others of its name;
             viewers see at most 200 characters. None for the name of the task.
         parent: the task of which it is a child: by default the one that runs in this context, if that has the same
-            owner, None for none, or the id of one of this owner that has not ended: a batch, one that has children
-            already, or one of this process. A parent shows
-            its children's progress, ends with the last of them, and has them cancelled with it; who may see or cancel
-            it may do so with each child.
+            owner, None for none, or the id of one of this owner that has not ended, wherever it waits or runs. A
+            parent shows its children's progress, ends with the last of them, and has them cancelled with it; who may
+            see or cancel it may do so with each child.
         weight: how much of the parent's progress the child is, as a number above 0 in proportion to the others.
         on_commit: False enqueues the task at once. With None, tasks of `InProcessBackend` and of Celery wait for the
             commit of every transaction that is open in this thread. Other backends choose the id when they enqueue, so

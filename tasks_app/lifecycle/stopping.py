@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 
 from ..reporting import find_reporter
-from ..snapshot import Snapshot, awaits_children
+from ..snapshot import Snapshot
 from ..store import Kin, decode, find_children, find_families, get_store
 from .announce import ANNOUNCED, withdraw
 from .frameworks import find_framework
@@ -32,8 +32,7 @@ def cancel_task(task_id: str) -> None:
     get_store().request_cancel(task_id)
     if (snapshot := get_store().get(task_id)) is not None:
         stop(snapshot)
-        if awaits_children(snapshot):
-            cancel_children(task_id)
+        cancel_children(task_id)
 
 
 def cancel_children(task_id: str) -> None:

@@ -5,6 +5,7 @@ from .context import bind, get_bound
 from .kept_families import restore_family
 from .log_filter import TaskIdFilter
 from .log_handler import LogHandler
+from .new_children import with_children
 from .owed import Step
 from .pauses import MAX_BACKOFF, MIN_BACKOFF
 from .process import EXIT_SECONDS, call_before_end, drain_process, find_reporter, foretell, get_flusher, recall
@@ -39,4 +40,5 @@ __all__ = [
     "take_back_parent",
     "task_changed",
     "task_ended",
+    "with_children",
 ]

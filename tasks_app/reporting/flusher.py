@@ -13,7 +13,7 @@ from .. import wakeups
 from ..conf import Settings, get_settings
 from ..exceptions import StoreUnavailable
 from ..snapshot import Snapshot, Version, awaits_children, is_wrongly_lost
-from ..store import decode, get_store
+from ..store import decode, find_words, get_store
 from ..utils.backoff import Failures
 from ..utils.clock import Clock
 from .asked import Asked
@@ -22,6 +22,7 @@ from .chores import run_each
 from .fate import REPLACED, Taken, take, take_each, tell_fate
 from .gone import Gone
 from .measures import measure_flush, tell_running
+from .new_children import find_new_children, take_in_children
 from .own_thread import OwnThread
 from .pauses import Pauses
 from .reporter import Reporter
@@ -171,11 +172,11 @@ class Flusher:
             pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
             details = {reporter.task_id: reporter.details for reporter, _ in taken}
             versions, refused = get_store().save([snapshot for _, snapshot in taken], pages, details)
-        except Exception:
-            # A cache backend may raise anything. Nothing is lost: the reporters still hold the changes.
+            unfinished = find_new_children((item for item, told in taken if told.is_terminal), clock=self.clock)
+        except Exception:  # whatever a cache backend raises: the reporters still hold the changes
             self._note_failure([snapshot.task_id for _, snapshot in taken])
             return False
-        self._finish([item for item in taken if item[1].task_id in versions], versions)
+        self._finish([item for item in taken if item[1].task_id in versions.keys() - unfinished], versions)
         if refused:
             self._note_failure(sorted(refused))
         else:
@@ -224,10 +225,8 @@ class Flusher:
 
     def _note_failure(self, task_ids: Collection[str]) -> None:
         if self._failures.note():
-            count, error = self._failures.count, sys.exc_info()[1]
-            logger.error(
-                "the cache failed (%s times in a row) and is tried again; tasks %s", count, task_ids, exc_info=error
-            )
+            failure = "the cache failed (%s times in a row) and is tried again; tasks %s"
+            logger.error(failure, self._failures.count, task_ids, exc_info=sys.exc_info()[1])
 
     def _run(self) -> None:
         while self._has_work():
@@ -283,7 +282,7 @@ class Flusher:
         waiting = {item.task_id: item for item in self._asked.choose(self.reporters)}
         try:
             self.backlog.sweep([reporter.snapshot for reporter in self.reporters], clock=self.clock)
-            cancelled, attempts = get_store().find_words(waiting)
+            words = find_words(waiting)
             self._gone.sweep(self.reporters, monotonic=self.clock.monotonic())
             self.backlog.histories.sweep(self.reporters, clock=self.clock)
         except Exception:
@@ -291,8 +290,9 @@ class Flusher:
             return
         if not self._reporters:  # else the next write tells whether the cache works
             self._failures.clear()
-        for task_id, attempt in attempts.items():
+        take_in_children(waiting, words.totals, clock=self.clock)
+        for task_id, attempt in words.attempts.items():
             if waiting[task_id].attempt < attempt and self.remove(waiting[task_id]):
                 tell_fate(waiting[task_id], REPLACED)
-        for task_id in cancelled:
+        for task_id in words.cancelled:
             waiting[task_id].request_cancel()

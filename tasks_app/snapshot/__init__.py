@@ -10,6 +10,7 @@ from .family import (
     awaits_children,
     compose,
     expect_children,
+    expect_total,
     is_note,
     runs_nothing,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "empty",
     "end_like",
     "expect_children",
+    "expect_total",
     "expecting",
     "foresee",
     "foretell",

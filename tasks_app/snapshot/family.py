@@ -105,6 +105,12 @@ def expect_children(snapshot: Snapshot, number: int, *, now: datetime) -> Snapsh
     return replace(snapshot, children=_to_wire(Counter(), total), seq=snapshot.seq + 1, updated_at=now)
 
 
+def expect_total(snapshot: Snapshot, total: int, *, now: datetime) -> Snapshot:
+    """Return the own record of a task that has at least so many children."""
+    known = (snapshot.children or {}).get("total", 0)
+    return expect_children(snapshot, total - known, now=now) if total > known else snapshot
+
+
 def compose(
     own: Snapshot,
     children: Iterable[tuple[float, Part | None]],

@@ -1,10 +1,10 @@
 """Snapshots, log pages and cancel requests in Django's cache."""
 
+from .broods import Brood
 from .client import CULLING_CACHES
 from .clients import find_client, keep_client
 from .details import afind_details, find_details
 from .families import (
-    Brood,
     Family,
     Kin,
     Members,
@@ -16,8 +16,10 @@ from .families import (
     find_ends,
     find_families,
     find_members,
+    find_totals,
     forget_family,
     keep_family,
+    open_family,
     restore_children,
     restore_ends,
     set_children,
@@ -40,8 +42,9 @@ from .lifetimes import active_time_to_live
 from .loading import Loaded, load_many
 from .received import Notes, find_received, forget_received
 from .recent import RECENT_TASKS, sharing
-from .remainders import HELD, claim_sum, count_itself, expect_ends, expect_family, reopen_sum
+from .remainders import HELD, claim_sum, count_itself, expect_ends, reopen_sum
 from .store import decode, get_store
+from .words import find_words
 
 __all__ = [
     "CULLING_CACHES",
@@ -65,7 +68,6 @@ __all__ = [
     "delete_contents",
     "drop_family",
     "expect_ends",
-    "expect_family",
     "find_broods",
     "find_children",
     "find_client",
@@ -77,6 +79,8 @@ __all__ = [
     "find_histories",
     "find_members",
     "find_received",
+    "find_totals",
+    "find_words",
     "forget_family",
     "forget_received",
     "get_store",
@@ -94,6 +98,7 @@ __all__ = [
     "make_task_key",
     "note_followers",
     "note_gone",
+    "open_family",
     "reopen_sum",
     "restore_children",
     "restore_ends",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..exceptions import StoreUnavailable
 from ..snapshot import Part, Snapshot
+from .broods import Brood, count_brood, read_brood
 from .keys import (
     make_brood_key,
     make_cancel_key,
@@ -21,7 +22,7 @@ from .keys import (
     make_task_key,
 )
 from .lifetimes import note_time_to_live
-from .remainders import expect_ends, expect_family
+from .remainders import HELD, expect_ends, expect_family
 from .store import get_store
 
 #: The most ids in one segment.
@@ -30,23 +31,8 @@ SEGMENT = 500
 #: The most keys that are read in one round trip.
 BATCH = 2000
 
-#: A counter of a family is the number of children, times this, plus the number of segments: both change together.
-_UNIT = 1_000_000
-
 #: The children in one segment, and the weight of each.
 Members = dict[str, float]
-
-
-class Brood(NamedTuple):
-    """The number of a task's children, and in how many segments they stand.
-
-    Attributes:
-        is_cancelled: whether the cancel of the task was requested.
-    """
-
-    total: int
-    segments: int
-    is_cancelled: bool = False
 
 
 #: A parent and a child that it was told, as ids.
@@ -68,20 +54,35 @@ class Family(NamedTuple):
         return len(self.members) >= self.brood.total
 
 
-def add_children(task_id: str, children: Mapping[str, float]) -> None:
-    """Add children to a task: their ids, and the weight of each.
+def add_children(task_id: str, children: Mapping[str, float]) -> int:
+    """Add children to a task: their ids, and the weight of each; return how many it has then.
 
     Raises:
         Exception: any error of the cache, as StoreUnavailable if it refused some.
     """
-    added = _count_brood(children)
-    total = get_store().cache.count(make_brood_key(task_id), added, note_time_to_live())
-    _set_many(_make_segments(task_id, children, first=_read_brood(total).segments - _read_brood(added).segments))
+    added = count_brood(len(children), _guess(len(children)))
+    brood = read_brood(get_store().cache.count(make_brood_key(task_id), added, note_time_to_live()))
+    _set_many(_make_segments(task_id, children, first=brood.segments - read_brood(added).segments))
+    return brood.total
+
+
+def open_family(task_id: str) -> None:
+    """Have a parent that begins wait until its children are sent, and have none of an earlier run under its id.
+
+    Raises:
+        Exception: any error of the cache, as StoreUnavailable if it refused that.
+    """
+    _set_many({make_left_key(task_id): HELD, make_brood_key(task_id): 0})
 
 
 def set_children(task_id: str, children: Mapping[str, float]) -> None:
     """Do what `add_children` does, in one round trip, for a task that has none and gets no others meanwhile."""
-    _set_many({make_brood_key(task_id): _count_brood(children), **_make_segments(task_id, children, first=0)})
+    _set_many(
+        {
+            make_brood_key(task_id): count_brood(len(children), _guess(len(children))),
+            **_make_segments(task_id, children, first=0),
+        }
+    )
 
 
 def restore_children(task_id: str, children: Mapping[str, float], *, waits: int = 0) -> None:
@@ -131,9 +132,16 @@ def find_broods(task_ids: Iterable[str]) -> dict[str, Brood]:
     keys = {task_id: (make_brood_key(task_id), make_cancel_key(task_id)) for task_id in task_ids}
     found = _get_many([key for pair in keys.values() for key in pair])
     return {
-        task_id: _read_brood(found.get(brood))._replace(is_cancelled=cancel in found)
+        task_id: read_brood(found.get(brood))._replace(is_cancelled=cancel in found)
         for task_id, (brood, cancel) in keys.items()
     }
+
+
+def find_totals(task_ids: Iterable[str]) -> dict[str, int]:
+    """Return how many children those of these tasks have that have any, with one `get_many`."""
+    keys = {make_brood_key(task_id): task_id for task_id in task_ids}
+    found = _get_many(list(keys))
+    return {keys[key]: total for key, brood in found.items() if (total := read_brood(brood).total)}
 
 
 def find_families(known: Mapping[str, int]) -> dict[str, Family]:
@@ -145,7 +153,7 @@ def find_families(known: Mapping[str, int]) -> dict[str, Family]:
     places = [(task_id, number) for task_id, total in known.items() for number in range(_guess(total))]
     heads = [key for task_id in known for key in (make_brood_key(task_id), make_cancel_key(task_id))]
     found = _get_many([*heads, *_make_segment_keys(places)])
-    broods = {task_id: _read_brood(found.get(make_brood_key(task_id))) for task_id in known}
+    broods = {task_id: read_brood(found.get(make_brood_key(task_id))) for task_id in known}
     more = [
         (task_id, number)
         for task_id, total in known.items()
@@ -239,7 +247,7 @@ def forget_family(parent: Snapshot, is_chosen: Callable[[str], bool]) -> None:
     for _, child in find_ends((task_id, child) for child in filter(is_chosen, members)):
         get_store().cache.delete(make_task_key(child))
         get_store().cache.delete(make_note_key(task_id, child))
-    for key in (make_brood_key(task_id), make_left_key(task_id)):
+    for key in (make_brood_key(task_id), make_left_key(task_id), make_counted_key(task_id)):
         get_store().cache.delete(key)
 
 
@@ -267,15 +275,6 @@ def _set_many(values: Mapping[str, Any]) -> None:
 def _make_segments(task_id: str, children: Mapping[str, float], *, first: int) -> dict[str, list[tuple[str, float]]]:
     rest, last = iter(children.items()), first + _guess(len(children))
     return {make_segment_key(task_id, number): list(islice(rest, SEGMENT)) for number in range(first, last)}
-
-
-def _count_brood(children: Mapping[str, float]) -> int:
-    return len(children) * _UNIT + _guess(len(children))
-
-
-def _read_brood(value: object) -> Brood:
-    total, segments = divmod(value, _UNIT) if isinstance(value, int) and value > 0 else (0, 0)
-    return Brood(total, segments)
 
 
 def _read_members(segment: object) -> Iterable[tuple[str, float]]:

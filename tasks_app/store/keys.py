@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import datetime
 
 #: A task's id is part of URLs and cache keys: printable ASCII without a slash (memcached forbids spaces).
 _TASK_ID = re.compile(r"[!-.0-~]{1,128}")
@@ -88,9 +89,9 @@ def make_counted_key(task_id: str) -> str:
     return f"tasks_app:counted:{task_id}"
 
 
-def make_summed_key(task_id: str, attempt: int) -> str:
-    """Return the key of the mark that a process tells of the end of a parent."""
-    return f"tasks_app:summed:{task_id}:{attempt}"
+def make_summed_key(task_id: str, attempt: int, created_at: datetime) -> str:
+    """Return the key of the mark that a process tells of the end of a parent, in this run under its id."""
+    return f"tasks_app:summed:{task_id}:{attempt}:{int(created_at.timestamp() * 1000)}"
 
 
 def make_begin_key(task_id: str, attempt: int) -> str:

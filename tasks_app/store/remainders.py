@@ -30,7 +30,7 @@ def count_itself(task_id: str) -> bool:
 def claim_sum(snapshot: Snapshot) -> bool:
     """Return whether this process is the first to store the end of a parent and all its children."""
     cache = get_store().cache
-    is_first = cache.add(make_summed_key(snapshot.task_id, snapshot.attempt), 1, note_time_to_live())
+    is_first = cache.add(_make_key(snapshot), 1, note_time_to_live())
     if is_first:
         cache.delete(make_left_key(snapshot.task_id))
         cache.delete(make_counted_key(snapshot.task_id))
@@ -39,5 +39,9 @@ def claim_sum(snapshot: Snapshot) -> bool:
 
 def reopen_sum(own: Snapshot) -> None:
     """Have a parent wait until its children are sent, which was ended since its sender was taken for gone."""
-    get_store().cache.delete(make_summed_key(own.task_id, own.attempt))
+    get_store().cache.delete(_make_key(own))
     expect_family(own.task_id, HELD)
+
+
+def _make_key(own: Snapshot) -> str:
+    return make_summed_key(own.task_id, own.attempt, own.created_at)

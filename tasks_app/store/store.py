@@ -21,8 +21,11 @@ from .client import Client
 from .keys import (
     is_task_id,
     make_attempt_key,
+    make_brood_key,
     make_cancel_key,
+    make_counted_key,
     make_details_key,
+    make_left_key,
     make_note_key,
     make_page_key,
     make_task_key,
@@ -163,26 +166,12 @@ class Store:
 
     def forget_words(self, task_id: str) -> None:
         """Delete what is stored for the processes that ran a task of which nothing else is known any more."""
-        self.cache.delete(make_cancel_key(task_id))
-        self.cache.delete(make_attempt_key(task_id))
+        for make_key in (make_cancel_key, make_attempt_key, make_brood_key, make_left_key, make_counted_key):
+            self.cache.delete(make_key(task_id))
 
     def claim_attempt(self, task_id: str, attempt: int) -> None:
         """Store the number of a task's latest attempt, so that a process with an earlier one stops reporting it."""
         self.cache.set(make_attempt_key(task_id), attempt, to_seconds(get_settings().ACTIVE_TTL))
-
-    def find_words(self, task_ids: Iterable[str]) -> tuple[set[str], dict[str, int]]:
-        """Return what is stored for the processes that run these tasks.
-
-        Returns:
-            The ids of tasks whose cancel was requested, and the latest attempt of each task that has one stored.
-        """
-        cancels = {make_cancel_key(task_id): task_id for task_id in task_ids}
-        attempts = {make_attempt_key(task_id): task_id for task_id in cancels.values()}
-        found = self.cache.get_many([*cancels, *attempts]) if cancels else {}
-        return (
-            {cancels[key] for key in found.keys() & cancels.keys()},
-            {attempts[key]: found[key] for key in found.keys() & attempts.keys() if isinstance(found[key], int)},
-        )
 
     def find_cancelled(self, task_ids: Iterable[str]) -> set[str]:
         """Return the ids of those tasks whose cancel was requested."""

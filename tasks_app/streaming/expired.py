@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from .. import wakeups
 from ..conf import get_settings
-from ..metering import get_meter
-from ..reporting import get_flusher
+from ..reporting import with_children
 from ..snapshot import EXPIRED, Snapshot, is_expired
 from ..store import decode, find_received, get_store
-from .relatives import end_followers
+from .relatives import note_ends
 
 logger = logging.getLogger("tasks_app")
 
@@ -39,7 +38,9 @@ def _declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     expired = find_expired(decode(task_id, text) for task_id, text in texts.items())
     received = find_received(snapshot.task_id for snapshot in expired)
     now = datetime.now(UTC)
-    cancelled = [item.cancelled(now=now, status=EXPIRED) for item in expired if item.task_id not in received]
+    cancelled = with_children(
+        [item.cancelled(now=now, status=EXPIRED) for item in expired if item.task_id not in received]
+    )
     if not cancelled:
         return []
     logger.info("tasks %s expired before they began", [snapshot.task_id for snapshot in cancelled])
@@ -48,8 +49,5 @@ def _declare_expired(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     if refused:
         logger.error("the cache refused to store that tasks %s expired", sorted(refused))
     stored = [item for item in cancelled if item.task_id in versions]
-    for snapshot in stored:
-        get_meter().note_ended(snapshot)
-    end_followers(stored)
-    get_flusher().sums.note_ends(stored)
+    note_ends(stored)
     return stored

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from .. import wakeups
 from ..conf import get_settings
-from ..metering import get_meter
-from ..reporting import get_flusher
-from ..snapshot import EXPIRED, Snapshot, State, as_lost, awaits_children, is_expired
+from ..reporting import with_children
+from ..snapshot import EXPIRED, Snapshot, State, as_lost, is_expired
 from ..store import decode, get_store
 from .probe import Probe
-from .relatives import end_followers
+from .relatives import note_ends
 
 logger = logging.getLogger("tasks_app")
 
@@ -47,7 +46,7 @@ def declare_lost(snapshots: Sequence[Snapshot], probe: Probe, monotonic: float) 
 
 def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
     now = datetime.now(UTC)
-    ended = [_end(snapshot, now) for snapshot in snapshots]
+    ended = with_children([_end(snapshot, now) for snapshot in snapshots])
     versions, refused = get_store().save(ended)
     if lost := [item.task_id for item in ended if item.task_id in versions and item.state is State.LOST]:
         logger.warning("no sign of life from tasks %s; declaring them lost", lost)
@@ -55,11 +54,7 @@ def _declare_lost(snapshots: Sequence[Snapshot]) -> Verdict:
         logger.error("the cache refused to store that tasks %s are lost", sorted(refused))
     wakeups.publish(versions)
     stored = [snapshot for snapshot in ended if snapshot.task_id in versions]
-    for snapshot in stored:
-        if not awaits_children(snapshot):  # else it has not ended yet
-            get_meter().note_ended(snapshot)
-    end_followers(stored)
-    get_flusher().sums.note_ends(stored)
+    note_ends(stored)
     return Verdict(stored, refused)
 
 

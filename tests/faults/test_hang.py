@@ -25,6 +25,7 @@ from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import store
 from tasks_app.store.latency import LATE_AFTER, _is_late
 from tasks_app.store.store import get_store
+from tasks_app.store.words import Words, find_words
 from tasks_app.streaming.polling import aobserve
 from tests.support import caches, jobs
 from tests.support.caches import HANGING_CACHES, Gate
@@ -199,7 +200,8 @@ def test_task_that_was_cancelled_before_it_began_hears_of_it_when_the_cache_is_b
     add_queued()
     get_store().request_cancel("t1")
     gate.shut()
-    monkeypatch.setattr(get_store(), "find_words", lambda task_ids: (set(), {}))  # as if no sweep were soon
+    no_words = Words(set(), {}, {})  # as if no sweep were soon
+    monkeypatch.setattr("tasks_app.reporting.flusher.find_words", lambda task_ids: no_words)
     reporter = soon(begin, make_anew())
     assert not reporter.progress.cancelled
     gate.open()
@@ -214,7 +216,7 @@ def test_second_delivery_leaves_word_for_the_first_when_the_cache_is_back(gate):
     reporter = soon(begin, make_anew())
     gate.open()
     assert end(reporter).attempt == 2
-    assert get_store().find_words(["t1"]) == (set(), {"t1": 2})
+    assert find_words(["t1"]).attempts == {"t1": 2}
 
 
 def test_word_that_can_not_be_left_when_the_cache_is_back_is_left_at_the_next_try(gate, monkeypatch):
@@ -234,7 +236,7 @@ def test_word_that_can_not_be_left_when_the_cache_is_back_is_left_at_the_next_tr
     gate.open()
     assert end(reporter).attempt == 2
     assert calls == [2, 2]
-    assert get_store().find_words(["t1"]) == (set(), {"t1": 2})
+    assert find_words(["t1"]).attempts == {"t1": 2}
 
 
 def test_task_of_which_nothing_is_stored_is_listed_when_the_cache_is_back(gate):
@@ -266,7 +268,7 @@ def test_attempt_that_was_handed_back_unread_does_not_write_over_the_next_one_el
     gate.open()
     assert get_flusher().drain(DEADLINE)
     assert read() == next_one
-    assert get_store().find_words(["t1"]) == (set(), {})
+    assert find_words(["t1"]).attempts == {}
 
 
 def test_attempt_that_is_read_late_does_not_write_over_the_next_one_here(gate):

@@ -123,12 +123,6 @@ def test_parent_must_not_have_ended():
         start(jobs.add, 1, parent=task_id)
 
 
-def test_parent_that_runs_elsewhere_must_have_children_already():
-    put(make_running("t1"))
-    with pytest.raises(ValueError, match="must be a batch, have children already, or run in this process"):
-        start(jobs.add, 1, parent="t1")
-
-
 def test_parent_must_not_be_that_of_another_owner(open_gate):
     task_id = start(jobs.wait, owner="7")
     with pytest.raises(ValueError, match="has another owner"):

@@ -6,11 +6,15 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import pytest
 
-from tasks_app import Snapshot, get_snapshot
+from tasks_app import Snapshot, announce, get_snapshot, start, task_ended, task_run
 from tasks_app.lifecycle.attempts import begin
 from tasks_app.lifecycle.chosen_ids import is_chosen, name_run
 from tasks_app.reporting import find_reporter, get_flusher
+from tasks_app.reporting.backlog import Backlog
+from tasks_app.store.store import get_store
+from tests.support import jobs
 from tests.support.viewers import NOW, put_silently
+from tests.support.waiting import wait_until
 
 LATER = NOW + timedelta(milliseconds=1)
 
@@ -95,3 +99,45 @@ def test_run_that_began_while_the_cache_failed_is_told_apart_once_it_answers(cac
     reporter.succeed("done")
     get_flusher().flush()
     assert (get_snapshot("report") == stored) is (owner == "7")
+
+
+def run_under_one_id() -> None:
+    with task_run("import", task_id=announce("import", task_id="import")):
+        start(jobs.add, 1)
+    wait_until(lambda: get_snapshot("import").is_terminal, "it has ended")
+
+
+def expire() -> None:
+    """Have the cache drop what it keeps for the shortest time."""
+    for key in ("task:import", *(f"begin:import:{attempt}" for attempt in range(3))):
+        get_store().cache.delete(f"tasks_app:{key}")
+    get_flusher().backlog = Backlog(get_flusher().sums.end)
+
+
+def test_run_has_no_children_of_the_one_before():
+    for _ in range(2):
+        run_under_one_id()
+    assert get_snapshot("import").children["total"] == 1
+
+
+def test_run_has_no_children_of_one_whose_end_is_kept_no_longer():
+    run_under_one_id()
+    expire()
+    announce("import", task_id="import")
+    with task_run("import", task_id="import"):
+        get_flusher().sweep()
+        assert get_snapshot("import").children is None
+
+
+def test_end_is_told_of_each_run_of_a_parent():
+    told = []
+
+    def note(snapshot: Snapshot, **others: object) -> None:
+        told.append(snapshot.task_id)
+
+    task_ended.connect(note)
+    for _ in range(2):
+        run_under_one_id()
+        expire()
+    wait_until(lambda: told.count("import") == 2, "both ends are told")
+    task_ended.disconnect(note)

@@ -97,3 +97,13 @@ def test_number_of_children_that_become_known_later_is_limited(caplog):
         send(parent, task_id)
     parent.close()
     assert (get_snapshot("p").children["total"], caplog.text.count("MAX_CHILDREN allows no more")) == (2, 1)
+
+
+def test_parent_has_no_children_of_an_earlier_one_whose_end_is_kept_no_longer(monkeypatch):
+    monkeypatch.setattr("tasks_app.lifecycle.roster.WRITE_INTERVAL", 0)
+    for child in "ab":
+        get_store().cache.delete("tasks_app:task:p")
+        parent = gather("p", "group", expected=0)
+        send(parent, child)
+        parent.close()
+    assert get_snapshot("p").children["total"] == 1

@@ -477,7 +477,7 @@ def test_sweep_is_one_round_trip_for_all_tasks(flusher):
         flusher.sweep()  # this one also looks whether the cache was emptied, which is due every HEARTBEAT
         calls.clear()
         flusher.sweep()
-        assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 100)]  # two words for each
+        assert [(method, len(keys)) for method, keys, _ in calls] == [("get_many", 150)]  # three words for each
 
 
 def test_sweep_asks_nothing_about_tasks_that_ended_or_know_it(flusher):

@@ -1,0 +1,53 @@
+"""The children that other processes give to the tasks of this one, which alone may write that a task has some."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from ..snapshot import Snapshot, expect_total
+from ..store import find_totals
+from ..utils.clock import Clock
+from .reporter import Reporter
+
+logger = logging.getLogger("tasks_app")
+
+
+def find_new_children(ended: Iterable[Reporter], *, clock: Clock) -> set[str]:
+    """Have tasks wait for children that they were given elsewhere, and return the ids of these tasks.
+
+    It is called once their ends are stored: who gives a task a child later finds that it has ended. A failure of the
+    cache is logged; they end without such children then.
+
+    Args:
+        ended: the reporters of tasks that have ended.
+    """
+    alone = {item.task_id: item for item in ended if item.snapshot.children is None}
+    try:
+        totals = find_totals(alone)
+    except Exception:  # whatever a cache backend raises
+        logger.exception("whether tasks %s were given children elsewhere can't be read", sorted(alone))
+        return set()
+    take_in_children(alone, totals, clock=clock)
+    return set(totals)
+
+
+def take_in_children(reporters: Mapping[str, Reporter], totals: Mapping[str, int], *, clock: Clock) -> None:
+    """Have tasks wait for children that they were given elsewhere; those that have some are shown with all as it is.
+
+    Args:
+        reporters: those of the tasks, by their ids.
+        totals: how many children each task has that has some.
+    """
+    for task_id, total in totals.items():
+        if (reporter := reporters[task_id]).snapshot.children is None:
+            reporter.change(partial(expect_total, total=total, now=clock.now()))
+
+
+def with_children(ended: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return tasks that end without a process of their own, with the children that they were given elsewhere.
+
+    Raises:
+        Exception: any error of the cache.
+    """
+    totals = find_totals(item.task_id for item in ended if item.children is None)
+    return [expect_total(item, totals.get(item.task_id, 0), now=item.updated_at) for item in ended]

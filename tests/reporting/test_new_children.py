@@ -1,0 +1,38 @@
+"""Children that other processes give to the tasks of this one."""
+
+from tasks_app.store.families import add_children
+from tests.support.doubles import begin, controlled_cache, read, recorded_cache
+
+
+def test_sweep_finds_children_of_a_task_that_runs(flusher):
+    begin(flusher)
+    flusher.flush()
+    add_children("t1", {"a": 1.0, "b": 1.0})
+    flusher.sweep()
+    flusher.flush()
+    assert read().children["total"] == 2
+
+
+def test_children_are_found_when_a_task_has_ended(flusher):
+    begin(flusher).succeed()
+    add_children("t1", {"a": 1.0})
+    flusher.flush()
+    flusher.flush()
+    assert (read().state, read().children["total"], read().is_summed) == ("succeeded", 1, False)
+
+
+def test_ends_of_many_tasks_are_followed_by_one_read(flusher):
+    for number in range(50):
+        begin(flusher, f"t{number}").succeed()
+    with recorded_cache() as calls:
+        flusher.flush()
+        assert [method for method, _, _ in calls].count("get_many") == 1
+
+
+def test_task_ends_without_children_that_can_not_be_read(flusher, caplog):
+    with controlled_cache() as controls:
+        begin(flusher).succeed()
+        controls.break_down("get_many")
+        assert flusher.flush()
+        assert flusher.find("t1") is None
+    assert "whether tasks ['t1'] were given children elsewhere can't be read" in caplog.text
