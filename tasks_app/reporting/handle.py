@@ -58,9 +58,10 @@ class Handle(Generic[T]):
         return cast(T, part.progress)
 
     def __exit__(self, *error: object) -> None:
-        part = cast(OpenPart, bound.get())
-        swap(part.outer)
-        part.end()
+        part = cast("OpenPart | None", bound.get())
+        if part is not None:  # it is in a child that was forked inside the block
+            swap(part.outer)
+            part.end()
 
     def bind(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return a function that does what `function` does, in a `with` block of this handle.

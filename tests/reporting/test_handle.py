@@ -1,6 +1,7 @@
 """`progress.handle()`: threads of a job that report to its task."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -178,6 +179,18 @@ def test_part_gives_the_context_back(job):
             assert progress.task_id == "t1"
         assert progress.task_id == outer.task_id
     assert progress.task_id == ""
+
+
+def test_child_that_is_forked_in_a_block_leaves_it(job):
+    child, status = None, 1
+    try:
+        with job.progress.handle():
+            child = os.fork()
+        status = 0
+    finally:
+        if child == 0:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_part_in_a_thread_stands_for_the_task_that_starts_others():
