@@ -126,6 +126,8 @@ class RemoteSink:
         #: That of all that the part reports.
         self.lock = threading.RLock()
         self._queue: deque[list[Any]] = deque()
+        #: The last of each of these messages, of which an earlier one says nothing any longer.
+        self._latest: dict[str, str] = {}
         self._stage: str | None = None
         self._counted: Counted = (0, None, 0.0)
         self.is_cancelled = place.number in link.cancelled
@@ -138,11 +140,11 @@ class RemoteSink:
 
     def say(self, status: str) -> None:
         """Set the status of the task."""
-        self._queue.append(["say", status])
+        self._latest["say"] = status
 
     def count_in(self, unit: str) -> None:
         """Set the unit of the task, if the part adds up to its count."""
-        self._queue.append(["count_in", unit])
+        self._latest["count_in"] = unit
 
     def merge(self, values: Mapping[str, Any]) -> None:
         """Merge values into the `meta` of the task."""
@@ -180,6 +182,7 @@ class RemoteSink:
         with self.lock:
             self._count()
             news = [self._queue.popleft() for _ in range(len(self._queue))]
+            news += [[kind, self._latest.pop(kind)] for kind in list(self._latest)]
             if self._opening is not None and (news or (opens and not is_last)):
                 news.insert(0, ["open", *self._opening])
                 self._opening = None

@@ -15,7 +15,8 @@ import pytest
 
 from tasks_app import TaskCancelled, get_snapshot, task_run
 from tasks_app.reporting.exchange import MAX_STRANGERS, SECRET_BYTES, get_exchange
-from tasks_app.reporting.link import get_links
+from tasks_app.reporting.link import RemoteSink, get_links
+from tasks_app.reporting.remote_home import NOWHERE
 from tests.support import pool_jobs
 from tests.support.doubles import take
 from tests.support.servers import ROOT
@@ -130,6 +131,26 @@ def test_bound_function_can_be_sent_by_a_pool_that_sends_what_has_no_name(job):
     file = io.BytesIO()
     NamingPickler(file).dump(job.progress.handle().bind(lambda: None))
     assert b"the lambda" in file.getvalue()
+
+
+class UnsentLink:
+    """A link that sends nothing by itself."""
+
+    def __init__(self):
+        self.cancelled = set()
+
+    def add(self, sink):
+        sink.number = 1
+
+
+def test_status_that_changes_at_each_step_is_sent_once_at_a_time():
+    sink = RemoteSink(UnsentLink(), NOWHERE, None, ())
+    sink.begin(lambda: (0, None, 0.0), lambda: None)
+    for number in range(3):
+        sink.say(f"row {number}")
+        sink.count_in("rows")
+    assert sink.collect() == [[1, "open", 0, None], [1, "say", "row 2"], [1, "count_in", "rows"]]
+    assert sink.collect() == []
 
 
 def test_report_that_a_task_refuses_names_the_task(job, pool, caplog):
