@@ -32,10 +32,7 @@ class Job:
     @property
     def progress(self) -> Progress:
         """The methods that the job calls."""
-        if self._progress is None:
-            with self.draft.lock:
-                self._progress = self._progress or self._make_progress()
-        return self._progress
+        return self._progress or self._make_progress()
 
     @property
     def is_sampled(self) -> bool:
@@ -66,5 +63,7 @@ class Job:
         settings = get_settings()
         journal = Journal(self._logged, limit=settings.LOG_LINES, max_bytes=settings.LOG_BYTES)
         made = Progress(self.draft, journal, self._clock, LocalHome(self.draft, journal, self._clock))
-        self._journal = journal
-        return made
+        with self.draft.lock:  # another thread, or a signal handler of the job, may have been faster
+            if self._progress is None:
+                self._journal, self._progress = journal, made
+            return self._progress
