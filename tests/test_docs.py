@@ -1,8 +1,9 @@
 """README is one page, and the documents describe all settings, checks and public names."""
 
+import ast
 import re
 from argparse import ArgumentParser
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,22 @@ def test_readme_is_one_page():
 def test_every_setting_is_described():
     described = set(re.findall(r"`([A-Z_]+)`", read("docs/reference/settings.md")))
     assert {item.name for item in fields(Settings)} - described == set()
+
+
+def test_every_default_of_a_setting_is_that_of_the_code():
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (`.+?`) \| ", read("docs/reference/settings.md"), re.MULTILINE)
+    defaults = {
+        name: ast.literal_eval(default.replace("\\|", "|"))
+        for names, values in rows
+        for name, default in zip(re.findall("`(.+?)`", names), re.findall("`(.+?)`", values), strict=True)
+    }
+    assert defaults == asdict(Settings())
+
+
+def test_rooms_of_the_document_are_those_of_the_code():
+    folders = {path.parent.name for path in (ROOT / "tasks_app").glob("*/__init__.py")} - {"contrib"}
+    listed = re.findall(r"`(\w+)/`", read("docs/explanation/rooms.md").partition("| room |")[2])
+    assert folders - set(listed) == set()
 
 
 def test_every_check_is_described():

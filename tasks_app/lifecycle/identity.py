@@ -42,5 +42,11 @@ def inherit_owner() -> str | None:
 def _find_owner(owner: object) -> str | None:
     if owner is None:
         return inherit_owner()
-    is_visitor = getattr(owner, "is_anonymous", False) is True
-    return ANYONE if is_visitor and get_settings().ALLOW_ANONYMOUS_START else identify_owner(owner)
+    if getattr(owner, "is_anonymous", False) is not True:
+        return identify_owner(owner)
+    if not get_settings().ALLOW_ANONYMOUS_START:
+        raise ValueError(
+            f"owner must be a user who is logged in, not {owner!r}: ask for a login in the view (@login_required), or "
+            "let visitors start tasks (ALLOW_ANONYMOUS_START)"
+        )
+    return ANYONE

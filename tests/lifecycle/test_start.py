@@ -303,6 +303,12 @@ def test_owner_who_can_not_be_told_apart_is_refused(settings, owner):
         start(jobs.add, 1, owner=owner)
 
 
+def test_visitor_who_may_not_start_tasks_is_asked_to_log_in(settings):
+    settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False}
+    with pytest.raises(ValueError, match=r"not .*AnonymousUser.*@login_required"):
+        start(jobs.add, 1, owner=AnonymousUser())
+
+
 def test_task_of_a_visitor_is_open_where_visitors_may_start_tasks():
     task_id = start(jobs.add, 1, owner=AnonymousUser())
     wait_for_end(task_id)

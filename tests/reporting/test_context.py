@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from unittest.mock import Mock, call, patch
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 
 from tasks_app import TaskCancelled, get_snapshot, progress, task_run
 from tasks_app.reporting.context import bind, get_bound
@@ -291,9 +291,8 @@ def test_owner_is_stored_as_its_primary_key(owner, key):
     assert get_snapshot(task.task_id).owner == key
 
 
-@pytest.mark.parametrize("owner", [User(), AnonymousUser(), object(), [7], 1.5])
-def test_owner_without_a_primary_key_is_named(settings, owner):
-    settings.TASKS_APP = {**settings.TASKS_APP, "ALLOW_ANONYMOUS_START": False}
+@pytest.mark.parametrize("owner", [User(), object(), [7], 1.5])
+def test_owner_without_a_primary_key_is_named(owner):
     with pytest.raises(ValueError, match="owner must be") as caught:
         task_run("nightly", owner=owner)
     assert str(caught.value) == f"owner must be None, a saved user or a primary key, not {owner!r}"
