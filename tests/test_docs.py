@@ -15,6 +15,8 @@ from tests.support.readme import DOCUMENTS
 from tests.support.servers import ROOT
 from tests.support.versions import describe_versions
 
+COMPONENT = "docs/reference/component.md"
+SCRIPTS = "tasks_app/static/tasks_app"
 PAGES = [document for document in DOCUMENTS if document.startswith("docs/")]
 
 
@@ -54,6 +56,14 @@ def test_every_check_is_described():
     assert found ^ set(re.findall(r"`([EW]\d{3})`", read("docs/reference/checks.md"))) == set()
 
 
+def test_checks_of_a_deployment_are_marked():
+    names = ["deploy_checks.py", "security_checks.py"]
+    deployed = {found for name in names for found in re.findall(r"\b[EW]\d{3}\b", read(f"tasks_app/{name}"))}
+    cells = re.findall(r"^\| (`[EW].+?) \| (.+?) \| ", read("docs/reference/checks.md"), re.MULTILINE)
+    marked = {ids.split("`")[-2] for ids, says in cells if "*deploy*" in says}
+    assert marked == deployed
+
+
 def test_every_finding_of_the_doctor_is_described():
     sources = "".join(path.read_text() for path in (ROOT / "tasks_app" / "doctor").glob("*.py"))
     found = set(re.findall(r'\bid="([a-z-]+)"', sources))
@@ -64,6 +74,20 @@ def test_every_public_name_is_described():
     text = read("docs/reference/python.md")
     types = {"Progress", "Snapshot", "Stage", "State"}
     assert [name for name in tasks_app.__all__ if name not in types and not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_attribute_of_the_component_is_described():
+    found = re.search(r"observedAttributes = \[(.+?)\]", read(f"{SCRIPTS}/task-progress-element.js"), re.DOTALL)
+    assert found is not None
+    described = set(re.findall(r"`([a-z-]+)`", read(COMPONENT).partition("| in a script | |")[0]))
+    assert set(re.findall('"(.+?)"', found[1])) - {"data-state"} - described == set()
+
+
+def test_custom_properties_of_the_component_are_those_of_its_style():
+    used = set(re.findall(r"var\(--task-progress(-[a-z-]+)", read(f"{SCRIPTS}/task-progress-style.js")))
+    rows = re.findall(r"^\| (`--task-progress-.+?) \|", read(COMPONENT), re.MULTILINE)
+    described = {name.removeprefix("--task-progress") for row in rows for name in re.findall("`(.+?)`", row)}
+    assert described == used
 
 
 @pytest.mark.parametrize("command", ["watch_task", "list_tasks", "cancel_task"])
