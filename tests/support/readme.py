@@ -11,13 +11,15 @@ from tests.support.servers import ROOT
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-#: README and those beside it, and the documents that they lead to, by their paths in the project.
-DOCUMENTS = [
-    "README.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
-]
+def _find_documents() -> list[str]:
+    folders = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    folders = [folder for folder in folders if not (folder / "pyvenv.cfg").exists()]  # an environment of packages
+    found = [*ROOT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))]
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+#: All documents of the project, by their paths in it.
+DOCUMENTS = _find_documents()
 
 
 @dataclass(frozen=True)
