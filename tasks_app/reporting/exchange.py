@@ -1,5 +1,6 @@
 """The door of a job's process, at which other processes of the machine report: a socket that opens by a secret."""
 
+import hmac
 import logging
 import secrets
 import socket
@@ -20,7 +21,7 @@ from .wire_frames import receive, receive_frame, send_frame
 logger = logging.getLogger("tasks_app")
 
 HOST = "127.0.0.1"
-SECRET_BYTES = 32
+SECRET_BYTES = NONCE_BYTES = PROOF_BYTES = 32
 
 #: Seconds in which a connection must say the secret, and how many may be about to: each has a thread.
 SECRET_SECONDS, MAX_STRANGERS = 10.0, 256
@@ -105,6 +106,7 @@ class Exchange:
     def _knows_secret(self, connection: socket.socket) -> bool:
         try:
             connection.settimeout(SECRET_SECONDS)
+            connection.sendall(prove(self.secret, receive(connection, NONCE_BYTES)))
             return secrets.compare_digest(receive(connection, SECRET_BYTES), self.secret)
         finally:
             self._strangers.release()
@@ -168,6 +170,11 @@ class Peer:
                 error,
                 extra={"task_id": sink.task_id},
             )
+
+
+def prove(secret: bytes, nonce: bytes) -> bytes:
+    """Return what shows to the sender of a random nonce that this process has the secret, without telling it."""
+    return hmac.digest(secret, nonce, "sha256")
 
 
 #: The messages that are calls of the methods of a sink.

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import secrets
 import socket
 import threading
 import time
@@ -13,10 +14,10 @@ from ..exceptions import TaskCancelled
 from ..snapshot import State
 from ..utils.lazy import per_process
 from .counts import Count
-from .exchange import HOST, Place, open_sockets
+from .exchange import HOST, NONCE_BYTES, PROOF_BYTES, Place, open_sockets, prove
 from .part import Counted
 from .values import find_stage
-from .wire_frames import receive_frame, send_frame
+from .wire_frames import receive, receive_frame, send_frame
 
 logger = logging.getLogger("tasks_app")
 
@@ -79,15 +80,16 @@ class Link:
         if self.is_broken or not (messages or (polls and self._connection)):
             return
         try:
-            if self._connection is None:
-                self._connection = self._connect()
-            send_frame(self._connection, messages)
-            for number in receive_frame(self._connection):
+            connection = self._connection or self._connect()
+            send_frame(connection, messages)
+            for number in receive_frame(connection):
                 if (sink := self._sinks.get(number)) is not None:
                     sink.cancel()
-        except (OSError, ValueError) as error:
+        except BaseException as error:  # a signal may interrupt a frame, after which no other is understood
             self.is_broken = True
             self._close()
+            if not isinstance(error, OSError | ValueError):
+                raise
             logger.warning(
                 "the process of a job can't be reached, which a handle does on its own machine until the job ends; "
                 "what is reported to it is ignored: %s",
@@ -95,11 +97,19 @@ class Link:
             )
 
     def _connect(self) -> socket.socket:
-        connection = socket.create_connection((HOST, self._place.port), ANSWER_SECONDS)
+        self._connection = connection = socket.create_connection((HOST, self._place.port), ANSWER_SECONDS)
         open_sockets.add(connection)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(self._place.secret)
+        self._greet(connection)
         return connection
+
+    def _greet(self, connection: socket.socket) -> None:
+        """Say the secret, but only to the process that has it: after the job's, any may listen at its port."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        connection.sendall(nonce)
+        if not secrets.compare_digest(receive(connection, PROOF_BYTES), prove(self._place.secret, nonce)):
+            raise ConnectionRefusedError("another process listens at its port")
+        connection.sendall(self._place.secret)
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -14,9 +14,20 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from tasks_app import TaskCancelled, get_snapshot, task_run
-from tasks_app.reporting.exchange import MAX_STRANGERS, SECRET_BYTES, get_exchange
+from tasks_app.reporting import link
+from tasks_app.reporting.exchange import (
+    MAX_STRANGERS,
+    NONCE_BYTES,
+    PROOF_BYTES,
+    SECRET_BYTES,
+    Place,
+    get_exchange,
+    prove,
+)
+from tasks_app.reporting.handle import Handle
 from tasks_app.reporting.link import RemoteSink, get_links
-from tasks_app.reporting.remote_home import NOWHERE
+from tasks_app.reporting.remote_home import NOWHERE, RemoteHome
+from tasks_app.reporting.wire_frames import receive
 from tests.support import pool_jobs
 from tests.support.doubles import take
 from tests.support.servers import ROOT
@@ -133,18 +144,16 @@ def test_bound_function_can_be_sent_by_a_pool_that_sends_what_has_no_name(job):
     assert b"the lambda" in file.getvalue()
 
 
-class UnsentLink:
-    """A link that sends nothing by itself."""
-
-    def __init__(self):
-        self.cancelled = set()
+class ThreadlessLink(link.Link):
+    """A link that sends nothing before a part ends."""
 
     def add(self, sink):
         sink.number = 1
+        self._sinks[1] = sink
 
 
 def test_status_that_changes_at_each_step_is_sent_once_at_a_time():
-    sink = RemoteSink(UnsentLink(), NOWHERE, None, ())
+    sink = RemoteSink(ThreadlessLink(NOWHERE), NOWHERE, None, ())
     sink.begin(lambda: (0, None, 0.0), lambda: None)
     for number in range(3):
         sink.say(f"row {number}")
@@ -203,8 +212,45 @@ def test_connection_without_the_secret_is_closed(job):
     pickle.dumps(job.progress.handle())
     port = get_exchange()._listener.getsockname()[1]
     with socket.create_connection(("127.0.0.1", port), DEADLINE) as stranger:
-        stranger.sendall(b"x" * SECRET_BYTES)
+        stranger.sendall(b"x" * (NONCE_BYTES + SECRET_BYTES))
+        assert receive(stranger, PROOF_BYTES) == prove(get_exchange().secret, b"x" * NONCE_BYTES)
         assert stranger.recv(1) == b""
+
+
+def test_process_tells_nothing_to_another_that_listens_at_the_port_of_its_job(caplog):
+    heard = bytearray()
+
+    def listen():
+        connection, _ = listener.accept()
+        with connection:
+            heard.extend(receive(connection, NONCE_BYTES))
+            connection.sendall(b"x" * PROOF_BYTES)
+            while some := connection.recv(1000):
+                heard.extend(some)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=listen)
+        thread.start()
+        place = Place(listener.getsockname()[1], b"secret" * 6, 1, 0.01, False)
+        with Handle(RemoteHome("t1", place, ())) as part:
+            part.log("private")
+        thread.join(DEADLINE)
+    assert (len(heard), thread.is_alive()) == (NONCE_BYTES, False)
+    assert "another process listens at its port" in caplog.text
+
+
+def test_connection_on_which_a_frame_was_interrupted_is_closed(job, monkeypatch):
+    def interrupt(connection):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(link, "receive_frame", interrupt)
+    place = get_exchange().admit(job.progress)
+    way = ThreadlessLink(place)
+    sink = RemoteSink(way, place, None, ())
+    sink.begin(lambda: (1, None, 0.0), lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        sink.end()
+    assert (way.is_broken, way._connection) == (True, None)
 
 
 def test_strangers_without_number_leave_room(job, pool):
