@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ..conf import get_settings
 from ..exceptions import is_cancel
@@ -34,6 +34,11 @@ class Progress:
         self._home = home
         #: The capture of the bars of all that the job does, with CAPTURE_TQDM.
         self.all_bars = Capture(lambda: self._draft, self.update) if get_settings().CAPTURE_TQDM else None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"progress of task {self.task_id!r} can't be sent to another process; send progress.handle() there"
+        )
 
     def update(
         self,

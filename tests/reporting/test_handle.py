@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -200,6 +201,13 @@ def test_part_in_a_thread_stands_for_the_task_that_starts_others():
         thread.start()
         thread.join()
     assert seen[0].task_id == task.task_id
+
+
+def test_what_reports_names_the_handle_where_it_is_sent_to_another_process(job):
+    with job.progress.handle() as part:
+        for reporting in (job.progress, part):
+            with pytest.raises(TypeError, match=r"'t1' can't be sent .* send progress.handle\(\) there"):
+                pickle.dumps(reporting)
 
 
 def test_handle_outside_a_task_does_nothing():
