@@ -18,7 +18,7 @@ An integration of a framework has these parts:
 - When many tasks are sent as one, `gather` makes a parent of them, or `gather_started` where `start()` sends them.
   Tell it of each; call its `close` when all are sent, or `give_up` if that fails. Pass the id of the parent to `queue`
   and `make_follower`. Where callers may choose ids of the parts, pass these to `check_parts` before anything is sent,
-  and as `parts` of a `Promise`.
+  and as `parts` of a `Promise`. Call `give_up_part` if a part turns out to be the unfinished task of another parent.
 - When a task ends without a process to report it (it was revoked, or its process died), call `adopt` for a reporter;
   call `adopt_promised` if its id was given away, but it will never be enqueued.
 
@@ -49,6 +49,7 @@ from .lifecycle import (
     gather_started,
     get_followers,
     get_promised_id,
+    give_up_part,
     is_chosen,
     leave,
     name_run,
@@ -122,6 +123,7 @@ __all__ = [
     "get_settings",
     "get_store",
     "get_valid_settings",
+    "give_up_part",
     "is_chosen",
     "is_task_id",
     "leave",

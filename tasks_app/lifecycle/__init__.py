@@ -11,6 +11,7 @@ from .followers import get_followers
 from .forgetting import connect_users
 from .frameworks import Flaw, Framework, Promise, get_framework, register, unregister
 from .gathering import Gathering, gather, gather_started
+from .keeping import give_up_part
 from .names import resolve
 from .receivers import connect, never_raise
 from .sending import has_foreign_receivers
@@ -43,6 +44,7 @@ __all__ = [
     "get_framework",
     "get_promised_id",
     "get_snapshot",
+    "give_up_part",
     "has_foreign_receivers",
     "is_chosen",
     "leave",

@@ -104,7 +104,7 @@ def queue(
         is_in_burst: whether this process reports the task and enqueues many, whose first snapshots its flusher is to
             write together; of what is started here, only the later tasks of a batch.
         is_new_run: whether this is the first message of a run whose id its caller has chosen: a task that has ended
-            under the same id then begins again, as a new record.
+            under the same id then begins again, as a new record. Without that, so does one of another parent.
 
     Returns:
         The snapshot, and whether it is stored or will be at the commit; if not, the caller has it written. If the
@@ -251,6 +251,7 @@ def _add_now(snapshot: Snapshot, is_new_run: bool) -> Snapshot:
         raise StoreUnavailable(f"the cache did not store task {snapshot.task_id!r}")
     if is_unsent(known):
         return _send(as_sent(known, snapshot))
+    is_new_run = is_new_run or snapshot.parent not in (None, known.parent)
     return _begin_again(known, snapshot) if is_new_run and known.is_terminal else known
 
 

@@ -1,14 +1,17 @@
 """The keeping of parents: what they are and who their children are is stored again where the cache fails."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from .. import wakeups
 from ..exceptions import StoreUnavailable
 from ..reporting import Step, get_flusher, take_back_parent
-from ..snapshot import Snapshot, as_whole
-from ..store import HELD, count_left_again, expect_ends, get_store
+from ..snapshot import Part, Snapshot, State, as_whole
+from ..store import HELD, count_left_again, expect_ends, get_store, restore_ends
 from .stopping import cancel_children
+
+logger = logging.getLogger("tasks_app")
 
 #: The status of what was to be sent, but was not.
 NOT_SENT = "Not sent"
@@ -63,6 +66,27 @@ def settle(task_id: str, steps: Sequence[Step], *, failure: str, children: Mappi
     if children:
         flusher.backlog.parents.families.keep(task_id, children, see_to=see_to, monotonic=monotonic)
     flusher.wake()
+
+
+def give_up_part(parent: str, known: Snapshot) -> None:
+    """Have a parent count a part as lost that is the unfinished task of another parent, or of none.
+
+    Args:
+        parent: the id of the parent.
+        known: that task.
+    """
+    task_id, now = known.task_id, get_flusher().clock.now()
+    logger.warning(
+        "task %s: it is sent as a part of task %s, but runs apart from that already; that part counts as lost",
+        task_id,
+        parent,
+        extra={"task_id": task_id},
+    )
+    steps: list[Step] = [
+        partial(restore_ends, parent, {task_id: Part(State.LOST, 0.0, 0, now)}),
+        partial(_release, parent, partial(expect_ends, parent, -1)),
+    ]
+    settle(parent, steps, failure=f"its part {task_id} can't be given up", children={})
 
 
 def save(own: Snapshot) -> None:

@@ -19,6 +19,7 @@ from ...integration import (
     get_bound,
     get_flusher,
     get_store,
+    give_up_part,
     is_chosen,
     never_raise,
     pass_on,
@@ -28,7 +29,7 @@ from ...integration import (
 from .canvases import join, note_sent
 from .common import RUNNER, is_tracked, logger, make_header, read_identity
 from .followers import announce_followers
-from .signatures import HEADER, name_task
+from .signatures import HEADER, name_task, read_parent
 
 #: The parts of a body: the arguments, the keyword arguments, and what is to be done after the task.
 BODY_PARTS = 3
@@ -53,6 +54,8 @@ def on_publish(*, headers: dict[str, Any], body: Any = None, **options: Any) -> 
     _, kwargs, embedded = body if isinstance(body, tuple | list) and len(body) == BODY_PARTS else _NO_BODY
     headers[HEADER] = {**_join(headers, kwargs, embedded, continues=continues), **(headers.get(HEADER) or {})}
     snapshot = _find_or_queue(bound, name_task(headers["task"], kwargs), headers, times)
+    if (parent := read_parent(headers[HEADER])) is not None and snapshot.parent != parent:
+        give_up_part(parent, snapshot)
     headers[HEADER] = make_header(snapshot, is_stored=is_stored or snapshot.attempt == 0)
     announce_followers(embedded, snapshot, bound)
 

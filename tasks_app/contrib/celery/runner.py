@@ -35,6 +35,7 @@ from .arguments import check_arguments
 from .canvases import sending_started
 from .common import RUNNER, is_left_out, logger
 from .groups import find_parts, is_canvas
+from .parts import CHAIN
 from .signatures import name_canvas, name_task
 from .started import read_ids
 
@@ -122,6 +123,8 @@ def _get_executor() -> DaemonExecutor:
 
 def _send_canvas(canvas: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     check_parts(read_ids(canvas))
+    if canvas.task == f"celery.{CHAIN}":
+        canvas = canvas.clone()  # Celery gives one that is sent twice the same id for its last step
     task_id = get_promised_id() or uuid()
     gathering = gather_started(task_id, _get_name(canvas), expected=len(find_parts(canvas)))
     try:

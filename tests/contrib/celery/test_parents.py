@@ -372,3 +372,29 @@ def test_group_whose_members_can_not_all_be_made_says_so_and_goes_on():
     assert ended.state == "failed"
     assert "were sent, then it failed" in ended.status
     assert [wait_for_end(child).state for child in find_children(task_id)] == ["succeeded"] * ended.children["total"]
+
+
+@pytest.mark.parametrize("send_it", [send, start])
+@pytest.mark.parametrize("is_awaited", [True, False], ids=["after-its-end", "at-once"])
+def test_chain_that_is_sent_twice_is_two_parents(send_it: Callable[[Signature], str], is_awaited: bool):
+    """Celery gives its last step the same id each time."""
+    steps, task_ids = chain(jobs.add.s(1), jobs.add.s(2)), []
+    for _ in range(2):
+        task_ids.append(send_it(steps))
+        if is_awaited:
+            wait_for_end(task_ids[-1])
+    assert [wait_for_end(task_id).children["succeeded"] for task_id in task_ids] == [2, 2]
+
+
+def test_member_under_the_random_id_of_a_task_that_has_ended_begins_again():
+    taken = wait_for_end(jobs.add.delay(1).id).task_id
+    task_id = send(group(jobs.add.s(1), jobs.add.s(2).set(task_id=taken)))
+    assert wait_for_end(task_id).state == "succeeded"
+    assert get_snapshot(taken).parent == task_id
+
+
+def test_member_under_the_random_id_of_an_unfinished_task_counts_as_lost(caplog: pytest.LogCaptureFixture):
+    taken = jobs.add.apply_async((1,), **UNREAD).id
+    ended = wait_for_end(send(group(jobs.add.s(1), jobs.add.s(2).set(task_id=taken))))
+    assert (ended.state, ended.status) == ("lost", "1 of 2 done, 1 lost")
+    assert f"task {taken}: it is sent as a part of task {ended.task_id}, but runs apart from that" in caplog.text
