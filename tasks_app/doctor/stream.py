@@ -235,7 +235,8 @@ def _judge(
     address: Address, watching: Watching, watched: Watched, inner: tuple[str, Watched] | None, *, is_own: bool
 ) -> Iterator[Result]:
     settings = get_settings()
-    expected = Expected(sweep=settings.SWEEP_INTERVAL, keepalive=settings.KEEPALIVE, has_layer=has_layer())
+    hears = is_own and has_layer()  # how soon after a change somebody asks for a task of others is by chance
+    expected = Expected(sweep=settings.SWEEP_INTERVAL, keepalive=settings.KEEPALIVE, has_layer=hears)
     if watched.status in (0, 200):
         yield from judge(str(address), watched, expected, inner)
     else:

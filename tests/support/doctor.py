@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 
 from tasks_app.doctor.address import Address
 from tasks_app.doctor.finding import Figure, Finding, Result
@@ -73,6 +75,11 @@ def find_ids(results: Iterable[Result]) -> list[str]:
     findings = [item for item in results if isinstance(item, Finding)]
     assert all(item.what and item.cure for item in findings)
     return [item.id for item in findings]
+
+
+def find_held(results: list[Any]) -> list[Finding]:
+    assert find_ids(results) == ["stream-held"]
+    return [item for item in results if isinstance(item, Finding)]
 
 
 def find_figures(results: Iterable[Result]) -> dict[str, Any]:
@@ -138,3 +145,18 @@ def hold_after(text: str | None, site: Address) -> Iterator[HoldingProxy]:
             for upstream in upstreams:
                 with suppress(OSError):  # it was closed before
                     upstream.shutdown(socket.SHUT_RDWR)
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None: ...
+
+
+@contextmanager
+def run_wsgi() -> Iterator[Address]:
+    """Run the site of this process under WSGI."""
+    with make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=QuietHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield Address.parse(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join(DEADLINE)
