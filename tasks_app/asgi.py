@@ -41,9 +41,11 @@ def wrap(application: AnyApplication, *, lane: bool = True) -> Application:
     another origin, over HTTP with SECURE_SSL_REDIRECT, and whatever is answered by anything but a stream.
 
     Turns: of the requests to this app that the application is to answer, 32 at a time are passed on to it, of each
-    address MAX_REQUESTS_PER_CLIENT, until their answers begin. The others wait, and addresses have their turns. So no
-    client has the others wait for more than a few of its requests, and after a deploy, the first of thousands of
-    streams is open at once, not with the last. Requests to the rest of the site pass as they come.
+    address MAX_REQUESTS_PER_CLIENT, until they are answered or, of a stream, the first part is sent. The others wait,
+    and addresses have their turns. Of one that goes on asking for more, one request at a time is passed on, once those
+    of others are answered that came before. So no client has the others wait for more than a few of its requests, and
+    after a deploy, the first of thousands of streams is open at once, not with the last. Requests to the rest of the
+    site pass as they come.
 
     Slow readers: Daphne keeps what it sends in memory until it is read. Here a response of the type
     `text/event-stream` waits while more than MAX_WRITE_BUFFER bytes are unsent, and its connection is dropped if its

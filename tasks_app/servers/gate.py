@@ -39,9 +39,10 @@ def is_own(scope: Scope) -> bool:
 
 
 class Passage:
-    """The `receive` and `send` of a request that has passed the gate; when its answer begins, the next one passes.
+    """The `receive` and `send` of a request that has passed the gate; once it is answered, the next one passes.
 
-    `send` is no coroutine function, because each frame would then pass through one more coroutine.
+    A stream is answered with its first part. `send` is no coroutine function, because each frame would then pass
+    through one more coroutine.
     """
 
     __slots__ = ("_leave", "_send", "_timer", "receive")
@@ -52,7 +53,7 @@ class Passage:
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send a message of the answer."""
-        if self._leave is not None:
+        if self._leave is not None and message.get("more_body", False):
             self._free()
         return self._send(message)
 
@@ -73,45 +74,45 @@ async def enter(scope: Scope, receive: Receive, send: Send) -> Passage:
     """Wait until it is a client's turn in the running event loop, and return what to go on with; close it at the end.
 
     Who the client is goes by its address alone: nobody is logged in here. After KEEPALIVE seconds it passes without a
-    place: what holds the places may be slow for reasons of its own. Until then nothing is sent.
+    place, unless it is one of many of its client: what holds the places may be slow for reasons of its own. Until then
+    nothing is sent.
 
     Raises:
         HasLeft: the client has left.
     """
     client, lines = name_address((scope.get("client") or [""])[0]), _get_lines()
-    leave = partial(lines.give_back, client)
-    if lines.take(client):
-        return Passage(receive, send, leave)
-    received, place = _Received(receive), lines.line_up(client)
+    if (place := lines.take(client)) is not None:
+        return Passage(receive, send, partial(lines.give_back, place))
+    received, turn = _Received(receive), lines.line_up(client)
     try:
-        has_place = await _wait(place, received)
+        has_place = await _wait(turn, received, lambda: lines.has_long(client))
     except BaseException:
         received.cancel()
-        _leave_line(place, leave)
+        _leave_line(turn, lines)
         raise
     if not has_place:
-        _leave_line(place, leave)
-    return Passage(received, send, leave if has_place else None)
+        _leave_line(turn, lines)
+    return Passage(received, send, partial(lines.give_back, turn.result()) if has_place else None)
 
 
-async def _wait(place: "asyncio.Future[None]", received: "_Received") -> bool:
-    """Wait for a place; return False if it took too long.
+async def _wait(turn: "asyncio.Future[int]", received: "_Received", must_go_on: Callable[[], bool]) -> bool:
+    """Wait for a place; return False if it took KEEPALIVE seconds, unless it must go on then.
 
     Raises:
         HasLeft: the client has left.
     """
-    loop = asyncio.get_running_loop()
-    end = loop.time() + get_settings().KEEPALIVE
-    while not place.done() and (left := end - loop.time()) > 0:
-        awaited: set[asyncio.Future[Any]] = {place, *received.pending}
-        await asyncio.wait(awaited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    loop, patience = asyncio.get_running_loop(), get_settings().KEEPALIVE
+    end = loop.time() + patience
+    while not turn.done() and ((left := end - loop.time()) > 0 or must_go_on()):
+        awaited: set[asyncio.Future[Any]] = {turn, *received.pending}
+        await asyncio.wait(awaited, timeout=left if left > 0 else patience, return_when=asyncio.FIRST_COMPLETED)
         received.note()
-    return place.done()
+    return turn.done()
 
 
-def _leave_line(place: "asyncio.Future[None]", leave: Callable[[], None]) -> None:
-    if not place.cancel():  # it has the place
-        leave()
+def _leave_line(turn: "asyncio.Future[int]", lines: Lines) -> None:
+    if not turn.cancel():  # it has a place
+        lines.give_back(turn.result())
 
 
 class _Received:

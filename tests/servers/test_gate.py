@@ -142,6 +142,31 @@ async def test_place_is_not_held_for_long(site, monkeypatch):
     await finish(site, exchanges)
 
 
+async def test_place_of_a_stream_is_free_with_its_first_part(site):
+    exchanges = await ask(site, 3)
+    site.may_begin.set()
+    await until(lambda: len(site.asked) == 3, "the last has passed while the first goes on")
+    assert not any(exchange.is_complete for exchange in exchanges[:2])
+    await finish(site, exchanges)
+
+
+async def test_place_of_any_other_answer_is_free_once_the_application_is_done(site):
+    may_end, asked = asyncio.Event(), []
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+        await may_end.wait()
+
+    site.application = wrap(answer, lane=False)
+    exchanges = await ask(site, 3, path="/tasks/t{}")
+    assert asked == ["/tasks/t0", "/tasks/t1"]
+    may_end.set()
+    await until(lambda: len(asked) == 3, "the last has passed")
+    await finish(site, exchanges)
+
+
 async def test_stream_that_has_waited_is_told_all_that_the_gate_was(site):
     told: list[str] = []
 
@@ -196,6 +221,13 @@ async def test_requests_to_each_endpoint_wait(site, method, path):
 async def test_requests_to_the_rest_of_the_site_do_not_wait(site, path):
     exchanges = await ask(site, 5, path=path)
     assert len(site.asked) == 5
+    await finish(site, exchanges)
+
+
+async def test_requests_to_the_rest_of_the_site_do_not_wait_for_others_of_their_client(site):
+    exchanges = await ask(site, 5)
+    exchanges += await ask(site, 1, path="/elsewhere/{}")
+    assert site.asked[2:] == ["/elsewhere/0"]
     await finish(site, exchanges)
 
 
@@ -262,13 +294,29 @@ async def test_clients_without_an_address_are_one(crowded):
     await finish(crowded, exchanges)
 
 
+async def test_request_of_a_long_line_does_not_pass_without_a_place(crowded, settings, monkeypatch):
+    monkeypatch.setattr(lines, "FREE_TURNS", 1)
+    monkeypatch.setattr(lines, "IN_WORK", 2)
+    exchanges = await ask(crowded, 3, path="/tasks/a{}", address="192.0.2.1")
+    exchanges.pop(0).serving.cancel()
+    await until(lambda: len(crowded.asked) == 2, "the line has moved")
+    exchanges += await ask(crowded, 1, path="/tasks/b{}", address="192.0.2.2")
+    settings.TASKS_APP = {**settings.TASKS_APP, "KEEPALIVE": 0.01}
+    exchanges += await ask(crowded, 1, path="/tasks/late", address="192.0.2.1")
+    exchanges += await ask(crowded, 1, path="/tasks/c{}", address="192.0.2.3")
+    await until(lambda: len(crowded.asked) == 4, "one that came later has passed after so long")
+    assert crowded.asked == ["/tasks/a0", "/tasks/a1", "/tasks/b0", "/tasks/c0"]
+    await finish(crowded, exchanges)
+
+
 async def test_client_whose_requests_have_left_is_forgotten(crowded):
     exchanges = await ask(crowded, 4)
     for exchange in exchanges[1:]:
         exchange.leave()
         await exchange.finish()
     await finish(crowded, exchanges[:1])
-    assert vars(gate._get_lines()) == {"_in_work": {}, "_lines": {}}
+    kept = vars(gate._get_lines())
+    assert [kept[name] for name in ("_in_work", "_counts", "_lines", "_resting")] == [{}, {}, {}, {}]
 
 
 async def test_stream_with_a_token_does_not_wait(crowded):
