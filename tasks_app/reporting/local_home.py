@@ -3,7 +3,7 @@
 import logging
 import os
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
 from ..conf import get_settings
 from ..utils.clock import Clock
@@ -41,7 +41,8 @@ class LocalHome:
 
     def hand_out(self) -> None:
         """Have a child that is forked from now on find the way here; nothing is pickled for it."""
-        _handed_out.add(self)
+        key = id(self)
+        _handed_out[key] = ref(self, lambda gone: _handed_out.pop(key, None))
 
     def publish(self) -> RemoteHome:
         """Return a home for other processes, which leads here."""
@@ -90,10 +91,12 @@ class LocalHome:
 
 
 def _publish_all() -> None:
-    for home in list(_handed_out):
-        home.publish()
+    for reference in list(_handed_out.values()):
+        if (home := reference()) is not None:
+            home.publish()
 
 
-_handed_out: WeakSet[LocalHome] = WeakSet()
+#: By their ids, in a dict, of which another thread may make a list while it changes.
+_handed_out: dict[int, ref[LocalHome]] = {}
 
 os.register_at_fork(before=_publish_all)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks_app import TaskCancelled, get_snapshot, progress, task_run
+from tasks_app.reporting import local_home
 from tasks_app.reporting.context import get_bound
+from tasks_app.reporting.draft import Draft
+from tasks_app.reporting.local_home import LocalHome
 from tests.support.doubles import take
 
 
@@ -192,6 +196,28 @@ def test_child_that_is_forked_in_a_block_leaves_it(job):
         if child == 0:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_handle_may_be_made_while_another_thread_forks(job, monkeypatch):
+    interval = sys.getswitchinterval()
+    homes = [LocalHome(Draft(str(number), {}, wake=bool), None, None) for number in range(200)]
+
+    def hand_out():
+        for _ in range(2_000):
+            for home in homes:
+                home.hand_out()
+            local_home._handed_out.clear()
+
+    monkeypatch.setattr(LocalHome, "publish", bool)
+    thread = threading.Thread(target=hand_out)
+    sys.setswitchinterval(1e-6)
+    try:
+        thread.start()
+        while thread.is_alive():
+            local_home._publish_all()
+    finally:
+        sys.setswitchinterval(interval)
+        thread.join()
 
 
 def test_part_in_a_thread_stands_for_the_task_that_starts_others():
