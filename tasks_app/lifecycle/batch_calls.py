@@ -45,9 +45,10 @@ def read_weights(weights: Iterable[float] | None, number: int) -> list[float]:
     """
     if weights is None:
         return [1] * number
-    read = [check_weight(weight) for weight in weights]
+    read = [check_weight(weight) for weight in islice(weights, number + 1)]  # they may have no end
     if len(read) != number:
-        raise ValueError(f"weights must have one number for each of {number!r} calls, not {len(read)!r}")
+        given = "more" if len(read) > number else repr(len(read))
+        raise ValueError(f"weights must have one number for each of {number!r} calls, not {given}")
     return read
 
 

@@ -59,7 +59,7 @@ def send(batch: Batch, *, is_known: bool = False) -> None:
     for number, promise in enumerate(promises):
         try:
             _enqueue(batch, promise, is_accepted=number > 0)
-        except Exception:
+        except BaseException:
             if number or is_known:
                 _give_up(batch, number, promises[number:])
             else:
@@ -94,7 +94,7 @@ def send_unpromised(batch: Batch) -> None:
             try:
                 with starting(batch.child_identity, is_accepted=number > 0):
                     child = batch.framework.enqueue(batch.task, *call)
-            except Exception:
+            except BaseException:
                 if not databases:
                     _give_up(batch, number, ()) if number else _drop(batch)
                 raise

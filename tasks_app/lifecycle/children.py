@@ -1,7 +1,7 @@
 """The links between parents and the children that are started, one after the other or as a batch."""
 
 import logging
-import math
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,10 +82,10 @@ def check_weight(weight: object) -> float:
     """Return the weight of a child.
 
     Raises:
-        ValueError: it is no number above 0.
+        ValueError: it is no number above 0, or no float can hold it.
     """
-    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight < math.inf:
-        raise ValueError(f"a weight must be a number above 0, not {weight!r}")
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= sys.float_info.max:
+        raise ValueError(f"a weight must be a number above 0, not {weight!r:.80}")
     return weight
 
 

@@ -1,11 +1,12 @@
 """A parent that runs nothing itself, whose children become known one by one while they are sent."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ..conf import get_settings
 from ..exceptions import StoreUnavailable
@@ -154,6 +155,15 @@ class Gathering:
             steps += [partial(cancel_task, task_id) for task_id in self._excess]
             steps.append(partial(cancel_children, self.task_id) if cancels else self._cancel_if_asked)
         self._settle(steps, failure="that not all of it was sent can't be shown")
+
+    @contextmanager
+    def given_up(self) -> Iterator[Self]:
+        """Have the parent say that not all of it was sent if this block fails."""
+        try:
+            yield self
+        except BaseException:
+            self.give_up(cancels=False)
+            raise
 
     def _settle(self, steps: list[Step], *, failure: str) -> None:
         settle(self.task_id, steps, failure=failure, children=self._roster.weights)

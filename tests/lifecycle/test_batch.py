@@ -136,7 +136,11 @@ def test_calls_without_end_are_refused(settings):
         start_batch(jobs.add, repeat((1,)))
 
 
-@pytest.mark.parametrize("weights", [[1], [1, 0], [1, "x"], [1, float("inf")]])
+@pytest.mark.parametrize(
+    "weights",
+    [[1], [1, 0], [1, "x"], [1, float("inf")], [1, 10**400], [1] * 3, repeat(1)],
+    ids=["few", "zero", "text", "infinite", "huge", "many", "endless"],
+)
 def test_weights_must_be_numbers_for_each_call(weights):
     with pytest.raises(ValueError, match="weight"):
         start_batch(jobs.add, [(1,), (2,)], weights=weights)
@@ -183,23 +187,34 @@ def test_refused_batch_leaves_nothing(settings, open_gate, monkeypatch):
     wait_for_end(task_id)
 
 
-@pytest.fixture
-def broken_third(monkeypatch):
-    """A backend that fails at the third task."""
+def break_at(number: int, error: BaseException, monkeypatch) -> None:
+    """Have the backend fail at this task of a batch, whose id is "b"."""
     enqueue, calls = InProcessBackend.enqueue, []
 
     def fail_later(self, *args):
         calls.append(args)
-        if len(calls) == 3:
-            raise OSError("no broker")
+        if len(calls) == number:
+            raise error
         return enqueue(self, *args)
 
     monkeypatch.setattr(InProcessBackend, "enqueue", fail_later)
-
-
-def test_batch_that_fails_halfway_is_cancelled_and_says_so(broken_third, monkeypatch):
     monkeypatch.setattr("tasks_app.lifecycle.batch.token_hex", lambda size: "b")
-    with pytest.raises(OSError, match="no broker"):
+
+
+@pytest.mark.parametrize("error", [OSError("no broker"), KeyboardInterrupt()], ids=["broker", "interrupt"])
+def test_batch_that_fails_at_its_first_task_leaves_nothing(error, monkeypatch):
+    break_at(1, error, monkeypatch)
+    with pytest.raises(type(error)):
+        start_batch(jobs.wait, [()] * 4)
+    with pytest.raises(TaskNotFound):
+        get_snapshot("b")
+    assert not get_flusher().backlog.parents.sent
+
+
+@pytest.mark.parametrize("error", [OSError("no broker"), KeyboardInterrupt()], ids=["broker", "interrupt"])
+def test_batch_that_fails_halfway_is_cancelled_and_says_so(error, monkeypatch):
+    break_at(3, error, monkeypatch)
+    with pytest.raises(type(error)):
         start_batch(jobs.wait, [()] * 4)
     wait_for_end("b")
     snapshot = get_snapshot("b")

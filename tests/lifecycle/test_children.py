@@ -140,7 +140,11 @@ def test_parent_must_not_be_that_of_another_owner_than_the_one_who_is_inherited(
     wait_for_end(parent)
 
 
-@pytest.mark.parametrize("weight", [0, -1, "1", True, None, float("nan")])
+@pytest.mark.parametrize(
+    "weight",
+    [0, -1, "1", True, None, float("nan"), 2**1024],
+    ids=["zero", "negative", "text", "bool", "none", "nan", "huge"],
+)
 def test_weight_must_be_a_number_above_0(weight):
     with pytest.raises(ValueError, match="a weight must be a number above 0"):
         start(jobs.add, 1, weight=weight)

@@ -71,6 +71,13 @@ def test_parent_that_is_given_up_says_how_much_was_sent_and_ends_the_rest():
     assert get_snapshot("p").state == "failed"
 
 
+def test_parent_whose_parts_can_not_be_told_is_given_up():
+    with pytest.raises(OSError, match="no cache"), gather("p", "group", expected=2).given_up():
+        raise OSError("no cache")
+    assert (get_snapshot("p").state, get_snapshot("p").children["total"]) == ("failed", 0)
+    assert not get_flusher().backlog.parents.sent
+
+
 def test_parent_has_the_owner_of_the_one_above():
     above = gather("above", "chain", expected=1)
     gather("p", "group", expected=1, above=above)

@@ -111,7 +111,8 @@ class Sending:
         gathering = gather(self._group_id, name, expected=expected, above=above)
         self.is_own = True
         if above is not None:
-            above.tell(self._group_id, first=self._group_id)
+            with gathering.given_up():
+                above.tell(self._group_id, first=self._group_id)
             above.note_sent(self._group_id)
         return gathering
 

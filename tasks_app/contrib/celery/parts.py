@@ -1,6 +1,7 @@
 """The parts of a canvas that others send later: the steps of a chain, and the callback of a chord."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from ...integration import Gathering, Snapshot, gather, get_flusher, make_label
@@ -33,10 +34,11 @@ def open_chain(
     if taken is not None:
         taken.rename(name)
     chain = taken or gather(f"{first}-chain", name, expected=1 + len(steps), above=above)
-    chain.tell(first, first=first, tasks=tasks)
-    later = [item for step in steps for item in tell_later(chain, step, first=first if tasks else None)]
-    if taken is None and above is not None:
-        above.tell(chain.task_id, first=first, tasks=[*tasks, *later])
+    with nullcontext() if taken is not None else chain.given_up():
+        chain.tell(first, first=first, tasks=tasks)
+        later = [item for step in steps for item in tell_later(chain, step, first=first if tasks else None)]
+        if taken is None and above is not None:
+            above.tell(chain.task_id, first=first, tasks=[*tasks, *later])
     return chain
 
 
@@ -53,10 +55,11 @@ def open_part(part: FoundTask | FoundCanvas, above: Gathering) -> list[FoundTask
     """Store the parents in a part that is sent later, and return its tasks."""
     if isinstance(part, FoundTask):
         return [part]
-    gathering, tasks = gather(part.id, part.name, expected=len(part.parts), above=above), []
-    for item in part.parts:
-        tasks += open_part(item, gathering)
-        gathering.tell(item.id)
+    tasks = []
+    with gather(part.id, part.name, expected=len(part.parts), above=above).given_up() as gathering:
+        for item in part.parts:
+            tasks += open_part(item, gathering)
+            gathering.tell(item.id)
     gathering.close()
     return tasks
 
