@@ -15,7 +15,9 @@ _describer.maxstring = _describer.maxother = 200
 
 
 def is_cancel(error: BaseException) -> bool:
-    """Return whether a job that raised `error` was cancelled."""
+    """Return whether a job that raised `error` was cancelled; one that raised a group, by all that is in it."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_cancel, error.exceptions))
     return isinstance(error, TaskCancelled | asyncio.CancelledError)
 
 

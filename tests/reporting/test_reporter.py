@@ -554,10 +554,22 @@ def test_type_and_message_of_an_error_are_kept_back_elsewhere(job):
     assert [item.error for item in job.details] == ["ValueError"]  # for staff
 
 
-@pytest.mark.parametrize("error", [TaskCancelled(), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        TaskCancelled(),
+        asyncio.CancelledError(),
+        ExceptionGroup("of a TaskGroup", [TaskCancelled(), ExceptionGroup("in it", [TaskCancelled()])]),
+    ],
+)
 def test_error_that_says_cancelled_ends_the_task_as_that(job, error):
     job.fail(error)
     assert (take(job).state, take(job).error) == ("cancelled", None)
+
+
+def test_group_of_a_cancel_and_another_error_is_a_failure(job):
+    job.fail(ExceptionGroup("of a TaskGroup", [TaskCancelled(), ValueError("no")]))
+    assert take(job).state == "failed"
 
 
 def test_last_report_is_part_of_the_last_snapshot(job):
