@@ -12,6 +12,7 @@ from typing import Any
 
 from ..exceptions import TaskCancelled
 from ..snapshot import State
+from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import per_process
 from .counts import Count
 from .exchange import HOST, NONCE_BYTES, PROOF_BYTES, Place, open_sockets, prove
@@ -41,16 +42,19 @@ class Link:
         self._thread: threading.Thread | None = None
         #: The homes, by number, whose tasks were asked to stop.
         self.cancelled: set[int] = set()
-        #: Whether the job's process has gone, so that nothing more is sent.
+        #: Whether the connection has failed: nothing more is sent of the parts that there were.
         self.is_broken = False
+        self._is_gone = False
 
     def add(self, sink: "RemoteSink") -> None:
         """Send what a part reports from now on."""
         with self._lock:
+            if not (self._sinks or self._is_gone):
+                self.is_broken = False
             sink.number = next(self._numbers)
             self._sinks[sink.number] = sink
             if self._thread is None:
-                self._thread = start_thread(self._run)
+                self._try_to_start()
             self._changed.notify_all()
 
     def remove(self, sink: "RemoteSink") -> None:
@@ -58,6 +62,13 @@ class Link:
         with self._lock:
             del self._sinks[sink.number]
             self._send(sink.collect(is_last=True))
+
+    def _try_to_start(self) -> None:
+        """Start the thread; if the process can't, parts are sent when they end, since no work must fail by that."""
+        try:
+            self._thread = start_thread(self._run)
+        except RuntimeError as error:
+            exhaustion_log.note(error, "what it reports to jobs of other processes is sent later")
 
     def _run(self) -> None:
         polled_at = time.monotonic()
@@ -87,6 +98,7 @@ class Link:
                     sink.cancel()
         except BaseException as error:  # a signal may interrupt a frame, after which no other is understood
             self.is_broken = True
+            self._is_gone = isinstance(error, ConnectionRefusedError | TimeoutError)
             self._close()
             if not isinstance(error, OSError | ValueError):
                 raise

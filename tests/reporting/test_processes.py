@@ -253,6 +253,21 @@ def test_connection_on_which_a_frame_was_interrupted_is_closed(job, monkeypatch)
     assert (way.is_broken, way._connection) == (True, None)
 
 
+def test_process_that_can_start_no_thread_reports_at_the_end_of_a_part(job, monkeypatch):
+    def fail(work):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(link, "start_thread", fail)
+    place = job.progress.handle()._home.publish().place
+    way = link.Link(place)
+    sink = RemoteSink(way, place, None, ())
+    sink.begin(lambda: (3, None, 0.0), lambda: None)
+    sink.say("Done")
+    sink.end()
+    way._close()
+    assert (take(job).current, take(job).status) == (3, "Done")
+
+
 def test_strangers_without_number_leave_room(job, pool):
     pickle.dumps(job.progress.handle())
     exchange = get_exchange()
@@ -262,6 +277,16 @@ def test_strangers_without_number_leave_room(job, pool):
     exchange._strangers = threading.Semaphore(MAX_STRANGERS)
     call_all(pool, job.progress.handle().bind(pool_jobs.advance), 5)
     assert take(job).current == 5
+
+
+def test_process_that_was_refused_reports_again_later(job):
+    exchange = get_exchange()
+    with ProcessPoolExecutor(1, FORKSERVER) as own:
+        exchange._strangers = threading.Semaphore(0)
+        call_all(own, job.progress.handle().bind(pool_jobs.advance), 5)
+        exchange._strangers = threading.Semaphore(MAX_STRANGERS)
+        call_all(own, job.progress.handle().bind(pool_jobs.advance), 7)
+    assert take(job).current == 7
 
 
 SCRIPT = """
