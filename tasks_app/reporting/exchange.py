@@ -64,7 +64,11 @@ class Exchange:
         self._strangers = threading.Semaphore(MAX_STRANGERS)
         self._listener = socket.create_server((HOST, 0), backlog=128)
         open_sockets.add(self._listener)
-        threading.Thread(target=self._accept, name="tasks_app-exchange", daemon=True).start()
+        try:
+            threading.Thread(target=self._accept, name="tasks_app-exchange", daemon=True).start()
+        except BaseException:
+            _close(self._listener)
+            raise
 
     def admit(self, home: Open) -> Place:
         """Let other processes report to a home while it exists."""

@@ -7,6 +7,7 @@ from weakref import ref
 
 from ..conf import get_settings
 from ..utils.clock import Clock
+from ..utils.exhaustion import exhaustion_log, is_exhaustion
 from .counts import Count, add_inner
 from .draft import Draft
 from .exchange import get_exchange
@@ -45,10 +46,17 @@ class LocalHome:
         _handed_out[key] = ref(self, lambda gone: _handed_out.pop(key, None))
 
     def publish(self) -> RemoteHome:
-        """Return a home for other processes, which leads here."""
+        """Return a home for other processes, which leads here, or nowhere while this process can't open a door."""
+        nowhere = RemoteHome(self.task_id, NOWHERE, ())
         if self._process != os.getpid():  # a forked child has what the job's process had at the fork
-            return self._elsewhere or RemoteHome(self.task_id, NOWHERE, ())
-        place = get_exchange().admit(self) if self._elsewhere is None else self._elsewhere.place
+            return self._elsewhere or nowhere
+        try:
+            place = get_exchange().admit(self) if self._elsewhere is None else self._elsewhere.place
+        except Exception as error:
+            if not is_exhaustion(error):
+                raise
+            exhaustion_log.note(error, "other processes can't report to its tasks for now")
+            return nowhere
         self._elsewhere = RemoteHome(self.task_id, place, tuple(stage.name for stage in self._draft.stages))
         return self._elsewhere
 

@@ -1,5 +1,6 @@
 """Processes of a pool that report to the task of the job that uses them."""
 
+import errno
 import io
 import multiprocessing
 import os
@@ -14,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from tasks_app import TaskCancelled, get_snapshot, task_run
-from tasks_app.reporting import link
+from tasks_app.reporting import link, local_home
 from tasks_app.reporting.exchange import (
     MAX_STRANGERS,
     NONCE_BYTES,
@@ -28,6 +29,7 @@ from tasks_app.reporting.handle import Handle
 from tasks_app.reporting.link import RemoteSink, get_links
 from tasks_app.reporting.remote_home import NOWHERE, RemoteHome
 from tasks_app.reporting.wire_frames import receive
+from tasks_app.utils.exhaustion import ExhaustionLog
 from tests.support import pool_jobs
 from tests.support.doubles import take
 from tests.support.servers import ROOT
@@ -186,6 +188,16 @@ def test_map_over_a_pool_whose_process_is_killed_raises_the_error_of_the_pool(jo
 
 def test_handle_is_small(job):
     assert len(pickle.dumps(job.progress.handle())) < 500
+
+
+def test_handle_can_be_sent_while_its_process_has_no_open_files_to_spare(job, monkeypatch, caplog):
+    def fail():
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(local_home, "get_exchange", fail)
+    monkeypatch.setattr(local_home, "exhaustion_log", ExhaustionLog())
+    assert pickle.loads(pickle.dumps(job.progress.handle()))
+    assert "other processes can't report to its tasks for now" in caplog.text
 
 
 def test_handle_that_comes_back_needs_no_connection(job):
