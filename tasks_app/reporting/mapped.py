@@ -132,7 +132,9 @@ def check_chunksize(chunksize: int) -> None:
 
 def _check(executor: object, function: object, items: object) -> None:
     if not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"map() takes a pool of concurrent.futures, not {executor!r}")
+        raise TypeError(
+            f"map() takes a pool of concurrent.futures, not {executor!r}; others call progress.handle().bind(function)"
+        )
     if not callable(function):
         raise TypeError(f"map() takes a function, not {function!r}")
     if not is_iterable(items):

@@ -62,6 +62,12 @@ def test_steps_of_processes_add_up_exactly(job, pool):
     assert (take(job).current, take(job).progress) == (50_000, 99)
 
 
+def test_pool_of_multiprocessing_takes_a_bound_function(job):
+    with FORKSERVER.Pool(1) as own:
+        own.map(job.progress.handle().bind(pool_jobs.advance), [5, 7])
+    assert take(job).current == 12
+
+
 def test_loops_of_processes_add_up(job, pool):
     call_all(pool, job.progress.handle().bind(pool_jobs.track), 10, 30)
     assert (take(job).current, take(job).total, take(job).unit) == (40, 40, "rows")
