@@ -29,21 +29,17 @@ def start_response(request: HttpRequest, task_id: str, *, task: str) -> HttpResp
     Returns:
         A JSON response with status 202 and a `Location` header.
     """
-    return respond_with(request, describe_start(request, task_id, task))
+    return respond_with(request, describe_start(find_base(request), task_id, task))
 
 
-def check_urls(request: HttpRequest) -> None:
-    """Check that an answer can be made, before a task is started.
+def describe_start(base: str, task_id: str, task: str) -> dict[str, Any]:
+    """Return the answer as a dict, without the token, which expires.
 
-    Raises:
-        NoReverseMatch: the URLs of the endpoints can't be made.
+    Args:
+        base: what `find_base` returned; its lookup takes longer than to make a token.
+        task_id, task: the id and the name of the task.
     """
-    find_base(request)
-
-
-def describe_start(request: HttpRequest, task_id: str, task: str) -> dict[str, Any]:
-    """Return the answer as a dict, without the token, which expires."""
-    base, path = find_base(request), quote_id(task_id)  # one `reverse` for the three: each takes longer than a token
+    path = quote_id(task_id)
     return {
         "task_id": task_id,
         "task": task,

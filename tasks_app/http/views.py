@@ -40,6 +40,7 @@ from .clients import identify, take_place
 from .csrf import check_csrf
 from .endpoint import conditional_response, encode_children, encode_list, endpoint, json_response, not_found, refusal
 from .idempotency import answer_once
+from .links import find_base
 from .params import (
     MAX_CHILDREN_SHOWN,
     MAX_LIMIT,
@@ -53,7 +54,7 @@ from .problems import Problem, bad_request, broken, busy, store_access
 from .recheck import recheck
 from .refused_stream import respond_to_stream
 from .shares import keep_share
-from .start_answer import check_urls, describe_start, respond_with
+from .start_answer import describe_start, respond_with
 from .wanted_stream import parse_stream
 
 logger = logging.getLogger("tasks_app")
@@ -66,9 +67,9 @@ async def start_task(request: HttpRequest) -> HttpResponse:
     name, kwargs = parse_start(request, body)
     check_csrf(request)
     await _check_can_start(request, name)
-    check_urls(request)
+    base = find_base(request)  # before a task is started whose answer could not be made
     client = await identify(request)
-    answer, is_starter = await answer_once(request, body, client, lambda: _start(request, client, name, kwargs))
+    answer, is_starter = await answer_once(request, body, client, lambda: _start(request, client, name, kwargs, base))
     is_visible = await _is_visible_to_starter(request, answer["task_id"])
     return respond_with(request, answer, is_visible=is_visible, is_starter=is_starter)
 
@@ -177,13 +178,13 @@ async def _is_visible_to_starter(request: HttpRequest, task_id: str) -> bool:
         return False
 
 
-async def _start(request: HttpRequest, client: str, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+async def _start(request: HttpRequest, client: str, name: str, kwargs: Mapping[str, Any], base: str) -> dict[str, Any]:
     async with get_admission().admitted(client) as note:
         with sharing(client):
             task_id = await _start_named(request, name, kwargs)
         note(task_id)
         await keep_share(client, task_id)
-    return describe_start(request, task_id, name)
+    return describe_start(base, task_id, name)
 
 
 async def _start_named(request: HttpRequest, name: str, kwargs: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from django.test import AsyncClient, RequestFactory
 from django.urls import NoReverseMatch, include, path, resolve
 
 from tasks_app import start, start_response
-from tasks_app.http import make_url
+from tasks_app.http import find_base, make_url
 from tasks_app.http.start_answer import describe_start
 from tasks_app.http.views import start_task
 from tasks_app.reporting.process import get_flusher
@@ -86,7 +86,7 @@ def test_url_is_that_of_the_nearest_endpoint(settings, urlconf, asked, expected)
 @pytest.mark.parametrize("task_id", ["t1", "a%b?c#d", "!$&'()*+,;=:@~", '[{<"|\\^`>}]'])
 def test_urls_of_a_started_task_are_those_of_its_endpoints(task_id):
     request = RequestFactory().post("/start-task")
-    answer = describe_start(request, task_id, "demo")
+    answer = describe_start(find_base(request), task_id, "demo")
     assert [answer[f"{name}_url"] for name in ("progress", "status", "cancel")] == [
         make_url(name, task_id, request=request) for name in ("task-progress", "task", "task-cancel")
     ]
