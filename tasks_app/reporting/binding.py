@@ -10,6 +10,8 @@ class Bound(Protocol):
     task_id: str
     #: What was bound before.
     outer: Any
+    #: The handle that has opened it; None for a reporter.
+    opener: Any
 
     @property
     def progress(self) -> Any:
@@ -24,3 +26,15 @@ def swap(target: Bound | None) -> Bound | None:
     before = bound.get()
     bound.set(target)
     return before
+
+
+def release(opener: object) -> Bound | None:
+    """Take the innermost target that a handle has opened out of this context, and return it; None if there is none."""
+    inner, target = None, bound.get()
+    while target is not None and target.opener is not opener:
+        inner, target = target, target.outer
+    if target is not None and inner is not None:
+        inner.outer = target.outer
+    elif target is not None:
+        bound.set(target.outer)
+    return target

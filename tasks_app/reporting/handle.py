@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
-from .binding import Bound, bound, swap
+from .binding import Bound, release, swap
 from .loops import Loop
 
 P = ParamSpec("P")
@@ -54,13 +54,12 @@ class Handle(Generic[T]):
 
     def __enter__(self) -> T:
         part = self._home.open(self._weight)
-        part.outer = swap(part)
+        part.opener, part.outer = self, swap(part)
         return cast(T, part.progress)
 
     def __exit__(self, *error: object) -> None:
-        part = cast("OpenPart | None", bound.get())
-        if part is not None:  # it is in a child that was forked inside the block
-            swap(part.outer)
+        part = cast("OpenPart | None", release(self))
+        if part is not None:  # else this is a child that was forked in the block, or a generator left it elsewhere
             part.end()
 
     def bind(self, function: Callable[P, R]) -> Callable[P, R]:

@@ -98,7 +98,7 @@ class Part(Progress):
 
     def __init__(self, task_id: str, home: Home, sink: Sink, *, captures: bool) -> None:
         self.task_id = task_id
-        self.progress, self.outer = self, None
+        self.progress, self.outer, self.opener = self, None, None
         self._home, self._sink = home, sink
         self._enter(PartDraft(task_id, sink))
         self.all_bars = Capture(lambda: self._draft, self.update) if captures and hook_bars() else None

@@ -49,6 +49,7 @@ class Recorder:
         home = LocalHome(self._draft, self._journal, self._clock)
         self.progress = Progress(self._draft, self._journal, self._clock, home)
         self.outer: Any = None
+        self.opener: Any = None
 
     @property
     def snapshots(self) -> list[Snapshot]:

@@ -38,6 +38,7 @@ class Reporter:
         self.history: History | None = None
         #: What `progress` was bound to before this one.
         self.outer: Bound | None = None
+        self.opener: object = None
         #: Reads the stored snapshot; `take` calls it first. It raises StoreUnavailable, or sets this to None.
         self.catch_up: Callable[[Loaded | None], None] | None = None
         self._clock = clock

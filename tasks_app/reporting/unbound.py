@@ -66,7 +66,7 @@ class Unbound(NullProgress):
 
     def __init__(self, task_id: str = "") -> None:
         self.task_id = task_id
-        self.progress, self.outer = self, None
+        self.progress, self.outer, self.opener = self, None, None
 
     def end(self) -> None:
         """Do nothing."""

@@ -1,6 +1,7 @@
 """`progress.handle()`: threads of a job that report to its task."""
 
 import asyncio
+import contextvars
 import os
 import pickle
 import sys
@@ -184,6 +185,28 @@ def test_part_gives_the_context_back(job):
             assert progress.task_id == "t1"
         assert progress.task_id == outer.task_id
     assert progress.task_id == ""
+
+
+def report_in(handle):
+    with handle:
+        progress.advance(3)
+        yield
+
+
+def test_part_of_a_generator_that_is_closed_in_another_block_ends_alone(job):
+    generator = report_in(job.progress.handle())
+    next(generator)
+    with task_run("inner") as inner:
+        generator.close()
+        bound_then = progress.task_id
+    assert (bound_then, progress.task_id) == (inner.task_id, "")
+
+
+def test_part_that_is_left_in_another_context_counts(job):
+    generator = report_in(job.progress.handle())
+    contextvars.copy_context().run(next, generator)
+    generator.close()
+    assert take(job).current == 3
 
 
 def test_child_that_is_forked_in_a_block_leaves_it(job):
