@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from ..users import get_user_key
+from ..utils.lazy import per_process
 from .problems import Problem
 
 #: Where a browser says that a request comes from, if not from another site: a page of this one, or its user.
@@ -23,7 +24,7 @@ def check_csrf(request: HttpRequest) -> None:
     Raises:
         Problem: the token is missing or wrong.
     """
-    check = _CsrfCheck(lambda request: HttpResponse())
+    check = _get_check()
     if needs_csrf(request) or _is_foreign(request, check):
         check.process_request(request)
         if reason := check.process_view(request, lambda request: HttpResponse(), (), {}):
@@ -46,6 +47,12 @@ class _CsrfCheck(CsrfViewMiddleware):
         """Return whether the Origin of a request is this site, or in CSRF_TRUSTED_ORIGINS."""
         is_verified: bool = self._origin_verified(request)  # type: ignore[attr-defined]
         return is_verified
+
+
+@per_process("CSRF_TRUSTED_ORIGINS")
+def _get_check() -> _CsrfCheck:
+    """Return the check of this process, which reads the trusted origins once, as the site's middleware does."""
+    return _CsrfCheck(lambda request: HttpResponse())
 
 
 def _is_foreign(request: HttpRequest, check: _CsrfCheck) -> bool:
