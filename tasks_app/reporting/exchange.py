@@ -109,9 +109,9 @@ class Exchange:
 
     def _knows_secret(self, connection: socket.socket) -> bool:
         try:
-            connection.settimeout(SECRET_SECONDS)
-            connection.sendall(prove(self.secret, receive(connection, NONCE_BYTES)))
-            return secrets.compare_digest(receive(connection, SECRET_BYTES), self.secret)
+            end = time.monotonic() + SECRET_SECONDS
+            connection.sendall(prove(self.secret, receive(connection, NONCE_BYTES, end=end)))
+            return secrets.compare_digest(receive(connection, SECRET_BYTES, end=end), self.secret)
         finally:
             self._strangers.release()
 

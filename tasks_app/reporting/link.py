@@ -117,10 +117,11 @@ class Link:
 
     def _greet(self, connection: socket.socket) -> None:
         """Say the secret, but only to the process that has it: after the job's, any may listen at its port."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        nonce, end = secrets.token_bytes(NONCE_BYTES), time.monotonic() + ANSWER_SECONDS
         connection.sendall(nonce)
-        if not secrets.compare_digest(receive(connection, PROOF_BYTES), prove(self._place.secret, nonce)):
+        if not secrets.compare_digest(receive(connection, PROOF_BYTES, end=end), prove(self._place.secret, nonce)):
             raise ConnectionRefusedError("another process listens at its port")
+        connection.settimeout(ANSWER_SECONDS)
         connection.sendall(self._place.secret)
 
     def _close(self) -> None:

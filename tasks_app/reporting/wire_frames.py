@@ -3,12 +3,16 @@
 import json
 import socket
 import struct
+import time
 from typing import Any
 
 _LENGTH = struct.Struct("!I")
 
 #: The most bytes of a frame.
 MAX_BYTES = 64 * 1024 * 1024
+
+#: The seconds to wait for what should have come already: 0 would mean something else to a socket.
+_SHORTEST = 1e-6
 
 
 def send_frame(connection: socket.socket, value: Any) -> None:
@@ -30,14 +34,19 @@ def receive_frame(connection: socket.socket) -> Any:
     return json.loads(receive(connection, length))
 
 
-def receive(connection: socket.socket, size: int) -> bytes:
+def receive(connection: socket.socket, size: int, *, end: float | None = None) -> bytes:
     """Return the next `size` bytes.
 
+    Args:
+        end: when all of them must have come, by `time.monotonic()`, however often some come; None: they may take long.
+
     Raises:
-        OSError: the other side has gone.
+        OSError: the other side has gone, or was too slow.
     """
     received = bytearray()
     while len(received) < size:
+        if end is not None:
+            connection.settimeout(max(end - time.monotonic(), _SHORTEST))
         if not (some := connection.recv(size - len(received))):
             raise ConnectionResetError("the other side has closed the connection")
         received += some

@@ -11,11 +11,12 @@ import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 
 import pytest
 
 from tasks_app import TaskCancelled, get_snapshot, task_run
-from tasks_app.reporting import link, local_home
+from tasks_app.reporting import exchange, link, local_home
 from tasks_app.reporting.exchange import (
     MAX_STRANGERS,
     NONCE_BYTES,
@@ -257,6 +258,39 @@ def test_process_tells_nothing_to_another_that_listens_at_the_port_of_its_job(ca
     assert "another process listens at its port" in caplog.text
 
 
+def send_slowly(connection, data):
+    """Send bytes one by one, until the other side has gone."""
+    with suppress(OSError):
+        for byte in data:
+            connection.sendall(bytes([byte]))
+            threading.Event().wait(0.1)
+
+
+def test_stranger_that_says_the_secret_byte_by_byte_gives_its_place_back_in_time(job, monkeypatch):
+    monkeypatch.setattr(exchange, "SECRET_SECONDS", 0.5)
+    port = get_exchange().admit(job.progress).port
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as stranger, suppress(ConnectionResetError):
+        send_slowly(stranger, b"x" * NONCE_BYTES)
+        assert stranger.recv(1) == b""
+
+
+def test_process_waits_no_longer_for_another_at_the_port_that_answers_byte_by_byte(monkeypatch, caplog):
+    monkeypatch.setattr(link, "ANSWER_SECONDS", 0.5)
+
+    def listen():
+        connection, _ = listener.accept()
+        with connection:
+            send_slowly(connection, b"x" * PROOF_BYTES)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=listen)
+        thread.start()
+        with Handle(RemoteHome("t1", Place(listener.getsockname()[1], b"secret" * 6, 1, 0.01, False), ())) as part:
+            part.advance()
+        thread.join(DEADLINE)
+    assert "timed out" in caplog.text
+
+
 def test_connection_on_which_a_frame_was_interrupted_is_closed(job, monkeypatch):
     def interrupt(connection):
         raise KeyboardInterrupt
@@ -288,21 +322,21 @@ def test_process_that_can_start_no_thread_reports_at_the_end_of_a_part(job, monk
 
 def test_strangers_without_number_leave_room(job, pool):
     pickle.dumps(job.progress.handle())
-    exchange = get_exchange()
-    exchange._strangers = threading.Semaphore(0)
-    with socket.create_connection(("127.0.0.1", exchange._listener.getsockname()[1]), DEADLINE) as stranger:
+    door = get_exchange()
+    door._strangers = threading.Semaphore(0)
+    with socket.create_connection(("127.0.0.1", door._listener.getsockname()[1]), DEADLINE) as stranger:
         assert stranger.recv(1) == b""
-    exchange._strangers = threading.Semaphore(MAX_STRANGERS)
+    door._strangers = threading.Semaphore(MAX_STRANGERS)
     call_all(pool, job.progress.handle().bind(pool_jobs.advance), 5)
     assert take(job).current == 5
 
 
 def test_process_that_was_refused_reports_again_later(job):
-    exchange = get_exchange()
+    door = get_exchange()
     with ProcessPoolExecutor(1, FORKSERVER) as own:
-        exchange._strangers = threading.Semaphore(0)
+        door._strangers = threading.Semaphore(0)
         call_all(own, job.progress.handle().bind(pool_jobs.advance), 5)
-        exchange._strangers = threading.Semaphore(MAX_STRANGERS)
+        door._strangers = threading.Semaphore(MAX_STRANGERS)
         call_all(own, job.progress.handle().bind(pool_jobs.advance), 7)
     assert take(job).current == 7
 
