@@ -45,7 +45,10 @@ class Job:
         return _NO_PAGES if self._journal is None else self._journal.pages
 
     def follow(self, logged: int) -> None:
-        """Continue the log after the offset `logged`, learned from the store; call it before the first `absorb`."""
+        """Continue the log after the offset `logged`, learned from the store; call it before the first `absorb`.
+
+        The caller holds the lock of the draft.
+        """
         self._logged = logged
         if self._journal is not None:
             self._journal.follow(logged)
@@ -61,9 +64,9 @@ class Job:
 
     def _make_progress(self) -> Progress:
         settings = get_settings()
-        journal = Journal(self._logged, limit=settings.LOG_LINES, max_bytes=settings.LOG_BYTES)
-        made = Progress(self.draft, journal, self._clock, LocalHome(self.draft, journal, self._clock))
-        with self.draft.lock:  # another thread, or a signal handler of the job, may have been faster
-            if self._progress is None:
+        with self.draft.lock:  # `follow` is called under it as well
+            journal = Journal(self._logged, limit=settings.LOG_LINES, max_bytes=settings.LOG_BYTES)
+            made = Progress(self.draft, journal, self._clock, LocalHome(self.draft, journal, self._clock))
+            if self._progress is None:  # else another thread, or a signal handler of the job, was faster
                 self._journal, self._progress = journal, made
             return self._progress

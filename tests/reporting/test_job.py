@@ -1,11 +1,12 @@
 """What a job reports with, which is made at its first use."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 from tasks_app.reporting.job import Job
 from tasks_app.snapshot import Snapshot
 from tests.support.doubles import FakeTime
+from tests.support.waiting import DEADLINE
 
 THREADS = 8
 
@@ -36,6 +37,28 @@ def test_log_goes_on_after_what_the_store_was_found_to_hold(time: FakeTime):
     job = make_job(time)
     job.follow(300)
     job.progress.log("next")
+    assert job.absorb(monotonic=None) > 300
+
+
+def test_log_that_is_made_while_the_store_is_read_goes_on_after_what_it_holds(time: FakeTime):
+    job, waits = make_job(time), Event()
+    lock = job.draft.lock
+
+    class TellingLock:
+        def __enter__(self) -> None:
+            waits.set()
+            lock.acquire()
+
+        def __exit__(self, *error: object) -> None:
+            lock.release()
+
+    job.draft.lock = TellingLock()  # type: ignore[assignment]
+    with ThreadPoolExecutor(1) as pool:
+        with lock:
+            logged = pool.submit(lambda: job.progress.log("next"))
+            assert waits.wait(DEADLINE)
+            job.follow(300)
+        logged.result()
     assert job.absorb(monotonic=None) > 300
 
 
