@@ -75,7 +75,7 @@ from .reporting import (
     get_flusher,
 )
 from .snapshot import EXPIRED, Snapshot, State, make_follower, make_label, renumber
-from .store import Notes, get_store, is_task_id
+from .store import Notes, decode, get_store, is_task_id
 from .users import may_view_all
 from .utils.clock import parse_time
 from .utils.lazy import per_process
@@ -108,6 +108,7 @@ __all__ = [
     "begin",
     "check_parts",
     "claim_end",
+    "decode",
     "drain_process",
     "endpoint",
     "enter",

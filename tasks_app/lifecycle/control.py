@@ -56,7 +56,7 @@ def cancel(task_id: str) -> None:
     if snapshot.is_terminal:
         raise TaskAlreadyEnded(f"task {task_id!r} has already ended: {snapshot.state}")
     get_store().request_cancel(task_id, delay=snapshot.waits_for)
-    stop(snapshot)
+    stop([snapshot])
     cancel_children(task_id)  # which it may have just been given
 
 

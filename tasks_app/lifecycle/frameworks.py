@@ -100,6 +100,9 @@ class Framework(Protocol):
     def withdraw(self, task_id: str) -> None:
         """Withdraw a task that is to be cancelled, if it has not begun; this may block."""
 
+    def withdraw_all(self, task_ids: Sequence[str]) -> None:
+        """Do what `withdraw` does for many tasks, where that takes less; it may lack this method."""
+
     def find_flaw(self, task: Any) -> Flaw | None:
         """Return the flaw of starting this task in this project, or None."""
 
@@ -144,6 +147,10 @@ class DjangoTasks:
 
     def withdraw(self, task_id: str) -> None:
         pass
+
+    def withdraw_all(self, task_ids: Sequence[str]) -> None:
+        for task_id in task_ids:
+            self.withdraw(task_id)
 
     def find_flaw(self, task: Any) -> Flaw | None:
         backend = type(task.get_backend())
@@ -217,6 +224,15 @@ def commits_with(framework: Framework, task: Any, databases: Collection[str]) ->
     """Do what `Framework.commits_with` does, which a framework may lack."""
     ask = getattr(framework, "commits_with", None)
     return ask is not None and bool(ask(task, databases))
+
+
+def withdraw_each(framework: Framework, task_ids: Sequence[str]) -> None:
+    """Withdraw tasks that are to be cancelled, at once if the framework can do that."""
+    if (withdraw_all := getattr(framework, "withdraw_all", None)) is not None:
+        withdraw_all(task_ids)
+        return
+    for task_id in task_ids:
+        framework.withdraw(task_id)
 
 
 def find_framework(name: str | None) -> Framework | None:

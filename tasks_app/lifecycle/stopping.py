@@ -1,26 +1,32 @@
 """The stop of tasks whose cancel was requested, and of all their children."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 
 from ..reporting import find_reporter
 from ..snapshot import Snapshot
 from ..store import Kin, decode, find_children, find_families, get_store
 from .announce import ANNOUNCED, withdraw
-from .frameworks import find_framework
+from .frameworks import find_framework, withdraw_each
 
 
-def stop(snapshot: Snapshot) -> None:
-    """Have a task stop, whose request to cancel is stored, wherever it waits or runs.
+def stop(snapshots: Sequence[Snapshot]) -> None:
+    """Have tasks stop, whose requests to cancel are stored, wherever they wait or run.
 
     Raises:
         Exception: any error of the cache.
     """
-    if (reporter := find_reporter(snapshot.task_id)) is not None:
-        reporter.request_cancel()
-    if snapshot.runner == ANNOUNCED:
-        withdraw(snapshot.task_id)
-    if (framework := find_framework(snapshot.runner)) is not None:
-        framework.withdraw(snapshot.task_id)
+    by_runner = defaultdict[str, list[str]](list)
+    for snapshot in snapshots:
+        if (reporter := find_reporter(snapshot.task_id)) is not None:
+            reporter.request_cancel()
+        if snapshot.runner == ANNOUNCED:
+            withdraw(snapshot.task_id)
+        elif snapshot.runner is not None:
+            by_runner[snapshot.runner].append(snapshot.task_id)
+    for runner, task_ids in by_runner.items():
+        if (framework := find_framework(runner)) is not None:
+            withdraw_each(framework, task_ids)
 
 
 def cancel_task(task_id: str) -> None:
@@ -31,7 +37,7 @@ def cancel_task(task_id: str) -> None:
     """
     get_store().request_cancel(task_id)
     if (snapshot := get_store().get(task_id)) is not None:
-        stop(snapshot)
+        stop([snapshot])
         cancel_children(task_id)
 
 
@@ -70,6 +76,6 @@ def _cancel_each(kin: Sequence[Kin]) -> list[Snapshot]:
             continue
         get_store().request_cancel(child)
         if snapshot is not None:
-            stop(snapshot)
             known.append(snapshot)
+    stop(known)
     return known

@@ -7,7 +7,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from celery import Task, current_app
+from celery import Celery, Task, current_app
 from celery.canvas import Signature
 from celery.utils import uuid
 from kombu.exceptions import OperationalError
@@ -22,6 +22,7 @@ from ...integration import (
     adopt,
     check_parts,
     claim_end,
+    decode,
     find_reporter,
     gather_started,
     get_flusher,
@@ -38,6 +39,12 @@ from .groups import find_parts, is_canvas
 from .parts import CHAIN
 from .signatures import name_canvas, name_task
 from .started import read_ids
+
+#: Seconds for which the caller of `cancel` waits until the workers are told: a broker may hang.
+PATIENCE = 5.0
+
+#: The most tasks read in one round trip.
+BATCH = 200
 
 
 class CeleryTasks:
@@ -91,23 +98,19 @@ class CeleryTasks:
         return False
 
     def withdraw(self, task_id: str) -> None:
-        """End a task that waits as cancelled, and tell the workers to drop it when they receive it.
+        self.withdraw_all([task_id])
+
+    def withdraw_all(self, task_ids: Sequence[str]) -> None:
+        """End those of these tasks that wait as cancelled, and tell the workers, by one message, to drop them.
 
         One that a worker begins at the same moment is left to it: it finds the request to cancel.
         """
-        snapshot = get_store().get(task_id)
-        if snapshot is not None and _waits(snapshot) and claim_end(snapshot):
-            adopt(snapshot).end_cancelled()
-            get_flusher().flush()
+        for start in range(0, len(task_ids), BATCH):
+            _end_waiting(task_ids[start : start + BATCH])
         try:
-            with current_app.pool.acquire(block=True) as connection:
-                # The default retries for seconds, for which the caller of `cancel` would wait.
-                connection.ensure_connection(max_retries=1, interval_start=0)
-                current_app.control.revoke(task_id, connection=connection)
-        except Exception:
-            logger.exception(
-                "task %s: the workers could not be told that it was cancelled", task_id, extra={"task_id": task_id}
-            )
+            _get_executor().submit(_revoke, current_app._get_current_object(), task_ids).result(PATIENCE)
+        except Exception:  # also because that takes longer
+            logger.exception("tasks %s: the workers could not be told that they were cancelled", list(task_ids))
 
     def find_flaw(self, task: Any) -> Flaw | None:
         if not task.app.conf.task_always_eager:
@@ -157,6 +160,22 @@ def _get_name(task: Any) -> str:
     if is_canvas(task):
         return name_canvas(task.task.removeprefix("celery."), find_parts(task) or [task])
     return name_task(task.task, task.kwargs) if _is_signature(task) else str(task.name)
+
+
+def _revoke(app: Celery, task_ids: Sequence[str]) -> None:
+    with app.pool.acquire(block=True) as connection:
+        # The default retries for seconds.
+        connection.ensure_connection(max_retries=1, interval_start=0)
+        app.control.revoke(list(task_ids), connection=connection)
+
+
+def _end_waiting(task_ids: Sequence[str]) -> None:
+    texts = get_store().read(task_ids)
+    known = [decode(task_id, text) for task_id, text in texts.items()]
+    for snapshot in known:
+        if snapshot is not None and _waits(snapshot) and claim_end(snapshot):
+            adopt(snapshot).end_cancelled()
+    get_flusher().flush()
 
 
 def _fail_unsent(task_id: str, error: Exception) -> None:

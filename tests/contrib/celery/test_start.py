@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -31,19 +32,20 @@ from tasks_app import (
     start_batch,
 )
 from tasks_app.checks import check_tasks
-from tasks_app.contrib.celery import checks, groups, publishing
+from tasks_app.contrib.celery import checks, groups, publishing, runner
 from tasks_app.lifecycle.claims import claim_beginning
 from tasks_app.lifecycle.signatures import check_arguments
 from tasks_app.lifecycle.start import astart_named
+from tasks_app.snapshot.family import BATCH, expect_children
 from tasks_app.snapshot.snapshot import Snapshot
-from tasks_app.store.families import find_families
+from tasks_app.store.families import add_children, find_families
 from tasks_app.store.store import get_store
 from tests.support import celery_app as jobs
 from tests.support.celery_site import CelerySite, disconnect, run_celery_site
 from tests.support.doubles import controlled_cache
 from tests.support.settings import TASKS_APP
 from tests.support.valkey import ValkeyServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 STARTABLE = {
     "add": "tests.support.celery_app.add",
@@ -607,7 +609,29 @@ def test_cancel_of_what_waits_is_shown_although_the_broker_is_down(caplog):
     get_store().add(Snapshot.queued("t1", "add", now=NOW, runner="celery"))
     cancel("t1")
     assert get_snapshot("t1").state == "cancelled"
-    assert "task t1: the workers could not be told that it was cancelled" in caplog.text
+    assert "tasks ['t1']: the workers could not be told that they were cancelled" in caplog.text
+
+
+def test_cancel_does_not_wait_for_a_broker_that_hangs(monkeypatch, caplog):
+    hangs = threading.Event()
+    monkeypatch.setattr(runner, "PATIENCE", 0.01)
+    monkeypatch.setattr(runner, "_revoke", lambda app, task_ids: hangs.wait(DEADLINE))
+    get_store().add(Snapshot.queued("t1", "add", now=NOW, runner="celery"))
+    cancel("t1")
+    hangs.set()
+    assert get_snapshot("t1").state == "cancelled"
+    assert "tasks ['t1']: the workers could not be told that they were cancelled" in caplog.text
+
+
+def test_children_are_withdrawn_by_one_message(monkeypatch):
+    told = []
+    monkeypatch.setattr(runner, "_revoke", lambda app, task_ids: told.append(task_ids))
+    get_store().add(expect_children(Snapshot.queued("p", "group", now=NOW, runner=BATCH), 3, now=NOW))
+    for child in "abc":
+        get_store().add(Snapshot.queued(child, "add", now=NOW, runner="celery", parent="p"))
+    add_children("p", dict.fromkeys("abc", 1.0))
+    cancel("p")
+    assert (told, get_snapshot("p").state) == ([["a", "b", "c"]], "cancelled")
 
 
 @pytest.mark.usefixtures("no_broker")
