@@ -81,6 +81,10 @@ class OwnThread:
     def goes_on(self) -> bool:
         """Return whether the thread is to go on; if not, it is about to end."""
         with self.lock:
-            if not (self._is_busy() or self._holds):
-                self._thread = None
-            return self._thread is not None
+            if self._is_busy() or self._holds:
+                return True
+            self._thread = None
+        if self._is_busy():  # `wake` was called for it while the lock was held, or while this thread was still known
+            with self.lock:
+                self.try_to_start()
+        return False
