@@ -1,6 +1,7 @@
 """The list of recent tasks, of which nobody who starts many pushes off those of the others."""
 
 import heapq
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ TURN = 250
 
 #: Seconds for which a choice is kept; it is made once more where it is missing.
 PLAN_TTL = 3600
+
+#: Seconds after which the list is read again even if nobody else has put tasks on it: the cache forgets old ones.
+SEEN_SECONDS = 3600.0
 
 _sharer: ContextVar[str | None] = ContextVar("tasks_app_sharer", default=None)
 
@@ -67,6 +71,7 @@ class RecentList:
         self._plans: dict[int, list[int]] = {}
         #: What was read of the list, with what was put on it since; empty if it must be read.
         self._seen: dict[int, _Entry] = {}
+        self._seen_at = 0.0
         self._last = 0
         #: Who has enqueued tasks that have no owner and are not yet on the list.
         self._sharers: dict[str, str] = {}
@@ -136,7 +141,8 @@ class RecentList:
 
     def _make_plan(self, turn: int) -> list[int]:
         before = self._plans.get(turn - 1) or self._read_plan(turn - 1) or ()
-        self._seen = self._seen or self._read()
+        if not self._seen or time.monotonic() - self._seen_at >= SEEN_SECONDS:
+            self._seen, self._seen_at = self._read(), time.monotonic()
         plan = _choose(self._seen, set(before))  # in which tasks may be listed at this moment
         if not self._cache.add(make_plan_key(turn), plan, PLAN_TTL):
             return self._read_plan(turn) or plan  # another process was faster

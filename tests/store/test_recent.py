@@ -73,6 +73,16 @@ def test_list_is_not_read_again_while_nobody_else_puts_tasks_on_it(reads: list[l
     assert get_store().find_recent()[: 2 * TURN] == listed[::-1]
 
 
+def test_places_whose_tasks_the_cache_has_forgotten_are_free_after_a_while(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(recent, "SEEN_SECONDS", 0.0, raising=False)
+    lister = Lister()
+    for number in range(RECENT_TASKS):
+        lister.add(1, f"visitor-{number}")
+    caches["default"].delete_many([make_recent_key(place) for place in range(RECENT_TASKS)])
+    listed = lister.add(RECENT_TASKS, "one", batch=TURN)
+    assert get_store().find_recent()[: RECENT_TASKS - TURN] == listed[: TURN - 1 : -1]
+
+
 def test_list_on_which_others_put_tasks_is_read_once_for_all_that_is_listed_at_a_time(reads: list[list[str]]):
     lister, other = Lister(), RecentList(get_store().cache)
     lister.add(RECENT_TASKS, "other", batch=RECENT_TASKS)
