@@ -133,10 +133,16 @@ class Draft:
         self.current, self.total = current, total
         self._loop_total = total
 
+    def pull(self) -> None:
+        """Set the counts that other threads have; the caller holds the lock."""
+        for pull in self.pulls:
+            pull()
+
     def add_beside(self, total: float | None) -> Count:
         """Return the count of a loop that runs in parallel with others, to which it adds up."""
         count = Count(total)
         with self.lock:
+            self.pull()  # what is over is put together by it, and perhaps not yet read
             self.added.add(count)
         return count
 
@@ -214,8 +220,7 @@ class Draft:
     ) -> Snapshot:
         """Return `snapshot` with the values of this draft; `history` are the earlier runs of the task, if known."""
         self.is_dirty = False
-        for pull in self.pulls:
-            pull()
+        self.pull()
         self._fill_stage()
         current, total, extra = self._count_all()
         report = Report(

@@ -82,8 +82,7 @@ class PartDraft(Draft):
     def read(self) -> Counted:
         """Return what is counted at this moment."""
         with self.lock:
-            for pull in self.pulls:
-                pull()
+            self.pull()
             return self.added.current, self.added.total, self.added.extra
 
 

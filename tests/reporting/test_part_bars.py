@@ -68,6 +68,15 @@ def test_bars_of_several_parts_add_up(job, out):
             assert see(job) == (3, 10)
 
 
+def test_steps_of_a_bar_count_where_a_loop_follows_it(job, out):
+    with job.progress.handle(), progress.capture():
+        for _ in tqdm(range(5), file=out):
+            pass
+        for _ in progress.track(range(7)):
+            pass
+    assert see(job) == (12, 12)
+
+
 def test_inner_bar_fills_the_share_of_a_step_of_the_part(job, out):
     with job.progress.handle(), progress.capture():
         seen = [[take(job).percent for _ in tqdm(range(2), file=out)] for _ in tqdm(range(2), file=out)]
