@@ -22,6 +22,7 @@ from tasks_app.reporting.process import get_flusher
 from tasks_app.store.families import find_families
 from tasks_app.store.store import get_store
 from tests.support import jobs
+from tests.support.sparse_backend import SparseBackend
 from tests.support.waiting import wait_until
 
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "lost")
@@ -221,6 +222,21 @@ def test_batch_that_fails_halfway_is_cancelled_and_says_so(error, monkeypatch):
     assert snapshot.state == "failed"
     assert snapshot.status == "Failed: 2 of 4 calls were sent, then it failed; these were cancelled"
     assert snapshot.children == count(4, cancelled=4)
+
+
+def test_children_whose_ids_the_framework_chooses_are_stored_while_others_are_sent(settings, monkeypatch):
+    known, enqueue = [], SparseBackend.enqueue
+
+    def look(self, *args):
+        known.append(len(find_children("b")))
+        return enqueue(self, *args)
+
+    settings.TASKS = {"default": {"BACKEND": "tests.support.sparse_backend.SparseBackend"}}
+    monkeypatch.setattr(SparseBackend, "enqueue", look)
+    monkeypatch.setattr("tasks_app.lifecycle.roster.WRITE_INTERVAL", 0)
+    monkeypatch.setattr("tasks_app.lifecycle.batch.token_hex", lambda size: "b")
+    wait_for_end(start_batch(jobs.add, [(number,) for number in range(3)]))
+    assert (known, get_snapshot("b").children) == ([0, 1, 2], count(3, succeeded=3))
 
 
 @pytest.mark.django_db(transaction=True)
