@@ -6,7 +6,7 @@ from functools import partial
 
 from .. import wakeups
 from ..exceptions import StoreUnavailable
-from ..reporting import Step, get_flusher, take_back_parent
+from ..reporting import Step, disown_if_gone, get_flusher, take_back_parent
 from ..snapshot import Part, Snapshot, State, as_whole
 from ..store import HELD, count_left_again, expect_ends, get_store, restore_ends
 from .stopping import cancel_children
@@ -33,7 +33,7 @@ def end_sending(own: Snapshot, number: int) -> list[Step]:
     whole, task_id = as_whole(own, now=get_flusher().clock.now()), own.task_id
     if stop_beating(task_id):
         return [partial(_save_late, whole), partial(_release, task_id, partial(count_left_again, task_id))]
-    return [partial(save, whole), partial(_release, task_id, partial(expect_ends, task_id, number - HELD))]
+    return [partial(_save_whole, whole), partial(_release, task_id, partial(expect_ends, task_id, number - HELD))]
 
 
 def stop_beating(task_id: str) -> bool:
@@ -43,7 +43,12 @@ def stop_beating(task_id: str) -> bool:
 
 
 def _save_late(own: Snapshot) -> None:
-    save(take_back_parent(own))
+    _save_whole(take_back_parent(own))
+
+
+def _save_whole(own: Snapshot) -> None:
+    """Store a parent whose children are sent, without an owner who was deleted meanwhile."""
+    save(disown_if_gone(own))
 
 
 def _release(task_id: str, count: Callable[[], int]) -> None:

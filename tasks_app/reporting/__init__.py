@@ -2,6 +2,7 @@
 
 from .arguments import Call
 from .context import bind, get_bound
+from .gone import disown_if_gone
 from .kept_families import restore_family
 from .log_filter import TaskIdFilter
 from .log_handler import LogHandler
@@ -30,6 +31,7 @@ __all__ = [
     "TaskIdFilter",
     "bind",
     "call_before_end",
+    "disown_if_gone",
     "drain_process",
     "find_reporter",
     "foretell",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from ..conf import get_settings
-from ..snapshot import disown
+from ..snapshot import Snapshot, disown
 from ..store import find_gone
 from .reporter import Reporter
 
@@ -29,3 +29,15 @@ class Gone:
         for reporter in owned:
             if reporter.snapshot.created_at.timestamp() <= found.get(reporter.snapshot.owner or "", -math.inf):
                 reporter.change(disown)
+
+
+def disown_if_gone(snapshot: Snapshot) -> Snapshot:
+    """Return a task as belonging to nobody if its owner was deleted after it was made, else as it is.
+
+    Raises:
+        Exception: any error of the cache.
+    """
+    if not snapshot.owner:
+        return snapshot
+    deleted_at = find_gone([snapshot.owner]).get(snapshot.owner, -math.inf)
+    return disown(snapshot) if snapshot.created_at.timestamp() <= deleted_at else snapshot

@@ -14,13 +14,14 @@ from django.core.cache import caches
 from django.db import transaction
 from django.test.utils import isolate_apps
 
-from tasks_app import get_snapshot, start, task_run, wakeups
+from tasks_app import get_snapshot, start, start_batch, task_run, wakeups
+from tasks_app.backends import InProcessBackend
 from tasks_app.exceptions import StoreUnavailable
 from tasks_app.lifecycle import forgetting
 from tasks_app.lifecycle.forgetting import PAUSES, Forgetter, forget_owners, on_user_deleted
 from tasks_app.monitor.owner_names import afind_owner_names
 from tasks_app.reporting import get_flusher, process
-from tasks_app.snapshot import Snapshot
+from tasks_app.snapshot import GONE, Snapshot
 from tasks_app.store.keys import make_details_key, make_page_key
 from tasks_app.store.store import Store, get_store
 from tests.support import jobs
@@ -229,6 +230,18 @@ def test_process_that_runs_a_task_learns_that_its_owner_is_gone(time, seconds, o
     elsewhere.sweep()
     elsewhere.flush()
     assert (get_store().get("t1").owner, reporter.awaits_cancel) == (owner, True)
+
+
+def test_batch_whose_owner_is_deleted_while_it_is_sent_belongs_to_nobody(user, monkeypatch):
+    enqueue = InProcessBackend.enqueue
+
+    def enqueue_without_owner(self: InProcessBackend, *args: Any) -> Any:
+        if user.pk is not None:
+            user.delete()
+        return enqueue(self, *args)
+
+    monkeypatch.setattr(InProcessBackend, "enqueue", enqueue_without_owner)
+    assert get_snapshot(start_batch(jobs.wait, [()], owner=user)).owner == GONE
 
 
 @pytest.fixture
