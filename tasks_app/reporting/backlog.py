@@ -77,7 +77,7 @@ class Backlog:
         self.waiting_tasks.forget(task_id)
 
     def sweep(self, reported: Iterable[Snapshot], *, clock: Clock) -> None:
-        """List new tasks; store and list again what the cache has lost.
+        """Give signs of life of parents that are being sent; list new tasks; store again what the cache has lost.
 
         Args:
             reported: the tasks that reporters of this process write, and so store again by themselves.
@@ -86,11 +86,12 @@ class Backlog:
             Exception: any error of the cache; what is owed is kept for the next call.
         """
         monotonic = clock.monotonic()
+        self.parents.sent.beat(monotonic=monotonic, now=clock.now())  # first: whatever fails takes no sign of life
         self.new_tasks.list_all()
         self.terminal_snapshots.restore(monotonic=monotonic, on_missing=self.new_tasks.add)
         for snapshot in self.waiting_tasks.restore(monotonic=monotonic, now=clock.now()):
             self.new_tasks.add(snapshot)
-        self.parents.restore(monotonic=monotonic, now=clock.now())
+        self.parents.restore(monotonic=monotonic)
         if (snapshots := list(reported)) and self._mark.was_lost(monotonic=monotonic):
             for snapshot in snapshots:
                 self.new_tasks.add(snapshot)

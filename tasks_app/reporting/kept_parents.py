@@ -1,7 +1,6 @@
 """The facts of parents that this process keeps until they end, and stores again where the cache has lost them."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 
 from ..snapshot import Snapshot, is_note
@@ -39,15 +38,12 @@ class KeptParents:
         self.families.forget(task_id)
         self.ends.forget(task_id)
 
-    def restore(self, *, monotonic: float, now: datetime) -> None:
-        """Give signs of life of the parents that are being sent, and restore the others, in another thread.
-
-        What is left is tried again, and what the cache has lost is stored again.
+    def restore(self, *, monotonic: float) -> None:
+        """Have what is left tried again, and what the cache has lost stored again, in another thread.
 
         Raises:
             Exception: any error of the cache; nothing is forgotten.
         """
-        self.sent.beat(monotonic=monotonic, now=now)
         self.owed.retry(monotonic=monotonic)
         for task_id, kept in self.families.find_lost(monotonic=monotonic).items():
             steps = partial(restore_family, task_id, dict(kept.children)), partial(kept.see_to, task_id)

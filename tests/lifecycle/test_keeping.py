@@ -1,6 +1,7 @@
 """Parents that end although the cache failed, or has lost who their children are."""
 
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 from django.test import override_settings
@@ -13,7 +14,7 @@ from tasks_app.lifecycle.keeping import save
 from tasks_app.reporting.process import get_flusher
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store.families import find_broods, find_families, restore_children, set_children
-from tasks_app.store.store import get_store
+from tasks_app.store.store import Store, get_store
 from tests.lifecycle.test_gathering import end, send
 from tests.support import jobs
 from tests.support.caches import CONTROLLED_CACHES, controls
@@ -78,6 +79,12 @@ def test_parent_that_could_not_be_given_up_is_given_up_later():
     wait_until(lambda: state("b") == "cancelled", "what was not sent has ended")
     end(sent)
     wait_until(lambda: state("p") == "failed", "the parent has ended")
+
+
+def test_signs_of_life_are_given_although_the_cache_refuses_the_list(monkeypatch):
+    monkeypatch.setattr(Store, "list_as_recent", Mock(side_effect=OSError("no list")))
+    gather("p", "group", expected=1)
+    wait_until(lambda: (read("p").beat or 0) > 1, "the parent is written again")
 
 
 def test_own_record_that_the_cache_refuses_is_an_error():
