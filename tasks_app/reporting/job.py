@@ -53,9 +53,11 @@ class Job:
         if self._journal is not None:
             self._journal.follow(logged)
 
-    def absorb(self, *, monotonic: float | None) -> int:
-        """Move waiting lines into pages, and return the offset after the last line; see `Journal.absorb`."""
-        return self._logged if self._journal is None else self._journal.absorb(monotonic=monotonic)
+    def absorb(self, *, is_last: bool) -> int:
+        """Move waiting lines into pages, all of them if it `is_last`, and return the offset after the last line."""
+        if self._journal is None:
+            return self._logged
+        return self._journal.absorb(monotonic=None if is_last else self._clock.monotonic())
 
     def mark_stored(self) -> None:
         """Record that `pages` are stored."""

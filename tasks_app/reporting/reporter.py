@@ -206,12 +206,7 @@ class Reporter:
         self._wake(urgently=True)
 
     def rebase(self, stored: Snapshot | None, *, since: Snapshot) -> None:
-        """Continue from the stored snapshot.
-
-        Args:
-            stored: the stored snapshot; None if there is none.
-            since: the snapshot that the task began with here, without knowing `stored`.
-        """
+        """Continue from the `stored` snapshot, if there is one; the task began here as `since`, without knowing it."""
         with self._draft.lock:
             self._snapshot = rebase(self._snapshot, stored, since=since, now=self._clock.now())
             if stored is not None and stored.seq >= since.seq:
@@ -260,17 +255,24 @@ class Reporter:
         """
         if self.catch_up is not None:
             self.catch_up(loaded)
-        with self._draft.lock:
-            self._absorb()
-            monotonic = None if self.has_ended else self._clock.monotonic()  # the end has all that waits
-            self._snapshot = self._snapshot.having_logged(self._job.absorb(monotonic=monotonic))
-            if self._snapshot is self._written:
-                if self.has_ended or not self._timers.is_beat_due:
-                    return None
-                self._snapshot = self._snapshot.beating()
-            self._snapshot = self._snapshot.written(now=self._clock.now())
-            self._record.follow(self._snapshot)
-            return self._snapshot
+        while True:
+            # Without the lock: the job may hold that of its log while a signal handler of it waits for this one.
+            had_ended = self.has_ended
+            logged = self._job.absorb(is_last=had_ended)
+            with self._draft.lock:
+                if self.has_ended is had_ended:  # else lines may wait that came before the end
+                    return self._take(logged)
+
+    def _take(self, logged: int) -> Snapshot | None:
+        self._absorb()
+        self._snapshot = self._snapshot.having_logged(logged)
+        if self._snapshot is self._written:
+            if self.has_ended or not self._timers.is_beat_due:
+                return None
+            self._snapshot = self._snapshot.beating()
+        self._snapshot = self._snapshot.written(now=self._clock.now())
+        self._record.follow(self._snapshot)
+        return self._snapshot
 
     def mark_written(self, snapshot: Snapshot) -> bool:
         """Record that `snapshot` is stored, and return whether it is new to viewers."""

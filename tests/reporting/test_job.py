@@ -25,19 +25,19 @@ def test_threads_that_use_progress_first_at_the_same_moment_have_one_log(time: F
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(log, range(THREADS)))
-    assert job.absorb(monotonic=None) == THREADS
+    assert job.absorb(is_last=True) == THREADS
 
 
 def test_job_that_has_logged_nothing_keeps_the_offset_of_the_attempt_before(time: FakeTime):
     job = make_job(time, logged=7)
-    assert (job.absorb(monotonic=None), dict(job.pages), job.is_sampled) == (7, {}, False)
+    assert (job.absorb(is_last=True), dict(job.pages), job.is_sampled) == (7, {}, False)
 
 
 def test_log_goes_on_after_what_the_store_was_found_to_hold(time: FakeTime):
     job = make_job(time)
     job.follow(300)
     job.progress.log("next")
-    assert job.absorb(monotonic=None) > 300
+    assert job.absorb(is_last=True) > 300
 
 
 def test_log_that_is_made_while_the_store_is_read_goes_on_after_what_it_holds(time: FakeTime):
@@ -59,13 +59,13 @@ def test_log_that_is_made_while_the_store_is_read_goes_on_after_what_it_holds(ti
             assert waits.wait(DEADLINE)
             job.follow(300)
         logged.result()
-    assert job.absorb(monotonic=None) > 300
+    assert job.absorb(is_last=True) > 300
 
 
 def test_pages_are_forgotten_once_they_are_stored(time: FakeTime):
     job = make_job(time)
     job.progress.log("one")
-    job.absorb(monotonic=None)
+    job.absorb(is_last=True)
     assert job.pages
     job.mark_stored()
     assert not job.pages

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -128,6 +129,36 @@ def test_signal_handler_may_report_wherever_it_interrupts_a_report(job):
     assert not worker.is_alive()
     assert len(reported) > 5
     assert (take(job).current, take(job).status) == (1, "Interrupted")
+
+
+def test_signal_handler_may_report_where_it_interrupts_a_line_for_which_the_flusher_waits(job):
+    job.progress.log("first")
+    waiting, waits = job._job._journal._waiting, threading.Event()
+    lock, flusher = waiting._lock, threading.Thread(target=take, args=(job,), daemon=True)
+
+    class TellingLock:
+        def __enter__(self) -> None:
+            if threading.current_thread() is flusher:
+                waits.set()
+            lock.acquire()
+
+        def __exit__(self, *error: object) -> None:
+            lock.release()
+
+    class Interrupted(deque[str]):
+        def append(self, line: str) -> None:
+            super().append(line)
+            flusher.start()
+            assert waits.wait(DEADLINE)
+            job.progress.update(status="Interrupted")
+
+    waiting._lock, waiting.lines = TellingLock(), Interrupted(waiting.lines)
+    worker = threading.Thread(target=job.progress.log, args=("second",), daemon=True)
+    worker.start()
+    worker.join(DEADLINE)
+    assert not worker.is_alive()
+    flusher.join(DEADLINE)
+    assert (take(job).status, job.snapshot.logged) == ("Interrupted", 2)
 
 
 def test_first_update_after_a_snapshot_was_taken_wakes_the_flusher(job, flusher):
