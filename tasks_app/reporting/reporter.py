@@ -257,8 +257,7 @@ class Reporter:
             self.catch_up(loaded)
         while True:
             # Without the lock: the job may hold that of its log while a signal handler of it waits for this one.
-            had_ended = self.has_ended
-            logged = self._job.absorb(is_last=had_ended)
+            logged = self._job.absorb(is_last=(had_ended := self.has_ended))
             with self._draft.lock:
                 if self.has_ended is had_ended:  # else lines may wait that came before the end
                     return self._take(logged)
