@@ -72,7 +72,7 @@ class Handle(Generic[T]):
         """
         if not callable(function):
             raise TypeError(f"bind() takes a function, not {function!r}")
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        if makes_generator(function):
             raise TypeError(f"bind() takes a function that does its work when it is called, not {function!r}")
         if inspect.iscoroutinefunction(function):
             return cast(Callable[P, R], _bind_coroutine(self, function))
@@ -95,6 +95,11 @@ class BoundFunction(Generic[P, R]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return BoundFunction, (self._handle, self._function)
+
+
+def makes_generator(function: Callable[..., Any]) -> bool:
+    """Return whether the body of a function runs only after the call."""
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def check_picklable(function: Callable[..., Any]) -> None:

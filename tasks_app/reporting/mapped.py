@@ -1,5 +1,6 @@
 """The results of `progress.map()`, whose calls a pool makes."""
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
@@ -10,7 +11,7 @@ from typing import Any, TypeVar, cast
 from ..exceptions import TaskCancelled
 from .binding import Bound, bound
 from .draft import Draft
-from .handle import Handle, Home, check_picklable
+from .handle import Handle, Home, check_picklable, makes_generator
 from .loops import Loop, Update
 from .track import is_iterable
 
@@ -137,6 +138,8 @@ def _check(executor: object, function: object, items: object) -> None:
         )
     if not callable(function):
         raise TypeError(f"map() takes a function, not {function!r}")
+    if makes_generator(function) or inspect.iscoroutinefunction(function):
+        raise TypeError(f"map() takes a function that does its work when it is called, not {function!r}")
     if not is_iterable(items):
         raise TypeError(f"map() takes an iterable of items, not {items!r}")
 

@@ -152,8 +152,9 @@ class Progress:
             then the calls that have not begun never do. If nobody reads the results, all calls are made.
 
         Raises:
-            TypeError, ValueError: `executor` is no pool, `items` is not iterable, `function` can't be called or can't
-                be pickled, `total` is not a finite number, or `chunksize` is no whole number above 0.
+            TypeError, ValueError: `executor` is no pool, `items` is not iterable, `function` can't be called or
+                pickled, or makes a generator or a coroutine, `total` is not a finite number, or `chunksize` is no
+                whole number above 0.
         """
         check_chunksize(chunksize)
         total = None if total is None else check_number("total", total)

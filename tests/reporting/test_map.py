@@ -200,6 +200,20 @@ def test_what_can_not_be_called_is_not_mapped(job, pool, value):
         job.progress.map(pool, value, [1])
 
 
+def generate(number):
+    yield number
+
+
+async def compute(number):
+    return number
+
+
+@pytest.mark.parametrize("function", [generate, compute])
+def test_function_that_would_do_its_work_after_the_call_is_not_mapped(job, pool, function):
+    with pytest.raises(TypeError, match=f"does its work when it is called, not <function {function.__name__}"):
+        job.progress.map(pool, function, [1])
+
+
 @pytest.mark.parametrize("name", ["str", "Pool"])
 def test_what_is_no_pool_is_named(job, name):
     with pytest.raises(TypeError, match=f"map\\(\\) takes a pool of concurrent.futures, not {name!r}"):
