@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ..conf import get_settings
 from ..snapshot import State
+from ..store import is_task_id
 from ..tokens import make_token
 from ..users import get_user_key
 from .endpoint import json_response
@@ -28,7 +29,12 @@ def start_response(request: HttpRequest, task_id: str, *, task: str) -> HttpResp
 
     Returns:
         A JSON response with status 202 and a `Location` header.
+
+    Raises:
+        ValueError: no task can have this id.
     """
+    if not (isinstance(task_id, str) and is_task_id(task_id)):
+        raise ValueError(f"task_id must be the id that start() returned, not {task_id!r}")
     return respond_with(request, describe_start(find_base(request), task_id, task))
 
 
