@@ -57,7 +57,7 @@ def start_batch(
 
     Raises:
         InvalidArguments: a call does not fit the signature of the task; the message names both.
-        ValueError: there are too many calls, or an argument of this function can't be that.
+        TypeError, ValueError: there are too many calls, or an argument of this function can't be that.
         StoreUnavailable, TaskQueueFull, BrokerUnavailable: as for `start()`. A batch is accepted as a whole if the
             in-process queue has a place for its first task, however large it is.
     """

@@ -24,10 +24,11 @@ def read_calls(framework: Framework, task: Any, calls: Iterable[Any]) -> list[Ca
 
     Raises:
         InvalidArguments: a call does not fit the signature of the task; the message has its number, from 0 on.
-        TypeError: the task is a signature, which has arguments of its own.
+        TypeError: the task is a signature, which has arguments of its own, or `calls` is not iterable.
         ValueError: there are more than MAX_CHILDREN.
     """
     framework.unwrap(task)
+    _check_iterable("calls", calls)
     limit = get_settings().MAX_CHILDREN
     read = [_read_call(number, call) for number, call in enumerate(islice(calls, limit + 1))]  # it may have no end
     if len(read) > limit:
@@ -41,15 +42,22 @@ def read_weights(weights: Iterable[float] | None, number: int) -> list[float]:
     """Return the weight of each call.
 
     Raises:
-        ValueError: one is no number above 0, or there is not one for each call.
+        TypeError: `weights` is not iterable.
+        ValueError: one is no finite number above 0, or there is not one for each call.
     """
     if weights is None:
         return [1] * number
+    _check_iterable("weights", weights)
     read = [check_weight(weight) for weight in islice(weights, number + 1)]  # they may have no end
     if len(read) != number:
         given = "more" if len(read) > number else repr(len(read))
         raise ValueError(f"weights must have one number for each of {number!r} calls, not {given}")
     return read
+
+
+def _check_iterable(name: str, value: object) -> None:
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be an iterable, not {value!r}")
 
 
 def _read_call(number: int, call: object) -> Call:

@@ -82,10 +82,10 @@ def check_weight(weight: object) -> float:
     """Return the weight of a child.
 
     Raises:
-        ValueError: it is no number above 0, or no float can hold it.
+        ValueError: it is no finite number above 0, or no float can hold it.
     """
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= sys.float_info.max:
-        raise ValueError(f"a weight must be a number above 0, not {weight!r:.80}")
+        raise ValueError(f"a weight must be a finite number above 0, not {weight!r:.80}")
     return weight
 
 

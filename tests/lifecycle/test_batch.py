@@ -147,6 +147,12 @@ def test_weights_must_be_numbers_for_each_call(weights):
         start_batch(jobs.add, [(1,), (2,)], weights=weights)
 
 
+@pytest.mark.parametrize("name", ["calls", "weights"])
+def test_what_is_not_iterable_is_named(name):
+    with pytest.raises(TypeError, match=f"{name} must be an iterable, not 5"):
+        start_batch(jobs.add, **{"calls": [(1,)], name: 5})
+
+
 def test_weights_say_how_much_a_call_is(open_gate):
     task_id = start_batch(jobs.wait, [(), ()], weights=[3, 1])
     wait_until(lambda: get_snapshot(task_id).percent == 25, "both wait at a quarter")

@@ -146,7 +146,7 @@ def test_parent_must_not_be_that_of_another_owner_than_the_one_who_is_inherited(
     ids=["zero", "negative", "text", "bool", "none", "nan", "huge"],
 )
 def test_weight_must_be_a_number_above_0(weight):
-    with pytest.raises(ValueError, match="a weight must be a number above 0"):
+    with pytest.raises(ValueError, match="a weight must be a finite number above 0"):
         start(jobs.add, 1, weight=weight)
 
 
