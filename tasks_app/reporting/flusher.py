@@ -22,7 +22,7 @@ from .chores import run_each
 from .fate import REPLACED, Taken, take, take_each, tell_fate
 from .gone import Gone
 from .measures import measure_flush, tell_running
-from .new_children import find_new_children, take_in_children
+from .new_children import find_new_children, take_in_children, take_with_children
 from .own_thread import OwnThread
 from .pauses import Pauses
 from .reporter import Reporter
@@ -168,7 +168,7 @@ class Flusher:
 
     def _write(self, taken: Sequence[Taken]) -> bool:
         try:
-            taken = self._settle_overdue(taken)
+            taken = take_with_children(self._settle_overdue(taken), clock=self.clock)
             pages = {reporter.task_id: reporter.pages for reporter, _ in taken}
             details = {reporter.task_id: reporter.details for reporter, _ in taken}
             versions, refused = get_store().save([snapshot for _, snapshot in taken], pages, details)

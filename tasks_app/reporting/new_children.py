@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..snapshot import Snapshot, expect_total
 from ..store import find_totals
 from ..utils.clock import Clock
+from .fate import Taken, take
 from .reporter import Reporter
 
 logger = logging.getLogger("tasks_app")
@@ -15,13 +17,13 @@ logger = logging.getLogger("tasks_app")
 def find_new_children(ended: Iterable[Reporter], *, clock: Clock) -> set[str]:
     """Have tasks wait for children that they were given elsewhere, and return the ids of these tasks.
 
-    It is called once their ends are stored: who gives a task a child later finds that it has ended. A failure of the
-    cache is logged; they end without such children then.
+    It is called once their ends are stored: a process that gives a task a child later finds that it has ended. A
+    failure of the cache is logged; they end without such children then.
 
     Args:
         ended: the reporters of tasks that have ended.
     """
-    alone = {item.task_id: item for item in ended if item.snapshot.children is None}
+    alone = _choose_alone(ended)
     try:
         totals = find_totals(alone)
     except Exception:  # whatever a cache backend raises
@@ -29,6 +31,18 @@ def find_new_children(ended: Iterable[Reporter], *, clock: Clock) -> set[str]:
         return set()
     take_in_children(alone, totals, clock=clock)
     return set(totals)
+
+
+def take_with_children(taken: Sequence[Taken], *, clock: Clock) -> Sequence[Taken]:
+    """Return what to write, of tasks that have ended with the children that they were given elsewhere by now.
+
+    Without these, viewers would take such a task for ended until it is written once more.
+    """
+    alone, found = _choose_alone(reporter for reporter, told in taken if told.is_terminal), dict[str, int]()
+    with suppress(Exception):  # whatever a cache backend raises: the write, or the read after it, tells of that
+        found = find_totals(alone)
+    take_in_children(alone, found, clock=clock)
+    return [(item, take(item) or told if item.task_id in found else told) for item, told in taken]
 
 
 def take_in_children(reporters: Mapping[str, Reporter], totals: Mapping[str, int], *, clock: Clock) -> None:
@@ -51,3 +65,7 @@ def with_children(ended: Sequence[Snapshot]) -> list[Snapshot]:
     """
     totals = find_totals(item.task_id for item in ended if item.children is None)
     return [expect_total(item, totals.get(item.task_id, 0), now=item.updated_at) for item in ended]
+
+
+def _choose_alone(ended: Iterable[Reporter]) -> dict[str, Reporter]:
+    return {item.task_id: item for item in ended if item.snapshot.children is None}
