@@ -6,7 +6,7 @@ from types import TracebackType
 from asgiref.sync import sync_to_async
 from django.utils.crypto import get_random_string
 
-from ..reporting import Progress, Reporter, bind, get_flusher
+from ..reporting import Progress, Reporter, bind, get_flusher, release
 from ..snapshot import Snapshot
 from .announce import begin_announced, check_task_id, make_known
 from .identity import Identity
@@ -50,7 +50,7 @@ class task_run:  # noqa: N801 - used like a function
     ) -> None:
         reporter, self._reporter = self._reporter, None
         assert reporter is not None
-        bind(reporter.outer)
+        release(self)
         if error is None or (isinstance(error, SystemExit) and not error.code):
             reporter.succeed()
         elif isinstance(error, KeyboardInterrupt):
@@ -93,7 +93,7 @@ class task_run:  # noqa: N801 - used like a function
 
     def _enter(self, reporter: Reporter) -> Progress:
         self._reporter = reporter
-        reporter.outer = bind(reporter)
+        reporter.opener, reporter.outer = self, bind(reporter)
         return reporter.progress
 
 

@@ -1,6 +1,7 @@
 """The job's side: the reporting API, the reporters that make snapshots of it, and the thread that stores them."""
 
 from .arguments import Call
+from .binding import release
 from .context import bind, get_bound
 from .gone import disown_if_gone
 from .kept_families import restore_family
@@ -38,6 +39,7 @@ __all__ = [
     "get_bound",
     "get_flusher",
     "recall",
+    "release",
     "restore_family",
     "take_back_parent",
     "task_changed",

@@ -10,7 +10,7 @@ class Bound(Protocol):
     task_id: str
     #: What was bound before.
     outer: Any
-    #: The handle that has opened it; None for a reporter.
+    #: The object whose block has bound it, as a handle; None if there is none.
     opener: Any
 
     @property
@@ -29,7 +29,7 @@ def swap(target: Bound | None) -> Bound | None:
 
 
 def release(opener: object) -> Bound | None:
-    """Take the innermost target that a handle has opened out of this context, and return it; None if there is none."""
+    """Take the innermost target of an opener out of this context, and return it; None if there is none."""
     inner, target = None, bound.get()
     while target is not None and target.opener is not opener:
         inner, target = target, target.outer

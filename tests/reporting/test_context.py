@@ -1,6 +1,7 @@
 """`progress` stands for the task of the running context, and `task_run` makes one."""
 
 import asyncio
+import contextvars
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -349,3 +350,25 @@ def test_process_without_a_task_is_told_nothing(caplog):
         pass
     progress.advance()
     assert caplog.messages == []
+
+
+def run_in_generator():
+    with task_run("generated"):
+        yield
+
+
+def test_task_of_a_generator_that_is_closed_in_the_block_of_another_ends_alone():
+    generator = run_in_generator()
+    next(generator)
+    with task_run("inner") as inner:
+        generator.close()
+        assert progress.task_id == inner.task_id
+    assert progress.task_id == ""
+
+
+def test_task_of_a_generator_that_is_closed_in_another_context_ends_alone():
+    generator = run_in_generator()
+    contextvars.copy_context().run(next, generator)
+    with task_run("other") as other:
+        generator.close()
+        assert progress.task_id == other.task_id
