@@ -36,9 +36,11 @@ def find_new_children(ended: Iterable[Reporter], *, clock: Clock) -> set[str]:
 def take_with_children(taken: Sequence[Taken], *, clock: Clock) -> Sequence[Taken]:
     """Return what to write, of tasks that have ended with the children that they were given elsewhere by now.
 
-    Without these, viewers would take such a task for ended until it is written once more.
+    Without these, viewers would take such a task for ended until it is written once more. A task that began since the
+    last write costs no read: hardly any has children by then, and these are found later.
     """
-    alone, found = _choose_alone(reporter for reporter, told in taken if told.is_terminal), dict[str, int]()
+    ended = (reporter for reporter, told in taken if told.is_terminal and not reporter.has_just_begun)
+    alone, found = _choose_alone(ended), dict[str, int]()
     with suppress(Exception):  # whatever a cache backend raises: the write, or the read after it, tells of that
         found = find_totals(alone)
     take_in_children(alone, found, clock=clock)
