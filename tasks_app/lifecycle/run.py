@@ -138,6 +138,7 @@ class Run:
         if not self.reporter.awaits_cancel:  # it was cancelled a moment ago
             body.cancel()
         value, error = await body
+        self.reporter.on_cancel = None
         if error is not None:
             raise error
         return value
@@ -153,6 +154,7 @@ class Run:
         now = timezone.now()
         self._set(status=compat.TaskResultStatus.RUNNING, started_at=now, last_attempted_at=now)
         self.task_result.worker_ids.append(self._executor.worker_id)
+        self.reporter.on_cancel = None  # it can't be withdrawn any more, and would refer to itself
         self.reporter.begin(partial(make_call, self.task_result))
         bind(self.reporter)
         self.reporter.raise_if_cancelled()

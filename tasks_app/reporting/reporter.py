@@ -241,8 +241,8 @@ class Reporter:
                 return
             self._draft.is_cancelled = True
         self._draft.touch()
-        if self.on_cancel is not None:
-            self.on_cancel()
+        if (stop := self.on_cancel) is not None:  # an executor may take it back at this moment
+            stop()
 
     def take(self, loaded: Loaded | None = None) -> Snapshot | None:
         """Return the snapshot to write, or None if nothing changed and no heartbeat is due.

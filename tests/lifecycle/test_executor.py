@@ -1,12 +1,16 @@
 """What a task may do to the executor that runs it, and what it may not."""
 
 import asyncio
+import gc
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tasks_app import cancel, get_snapshot, progress
 from tasks_app.lifecycle import compat
+from tasks_app.reporting import Reporter, find_reporter
 from tests.support import jobs
 from tests.support.jobs import task
 from tests.support.waiting import wait_until
@@ -68,3 +72,24 @@ def test_task_ends_though_its_traceback_cannot_be_shown(monkeypatch):
     result = jobs.fail.enqueue()
     assert wait_for_end(result.id) == "failed"
     assert result.errors[0].traceback == "RuntimeError (its traceback can't be shown: SystemError)"
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Leave what refers to itself where it is."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("job", [jobs.add, jobs.greet], ids=["thread", "coroutine"])
+def test_ended_task_leaves_nothing_to_the_garbage_collector(job: Any):
+    task_id = (job.enqueue(1, 2) if job is jobs.add else job.enqueue()).id
+    wait_until(lambda: get_snapshot(task_id).is_terminal, "the task ended")
+    wait_until(lambda: find_reporter(task_id) is None, "its end is stored")
+    wait_until(
+        lambda: not any(type(item) is Reporter and item.task_id == task_id for item in gc.get_objects()),
+        "its reporter is freed",
+    )
