@@ -1,7 +1,12 @@
 """Counts of what runs beside or inside a job's own: loops in loops, coroutines, and parts in other threads. Pure."""
 
+import math
+import sys
 from collections.abc import Sequence
 from statistics import fmean
+
+#: The largest amount that is counted.
+LARGEST = int(sys.float_info.max)
 
 
 class Count:
@@ -56,6 +61,17 @@ def add_inner(inners: Sequence[Count], inner: Count) -> Sequence[Count]:
     return [*(other for other in inners if not other.is_over), inner]
 
 
+def add(one: float, other: float) -> float:
+    """Return a sum as JSON can carry it: a whole number if it is one, and none above what a float holds."""
+    try:
+        both = one + other
+    except OverflowError:  # a whole number has no limit, but can't be added to a float then
+        both = math.inf
+    if abs(both) > LARGEST:
+        return LARGEST if both > 0 and other >= 0 else -LARGEST
+    return int(both) if both == int(both) else both
+
+
 class Sum:
     """The counts that add up to that of a task: of coroutines, threads and processes that work in parallel."""
 
@@ -95,8 +111,7 @@ class Sum:
     @property
     def current(self) -> float:
         """The sum of what is done."""
-        done = self._ended + sum(count.current - count.base for count in self._counts)
-        return int(done) if done == int(done) else done
+        return add(self._ended, sum(count.current - count.base for count in self._counts))
 
     @property
     def extra(self) -> float:
@@ -109,5 +124,5 @@ class Sum:
         totals = [count.total for count in self._counts if count.total is not None]
         if not totals and not self._has_total:
             return None
-        total = self._ended_total + sum(totals) - sum(count.base for count in self._counts if count.total is not None)
-        return int(total) if total == int(total) else total
+        bases = sum(count.base for count in self._counts if count.total is not None)
+        return add(self._ended_total, sum(totals) - bases)

@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import TaskCancelled
 from ..snapshot import History, Pace, Report, Snapshot, Stage, State, foresee, percent_of
 from ..utils.json import encode_json
-from .counts import Count, Sum, find_share
+from .counts import Count, Sum, add, find_share
 from .values import find_stage
 
 
@@ -249,10 +249,10 @@ class Draft:
             return self.current, self.total, extra
         current, added_total, total = self.added.current, self.added.total, self.total
         if total is None or (added_total is not None and total == self._loop_total):
-            total = None if total is None and added_total is None else (total or 0) + (added_total or 0)
+            total = None if total is None and added_total is None else add(total or 0, added_total or 0)
         if self.current is None and not current and added_total is None:
             return None, total, extra
-        return (self.current or 0) + current, total, extra + self.added.extra
+        return add(self.current or 0, current), total, extra + self.added.extra
 
     def _begin_count(self) -> None:
         self.current = self.total = self.unit = None

@@ -125,9 +125,10 @@ class Part(Progress):
             self._sink.count_in(str(unit))
 
     def advance(self, n: float = 1) -> None:
-        if type(n) is not int or n != 1:
-            n = check_number("n", n)
-        self._steps.current += n
+        if type(n) is int and n == 1:
+            self._steps.current += 1
+        else:
+            self._steps.current = check_number("current", self._steps.current + check_number("n", n))
 
     def stages(self, weights: Mapping[str, float]) -> None:
         """Refuse to declare stages: they are those of the whole task.

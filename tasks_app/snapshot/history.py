@@ -20,6 +20,9 @@ ENOUGH = 3
 #: Totals are similar if one is at most so many times the other.
 SIMILAR = 1.5
 
+#: The longest duration and the largest total that can be a run's; the cache may hold anything.
+MAX_SECONDS, MAX_TOTAL = 1e9, 1e300
+
 #: The least spread of durations: of few runs, all may have taken the same time by chance.
 MIN_SPREAD = 0.1
 
@@ -133,6 +136,7 @@ def _is_similar(total: float, other: float) -> bool:
 
 def _read_run(item: object) -> Run | None:
     match item:
-        case [int() | float() as seconds, None | int() | float() as total] if 0 <= seconds < math.inf:
-            return Run(seconds, total)
+        case [int() | float() as seconds, None | int() | float() as total]:
+            is_sane = 0 <= seconds <= MAX_SECONDS and (total is None or abs(total) <= MAX_TOTAL)
+            return Run(seconds, total) if is_sane else None
     return None

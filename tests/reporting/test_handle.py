@@ -14,6 +14,7 @@ import pytest
 from tasks_app import TaskCancelled, get_snapshot, progress, task_run
 from tasks_app.reporting import local_home
 from tasks_app.reporting.context import get_bound
+from tasks_app.reporting.counts import LARGEST
 from tasks_app.reporting.draft import Draft
 from tasks_app.reporting.local_home import LocalHome
 from tests.support.doubles import take
@@ -70,6 +71,24 @@ def test_amount_that_the_job_sets_later_is_the_whole(job):
         part.advance(7)
     job.progress.update(current=2)
     assert take(job).current == 2
+
+
+@pytest.mark.parametrize("amount", [1e308, 10**308, -(10**308)], ids=["float", "whole", "negative"])
+def test_amounts_that_no_float_holds_together_end_at_the_largest_one(job, amount: float):
+    job.progress.update(current=amount, total=10**308)
+    for _ in range(2):
+        with job.progress.handle() as part:
+            part.advance(amount)
+    assert abs(take(job).current) == LARGEST
+    job.succeed()
+    assert take(job).state == "succeeded"
+
+
+def test_part_refuses_to_count_beyond_what_a_float_holds(job):
+    with job.progress.handle() as part:
+        part.advance(1e308)
+        with pytest.raises(ValueError, match="current must be finite"):
+            part.advance(1e308)
 
 
 def test_part_fills_the_share_of_the_step_that_the_job_is_in(job):

@@ -122,7 +122,22 @@ def test_note_has_the_same_history(pairs):
 
 
 @pytest.mark.parametrize(
-    "note", [None, 7, "x", {}, [None], [[]], [["x", 1]], [[-1.0, None]], [[float("nan"), 1]], [[1, 2, 3]], [[1, "x"]]]
+    "note",
+    [
+        None,
+        7,
+        "x",
+        {},
+        [None],
+        [[]],
+        [["x", 1]],
+        [[-1.0, None]],
+        [[float("nan"), 1]],
+        [[1, 2, 3]],
+        [[1, "x"]],
+        [[10**400, None]],
+        [[1, 10**400]],
+    ],
 )
 def test_what_is_no_note_is_no_history(note):
     assert History.from_note(note) == History()
