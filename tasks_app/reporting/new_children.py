@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from ..snapshot import Snapshot, expect_total
-from ..store import find_totals
+from ..store import find_totals, get_store
 from ..utils.clock import Clock
 from .fate import Taken, take
 from .reporter import Reporter
@@ -70,4 +70,7 @@ def with_children(ended: Sequence[Snapshot]) -> list[Snapshot]:
 
 
 def _choose_alone(ended: Iterable[Reporter]) -> dict[str, Reporter]:
+    """Return those without children, by their ids; none where no other process has the cache."""
+    if get_store().is_local:
+        return {}
     return {item.task_id: item for item in ended if item.snapshot.children is None}

@@ -1,8 +1,19 @@
 """Children that other processes give to the tasks of this one."""
 
+from types import SimpleNamespace
+
+import pytest
+
+from tasks_app.reporting import new_children
 from tasks_app.store.families import add_children
 from tasks_app.store.store import Store, get_store
 from tests.support.doubles import begin, controlled_cache, read, recorded_cache
+
+
+@pytest.fixture(autouse=True)
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the cache for one that other processes have, which a test of one process can't give it."""
+    monkeypatch.setattr(new_children, "get_store", lambda: SimpleNamespace(is_local=False))
 
 
 def test_sweep_finds_children_of_a_task_that_runs(flusher):
@@ -64,3 +75,14 @@ def test_task_ends_without_children_that_can_not_be_read(flusher, caplog):
         assert flusher.flush()
         assert flusher.find("t1") is None
     assert caplog.text.count("whether tasks ['t1'] were given children elsewhere can't be read") == 1
+
+
+def test_ends_cost_no_read_where_no_other_process_has_the_cache(flusher, monkeypatch):
+    monkeypatch.setattr(new_children, "get_store", get_store)
+    reporter = begin(flusher)
+    with recorded_cache() as calls:
+        flusher.flush()
+        reporter.succeed()
+        calls.clear()
+        flusher.flush()
+        assert [method for method, _, _ in calls] == ["set_many"]
