@@ -8,7 +8,15 @@ from itertools import islice
 
 from ..reporting import get_flusher
 from ..snapshot import Snapshot
-from ..store import count_stored_pages, decode, delete_contents, get_store, make_claim_key, make_task_key
+from ..store import (
+    count_most_pages,
+    count_stored_pages,
+    decode,
+    delete_contents,
+    get_store,
+    make_claim_key,
+    make_task_key,
+)
 from ..utils.lazy import per_process
 from ..utils.rarely import Rarely
 
@@ -91,6 +99,8 @@ class Shares:
             self._started.move_to_end(client)
             self._clients[task_id] = client
             self._forget_some()
+            if not self._may_be_much(started):
+                return
             looked_at = list(islice(started.waiting, LOOK))
         self._look(started, looked_at)
         with self._lock:
@@ -103,6 +113,10 @@ class Shares:
         with self._lock:
             if (client := self._clients.get(task_id)) is not None:
                 self._started[client].claims[task_id] = claim
+
+    def _may_be_much(self, started: _Client) -> bool:
+        """Return whether a client may take more than half of its share, if those that wait have long logs."""
+        return started.taken + len(started.waiting) * (1 + count_most_pages()) > self._limit / 2
 
     def _forget_some(self) -> None:
         """Forget the clients whose last start is longest ago: the cache holds no more than `total` tasks anyway."""

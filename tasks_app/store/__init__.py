@@ -25,7 +25,7 @@ from .families import (
     set_children,
 )
 from .following import find_followers, note_followers
-from .gone import count_stored_pages, delete_contents, find_gone, note_gone
+from .gone import count_most_pages, count_stored_pages, delete_contents, find_gone, note_gone
 from .histories import find_histories, keep_histories
 from .key_function import keeps_key
 from .keys import (
@@ -63,6 +63,7 @@ __all__ = [
     "claim_sum",
     "count_itself",
     "count_left_again",
+    "count_most_pages",
     "count_stored_pages",
     "decode",
     "delete_contents",

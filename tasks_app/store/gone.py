@@ -25,7 +25,12 @@ def find_gone(owners: Iterable[str]) -> dict[str, float]:
 
 def count_stored_pages(snapshot: Snapshot) -> int:
     """Return how many pages of a task's log may be stored."""
-    return min(count_pages(snapshot.logged), count_pages(get_settings().LOG_LINES + PAGE_LINES))
+    return min(count_pages(snapshot.logged), count_most_pages())
+
+
+def count_most_pages() -> int:
+    """Return how many pages the log of a task has at the most."""
+    return count_pages(get_settings().LOG_LINES + PAGE_LINES)
 
 
 def delete_contents(snapshot: Snapshot) -> None:

@@ -16,6 +16,7 @@ from tasks_app.store.keys import make_claim_key, make_details_key, make_page_key
 from tasks_app.store.store import get_store
 from tests.support import jobs
 from tests.support.answers import post_start
+from tests.support.doubles import recorded_cache
 from tests.support.viewers import NOW, make_running, put, until
 
 
@@ -47,6 +48,19 @@ def test_oldest_ended_tasks_of_a_client_make_room_for_the_next():
     shares = Shares(3, 100)
     start_and_end(shares, "a", *(f"a{number}" for number in range(5)))
     assert [number for number in range(5) if is_stored(f"a{number}")] == [2, 3, 4]
+
+
+def test_client_that_can_not_take_much_costs_no_read():
+    with recorded_cache() as calls:
+        shares = Shares(1000, 10_000)
+        start_and_end(shares, "a", *(f"a{number}" for number in range(20)))
+        assert [keys for method, keys, _ in calls if method == "get_many"] == []
+
+
+def test_share_holds_for_a_client_that_was_not_looked_at_before():
+    shares = Shares(100, 10_000)
+    start_and_end(shares, "a", *(f"a{number}" for number in range(130)))
+    assert [number for number in range(130) if is_stored(f"a{number}")] == list(range(30, 130))
 
 
 def test_tasks_of_others_are_left_alone():
