@@ -6,6 +6,7 @@ so a slow receiver delays neither the job nor its viewers. Their exceptions are 
 
 import logging
 import threading
+from datetime import datetime
 
 from django.db import close_old_connections, connections
 from django.dispatch import Signal
@@ -29,12 +30,13 @@ IDLE_SECONDS = 5.0
 class SignalSender:
     """The sender of the signals of one process, with a thread that runs only while there are snapshots to send.
 
-    Only the latest snapshot of each task waits: slow receivers get fewer snapshots, but no outdated ones.
+    Only the latest snapshot of each task waits: slow receivers get fewer snapshots, but no outdated ones. A run that
+    begins under the id of an ended one is another task here, so that no end is left out.
     """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._pending: dict[str, Snapshot] = {}
+        self._pending: dict[tuple[str, datetime], Snapshot] = {}
         self._is_busy = False
         self._thread: threading.Thread | None = None
 
@@ -54,7 +56,7 @@ class SignalSender:
             get_meter().note_ended(snapshot)
         if _have_receivers():
             with self._condition:
-                self._pending[snapshot.task_id] = snapshot
+                self._pending[snapshot.task_id, snapshot.created_at] = snapshot
                 self._condition.notify_all()
                 self._try_to_start()
 

@@ -136,8 +136,8 @@ def test_end_is_told_of_each_run_of_a_parent():
         told.append(snapshot.task_id)
 
     task_ended.connect(note)
-    for _ in range(2):
+    for runs in range(1, 3):
         run_under_one_id()
+        wait_until(lambda runs=runs: told.count("import") == runs, "its end is told")
         expire()
-    wait_until(lambda: told.count("import") == 2, "both ends are told")
     task_ended.disconnect(note)

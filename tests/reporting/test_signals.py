@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.dispatch import Signal
@@ -206,6 +207,23 @@ def test_slow_receiver_sees_the_latest_snapshot_and_none_twice(connect, sender, 
     go_on.set()
     assert sender.drain(10)
     assert heard == [snapshot, versions[-1]]
+
+
+def test_slow_receiver_gets_the_end_of_each_run_under_one_id(connect, sender):
+    ended, release = [], threading.Event()
+
+    def receive(*, snapshot, **kwargs):
+        release.wait(10)
+        ended.append(snapshot)
+
+    connect(task_ended, receive)
+    runs = [Snapshot.queued("t1", "demo", now=START + timedelta(seconds=number)) for number in range(3)]
+    ends = [run.begun(now=run.created_at).succeeded(number, now=run.created_at) for number, run in enumerate(runs)]
+    for end in ends:
+        sender.send(end)
+    release.set()
+    assert sender.drain(10)
+    assert ended == ends
 
 
 def test_without_receivers_there_is_no_thread(sender, snapshot):
