@@ -176,6 +176,6 @@ def _too_small(alias: str, limit: int, name: str) -> Finding:
     return Finding(
         id="cache-too-small",
         level=Level.WARNING,
-        what=f"The server of CACHES[{alias!r}] has {limit!r} bytes ({name}), too little for ten thousand tasks.",
+        what=f"The server of CACHES[{alias!r}] has {limit!r} bytes ({name}): not enough for ten thousand tasks.",
         cure=f"Give it {ENOUGH_BYTES // 1024 // 1024!r} MB or more.",
     )
