@@ -96,10 +96,10 @@ class RecentList:
         first = last - len(snapshots) + 1
         if first != self._last + 1:  # others have put tasks on the list, or the cache was emptied
             self._seen = {}
-        self._last = last
         for turn, numbered in groupby(enumerate(snapshots, first), key=lambda item: item[0] // TURN):
             plan = self._find_plan(turn)
             self._store({plan[number % TURN]: snapshot for number, snapshot in numbered})
+        self._last = last  # not before all are stored: else the list is read again
 
     def find(self) -> list[str]:
         """Return the ids of the tasks on the list, the newest first."""

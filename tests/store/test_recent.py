@@ -10,6 +10,7 @@ from django.core.cache import caches
 from django.test import AsyncClient
 
 from tasks_app import get_snapshot
+from tasks_app.exceptions import StoreUnavailable
 from tasks_app.permissions import Policy
 from tasks_app.snapshot.snapshot import Snapshot
 from tasks_app.store import recent
@@ -81,6 +82,18 @@ def test_places_whose_tasks_the_cache_has_forgotten_are_free_after_a_while(monke
     caches["default"].delete_many([make_recent_key(place) for place in range(RECENT_TASKS)])
     listed = lister.add(RECENT_TASKS, "one", batch=TURN)
     assert get_store().find_recent()[: RECENT_TASKS - TURN] == listed[: TURN - 1 : -1]
+
+
+def test_list_is_read_again_after_a_write_that_failed(reads: list[list[str]], monkeypatch: pytest.MonkeyPatch):
+    lister = Lister()
+    lister.add(RECENT_TASKS, "other", batch=RECENT_TASKS)
+    with monkeypatch.context() as failing:
+        failing.setattr(Client, "set_many", lambda cache, values, ttl: list(values))
+        with pytest.raises(StoreUnavailable):
+            lister.add(1, "other")
+    reads.clear()
+    lister.add(2 * TURN, "other", batch=2 * TURN)
+    assert len(reads) == 1
 
 
 def test_list_on_which_others_put_tasks_is_read_once_for_all_that_is_listed_at_a_time(reads: list[list[str]]):
