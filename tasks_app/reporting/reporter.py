@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self
 
 from ..conf import get_settings
@@ -59,7 +59,7 @@ class Reporter:
         """The task without the reports of the job since the last `take`."""
         return self._snapshot
 
-    @property
+    @cached_property  # which each report asks for
     def progress(self) -> Progress:
         """The methods that the job calls."""
         return self._job.progress
