@@ -176,7 +176,8 @@ class Flusher:
         except Exception:  # whatever a cache backend raises: the reporters still hold the changes
             self._note_failure([snapshot.task_id for _, snapshot in taken])
             return False
-        self._finish([item for item in taken if item[1].task_id in versions.keys() - unfinished], versions)
+        written = versions.keys() - unfinished
+        self._finish([item for item in taken if item[1].task_id in written], versions)
         if refused:
             self._note_failure(sorted(refused))
         else:
