@@ -20,7 +20,7 @@ from .refused import explain_refusal
 from .shown import Shown
 from .standstill import judge_task
 from .time_limit import NotInTime
-from .watching import HEAD_SECONDS, Watching
+from .watching import END, HEAD_SECONDS, Watching
 
 #: The name of the endpoint.
 STREAM = "task-progress"
@@ -195,7 +195,7 @@ def _find_latencies(made: dict[str, float], watching: Watching) -> list[float | 
 def _let_end(task: ProbeTask, watching: Watching, watched: Watched) -> Watched:
     """End the task, since what holds a stream back lets go of it then, and return the record with what that tells."""
     task.end()
-    watching.wait_for("event: end", SWEEPS * get_settings().SWEEP_INTERVAL + LATEST)
+    watching.wait_for(END, SWEEPS * get_settings().SWEEP_INTERVAL + LATEST)
     return replace(watched, status=watching.status, headers=watching.headers)
 
 
@@ -209,7 +209,7 @@ def _hold(watching: Watching, seconds: float, task: ProbeTask | None) -> None:
 
 
 def _record(watching: Watching, latencies: Sequence[float | None]) -> Watched:
-    end_at = watching.find("event: end")
+    end_at = watching.find(END)
     is_cut = watching.ended_at is not None and end_at is None
     ended = watching.ended_at or 0.0
     return Watched(

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import socket
 import threading
@@ -15,6 +16,9 @@ from .address import UNREACHABLE, Address
 
 #: The longest that the site may take to begin its answer, in seconds.
 HEAD_SECONDS = 10.0
+
+#: The beginning of the event that ends a stream; no JSON has a line end in it.
+END = "\nevent: end"
 
 #: What a browser asks for; a proxy that compresses streams does so only if it is asked.
 HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate", "Cache-Control": "no-cache"}
@@ -79,8 +83,7 @@ class Watching:
         """Return when a text had arrived; None if it has not."""
         with self._news:
             place = self._text.find(text.encode())
-            end = place + len(text)
-            return next((at for length, at in self._arrivals if length >= end), None) if place >= 0 else None
+            return self._find_time(place + len(text)) if place >= 0 else None
 
     def wait_for(self, text: str, seconds: float) -> float | None:
         """Wait until a text has arrived or the stream is over, and return when it had."""
@@ -97,14 +100,26 @@ class Watching:
 
     def read_snapshots(self) -> list[dict[str, Any]]:
         """Return the snapshots that have arrived, the first one first; the end repeats the last one."""
-        with self._news:
-            lines = self._text.rpartition(b"\n")[0].splitlines()
-        return [json.loads(line[5:]) for line in lines if line.startswith(b'data: {"')]
+        return [snapshot for snapshot, _ in self._list_snapshots()]
 
     def find_snapshot(self, seq: int) -> float | None:
         """Return when a snapshot of this `seq` or a later one had arrived; None if none has."""
-        found = (item["seq"] for item in self.read_snapshots() if item.get("seq", 0) >= seq)
-        return next((self.find(f'"seq":{later},') for later in found), None)
+        return next((at for snapshot, at in self._list_snapshots() if snapshot.get("seq", 0) >= seq), None)
+
+    def _list_snapshots(self) -> list[tuple[dict[str, Any], float | None]]:
+        """Return the snapshots that have arrived, each with the time at which it had."""
+        with self._news:
+            lines = self._text[: self._text.rfind(b"\n") + 1].splitlines(keepends=True)
+            ends = itertools.accumulate(map(len, lines))
+            return [
+                (json.loads(line[5:]), self._find_time(end))
+                for line, end in zip(lines, ends, strict=True)
+                if line.startswith(b'data: {"')
+            ]
+
+    def _find_time(self, length: int) -> float | None:
+        """Return when so many bytes had arrived; None if they have not."""
+        return next((at for arrived, at in self._arrivals if arrived >= length), None)
 
     def _read(self) -> None:
         try:
