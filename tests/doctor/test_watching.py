@@ -38,8 +38,8 @@ def test_seq_in_the_meta_of_a_task_is_not_taken_for_that_of_a_later_snapshot():
 
 
 def test_text_of_a_task_is_not_taken_for_the_end_of_its_stream():
-    with serve(lambda request: STREAM_HEAD + b"\r\n" + encode(1, status="event: end")) as site:
-        with Watching(Address.parse(site.url), "/") as watching:
-            watching.wait_for("nothing", DEADLINE)
-            watched = _record(watching, [])
+    answer = STREAM_HEAD + b"\r\n" + encode(1, status="event: end")
+    with serve(lambda request: answer) as site, Watching(Address.parse(site.url), "/") as watching:
+        watching.wait_for("nothing", DEADLINE)
+        watched = _record(watching, [])
     assert watched.lasted is not None
