@@ -16,7 +16,7 @@ from ..snapshot import State
 from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import call_after_fork, per_process
 from .sink import LocalSink
-from .wire_frames import receive, receive_frame, send_frame
+from .wire_frames import encode, make_frame, receive, receive_frame
 
 logger = logging.getLogger("tasks_app")
 
@@ -121,7 +121,7 @@ class Exchange:
             if self._knows_secret(connection):
                 connection.settimeout(None)
                 while True:
-                    send_frame(connection, peer.take(receive_frame(connection)))
+                    connection.sendall(make_frame(encode(peer.take(receive_frame(connection)))))
         except OSError:
             pass  # the process has ended, or was killed
         except Exception:

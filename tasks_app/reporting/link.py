@@ -18,7 +18,7 @@ from .counts import Count
 from .exchange import HOST, NONCE_BYTES, PROOF_BYTES, Place, open_sockets, prove
 from .part import Counted
 from .values import find_stage
-from .wire_frames import receive, receive_frame, send_frame
+from .wire_frames import MAX_BYTES, encode, fits, make_frames, receive, receive_frame
 
 logger = logging.getLogger("tasks_app")
 
@@ -27,6 +27,10 @@ ANSWER_SECONDS = 30.0
 
 #: Seconds between two looks for a cancel, and until a thread without parts ends.
 POLL_SECONDS, IDLE_SECONDS = 0.5, 1.0
+
+
+#: The calls of a job that send the messages without a limit of their own.
+CALLS = {"say": "update", "count_in": "update", "merge": "meta", "log": "log"}
 
 
 class Link:
@@ -87,15 +91,16 @@ class Link:
                 self._thread = None
             return self._thread is not None
 
-    def _send(self, messages: list[list[Any]], *, polls: bool = False) -> None:
+    def _send(self, messages: list[bytes], *, polls: bool = False) -> None:
         if self.is_broken or not (messages or (polls and self._connection)):
             return
         try:
             connection = self._connection or self._connect()
-            send_frame(connection, messages)
-            for number in receive_frame(connection):
-                if (sink := self._sinks.get(number)) is not None:
-                    sink.cancel()
+            for frame in make_frames(messages):
+                connection.sendall(frame)
+                for number in receive_frame(connection):
+                    if (sink := self._sinks.get(number)) is not None:
+                        sink.cancel()
         except BaseException as error:  # a signal may interrupt a frame, after which no other is understood
             self.is_broken = True
             self._is_gone = isinstance(error, ConnectionRefusedError | TimeoutError)
@@ -141,8 +146,15 @@ class RemoteSink:
     cancel_error = TaskCancelled
 
     def __init__(
-        self, link: Link, place: Place, weight: float | None, stages: tuple[str, ...], share: Count | None = None
+        self,
+        task_id: str,
+        link: Link,
+        place: Place,
+        weight: float | None,
+        stages: tuple[str, ...],
+        share: Count | None = None,
     ) -> None:
+        self.task_id = task_id
         self._link, self._stages, self._share = link, stages, share
         self._home = place.number
         self._opening: tuple[int, float | None] | None = (place.number, weight)
@@ -200,8 +212,8 @@ class RemoteSink:
         self.is_cancelled = True
         self._heed()
 
-    def collect(self, *, is_last: bool = False, opens: bool = False) -> list[list[Any]]:
-        """Return the messages to send; where there is nothing to say, none, unless it `opens` to hear of a cancel."""
+    def collect(self, *, is_last: bool = False, opens: bool = False) -> list[bytes]:
+        """Return the messages to send, as JSON; none without news, unless it `opens` to hear of a cancel."""
         with self.lock:
             self._count()
             news = [self._queue.popleft() for _ in range(len(self._queue))]
@@ -213,7 +225,22 @@ class RemoteSink:
                 news.append(["end"])
             if is_last and self._share is not None:
                 self._share.is_over = True
-        return [[self.number, *message] for message in news]
+        messages = [(kind, encode([self.number, kind, *arguments])) for kind, *arguments in news]
+        return [message for kind, message in messages if self._admits(kind, message)]
+
+    def _admits(self, kind: str, message: bytes) -> bool:
+        """Return whether a message can be sent; log one that is too large, since reporting never fails a job."""
+        if not (is_admitted := fits(message)):
+            logger.warning(
+                "task %s: what progress.%s() reports to the process of its job is ignored: it has %r bytes; a frame "
+                "has at most %r",
+                self.task_id,
+                CALLS.get(kind, kind),
+                len(message),
+                MAX_BYTES,
+                extra={"task_id": self.task_id},
+            )
+        return is_admitted
 
     def _move(self, message: list[Any], read: Callable[[], Counted]) -> None:
         with self.lock:

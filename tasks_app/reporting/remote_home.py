@@ -49,7 +49,7 @@ class RemoteHome:
 
     def open_for(self, home: Home, weight: float | None, share: Count | None) -> Part:
         """Return a new part of a home, whose count is that of `share` as well."""
-        sink = RemoteSink(get_links().find(self.place), self.place, weight, self._stages, share)
+        sink = RemoteSink(self.task_id, get_links().find(self.place), self.place, weight, self._stages, share)
         return Part(self.task_id, home, sink, captures=self.place.captures)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import multiprocessing
 import os
 import pickle
@@ -16,7 +17,7 @@ from contextlib import suppress
 import pytest
 
 from tasks_app import TaskCancelled, get_snapshot, task_run
-from tasks_app.reporting import exchange, link, local_home
+from tasks_app.reporting import exchange, link, local_home, wire_frames
 from tasks_app.reporting.exchange import (
     MAX_STRANGERS,
     NONCE_BYTES,
@@ -162,13 +163,50 @@ class ThreadlessLink(link.Link):
 
 
 def test_status_that_changes_at_each_step_is_sent_once_at_a_time():
-    sink = RemoteSink(ThreadlessLink(NOWHERE), NOWHERE, None, ())
+    sink = RemoteSink("t1", ThreadlessLink(NOWHERE), NOWHERE, None, ())
     sink.begin(lambda: (0, None, 0.0), lambda: None)
     for number in range(3):
         sink.say(f"row {number}")
         sink.count_in("rows")
-    assert sink.collect() == [[1, "open", 0, None], [1, "say", "row 2"], [1, "count_in", "rows"]]
+    sent = [json.loads(message) for message in sink.collect()]
+    assert sent == [[1, "open", 0, None], [1, "say", "row 2"], [1, "count_in", "rows"]]
     assert sink.collect() == []
+
+
+@pytest.fixture
+def sink(job):
+    """A sink of another process whose messages are sent at its end, all at once."""
+    place = job.progress.handle()._home.publish().place
+    way = ThreadlessLink(place)
+    sink = RemoteSink("t1", way, place, None, ())
+    sink.begin(lambda: (3, None, 0.0), lambda: None)
+    yield sink
+    way._close()
+
+
+def test_report_that_is_too_large_to_send_is_named_in_its_process(sink, caplog):
+    sink.log("a" * wire_frames.MAX_BYTES, "info")
+    sink.end()
+    (record,) = caplog.records
+    assert record.task_id == "t1"
+    assert "what progress.log() reports to the process of its job is ignored: it has 67108886 bytes" in record.message
+    assert "a frame has at most 67108864" in record.message
+
+
+def test_reports_beside_one_that_is_too_large_to_send_arrive(sink, job):
+    sink.log("a" * wire_frames.MAX_BYTES, "info")
+    sink.log("small", "info")
+    sink.say("Done")
+    sink.end()
+    assert (take(job).current, take(job).status, take(job).logged) == (3, "Done", 1)
+
+
+def test_reports_that_are_too_large_together_arrive(sink, job, monkeypatch):
+    monkeypatch.setattr(wire_frames, "MAX_BYTES", 100)
+    for number in range(20):
+        sink.log(f"line {number}", "info")
+    sink.end()
+    assert (take(job).current, take(job).logged) == (3, 20)
 
 
 def test_report_that_a_task_refuses_names_the_task(job, pool, caplog):
@@ -298,7 +336,7 @@ def test_connection_on_which_a_frame_was_interrupted_is_closed(job, monkeypatch)
     monkeypatch.setattr(link, "receive_frame", interrupt)
     place = get_exchange().admit(job.progress)
     way = ThreadlessLink(place)
-    sink = RemoteSink(way, place, None, ())
+    sink = RemoteSink("t1", way, place, None, ())
     sink.begin(lambda: (1, None, 0.0), lambda: None)
     with pytest.raises(KeyboardInterrupt):
         sink.end()
@@ -312,7 +350,7 @@ def test_process_that_can_start_no_thread_reports_at_the_end_of_a_part(job, monk
     monkeypatch.setattr(link, "start_thread", fail)
     place = job.progress.handle()._home.publish().place
     way = link.Link(place)
-    sink = RemoteSink(way, place, None, ())
+    sink = RemoteSink("t1", way, place, None, ())
     sink.begin(lambda: (3, None, 0.0), lambda: None)
     sink.say("Done")
     sink.end()
