@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from .. import wakeups
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, State
 from ..utils.lazy import call_after_fork, per_process
 from .flusher import Flusher
 from .reporter import Reporter
+from .sign import hand_down
 
 #: Seconds that the process waits at exit until its terminal snapshots are stored.
 EXIT_SECONDS = 5.0
@@ -19,12 +20,19 @@ EXIT_SECONDS = 5.0
 @per_process()
 def get_flusher() -> Flusher:
     """Return the flusher of this process; a forked child has its own, without the tasks of its parent."""
+    hand_down(runs_task)
     return Flusher()
 
 
 def find_reporter(task_id: str) -> Reporter | None:
     """Return the reporter of a task that runs or waits in this process, or None."""
     return get_flusher().find(task_id)
+
+
+def runs_task() -> bool:
+    """Return whether a task runs in this process."""
+    flusher = get_flusher.peek()
+    return flusher is not None and any(item.snapshot.state is State.RUNNING for item in flusher.reporters)
 
 
 def foretell(snapshot: Snapshot, *, reads: bool = True) -> Snapshot:

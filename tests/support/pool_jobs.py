@@ -1,5 +1,6 @@
 """What the tests of pools have other processes do."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -7,7 +8,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-from tasks_app import progress
+import django
+
+from tasks_app import progress, task_run
 
 
 def advance(steps: int) -> int:
@@ -19,6 +22,31 @@ def advance(steps: int) -> int:
 def track(steps: int) -> None:
     for _ in progress.track(range(steps), unit="rows"):
         pass
+
+
+def hear(calls: int) -> list[str]:
+    """Call `progress` so often, and return what is logged of it."""
+    heard: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("tasks_app").addHandler(handler)
+    for _ in range(calls):
+        progress.advance()
+    logging.getLogger("tasks_app").removeHandler(handler)
+    return heard
+
+
+def hear_in_child(calls: int) -> list[str]:
+    """Do the same in a process that this one starts."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as pool:
+        return pool.submit(hear, calls).result()
+
+
+def hear_in_child_of_a_task(calls: int) -> list[str]:
+    """Do the same in a process that this one starts while it runs a task."""
+    django.setup()
+    with task_run("own"):
+        return hear_in_child(calls)
 
 
 def tell(name: str) -> None:
