@@ -56,7 +56,6 @@ def test_process_of_a_worker_that_runs_a_task_is_told_how_to_report():
 
 SCRIPT = """
 import multiprocessing, os, sys, time
-from pathlib import Path
 
 def call():
     from tasks_app import progress
