@@ -10,6 +10,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 
 from ..metering import get_meter
+from .answers import find_refused, find_values
 from .connections import Connections
 from .latency import Latency
 
@@ -39,8 +40,8 @@ class Client:
         self.has_atomic_add = not isinstance(cache, FileBasedCache)
         #: The entries beyond which the cache drops some; None if it drops none by their number.
         self.max_entries: int | None = cache._max_entries if isinstance(cache, CULLING_CACHES) else None
-        self._has_incr = type(cache).incr is not BaseCache.incr
-        self._has_touch = type(cache).touch is not BaseCache.touch
+        self._has_incr = _has_own(cache, "incr")
+        self._has_touch = _has_own(cache, "touch")
         self._latency = latency
 
     def get(self, key: str) -> Any:
@@ -49,7 +50,10 @@ class Client:
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values of those keys that the cache holds."""
-        return dict(self._call("get_many", list(keys)) or {})
+        keys = list(keys)
+        if (values := find_values(keys, self._call("get_many", keys))) is None:
+            return {key: value for key in keys if (value := self.get(key)) is not None}
+        return values
 
     def set(self, key: str, value: Any, ttl: int | None) -> None:
         """Store a value for `ttl` seconds, or without end."""
@@ -57,13 +61,14 @@ class Client:
 
     def set_many(self, values: Mapping[str, Any], ttl: int | None) -> list[str]:
         """Store values for `ttl` seconds, or without end, and return the keys that the cache refused."""
-        if refused := list(self._call("set_many", dict(values), ttl) or ()):
+        if refused := find_refused(values, self._call("set_many", dict(values), ttl)):
             get_meter().note_store_failure("set_many")
         return refused
 
     def add(self, key: str, value: Any, ttl: int | None) -> bool:
         """Store a value unless the key exists, and return whether it was stored."""
-        return bool(self._call("add", key, value, ttl))
+        answer = self._call("add", key, value, ttl)
+        return self.get(key) == value if answer is None else bool(answer)  # a wrapper may forget to return it
 
     def touch(self, key: str, ttl: int | None) -> bool:
         """Keep a value for `ttl` seconds from now on, if the backend can, and return whether the key exists."""
@@ -82,22 +87,36 @@ class Client:
 
         Two processes that count at the same moment may get the same value, unless the backend has its own `incr`.
         """
-        if not self._has_incr:
-            value = (_read_count(self.get(key)) or 0) + number
-            self.set(key, value, ttl)
-            return value
         try:
-            return int(self._call("incr", key, number))
+            return self._count_at_once(key, number, ttl) if self._has_incr else self._count(key, number, ttl)
+        except NotImplementedError:  # by `incr`, as of a client that keeps more than the value
+            self._has_incr = False
+            return self._count(key, number, ttl)
+
+    def close(self) -> None:
+        """Close the connections that no call uses at this moment."""
+        self._connections.close()
+
+    def _count(self, key: str, number: int, ttl: int | None) -> int:
+        value = (_read_count(self.get(key)) or 0) + number
+        self.set(key, value, ttl)
+        return value
+
+    def _count_at_once(self, key: str, number: int, ttl: int | None) -> int:
+        try:
+            return self._incr(key, number)
+        except NotImplementedError:
+            raise
         except Exception:  # the key does not exist yet, or holds what is no number: backends differ in what they raise
             if (found := self.get(key)) is None:
                 self.add(key, 0, ttl)
             elif _read_count(found) is None:
                 self.set(key, 0, ttl)
-            return int(self._call("incr", key, number))
+            return self._incr(key, number)
 
-    def close(self) -> None:
-        """Close the connections that no call uses at this moment."""
-        self._connections.close()
+    def _incr(self, key: str, number: int) -> int:
+        answer = self._call("incr", key, number)
+        return int(self.get(key) if answer is None else answer)
 
     def _call(self, name: str, *args: Any) -> Any:
         try:
@@ -108,6 +127,11 @@ class Client:
             if name != "incr":  # which raises for a missing key; what follows then meets a cache that fails
                 get_meter().note_store_failure(name)
             raise
+
+
+def _has_own(cache: BaseCache, name: str) -> bool:
+    """Return whether a backend has a method of its own, which may be that of a cache which it wraps."""
+    return getattr(type(cache), name, None) is not getattr(BaseCache, name)
 
 
 def _read_count(value: object) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
+from .answers import find_refused
 from .key_function import fix_keys
 
 #: The packages whose clients may be used by several threads at once; subclasses of their backends are taken for safe.
@@ -54,7 +55,7 @@ class Connections:
             except BaseException:
                 cache.close()
                 raise
-            if name == "set_many" and answer:  # refused keys: perhaps the client avoids their server
+            if name == "set_many" and find_refused(args[0], answer):  # perhaps the client avoids their server
                 cache.close()
             else:
                 self._free.append(cache)
