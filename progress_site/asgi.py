@@ -3,6 +3,7 @@
 `wrap` answers streams with tokens below Django, and keeps viewers that do not read from filling the memory.
 """
 
+import gc
 import os
 
 from django.conf import settings
@@ -17,3 +18,7 @@ application = get_asgi_application()
 if settings.SERVES_STATIC:
     application = ASGIStaticFilesHandler(application)
 application = wrap(application)
+
+# What is loaded by now stays. The garbage collector would go through all of it, while every request and stream waits.
+gc.collect()
+gc.freeze()

@@ -72,6 +72,13 @@ def test_site_on_redis_hears_no_warning_and_runs_its_example_task_to_the_end(sho
     assert (last["state"], last["result"]) == ("succeeded", {"imported": 250})
 
 
+def test_collector_leaves_alone_what_the_site_has_loaded(shop: Path):
+    paste(shop, find_block("python", "gc.freeze", document=DOCUMENT))
+    printed = run_here(shop, "-c", "import gc, mysite.asgi; print(gc.get_freeze_count(), len(gc.get_objects()))")
+    frozen, others = map(int, printed.split())
+    assert frozen > 10 * others
+
+
 def find_commands() -> dict[str, str]:
     """Return the commands that start a server, by its name."""
     lines = find_block("sh", "daphne", document=DOCUMENT).splitlines()
