@@ -31,8 +31,8 @@ class Draft:
         self.is_tracking = False
         #: Whether the task was asked to stop.
         self.is_cancelled = False
-        #: The exception class that stops the job.
-        self.cancel_error: type[TaskCancelled] = TaskCancelled
+        #: The maker of the exception that stops the job.
+        self.cancel_error: Callable[[str], TaskCancelled] = TaskCancelled
         #: Whether nothing more is reported of the task from here.
         self.is_closed = False
         #: Called before the counts are read, to set those that other threads have.
@@ -87,7 +87,7 @@ class Draft:
             self._wake()
 
     def raise_if_cancelled(self) -> None:
-        """Raise `cancel_error` if the task was asked to stop."""
+        """Raise what `cancel_error` makes if the task was asked to stop."""
         if self.is_cancelled:
             raise self.cancel_error(f"task {self.task_id} was asked to stop")
 

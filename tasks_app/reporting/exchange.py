@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from ..conf import get_settings
+from ..exceptions import TaskCancelled
 from ..snapshot import State
 from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import call_after_fork, per_process
@@ -49,6 +50,8 @@ class Open(Protocol):
 
     def open_sink(self, weight: float | None) -> LocalSink | None: ...
 
+    def make_cancel(self, text: str) -> TaskCancelled: ...
+
 
 class Exchange:
     """The door of this process; a thread for each connected process puts its reports into those of the tasks.
@@ -80,11 +83,15 @@ class Exchange:
 
     def find(self, number: int) -> Open | None:
         """Return a home by its number; None after the end of its task, which is logged once."""
-        home: Open | None = self._homes.get(number)
+        home = self.peek(number)
         if home is None and number not in self._late:
             self._late.add(number)
             logger.warning("what is reported by a handle is ignored, since its task or its call has ended")
         return home
+
+    def peek(self, number: int) -> Open | None:
+        """Return a home by its number; None after the end of its task."""
+        return self._homes.get(number)
 
     def _accept(self) -> None:
         while True:

@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..exceptions import TaskCancelled
 from ..snapshot import State
 from ..utils.exhaustion import exhaustion_log
 from ..utils.lazy import per_process
 from .counts import Count
 from .exchange import HOST, NONCE_BYTES, PROOF_BYTES, Place, open_sockets, prove
 from .part import Counted
+from .remote_cancel import CancelError
 from .values import find_stage
 from .wire_frames import MAX_BYTES, encode, fits, make_frames, receive, receive_frame
 
@@ -143,8 +143,6 @@ class RemoteSink:
         share: the count of the part in a loop of this process, if it is in one.
     """
 
-    cancel_error = TaskCancelled
-
     def __init__(
         self,
         task_id: str,
@@ -156,7 +154,7 @@ class RemoteSink:
     ) -> None:
         self.task_id = task_id
         self._link, self._stages, self._share = link, stages, share
-        self._home = place.number
+        self._home, self.cancel_error = place.number, CancelError(place)
         self._opening: tuple[int, float | None] | None = (place.number, weight)
         #: That of all that the part reports.
         self.lock = threading.RLock()

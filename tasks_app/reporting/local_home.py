@@ -6,6 +6,7 @@ from typing import Any
 from weakref import ref
 
 from ..conf import get_settings
+from ..exceptions import TaskCancelled
 from ..utils.clock import Clock
 from ..utils.exhaustion import exhaustion_log, is_exhaustion
 from .counts import Count, add_inner
@@ -85,6 +86,10 @@ class LocalHome:
                 extra={"task_id": self.task_id},
             )
         return None
+
+    def make_cancel(self, text: str) -> TaskCancelled:
+        """Return the exception that stops the job."""
+        return self._draft.cancel_error(text)
 
     def _make_count(self, weight: float | None) -> Count:
         if weight == 0:  # what it counts is a share of what is counted in another process

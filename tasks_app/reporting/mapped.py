@@ -8,7 +8,6 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from ..exceptions import TaskCancelled
 from .binding import Bound, bound
 from .draft import Draft
 from .handle import Handle, Home, check_picklable, makes_generator
@@ -70,11 +69,7 @@ class Mapped(Iterator[R]):
         while not self._waiting[0].done():
             self._draft.raise_if_cancelled()
             futures.wait([self._waiting[0]], PAUSE)
-        try:
-            return self._waiting.popleft().result()
-        except TaskCancelled:  # another process knows only this one, and not that of the job's framework
-            self._draft.raise_if_cancelled()
-            raise
+        return self._waiting.popleft().result()
 
 
 def map_in_pool(

@@ -36,8 +36,8 @@ class LocalSink:
         return self._draft.is_cancelled
 
     @property
-    def cancel_error(self) -> type[TaskCancelled]:
-        """The exception class that stops the job."""
+    def cancel_error(self) -> Callable[[str], TaskCancelled]:
+        """The maker of the exception that stops the job."""
         return self._draft.cancel_error
 
     def begin(self, read: Callable[[], Counted], heed: Callable[[], None]) -> None:

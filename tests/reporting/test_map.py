@@ -1,7 +1,7 @@
 """`progress.map()`: the calls of a pool of threads, as steps of a task."""
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,36 +80,6 @@ def test_cancel_stops_the_results_and_what_has_not_begun(job):
             next(results)
         go.set()
     assert calls == [0]
-
-
-class OwnCancel(TaskCancelled):
-    """As a framework has one."""
-
-
-class CancelledFuture(Future):
-    """A call that a process has just given up when somebody looks."""
-
-    def done(self):
-        if not super().done():
-            self.job.request_cancel()
-            self.set_exception(TaskCancelled("in a process"))
-        return super().done()
-
-
-class CancelledPool:
-    def __init__(self, job):
-        self.job = job
-
-    def submit(self, *call):
-        future = CancelledFuture()
-        future.job = self.job
-        return future
-
-
-def test_cancel_is_raised_as_the_framework_knows_it_though_a_process_does_not(job):
-    job.stop_by(OwnCancel)
-    with pytest.raises(OwnCancel):
-        next(job.progress.map(CancelledPool(job), str, [1]))
 
 
 def test_map_of_a_cancelled_task_submits_nothing(job, pool):

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 
@@ -29,6 +29,7 @@ from tasks_app.reporting.exchange import (
 )
 from tasks_app.reporting.handle import Handle
 from tasks_app.reporting.link import RemoteSink, get_links
+from tasks_app.reporting.remote_cancel import CancelError
 from tasks_app.reporting.remote_home import NOWHERE, RemoteHome
 from tasks_app.reporting.wire_frames import receive
 from tasks_app.utils.exhaustion import ExhaustionLog
@@ -131,6 +132,53 @@ def test_cancel_stops_a_loop_in_a_process(job, pool, tmp_path):
     job.request_cancel()
     with pytest.raises(TaskCancelled):
         future.result(DEADLINE)
+
+
+class OwnCancel(TaskCancelled):
+    """As a framework has one."""
+
+
+@pytest.mark.parametrize("error", [TaskCancelled, OwnCancel])
+def test_cancel_in_a_process_is_raised_in_its_job_as_one_in_a_thread(job, pool, tmp_path, error):
+    job.stop_by(error)
+    spin, paths = job.progress.handle().bind(pool_jobs.spin), [tmp_path / "process", tmp_path / "thread"]
+    with ThreadPoolExecutor(1) as threads:
+        futures = [each.submit(spin, str(path)) for each, path in zip([pool, threads], paths, strict=True)]
+        wait_until(lambda: all(path.exists() for path in paths), "both are at work")
+        job.request_cancel()
+        take(job)  # by which parts in threads hear of it
+        raised = [future.exception(DEADLINE) for future in futures]
+    assert [(type(each), each.args) for each in raised] == [(error, ("task t1 was asked to stop",))] * 2
+
+
+class RecordingPool(ProcessPoolExecutor):
+    """A pool that keeps the futures of its calls."""
+
+    def submit(self, *call):
+        self.last = super().submit(*call)
+        return self.last
+
+
+def test_cancel_of_a_call_in_a_process_is_that_of_the_framework_of_the_job(job, tmp_path):
+    job.stop_by(OwnCancel)
+    with RecordingPool(1, FORKSERVER) as own:
+        results = job.progress.map(own, pool_jobs.spin, [str(tmp_path / "began")])
+        wait_until((tmp_path / "began").exists, "the process is at work")
+        job.request_cancel()
+        assert type(own.last.exception(DEADLINE)) is OwnCancel
+        results.close()
+
+
+def test_cancel_that_leaves_its_process_after_the_end_of_the_job_is_a_plain_one(job):
+    pickle.dumps(job.progress.handle())
+    raised = CancelError(Place(0, get_exchange().secret, 10**9, 1.0, False))("task t1 was asked to stop")
+    found = pickle.loads(pickle.dumps(raised))
+    assert (type(found), found.args) == (TaskCancelled, ("task t1 was asked to stop",))
+
+
+def test_cancel_that_passes_through_another_process_finds_its_job_later(job):
+    raised = CancelError(Place(0, b"of another process", 1, 1.0, False))("task t2 was asked to stop")
+    assert pickle.dumps(pickle.loads(pickle.dumps(raised))) == pickle.dumps(raised)
 
 
 @pytest.mark.parametrize("chunksize", [1, 2])
