@@ -8,6 +8,7 @@ from ..utils.lazy import call_after_fork
 from .bars import hook_bars
 from .binding import Bound, bound, swap
 from .missing import get_missing_task
+from .part import Part
 from .process import find_reporter
 from .progress import Progress
 from .reporter import Reporter
@@ -37,6 +38,17 @@ class CurrentProgress:
     def __repr__(self) -> str:
         target = bound.get()
         return f"<progress of task {target.task_id!r}>" if target else "<progress outside a task>"
+
+
+class Inherited(NullProgress):
+    """The progress of a job, in a child that it has forked: it does as `progress` does there, but its handles work."""
+
+    handle = Progress.handle
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in ("handle", "_home") and not name.startswith("__"):  # what its methods use tells of their calls
+            _find_null(name)
+        return super().__getattribute__(name)
 
 
 def bind(target: Bound | None) -> Bound | None:
@@ -86,8 +98,12 @@ def _was_forwarded(name: str, value: object) -> bool:
 
 def _unbind() -> None:
     """Make `progress` a no-op in a child that a job forks, since only one process writes a task."""
-    if swap(None) is not None:
+    target = swap(None)
+    while target is not None:
         get_missing_task().is_child_of_job = True
+        if type(made := vars(target).get("progress")) in (Progress, Part):  # else it was never used, or is harmless
+            made.__class__ = Inherited
+        target = target.outer
 
 
 _NULL = NullProgress()
