@@ -1,6 +1,7 @@
 """The decorator of all endpoints, and the answers that several of them give."""
 
 import asyncio
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
@@ -32,7 +33,8 @@ def endpoint(
     """Make a view an endpoint.
 
     It answers other methods with 405, is exempt from CSRF checks, transactions and a login that a middleware demands,
-    and has `request.user` loaded.
+    and has `request.user` loaded. Of the parameters in the path it is given its own: others, such as a tenant, stand
+    in the path under which a site includes it.
 
     Args:
         methods: the HTTP methods that it answers.
@@ -41,8 +43,10 @@ def endpoint(
     """
 
     def decorate(view: Endpoint) -> Callable[..., Any]:
+        own = list(inspect.signature(view).parameters)[1:]
+
         @wraps(view)
-        async def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        async def checked(request: HttpRequest, *_: Any, **parameters: Any) -> HttpResponseBase:
             if hasattr(request, "scope"):  # under WSGI, a request has a loop of its own, and logs without a thread
                 _have_log_thread()
             if request.method not in methods:
@@ -54,7 +58,7 @@ def endpoint(
                 )
             if needs_user:
                 await load_user(request)
-            return await view(request, *args, **kwargs)
+            return await view(request, **{name: parameters[name] for name in own if name in parameters})
 
         # Views check access by themselves, since a token needs no login, and call `check_csrf` where they need to,
         # since scripts without cookies have no token.

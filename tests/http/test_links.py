@@ -60,6 +60,18 @@ INSTANCES = make_urlconf(
 )
 
 
+def show_page_of(request: HttpRequest, tenant: str, year: int = 0) -> HttpResponse:
+    return show_page(request)
+
+
+OF_TENANT = make_urlconf(
+    path("<slug:tenant>/", include([path("page", show_page_of), path("<int:year>/page", show_page_of), OURS]))
+)
+OF_NESTED_TENANT = make_urlconf(
+    path("<slug:tenant>/", include(([path("page", show_page_of), OURS], "shop"), namespace="shop"), {"year": 2026})
+)
+
+
 @pytest.mark.parametrize(
     ("urlconf", "asked", "expected"),
     [
@@ -74,6 +86,10 @@ INSTANCES = make_urlconf(
         pytest.param(BESIDE, "/api/progress/tasks", "/api/progress/", id="nested and not, from the nested"),
         pytest.param(BESIDE, "/page", "/progress/", id="nested and not, from outside"),
         pytest.param(INSTANCES, "/two/tasks", "/two/", id="instances"),
+        pytest.param(OF_TENANT, "/acme/progress/tasks/t2", "/acme/progress/", id="below a parameter"),
+        pytest.param(OF_TENANT, "/acme/2026/page", "/acme/progress/", id="below a parameter, from beside"),
+        pytest.param(OF_NESTED_TENANT, "/acme/progress/tasks", "/acme/progress/", id="nested below a parameter"),
+        pytest.param(OF_NESTED_TENANT, "/acme/page", "/acme/progress/", id="nested below a parameter, from beside"),
     ],
 )
 def test_url_is_that_of_the_nearest_endpoint(settings, urlconf, asked, expected):
@@ -107,6 +123,21 @@ async def test_nested_site_answers_a_start_with_urls_that_work(settings, asked):
     assert answer.json()["status_url"] == f"/api/progress/tasks/{task_id}"
     shown = await AsyncClient().get(answer["Location"], headers={"Authorization": f"Bearer {token}"})
     assert shown.status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("urlconf", [OF_TENANT, OF_NESTED_TENANT], ids=["parameter", "parameter and option"])
+async def test_endpoints_work_below_a_parameter_of_the_site(settings, urlconf):
+    settings.ROOT_URLCONF, settings.TEMPLATES = urlconf, TEMPLATES
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="ana", is_staff=True, is_superuser=True))
+    start = {"task": "add", "kwargs": {"a": 1, "b": 2}}
+    answer = (await client.post("/acme/progress/start-task", start, "application/json")).json()
+    assert answer["status_url"] == f"/acme/progress/tasks/{answer['task_id']}"
+    assert (await client.head(answer["progress_url"])).status_code == 200
+    places = [answer["status_url"], f"{answer['status_url']}/monitor"]
+    places += [f"/acme/progress/{name}" for name in ("tasks", "tasks/monitor", "tasks/openapi.json", "task-health")]
+    assert {place: (await client.get(place)).status_code for place in places} == dict.fromkeys(places, 200)
 
 
 def test_component_of_a_nested_site_finds_its_endpoints(settings, client):
