@@ -5,6 +5,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from ..exceptions import InvalidArguments, describe
@@ -87,10 +88,16 @@ _JSON_TYPES: Mapping[Any, tuple[type, ...]] = {
 def _check_type(name: str, value: object, annotation: Any) -> None:
     is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     choices = [typing.get_origin(item) or item for item in (typing.get_args(annotation) if is_union else [annotation])]
-    if not all(choice in _JSON_TYPES for choice in choices):
-        return
+    kinds = [_find_json_types(choice) for choice in choices]
     # `isinstance` would take a bool for an int; JSON does not.
-    allowed = {kind for choice in choices for kind in _JSON_TYPES[choice]}
-    if type(value) not in allowed:
+    if all(kinds) and type(value) not in chain.from_iterable(kinds):
         wanted = " or ".join(sorted("null" if item is types.NoneType else item.__name__ for item in choices))
         raise InvalidArguments(f"argument {name!r} must be {wanted}, not {describe(value)}")
+
+
+def _find_json_types(annotation: object) -> tuple[type, ...]:
+    """Return the types of the JSON values that an annotation allows; none if all are.
+
+    It is any object, which may refuse to be hashed or compared.
+    """
+    return next((types for known, types in _JSON_TYPES.items() if known is annotation), ())

@@ -91,7 +91,16 @@ def take_broken_expression(value: "1 / 0", number: int = 0) -> None: ...
 def take_missing_attribute(value: "pytest.Nothing", number: int = 0) -> None: ...
 
 
-UNREADABLE = [take_unknown_annotation, take_prose, take_broken_expression, take_missing_attribute]
+@task
+def take_schema(value: {"type": "string"}, number: int = 0) -> None: ...  # type: ignore[valid-type]  # noqa: F821
+
+
+@task
+def take_one_of(value: [int, str], number: int = 0) -> None: ...  # type: ignore[valid-type]
+
+
+NO_TYPES = [take_prose, take_broken_expression, take_missing_attribute, take_schema, take_one_of]
+UNREADABLE = [take_unknown_annotation, *NO_TYPES]
 
 
 @task
@@ -147,7 +156,7 @@ def test_value_that_fits_is_accepted(job, value):
     check_arguments(job, {"value": value})
 
 
-@pytest.mark.parametrize("job", UNREADABLE[1:])
+@pytest.mark.parametrize("job", NO_TYPES)
 def test_argument_beside_one_whose_annotation_is_no_type_is_checked(job):
     with pytest.raises(InvalidArguments, match="argument 'number' must be int, not 'x'"):
         check_arguments(job, {"value": 1, "number": "x"})
