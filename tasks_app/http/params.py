@@ -5,7 +5,7 @@ import math
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from django.http import HttpRequest
+from django.http import HttpRequest, RawPostDataException
 
 from ..conf import get_settings
 from ..exceptions import describe
@@ -28,13 +28,29 @@ def read_body(request: HttpRequest) -> bytes:
     """Return the body.
 
     Raises:
-        Problem: it has more than MAX_BODY bytes.
+        Problem: it has more than MAX_BODY bytes, or was read before and is gone.
     """
     limit = get_settings().MAX_BODY
-    body = request.read(limit + 1)
+    body = request.read(limit + 1) or _find_body_read_before(request)
     if len(body) > limit:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {limit!r} bytes.")
     return body
+
+
+def _find_body_read_before(request: HttpRequest) -> bytes:
+    """Return the body that a middleware has read and kept: as an empty one, it would start another task.
+
+    Raises:
+        Problem: it was not kept, as that of a form.
+    """
+    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        return b""
+    try:
+        return request.body
+    except RawPostDataException as error:
+        raise bad_request(
+            "The body was read before, as a form or by a middleware of the site; send JSON as application/json."
+        ) from error
 
 
 def parse_start(request: HttpRequest, body: bytes) -> tuple[str, dict[str, Any]]:

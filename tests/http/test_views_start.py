@@ -3,9 +3,11 @@
 import asyncio
 import json
 import threading
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -59,6 +61,36 @@ async def test_empty_body_of_any_type_starts_the_default_task(client, content_ty
     response = await post_start(client, content_type=content_type)
     assert (response.status_code, response.json()["task"]) == (202, "count")
     await run_to_end(response.json()["task_id"])
+
+
+def read_body(get_response: Any) -> Any:
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request._body = request.read()  # as loggers of requests do
+        return get_response(request)
+
+    return middleware
+
+
+def read_form(get_response: Any) -> Any:
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.POST.get("name")
+        return get_response(request)
+
+    return middleware
+
+
+@pytest.mark.parametrize("name", ["read_body", "read_form"])
+async def test_body_that_a_middleware_has_read_names_the_task(settings, client, name):
+    settings.MIDDLEWARE = [f"{__name__}.{name}"]
+    response = await post_start(client, {"task": "add", "kwargs": {"a": 1}})
+    assert (response.status_code, response.json()["task"]) == (202, "add")
+    await run_to_end(response.json()["task_id"])
+
+
+async def test_body_that_was_read_as_a_form_starts_nothing(settings, client):
+    settings.MIDDLEWARE = [f"{__name__}.read_form"]
+    assert_problem(await client.post("/start-task", {"task": "add"}), 400, "The body was read before, as a form")
+    assert get_flusher().reporters == []
 
 
 @pytest.mark.parametrize(
