@@ -27,6 +27,9 @@ from .summary import PAGE_SIZE, ListPage, summarize
 
 _HEADERS = {"Cache-Control": "private, no-cache"}
 
+#: Its encoding is that of the templates, whatever the site has for its own pages.
+_HTML = "text/html; charset=utf-8"
+
 #: The templates of the pages for problems; all others have "monitor_problem".
 _PROBLEM_PAGES = {HTTPStatus.FORBIDDEN: "monitor_forbidden", HTTPStatus.NOT_FOUND: "monitor_missing"}
 
@@ -161,7 +164,7 @@ async def _render(
         "stream_url": make_url("tasks-progress", request=request),
         **(context or {}),
     }
-    response = await sync_to_async(render)(request, template, context, status=status)
+    response = await sync_to_async(render)(request, template, context, content_type=_HTML, status=status)
     for name, value in headers.items():
         response[name] = value
     return response

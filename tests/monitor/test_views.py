@@ -158,6 +158,15 @@ async def test_scripts_and_styles_carry_the_nonce_of_the_page(settings, staff, p
 
 
 @pytest.mark.parametrize("place", PAGES)
+async def test_pages_have_their_own_encoding(settings, staff, place):
+    settings.DEFAULT_CHARSET = "latin-1"
+    put(make_running("t1"))
+    response = await staff.get(place)
+    assert (response.status_code, response["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert any(ord(character) > 255 for character in response.content.decode())
+
+
+@pytest.mark.parametrize("place", PAGES)
 async def test_page_refuses_others_and_shows_no_task(place):
     list_tasks(make_queued(1, task="secret"))
     response = await (await log_in("ann")).get(place)
