@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..snapshot import State
@@ -42,6 +42,8 @@ class Link:
         self._changed = threading.Condition(self._lock)
         self._numbers = itertools.count()
         self._sinks: dict[int, RemoteSink] = {}
+        self._outbox: deque[list[bytes]] = deque()
+        self._is_sending = False
         self._connection: socket.socket | None = None
         self._thread: threading.Thread | None = None
         #: The homes, by number, whose tasks were asked to stop.
@@ -62,7 +64,10 @@ class Link:
             self._changed.notify_all()
 
     def remove(self, sink: "RemoteSink") -> None:
-        """Send what a part has reported last, and wait until the job's process has it."""
+        """Send what a part has reported last, and wait until the job's process has it.
+
+        In a signal handler that interrupts this thread while it sends, it is sent once the handler has returned.
+        """
         with self._lock:
             del self._sinks[sink.number]
             self._send(sink.collect(is_last=True))
@@ -94,15 +99,24 @@ class Link:
     def _send(self, messages: list[bytes], *, polls: bool = False) -> None:
         if self.is_broken or not (messages or (polls and self._connection)):
             return
+        self._outbox.append(messages)
+        while self._outbox and not self._is_sending:  # else a signal handler has interrupted a frame
+            self._is_sending = True
+            try:
+                self._send_all()
+            finally:
+                self._is_sending = False
+
+    def _send_all(self) -> None:
         try:
             connection = self._connection or self._connect()
-            for frame in make_frames(messages):
-                connection.sendall(frame)
-                for number in receive_frame(connection):
-                    if (sink := self._sinks.get(number)) is not None:
-                        sink.cancel()
-        except BaseException as error:  # a signal may interrupt a frame, after which no other is understood
+            while self._outbox:
+                for frame in make_frames(self._outbox.popleft()):
+                    connection.sendall(frame)
+                    self._heed(receive_frame(connection))
+        except BaseException as error:  # a signal may break off a frame, after which no other is understood
             self.is_broken = True
+            self._outbox.clear()
             self._is_gone = isinstance(error, ConnectionRefusedError | TimeoutError)
             self._close()
             if not isinstance(error, OSError | ValueError):
@@ -112,6 +126,11 @@ class Link:
                 "what is reported to it is ignored: %s",
                 error,
             )
+
+    def _heed(self, cancelled: Sequence[int]) -> None:
+        for number in cancelled:
+            if (sink := self._sinks.get(number)) is not None:
+                sink.cancel()
 
     def _connect(self) -> socket.socket:
         self._connection = connection = socket.create_connection((HOST, self._place.port), ANSWER_SECONDS)
@@ -254,23 +273,16 @@ class RemoteSink:
                 self._share.current, self._share.total, self._share.extra = counted
 
 
-class Links:
-    """The links of this process, by the job's process at their other end."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._links: dict[tuple[int, bytes], Link] = {}
-
-    def find(self, place: Place) -> Link:
-        """Return the link to a process, which is made once."""
-        with self._lock:
-            return self._links.setdefault((place.port, place.secret), Link(place))
+def find_link(place: Place) -> Link:
+    """Return the link to a process, without a lock that a signal handler could wait for."""
+    links, key = get_links(), (place.port, place.secret)
+    return links.get(key) or links.setdefault(key, Link(place))
 
 
 @per_process()
-def get_links() -> Links:
-    """Return those of this process."""
-    return Links()
+def get_links() -> dict[tuple[int, bytes], Link]:
+    """Return those of this process, by the job's process at their other end."""
+    return {}
 
 
 def start_thread(work: Callable[[], None]) -> threading.Thread:

@@ -6,7 +6,7 @@ from typing import Any
 from .counts import Count
 from .exchange import Place, get_exchange
 from .handle import Home
-from .link import RemoteSink, get_links
+from .link import RemoteSink, find_link
 from .loops import Loop
 from .part import Part
 from .unbound import Unbound
@@ -49,7 +49,7 @@ class RemoteHome:
 
     def open_for(self, home: Home, weight: float | None, share: Count | None) -> Part:
         """Return a new part of a home, whose count is that of `share` as well."""
-        sink = RemoteSink(self.task_id, get_links().find(self.place), self.place, weight, self._stages, share)
+        sink = RemoteSink(self.task_id, find_link(self.place), self.place, weight, self._stages, share)
         return Part(self.task_id, home, sink, captures=self.place.captures)
 
 

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -404,6 +405,56 @@ def test_process_that_can_start_no_thread_reports_at_the_end_of_a_part(job, monk
     sink.end()
     way._close()
     assert (take(job).current, take(job).status) == (3, "Done")
+
+
+@pytest.fixture
+def way(job):
+    """The way to a job that another process has."""
+    home = job.progress.handle()._home.publish()
+    yield lambda: home.open_for(home, None, None)
+    link.find_link(home.place)._close()
+    get_links.cache_clear()
+
+
+def test_signal_handler_may_report_while_its_thread_sends(job, way, monkeypatch):
+    handled, receive_frame = threading.Event(), exchange.receive_frame
+
+    def receive_slowly(connection):
+        if (
+            connection.recv(1, socket.MSG_PEEK) and not handled.is_set()
+        ):  # it has begun to send, and waits for more room
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+            handled.wait(0.5)
+        return receive_frame(connection)
+
+    def report(*arguments):
+        part = way()
+        part.advance()
+        part.end()
+        handled.set()
+
+    monkeypatch.setattr(exchange, "receive_frame", receive_slowly)
+    before = signal.signal(signal.SIGALRM, report)
+    try:
+        part = way()
+        part.log("a" * 32_000_000)
+        part.end()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert (take(job).current, take(job).logged) == (1, 1)
+
+
+def test_signal_handler_may_report_while_its_thread_finds_its_first_link(monkeypatch):
+    class InterruptedLink(link.Link):
+        def __init__(self, place):
+            super().__init__(place)
+            if get_links() == {} and not interrupted:
+                interrupted.append(True)
+                found.append(link.find_link(NOWHERE))
+
+    interrupted, found = [], []
+    monkeypatch.setattr(link, "Link", InterruptedLink)
+    assert link.find_link(NOWHERE) is found[0]
 
 
 def test_strangers_without_number_leave_room(job, pool):
