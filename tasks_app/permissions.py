@@ -11,7 +11,8 @@ from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
 from django.utils.module_loading import import_string
 
 from .conf import get_settings
@@ -42,7 +43,7 @@ class Policy:
     """The default rules; name a subclass in `POLICY` to change them.
 
     Methods of a subclass may be sync or `async def`. Sync ones run in a thread, so they may query the database. Each
-    returns a bool; anything else refuses, and is logged.
+    returns a bool; anything else refuses, and is logged. To raise `PermissionDenied` or `Http404` is a no as well.
     """
 
     @_in_place
@@ -102,8 +103,11 @@ async def is_allowed(rule: str, request: HttpRequest, *args: Any) -> bool:
 
 def is_allowed_now(rule: str, request: HttpRequest, *args: Any) -> bool:
     """Do what `is_allowed` does, from sync code, where `request.user` is loaded or may be loaded."""
-    answer = _find_method(rule)(request, *args)
-    return _is_yes(rule, async_to_sync(_wait_for)(answer) if isawaitable(answer) else answer)
+    try:
+        answer = _find_method(rule)(request, *args)
+        return _is_yes(rule, async_to_sync(_wait_for)(answer) if isawaitable(answer) else answer)
+    except _find_refusals(rule):
+        return False
 
 
 async def select(rule: str, request: HttpRequest, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
@@ -118,17 +122,31 @@ async def _decide_each(rule: str, request: HttpRequest, cases: Sequence[tuple[An
 
 async def ask_each(rule: str, request: HttpRequest, cases: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Return what a method of the policy answers to each of some arguments; a sync one is called in a thread."""
-    method = _find_method(rule)
+    method, refusals = _find_method(rule), _find_refusals(rule)
 
-    asked = (method(request, *case) for case in cases)
+    def ask(case: tuple[Any, ...]) -> Any:
+        try:
+            return method(request, *case)
+        except refusals:
+            return False
+
+    asked = map(ask, cases)
     # A decorator may hide that a method is async; then it is called in a thread, and awaited here all the same.
     in_loop = iscoroutinefunction(method) or needs_only_user(rule)
     answers = asked if in_loop else await sync_to_async(lambda: list(asked))()
-    return [await answer if isawaitable(answer) else answer for answer in answers]
+    return [await _wait_for(answer, refusals) if isawaitable(answer) else answer for answer in answers]
 
 
-async def _wait_for(answer: Awaitable[object]) -> object:
-    return await answer
+async def _wait_for(answer: Awaitable[object], refusals: tuple[type[Exception], ...] = ()) -> object:
+    try:
+        return await answer
+    except refusals:
+        return False
+
+
+def _find_refusals(rule: str) -> tuple[type[Exception], ...]:
+    """Return what a rule raises to say no, as Django itself does; `identify` can only give a name."""
+    return () if rule == "identify" else (PermissionDenied, Http404)
 
 
 def _is_yes(rule: str, answer: object) -> bool:

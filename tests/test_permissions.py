@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
-from django.core.exceptions import SynchronousOnlyOperation
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied, SynchronousOnlyOperation
+from django.http import Http404, HttpRequest
 from django.test import RequestFactory
 
 from tasks_app import permissions
 from tasks_app.permissions import (
     Policy,
     _warn_of_hidden,
+    ask_each,
     is_allowed,
     is_allowed_now,
     note_shown,
@@ -92,6 +94,23 @@ class Later:
     def __await__(self) -> Iterator[Any]:
         yield from asyncio.sleep(0).__await__()
         return self.answer
+
+
+class RaisingPolicy(Policy):
+    """Says no as Django's own backends and shortcuts do."""
+
+    def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        if snapshot.task_id in request.refusals:
+            raise request.refusals[snapshot.task_id]
+        return True
+
+    def identify(self, request: HttpRequest) -> str:
+        raise request.refusals["client"]
+
+
+class RaisingAsyncPolicy(RaisingPolicy):
+    async def can_view(self, request: HttpRequest, snapshot: Any) -> bool:
+        return super().can_view(request, snapshot)
 
 
 class VaguePolicy(Policy):
@@ -251,6 +270,23 @@ async def test_rule_that_fails_for_one_task_is_not_asked_of_the_next(settings):
     with pytest.raises(LookupError):
         await select("can_view", make_request(OTHER), [make_running()] * 3)
     gc.collect()  # a coroutine that nobody awaited would be reported now
+
+
+@pytest.mark.parametrize("policy", [RaisingPolicy, RaisingAsyncPolicy])
+async def test_rule_that_raises_a_refusal_says_no_to_that_task_alone(settings, policy):
+    use_policy(settings, policy)
+    request, tasks = make_request(OTHER), [make_running(name) for name in ("t1", "t2", "t3")]
+    request.refusals = {"t1": PermissionDenied("not yours"), "t2": Http404("no such project")}
+    assert await select("can_view", request, tasks) == tasks[2:]
+    assert await sync_to_async(is_allowed_now)("can_view", request, tasks[0]) is False
+
+
+async def test_name_that_a_policy_refuses_to_give_is_no_name(settings):
+    use_policy(settings, RaisingPolicy)
+    request = make_request(OTHER)
+    request.refusals = {"client": PermissionDenied()}
+    with pytest.raises(PermissionDenied):
+        await ask_each("identify", request, [()])
 
 
 @pytest.mark.parametrize("answer", [None, 1, "yes", [1], object()], ids=["None", "1", "text", "list", "object"])

@@ -7,8 +7,8 @@ from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 
 from ..exceptions import TaskAlreadyEnded, TaskNotFound
@@ -95,12 +95,21 @@ def answers_problems(view: Endpoint, respond: Responder = respond_with_json) -> 
             return await respond(request, problem)
         except (SuspiciousOperation, MultiPartParserError) as error:  # raised at the first use of the query or form
             return await respond(request, bad_request(str(error)))
+        except (PermissionDenied, Http404) as error:  # raised by code of the site, such as its `identify`
+            return await respond(request, _refuse(error))
         except Exception as error:
             if not is_exhaustion(error):
                 raise
             return await respond(request, _note_exhaustion(error))
 
     return wrapped
+
+
+def _refuse(error: PermissionDenied | Http404) -> Problem:
+    """Return the problem that Django would answer by a page; what the error says stays in the site, as there."""
+    if isinstance(error, Http404):
+        return Problem(HTTPStatus.NOT_FOUND, "There is nothing here, or you may not see it.")
+    return Problem(HTTPStatus.FORBIDDEN, "You may not do this.")
 
 
 def bad_request(detail: str) -> Problem:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import AsyncClient
 
 from tasks_app import get_snapshot, make_token
@@ -137,6 +138,18 @@ async def test_unknown_name_is_told_with_those_that_the_caller_may_start(setting
 
 
 # CSRF
+
+
+class NoClientPolicy(Policy):
+    def identify(self, request: HttpRequest) -> Any:
+        raise ((Http404 if request.GET.get("why") == "missing" else PermissionDenied)("no customer"))
+
+
+@pytest.mark.parametrize(("why", "status"), [("missing", 404), ("refused", 403)])
+async def test_refusal_by_code_of_the_site_is_a_problem(settings, why, status):
+    settings.TASKS_APP = {**settings.TASKS_APP, "POLICY": f"{__name__}.NoClientPolicy"}
+    response = await AsyncClient().post(f"/start-task?why={why}", {"task": "add"}, content_type="application/json")
+    assert "customer" not in assert_problem(response, status)["detail"]
 
 
 async def test_script_without_cookies_needs_no_csrf_token():
