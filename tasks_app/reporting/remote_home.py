@@ -6,9 +6,10 @@ from typing import Any
 from .counts import Count
 from .exchange import Place, get_exchange
 from .handle import Home
-from .link import RemoteSink, find_link
+from .link import find_link
 from .loops import Loop
 from .part import Part
+from .remote_sink import RemoteSink
 from .unbound import Unbound
 
 #: Where nobody listens.

@@ -29,9 +29,10 @@ from tasks_app.reporting.exchange import (
     prove,
 )
 from tasks_app.reporting.handle import Handle
-from tasks_app.reporting.link import RemoteSink, get_links
+from tasks_app.reporting.link import get_links
 from tasks_app.reporting.remote_cancel import CancelError
 from tasks_app.reporting.remote_home import NOWHERE, RemoteHome
+from tasks_app.reporting.remote_sink import RemoteSink
 from tasks_app.reporting.wire_frames import receive
 from tasks_app.utils.exhaustion import ExhaustionLog
 from tests.support import pool_jobs
