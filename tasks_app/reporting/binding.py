@@ -18,6 +18,16 @@ class Bound(Protocol):
         """The object whose methods report; a `Progress`."""
 
 
+class Itself:
+    """A descriptor that returns the object whose attribute is read, unless that has one of its own by this name.
+
+    An object that had itself as `progress` would be freed only by the garbage collector, which stops all threads.
+    """
+
+    def __get__(self, instance: Any, owner: object) -> Any:
+        return instance
+
+
 bound: ContextVar[Bound | None] = ContextVar("tasks_app_progress", default=None)
 
 

@@ -9,6 +9,7 @@ from ..exceptions import TaskCancelled, is_cancel
 from ..snapshot import State
 from ..utils.json import normalize
 from .bars import hook_bars
+from .binding import Itself
 from .capture import Capture
 from .counts import Count
 from .draft import Draft
@@ -95,9 +96,11 @@ class Part(Progress):
         captures: whether the bars of all that the part does are captured.
     """
 
+    progress: Any = Itself()
+
     def __init__(self, task_id: str, home: Home, sink: Sink, *, captures: bool) -> None:
         self.task_id = task_id
-        self.progress, self.outer, self.opener = self, None, None
+        self.progress, self.outer, self.opener = self, None, None  # found sooner than by `Itself`, at each step
         self._home, self._sink = home, sink
         self._enter(PartDraft(task_id, sink))
         self.all_bars = Capture(lambda: self._draft, self.update) if captures and hook_bars() else None
@@ -106,6 +109,7 @@ class Part(Progress):
     def end(self) -> None:
         """Have what was reported last reach the job."""
         self._sink.end()
+        vars(self).pop("progress", None)  # see `Itself`
 
     def update(
         self,

@@ -20,6 +20,9 @@ logger = logging.getLogger("tasks_app")
 #: The calls of a job that send the messages without a limit of their own.
 CALLS = {"say": "update", "count_in": "update", "merge": "meta", "log": "log"}
 
+#: The count of a part that has done nothing.
+NOTHING: Counted = (0, None, 0.0)
+
 
 class RemoteSink:
     """The keeper of a part's reports in another process than the job's, until they are sent.
@@ -47,7 +50,7 @@ class RemoteSink:
         #: The last of each of these messages, of which an earlier one says nothing any longer.
         self._latest: dict[str, str] = {}
         self._stage: str | None = None
-        self._counted: Counted = (0, None, 0.0)
+        self._counted = NOTHING
         self.is_cancelled = place.number in link.cancelled
         self.number = -1
 
@@ -86,8 +89,9 @@ class RemoteSink:
         self._move(["leave", state], read)
 
     def end(self) -> None:
-        """Have what was reported last reach the job."""
+        """Have what was reported last reach the job, and let go of the part, since it has this object."""
         self._link.remove(self)
+        self._read, self._heed = (lambda: NOTHING), (lambda: None)
 
     def cancel(self) -> None:
         """Tell the part that the task was asked to stop, and those that begin later."""

@@ -23,7 +23,7 @@ class LocalSink:
         self._outside = self._count = count
         self._stage: str | None = None
         self._read: Callable[[], Counted] | None = None
-        self._heed: Callable[[], None] = lambda: None
+        self._heed: Callable[[], None] = _do_nothing
 
     @property
     def lock(self) -> threading.RLock:
@@ -102,9 +102,10 @@ class LocalSink:
         self._draft.touch()
 
     def end(self) -> None:
-        """Count the part as over."""
+        """Count the part as over, and let go of it, since it has this object."""
         with self._draft.lock:
             self._pull()
+            self._read, self._heed = None, _do_nothing
             self._outside.is_over = True
             self._draft.pulls = tuple(pull for pull in self._draft.pulls if pull != self._pull)
         self._draft.touch()
@@ -113,3 +114,7 @@ class LocalSink:
         if self._read is not None:
             self.count(self._read())
             self._heed()
+
+
+def _do_nothing() -> None:
+    pass

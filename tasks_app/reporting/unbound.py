@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from .binding import Itself
 from .handle import Handle
 from .loops import Loop
 from .progress import Progress
@@ -64,9 +65,11 @@ class NullProgress(Progress):
 class Unbound(NullProgress):
     """The part that a handle opens where there is no task, or none any longer."""
 
+    progress: Any = Itself()
+
     def __init__(self, task_id: str = "") -> None:
         self.task_id = task_id
-        self.progress, self.outer, self.opener = self, None, None
+        self.outer, self.opener = None, None
 
     def end(self) -> None:
         """Do nothing."""

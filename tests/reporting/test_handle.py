@@ -2,12 +2,14 @@
 
 import asyncio
 import contextvars
+import gc
 import os
 import pickle
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from weakref import ref
 
 import pytest
 
@@ -226,6 +228,46 @@ def test_part_that_is_left_in_another_context_counts(job):
     contextvars.copy_context().run(next, generator)
     generator.close()
     assert take(job).current == 3
+
+
+@pytest.fixture
+def _without_collector():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_without_collector")
+def test_part_is_freed_at_its_end_without_the_garbage_collector(job):
+    with job.progress.handle() as part:
+        part.advance()
+    gone = ref(part)
+    del part
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("_without_collector")
+def test_part_in_a_stage_is_freed_at_its_end_without_the_garbage_collector(job):
+    job.progress.stages({"a": 1})
+    with job.progress.handle() as part, part.stage("a"):
+        part.advance()
+    gone = ref(part)
+    del part
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("_without_collector")
+def test_part_of_no_task_is_freed_at_its_end_without_the_garbage_collector():
+    with progress.handle() as part:
+        gone = ref(part)
+    del part
+    assert gone() is None
+
+
+def test_part_that_has_ended_still_stands_for_its_task_where_its_context_was_carried(job):
+    with job.progress.handle():
+        context = contextvars.copy_context()
+    assert context.run(lambda: progress.task_id) == "t1"
 
 
 def test_child_that_is_forked_in_a_block_leaves_it(job):

@@ -1,6 +1,7 @@
 """Processes of a pool that report to the task of the job that uses them."""
 
 import errno
+import gc
 import io
 import json
 import multiprocessing
@@ -14,6 +15,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from weakref import ref
 
 import pytest
 
@@ -415,6 +417,19 @@ def way(job):
     yield lambda: home.open_for(home, None, None)
     link.find_link(home.place)._close()
     get_links.cache_clear()
+
+
+def test_part_of_a_process_is_freed_at_its_end_without_the_garbage_collector(way):
+    gc.disable()
+    try:
+        part = way()
+        part.advance()
+        part.end()
+        gone = ref(part)
+        del part
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_signal_handler_may_report_while_its_thread_sends(job, way, monkeypatch):
