@@ -15,6 +15,7 @@ from ..exceptions import StoreUnavailable, TaskIdTaken
 from ..reporting import foretell, get_flusher
 from ..snapshot import Snapshot, as_sent, expect_children, is_unsent
 from ..store import get_store
+from .bursts import hold
 from .chosen_ids import begin_again, check_are_free, check_is_free, is_of_another_run, name_run, refuse
 from .identity import Identity, inherit_owner
 
@@ -101,8 +102,8 @@ def queue(
             because a rollback undoes the task.
         keep: stores what `starting` gives the task with the task itself, in that transaction. A worker may
             begin before the snapshot is stored, or after the cache was emptied, and needs them then.
-        is_in_burst: whether this process reports the task and enqueues many, whose first snapshots its flusher is to
-            write together; of what is started here, only the later tasks of a batch.
+        is_in_burst: whether this process reports the task and enqueues many, whose first snapshots need not be
+            written one by one; of what is started here, only the later tasks of a batch.
         is_new_run: whether this is the first message of a run whose id its caller has chosen: a task that has ended
             under the same id then begins again, as a new record. Without that, so does one of another parent.
 
@@ -138,7 +139,8 @@ def queue(
         snapshot = replace(expect_children(snapshot, children, now=snapshot.created_at), seq=snapshot.seq)
     start.snapshot = snapshot
     if is_in_burst and (start is not _start.get() or start.is_accepted):
-        return foretell(snapshot, reads=False), False
+        snapshot = foretell(snapshot, reads=False)
+        return snapshot, hold(snapshot)
     try:
         if database is None:
             is_started = start is _start.get()

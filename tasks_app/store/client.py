@@ -43,14 +43,28 @@ class Client:
         self._has_incr = _has_own(cache, "incr")
         self._has_touch = _has_own(cache, "touch")
         self._latency = latency
+        #: What is held of a local cache: values that nobody has read, with their times to live.
+        self._held: dict[str, tuple[Callable[[], Any], int | None]] = {}
+
+    def hold(self, key: str, make: Callable[[], Any], ttl: int | None) -> None:
+        """Have a local cache store a new value for `ttl` seconds, or without end, once somebody reads it.
+
+        Only this process reads a local cache, and most values of a burst are replaced before anybody has.
+
+        Args:
+            make: makes the value.
+        """
+        self._held[key] = make, ttl
 
     def get(self, key: str) -> Any:
         """Return the value of a key, or None."""
+        self._store_held((key,))
         return self._call("get", key)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values of those keys that the cache holds."""
         keys = list(keys)
+        self._store_held(keys)
         if (values := find_values(keys, self._call("get_many", keys))) is None:
             return {key: value for key in keys if (value := self.get(key)) is not None}
         return values
@@ -58,28 +72,34 @@ class Client:
     def set(self, key: str, value: Any, ttl: int | None) -> None:
         """Store a value for `ttl` seconds, or without end."""
         self._call("set", key, value, ttl)
+        self._drop_held((key,))
 
     def set_many(self, values: Mapping[str, Any], ttl: int | None) -> list[str]:
         """Store values for `ttl` seconds, or without end, and return the keys that the cache refused."""
         if refused := find_refused(values, self._call("set_many", dict(values), ttl)):
             get_meter().note_store_failure("set_many")
+        self._drop_held(values)
         return refused
 
     def add(self, key: str, value: Any, ttl: int | None) -> bool:
         """Store a value unless the key exists, and return whether it was stored."""
+        self._store_held((key,))
         answer = self._call("add", key, value, ttl)
         return self.get(key) == value if answer is None else bool(answer)  # a wrapper may forget to return it
 
     def touch(self, key: str, ttl: int | None) -> bool:
         """Keep a value for `ttl` seconds from now on, if the backend can, and return whether the key exists."""
+        self._store_held((key,))
         return bool(self._call("touch", key, ttl)) if self._has_touch else self.get(key) is not None
 
     def delete(self, key: str) -> None:
         """Delete a key, if it exists."""
+        self._drop_held((key,))
         self._call("delete", key)
 
     def clear(self) -> None:
         """Delete everything in the cache."""
+        self._held.clear()
         self._call("clear")
 
     def count(self, key: str, number: int, ttl: int | None = None) -> int:
@@ -117,6 +137,17 @@ class Client:
     def _incr(self, key: str, number: int) -> int:
         answer = self._call("incr", key, number)
         return int(self.get(key) if answer is None else answer)
+
+    def _store_held(self, keys: Iterable[str]) -> None:
+        for key in keys if self._held else ():
+            if (held := self._held.get(key)) is not None:
+                make, ttl = held
+                self._call("add", key, make(), ttl)  # unless another thread has replaced it
+                self._held.pop(key, None)
+
+    def _drop_held(self, keys: Iterable[str]) -> None:
+        for key in keys if self._held else ():
+            self._held.pop(key, None)
 
     def _call(self, name: str, *args: Any) -> Any:
         try:

@@ -75,6 +75,10 @@ class Store:
         """Store the first snapshot of a task, unless its id is taken; return whether it was stored."""
         return self.cache.add(make_task_key(snapshot.task_id), snapshot.to_json(), time_to_live(snapshot))
 
+    def hold(self, snapshot: Snapshot) -> None:
+        """Store the first snapshot of a task in a local cache, which makes a text of it once it is read."""
+        self.cache.hold(make_task_key(snapshot.task_id), snapshot.to_json, time_to_live(snapshot))
+
     def touch(self, snapshot: Snapshot) -> bool:
         """Keep what is stored of a task as if it were written now; return whether the cache has anything of it."""
         return self.cache.touch(make_task_key(snapshot.task_id), time_to_live(snapshot))

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import BaseCache, caches
 from django.db import transaction
 
 from tasks_app import get_snapshot, start
 from tasks_app.lifecycle.bursts import BURST_SECONDS, Bursts
 from tasks_app.reporting.process import get_flusher
-from tasks_app.store.store import get_store
+from tasks_app.store.keys import make_task_key
+from tasks_app.store.store import decode, get_store
 from tests.support import jobs
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -44,7 +46,13 @@ def busy(monkeypatch) -> Iterator[None]:
     assert get_flusher().drain(DEADLINE)
 
 
-@pytest.mark.usefixtures("busy")
+@pytest.fixture
+def shared(settings) -> None:
+    """The cache is none in the memory of this process, as far as the store knows."""
+    settings.CACHES = {"default": {"BACKEND": "tests.support.backends.BareCache", "LOCATION": "bursts"}}
+
+
+@pytest.mark.usefixtures("shared", "busy")
 def test_tasks_of_a_burst_are_stored_and_listed_in_a_moment():
     task_ids = [jobs.wait.enqueue().id for _ in range(3)]
     wait_until(lambda: get_store().read(task_ids).keys() == set(task_ids), "all are stored")
@@ -59,7 +67,7 @@ def still(busy, monkeypatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.usefixtures("still")
+@pytest.mark.usefixtures("shared", "still")
 def test_task_of_a_burst_is_known_in_its_process_before_it_is_stored():
     task_id = jobs.wait.enqueue().id
     assert get_store().get(task_id) is None
@@ -78,3 +86,31 @@ def test_task_that_is_started_in_a_transaction_is_stored_at_the_commit():
     with transaction.atomic():
         task_id = start(jobs.wait)
     assert get_store().get(task_id).task_id == task_id
+
+
+@pytest.fixture
+def local(settings, still) -> Iterator[BaseCache]:
+    """The cache is in the memory of this process, and the flusher writes nothing."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "bursts"}}
+    yield caches["default"]
+    caches["default"].clear()
+
+
+@pytest.mark.usefixtures("local")
+def test_task_of_a_burst_is_found_in_a_local_cache_at_once():
+    task_ids = [jobs.wait.enqueue().id for _ in range(3)]
+    assert get_store().read(task_ids).keys() == set(task_ids)
+
+
+@pytest.mark.usefixtures("local")
+def test_task_of_a_burst_is_listed_from_a_local_cache():
+    task_ids = [jobs.wait.enqueue().id for _ in range(3)]
+    get_flusher().sweep()
+    assert set(task_ids) <= set(get_store().find_recent())
+
+
+def test_task_of_a_burst_is_written_to_a_local_cache_once_it_is_read(local):
+    task_id = jobs.wait.enqueue().id
+    assert local.get(make_task_key(task_id)) is None
+    get_store().get(task_id)
+    assert decode(task_id, local.get(make_task_key(task_id))).state == "queued"

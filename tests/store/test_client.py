@@ -1,6 +1,7 @@
 """How the store calls its cache: what is promised over each backend, from many threads at once."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -56,6 +57,77 @@ def test_counter_counts_on_every_backend(store):
 def test_delete_of_a_missing_key_is_harmless(store):
     store.cache.delete("nothing")
     assert store.cache.get("nothing") is None
+
+
+# --- values that are held ---
+
+
+class Value:
+    """A value that counts how often it was made."""
+
+    made = 0
+
+    def __call__(self) -> str:
+        self.made += 1
+        return "held"
+
+
+@pytest.fixture
+def local() -> Iterator[Client]:
+    """A client of a cache in the memory of this process."""
+    client = make_client(lambda: LocMemCache("held", {}))
+    yield client
+    client.clear()
+
+
+READS = {
+    "get": lambda client: client.get("key"),
+    "get_many": lambda client: client.get_many(["key"])["key"],
+    "add": lambda client: client.add("key", "other", 60) or client.get("key"),
+    "touch": lambda client: client.touch("key", 60) and client.get("key"),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_held_value_is_there_for_each_way_to_read_it(name: str, local: Client):
+    local.hold("key", lambda: "held", 60)
+    assert READS[name](local) == "held"
+
+
+def test_held_value_is_made_once(local: Client):
+    local.hold("key", value := Value(), 60)
+    assert [local.get("key") for _ in range(3)] == ["held"] * 3
+    assert value.made == 1
+
+
+WRITES = {
+    "set": lambda client: client.set("key", "new", 60),
+    "set_many": lambda client: client.set_many({"key": "new"}, 60),
+    "delete": lambda client: client.delete("key"),
+    "clear": lambda client: client.clear(),
+}
+
+
+@pytest.mark.parametrize(("name", "left"), [("set", "new"), ("set_many", "new"), ("delete", None), ("clear", None)])
+def test_held_value_is_never_made_after_a_write(name: str, left: object, local: Client):
+    local.hold("key", value := Value(), 60)
+    WRITES[name](local)
+    assert (local.get("key"), value.made) == (left, 0)
+
+
+def test_held_value_that_is_read_while_it_is_replaced_replaces_nothing(local: Client):
+    def replace() -> str:
+        local.set("key", "new", 60)
+        return "held"
+
+    local.hold("key", replace, 60)
+    assert local.get("key") == "new"
+
+
+def test_held_value_lasts_for_its_time_to_live(local: Client):
+    local.hold("key", lambda: "held", 1)
+    assert local.get("key") == "held"
+    wait_until(lambda: local.get("key") is None, "its time is over")
 
 
 class AloneCache(BareCache):
