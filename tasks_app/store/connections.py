@@ -7,6 +7,7 @@ from typing import Any
 from django.core.cache import BaseCache
 
 from .answers import find_refused
+from .ignored_errors import raise_errors
 from .key_function import fix_keys
 
 #: The packages whose clients may be used by several threads at once; subclasses of their backends are taken for safe.
@@ -76,6 +77,7 @@ class Connections:
 
     def _open(self) -> BaseCache:
         cache = self._connect()
+        raise_errors(cache)
         fix_keys(cache)
         return cache
 

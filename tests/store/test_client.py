@@ -1,8 +1,9 @@
 """How the store calls its cache: what is promised over each backend, from many threads at once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -181,6 +182,33 @@ def test_connection_that_failed_is_closed_and_replaced():
         client.set("key", 1, None)
     assert AloneCache.open == 0
     assert client.get("key") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("django-redis", {"IGNORE_EXCEPTIONS": True}),
+        ("django-valkey", {"IGNORE_EXCEPTIONS": True}),
+        ("pymemcache", {"ignore_exc": True}),
+    ],
+)
+def test_cache_that_is_told_to_ignore_its_errors_is_not_taken_for_empty(settings, name, options):
+    backend = BACKENDS[name]
+    backend.load()
+    location = f"{backend.scheme}127.0.0.1:{find_free_port()}"
+    settings.CACHES = {"default": {"BACKEND": backend.path, "LOCATION": location, "OPTIONS": options}}
+    client = make_client(partial(caches.create_connection, "default"))
+    calls = [partial(client.get, "key"), partial(client.get_many, ["key"]), partial(client.set, "key", 1, None)]
+    calls += [partial(client.set_many, {"key": 1}, None), partial(client.count, "key", 1)]
+    assert [call.func.__name__ for call in calls if not _fails(call)] == []
+
+
+def _fails(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except Exception:  # each package has its own
+        return True
+    return False
 
 
 def test_one_connection_serves_all_threads_where_that_is_safe():
