@@ -119,6 +119,10 @@ def _join_long_ago() -> None:
     field.__dict__.pop("_get_default", None)
 
 
+#: The most seconds in which the tasks of a test are listed once it has ended.
+LISTING_SECONDS = 1.0
+
+
 @pytest.fixture(autouse=True)
 def _clean_slate() -> Iterator[None]:
     """Each test begins with an empty cache and leaves no task behind."""
@@ -133,6 +137,7 @@ def _clean_slate() -> Iterator[None]:
 
 def _forget_the_past() -> None:
     """What this process remembers of earlier tests' tasks: what it would yet write, and what it saw."""
+    get_flusher().drain(LISTING_SECONDS)  # what it is just writing would be found in the empty cache
     get_flusher().backlog = Backlog()
     get_admission.cache_clear()
     get_shares.cache_clear()
