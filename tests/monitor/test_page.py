@@ -202,7 +202,7 @@ def test_what_runs_stands_above_what_has_ended_also_once_it_ends(site: Site, pag
     expect_tasks(page, "Send mail", "Import rows")
     rows.first.get_by_role("link").focus()
     rows.last.get_by_role("link").focus()
-    put_tasks(site, [make_task("b", "shop.tasks.send_mail", "succeeded", age=30, seq=9)])
+    put_tasks(site, [make_task("b", "shop.tasks.send_mail", "succeeded", age=30)])
     expect_tasks(page, "Import rows", "Send mail")
     expect(rows.first.get_by_role("link")).to_be_focused()
 
@@ -211,7 +211,7 @@ def test_row_that_moves_keeps_the_focus(site: Site, page: Page):
     put_tasks(site, [make_task("a", state="succeeded", age=60), make_task("b", state="failed", age=30)])
     rows = show(site, page)
     rows.last.get_by_role("link").focus()
-    put_tasks(site, [make_task("a", age=60, seq=9)])  # it is begun once more
+    put_tasks(site, [make_task("a", age=60)])  # it is begun once more
     expect(rows.first).to_have_attribute("data-state", "running", timeout=SLOW)
     expect(rows.first.get_by_role("link")).to_be_focused()
 
@@ -380,7 +380,7 @@ def test_focus_of_a_row_that_goes_is_not_lost(site: Site, page: Page):
     put_tasks(site, SOME)
     row = show(site, page, "?state=queued")
     row.get_by_role("link").focus()
-    put_tasks(site, [make_task("d", "shop.tasks.send_mail", "succeeded", age=40, seq=9)])
+    put_tasks(site, [make_task("d", "shop.tasks.send_mail", "succeeded", age=40)])
     expect(row).to_have_count(0, timeout=SLOW)
     expect(page.locator("#list")).to_be_focused()
 
@@ -410,7 +410,7 @@ def test_hidden_page_asks_for_nothing_and_shows_what_is_new_once_it_is_seen(site
     row = show(site, own_page)
     wait_until(lambda: site.get_stats()["viewers"] == 1, "its task is followed")
     # Until the stream has brought something, a page whose clock jumps takes it for held back, and polls.
-    put_tasks(site, [make_task("t", age=60, progress=7, percent=7.0, seq=9)])
+    put_tasks(site, [make_task("t", age=60, progress=7, percent=7.0)])
     expect(row.locator(".percent")).to_have_text("7%", timeout=SLOW)
     asked: list[str] = []
     own_page.on("request", lambda request: asked.append(request.url))

@@ -1,5 +1,6 @@
 """The site of `monitor_settings` in a Daphne process, and the tasks that a test puts there."""
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from tests.support.servers import run_daphne
 from tests.support.wire_site import Site
 
 ANA, LI, OMAR = "1", "2", "3"
+
+#: A `seq` for each task: one that comes after another of the same id is a later version, as in the app itself.
+_numbers = itertools.count(5)
 
 #: Has the page seem to be hidden, or to be seen again.
 HIDE = """(isHidden) => {
@@ -84,7 +88,7 @@ def make_task(
         "progress": 100 if state == "succeeded" else 0,
         "percent": float(values.get("progress", 0)),
         "status": {"succeeded": "Completed"}.get(state, state.capitalize()),
-        "seq": 5,
+        "seq": next(_numbers),
         "attempt": 0 if state == "queued" else 1,
         "stages": [],
         "created_at": ago(age),
