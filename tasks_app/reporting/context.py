@@ -98,12 +98,12 @@ def _was_forwarded(name: str, value: object) -> bool:
 
 def _unbind() -> None:
     """Make `progress` a no-op in a child that a job forks, since only one process writes a task."""
-    target = swap(None)
-    while target is not None:
+    outer = swap(None)
+    while (target := outer) is not None:
         get_missing_task().is_child_of_job = True
+        outer = target.outer  # before the change: a part is its own progress, and to read of it would be a report
         if type(made := vars(target).get("progress")) in (Progress, Part):  # else it was never used, or is harmless
             made.__class__ = Inherited
-        target = target.outer
 
 
 _NULL = NullProgress()

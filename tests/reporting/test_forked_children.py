@@ -84,3 +84,8 @@ def test_handle_that_a_forked_child_takes_of_the_task_of_its_parent_works(bound,
             part.advance(5)
 
     assert (fork(report), take(bound).current) == ([], 5)
+
+
+def test_child_that_is_forked_in_a_part_and_reports_nothing_is_told_nothing(bound, fork):
+    with bound.progress.handle():
+        assert fork(lambda: None) == []
