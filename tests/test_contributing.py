@@ -1,6 +1,7 @@
 """The commands for those who work on this project do what README and CONTRIBUTING say."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,14 @@ def test_command_that_makes_an_environment_is_run_by_ci(word: str):
 
 def test_command_of_the_client_is_run_by_ci():
     assert f"\n  {find_block('sh', 'clients/client.py', document='README.md').strip()} >" in CI
+
+
+def test_command_that_checks_a_commit_is_run_by_ci():
+    line = find_block("sh", "-m slow", document="CONTRIBUTING.md").splitlines()[2]
+    command = re.search(r'bash -c "\$\((grep .*CONTRIBUTING.md)\)"', CI)
+    assert command is not None
+    done = subprocess.run(["bash", "-c", command[1]], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.strip() == line
 
 
 @pytest.fixture
