@@ -11,7 +11,7 @@ from django.conf import settings
 from django.templatetags.static import static
 from django.urls import NoReverseMatch
 
-from ..http import make_url
+from ..http import find_parameters, make_url
 from .address import UNREACHABLE, Address, Answer
 from .finding import Finding, Level, Result, name_error
 from .hops import name_hop
@@ -56,7 +56,8 @@ def examine_site(address: Address) -> Iterator[Result]:
     try:
         path = quote(make_url("task", f"doctor-{secrets.token_hex(16)}"))
     except NoReverseMatch:
-        yield _not_included("The URLs of this app are not in ROOT_URLCONF")
+        names = find_parameters()
+        yield _below(names) if names else _not_included("The URLs of this app are not in ROOT_URLCONF")
         return
     before = time.time()
     try:
@@ -96,6 +97,15 @@ def _not_included(what: str) -> Finding:
         level=Level.ERROR,
         what=f"{what}: no page finds a task.",
         cure='Add path("", include("tasks_app.urls")) to the URLs of the site, and have the proxy pass on all paths.',
+    )
+
+
+def _below(parameters: list[str]) -> Finding:
+    return Finding(
+        id="site-below-parameters",
+        level=Level.UNKNOWN,
+        what=f"The site could not be looked at: the URLs of this app have parameters before them, {parameters!r}, "
+        "whose values only requests have.",
     )
 
 

@@ -11,7 +11,7 @@ from .endpoint import (
     not_found,
     refusal,
 )
-from .links import find_base, make_url
+from .links import find_base, find_parameters, make_url
 from .params import DEFAULT_LIMIT, MAX_CHILDREN_SHOWN, MAX_KEY_LENGTH, MAX_LIMIT, parse_whole
 from .problems import Problem, bad_request, store_access
 from .start_answer import start_response
@@ -29,6 +29,7 @@ __all__ = [
     "endpoint",
     "exempt_from_transactions",
     "find_base",
+    "find_parameters",
     "health",
     "is_endpoint",
     "json_response",

@@ -46,6 +46,12 @@ def find_base(request: HttpRequest | None = None) -> str:
     return make_url("tasks-progress", request=request).removesuffix("task-progress")
 
 
+def find_parameters() -> list[str]:
+    """Return the names of the parameters in the path under which the site includes the endpoints."""
+    place = _find_nearest(None)
+    return [] if place is None else sorted(place.parameters)
+
+
 def quote_id(task_id: str) -> str:
     """Return a task's id as a part of a path, quoted as `reverse` does."""
     return quote(task_id, safe="!$&'()*+,;=:@~")  # the characters of RFC 3986, 3.3, that need no quotes

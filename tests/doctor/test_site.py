@@ -1,9 +1,11 @@
 """The doctor finds what proxies and settings do to the answers of a site, and nothing where they do no harm."""
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
+from django.urls import include, path
 
 from tasks_app.doctor import site
 from tasks_app.doctor.address import Address
@@ -86,6 +88,14 @@ def test_server_that_never_answers_does_not_hold_up_the_doctor(monkeypatch):
 def test_site_without_the_urls_of_the_app_is_found(settings):
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
     assert find_ids(examine_site(Address.parse("http://127.0.0.1:9"))) == ["site-without-urls"]
+
+
+def test_site_whose_urls_have_a_parameter_before_them_is_not_said_to_be_without(settings):
+    settings.ROOT_URLCONF = ModuleType("urlconf")
+    settings.ROOT_URLCONF.urlpatterns = [path("<slug:tenant>/", include("tasks_app.urls"))]
+    (found,) = examine_site(Address.parse("http://127.0.0.1:9"))
+    assert (found.id, found.level) == ("site-below-parameters", "unknown")
+    assert "have parameters before them, ['tenant']" in found.what
 
 
 def answer(*headers: str, status: str = "404 Not Found") -> bytes:
