@@ -10,17 +10,16 @@ The exit status is 0 only when the task succeeded; `--help` has the others, and 
 
 import asyncio
 import codecs
-import json
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 import aiohttp
 from common.connection import PROBLEM, Answer, describe_error, find_type
 from common.display import Display, Row
 from common.lines import open_display
+from common.messages import read_event, read_start
 from common.reconnection import Interrupted, NotSucceeded, Reconnection, TaskError
 from common.script import Order, check_options, make_parser, run
 from common.texts import LogLine, Snapshot, explain, has_ended
@@ -79,8 +78,7 @@ async def start_task(session: aiohttp.ClientSession, order: Order) -> tuple[str,
         async with session.post(url, json=order.request or None, allow_redirects=False) as response:
             if response.status != 202:
                 raise TaskError(f"POST {url} {(await read_answer(response)).describe()}")
-            started: dict[str, str] = await response.json()
-            return started["task_id"], urljoin(url, started["progress_url"])
+            return read_start(await response.read(), url)
     except (aiohttp.ClientError, OSError) as error:
         raise TaskError(f"Can't reach {order.url!r}: {describe_error(error)}") from error
 
@@ -103,7 +101,7 @@ async def follow(
     reconnection = reconnection or Reconnection()
     decoder = EventDecoder()
     while True:
-        reason, retry_after = "the stream ended before the task did", 0.0
+        interrupted = Interrupted("the stream ended before the task did")
         try:
             async with session.get(
                 url, headers=make_headers(decoder.last_event_id), allow_redirects=False
@@ -115,21 +113,23 @@ async def follow(
                 async for chunk in response.content.iter_any():
                     reconnection.succeed()
                     for event in decoder.feed(chunk):
-                        if event.name == "log":
-                            show_log(json.loads(event.data)["lines"])
-                        if event.name != "message":  # such as `end`, which repeats the last snapshot
+                        if event.name not in ("log", "message"):  # such as `end`, which repeats the last snapshot
                             continue
-                        snapshot = json.loads(event.data)
-                        yield snapshot
-                        if has_ended(snapshot):
+                        data = read_event(event.name, event.data)
+                        reconnection.note_read()
+                        if event.name == "log":
+                            show_log(data["lines"])
+                            continue
+                        yield data
+                        if has_ended(data):
                             return
         except Interrupted as refusal:
-            reason, retry_after = refusal.reason, refusal.retry_after
+            interrupted = refusal
         except aiohttp.ClientPayloadError:
             pass  # it ended inside a chunk
         except (aiohttp.ClientError, OSError) as error:
-            reason = describe_error(error)
-        await asyncio.sleep(reconnection.fail(url, reason, max(decoder.retry, retry_after)))
+            interrupted = Interrupted(describe_error(error))
+        await asyncio.sleep(reconnection.fail(url, interrupted, decoder.retry))
 
 
 def make_headers(last_event_id: str) -> dict[str, str]:

@@ -8,21 +8,24 @@
 The exit status is 0 only when the task succeeded; `--help` has the others, and all options.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import urljoin
+from typing import Any
 
 import requests
 from common.command import parse_seconds
 from common.connection import PROBLEM, Answer, describe_error, find_type
 from common.display import Display, Row
 from common.lines import open_display
+from common.messages import read_event, read_start
 from common.reconnection import Interrupted, NotSucceeded, Reconnection, TaskError
 from common.script import Order, check_options, make_parser, run
 from common.texts import LogLine, Snapshot, explain, has_ended
 from sseclient import SSEClient
+
+#: Why a stream is asked for again that was there.
+ENDED = "the stream ended before the task did"
 
 #: Seconds between two attempts, until the server says another number.
 RETRY = 2.0
@@ -86,8 +89,7 @@ def start_task(order: Order) -> tuple[str, str]:
         raise TaskError(f"Can't reach {order.url!r}: {describe_error(error)}") from error
     if response.status_code != 202:
         raise TaskError(f"POST {url} {read_answer(response).describe()}")
-    started: dict[str, str] = response.json()
-    return started["task_id"], urljoin(url, started["progress_url"])
+    return read_start(response.content, url)
 
 
 def follow(
@@ -112,17 +114,18 @@ def follow(
     headers = {"Accept": "text/event-stream", **(headers or {})}
     server_retry = RETRY
     while True:
-        reason, retry_after = "the stream ended before the task did", 0.0
+        interrupted = Interrupted(ENDED)
         try:
             with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False) as response:
                 if response.status_code == 204:  # the client has seen the last snapshot
                     return
                 read_answer(response).check_stream()
                 for event in SSEClient(read_chunks(response, reconnection)).events():
-                    data = json.loads(event.data)
+                    data = read_message(response, event.event, event.data)
+                    reconnection.note_read()
                     if event.id:
                         headers["Last-Event-ID"] = event.id
-                    if event.retry:
+                    if event.retry and len(event.retry) < 10 and event.retry.isdecimal():
                         server_retry = int(event.retry) / 1000
                     if event.event == "log":
                         show_log(data["lines"])
@@ -132,12 +135,26 @@ def follow(
                     if has_ended(data):
                         return
         except Interrupted as refusal:
-            reason, retry_after = refusal.reason, refusal.retry_after
-        except (requests.exceptions.ChunkedEncodingError, ValueError):
-            pass  # it ended inside a chunk, or inside an event, of which sseclient-py yields a part
+            interrupted = refusal if retry is None else Interrupted(refusal.reason, is_nonsense=refusal.is_nonsense)
+        except (requests.exceptions.ChunkedEncodingError, UnicodeDecodeError):
+            pass  # it ended inside a chunk, or inside a character of an event, of which sseclient-py yields a part
         except requests.RequestException as error:
-            reason = describe_error(error)
-        time.sleep(reconnection.fail(url, reason, max(server_retry, retry_after) if retry is None else retry))
+            interrupted = Interrupted(describe_error(error))
+        time.sleep(reconnection.fail(url, interrupted, server_retry if retry is None else retry))
+
+
+def read_message(response: requests.Response, name: str, text: str) -> Any:
+    """Return what an event says; that after which the stream has ended may be a part, which sseclient-py yields.
+
+    Raises:
+        Interrupted: it can't be read.
+    """
+    try:
+        return read_event(name, text)
+    except Interrupted:
+        if response.raw.closed:
+            raise Interrupted(ENDED) from None
+        raise
 
 
 def read_chunks(response: requests.Response, reconnection: Reconnection) -> Iterator[bytes]:

@@ -80,7 +80,8 @@ class Row:
     @property
     def heading(self) -> str:
         """The texts that tell the task from others: its id and its names."""
-        return f"{self.name}Task {self.task_id}" + (f": {name}" if (name := describe_name(self.snapshot)) else "")
+        name = describe_name(self.snapshot)
+        return f"{self.name}Task {to_line(self.task_id)}" + (f": {name}" if name else "")
 
 
 class Display:

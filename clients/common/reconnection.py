@@ -33,12 +33,14 @@ class Interrupted(Exception):
     Attributes:
         reason: what has answered instead.
         retry_after: the seconds until it wants to be asked again; 0 if it did not say.
+        is_nonsense: whether a stream was there, of which nothing could be read.
     """
 
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+    def __init__(self, reason: str, retry_after: float = 0.0, *, is_nonsense: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+        self.is_nonsense = is_nonsense
 
 
 class Reconnection:
@@ -55,6 +57,7 @@ class Reconnection:
         self._timeout = timeout
         self._tell = tell
         self._since = 0.0
+        self._read_at = time.monotonic()
         self._reason: str | None = None
 
     def succeed(self) -> None:
@@ -63,22 +66,27 @@ class Reconnection:
             self._reason = None
             self._tell(None)
 
-    def fail(self, url: str, reason: str, pause: float) -> float:
+    def note_read(self) -> None:
+        """Note that a message of the server could be read."""
+        self._read_at = time.monotonic()
+
+    def fail(self, url: str, interrupted: Interrupted, retry: float) -> float:
         """Note that the stream is not there, and return the seconds until the next attempt.
 
         Args:
-            pause: the seconds that the server wants a client to wait.
+            interrupted: why it is not.
+            retry: the seconds that a client waits between two attempts.
 
         Raises:
             TaskError: the time is over.
         """
         now = time.monotonic()
         if self._reason is None:
-            self._since = now
+            self._since = self._read_at if interrupted.is_nonsense else now  # what can't be read is no news
         left = self._since + self._timeout - now
         if left <= 0:
-            raise TaskError(f"Lost {url} and gave up after {self._timeout:g} s of reconnecting: {reason}")
-        if reason != self._reason:
-            self._reason = reason
-            self._tell(reason)
-        return min(pause, left)
+            raise TaskError(f"Lost {url} and gave up after {self._timeout:g} s of reconnecting: {interrupted}")
+        if interrupted.reason != self._reason:
+            self._reason = interrupted.reason
+            self._tell(self._reason)
+        return min(max(retry, interrupted.retry_after), left)

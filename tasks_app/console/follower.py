@@ -48,13 +48,13 @@ class Follower:
         except TaskNotFound:
             if not self._row.snapshot:
                 refuse_unknown(task_id)
-            reason = "the cache no longer has the task"
+            interrupted = Interrupted("the cache no longer has the task")
         except Interrupted as error:
-            reason = error.reason
+            interrupted = error
         else:
             self._show(snapshot, lines)
             return PAUSE
-        return self._reconnection.fail(f"task {task_id!r}", reason, PAUSE)
+        return self._reconnection.fail(f"task {task_id!r}", interrupted, PAUSE)
 
     def _read(self) -> tuple[Snapshot, Sequence[bytes]]:
         """Return what is known of the task, and new lines of its log."""
