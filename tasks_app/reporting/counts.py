@@ -2,8 +2,11 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
+from typing import Any, NamedTuple, Protocol
+
+from .values import check_number
 
 #: The largest amount that is counted.
 LARGEST = int(sys.float_info.max)
@@ -47,6 +50,27 @@ class Count:
         return min(max(done / self.total, 0.0), 1.0)
 
 
+class Counter(Protocol):
+    """The interface of what knows how much is done."""
+
+    current: Any
+
+
+def advance(counter: Counter, n: float) -> None:
+    """Add `n` to what is done; a signal handler that interrupts this may do so as well.
+
+    Raises:
+        TypeError, ValueError: `n` or the sum is not a finite number.
+    """
+    n = check_number("n", n)
+    while True:
+        before = counter.current
+        after = check_number("current", (before or 0) + n)
+        if counter.current is before:  # from here to the next line, Python calls no signal handler
+            counter.current = after
+            return
+
+
 def find_share(inners: Sequence[Count], step: float | None) -> float:
     """Return how much of the steps after `step` the counts inside them have done, in steps."""
     weighted = [inner.fraction * inner.weight for inner in inners if inner.weight is not None and not inner.is_over]
@@ -72,57 +96,92 @@ def add(one: float, other: float) -> float:
     return int(both) if both == int(both) else both
 
 
+class Summands(NamedTuple):
+    """The counts that a sum is of, and what those have done together that are over."""
+
+    counts: Sequence[Count] = ()
+    ended: float = 0.0
+    ended_total: float = 0.0
+    has_total: bool = False
+
+    def put_together(self) -> "Summands":
+        """Return these with those together that are over."""
+        over: list[Count] = []
+        running: list[Count] = []
+        for count in self.counts:  # once, since each may end at any moment
+            (over if count.is_over else running).append(count)
+        return Summands(
+            running,
+            add(self.ended, sum(count.current - count.base for count in over)),
+            add(self.ended_total, sum(max((count.total or 0) - count.base, 0) for count in over)),
+            self.has_total or any(count.total is not None for count in over),
+        )
+
+    def forget_ended(self) -> "Summands":
+        """Return these without what does not run any longer."""
+        return Summands([count for count in self.counts if not count.is_over])
+
+
 class Sum:
     """The counts that add up to that of a task: of coroutines, threads and processes that work in parallel."""
 
     def __init__(self) -> None:
-        self._counts: Sequence[Count] = ()
-        self._ended, self._ended_total = 0.0, 0.0
-        self._has_total = False
+        self._summands = Summands()
 
     def __bool__(self) -> bool:
-        return bool(self._counts or self._ended or self._has_total)
+        counts, ended, _, has_total = self._summands
+        return bool(counts or ended or has_total)
 
     @property
     def is_running(self) -> bool:
         """Whether a count may change."""
-        return any(not count.is_over for count in self._counts)
+        return any(not count.is_over for count in self._summands.counts)
 
     def add(self, count: Count) -> None:
         """Add one; those that are over are put together."""
-        over = [other for other in self._counts if other.is_over]
-        for other in over:
-            self._ended += other.current - other.base
-            self._ended_total += max((other.total or 0) - other.base, 0)
-            self._has_total = self._has_total or other.total is not None
-        self._counts = [*(other for other in self._counts if not other.is_over), count]
+
+        def put(summands: Summands) -> Summands:
+            together = summands.put_together()
+            return together._replace(counts=[*together.counts, count])
+
+        self._change(put)
 
     def begin(self) -> None:
         """Begin at 0; what runs counts from where it is."""
         self.forget_ended()
-        for count in self._counts:
+        for count in self._summands.counts:
             count.base = count.current
 
     def forget_ended(self) -> None:
         """Forget what does not run any longer."""
-        self._counts = [count for count in self._counts if not count.is_over]
-        self._ended, self._ended_total, self._has_total = 0.0, 0.0, False
+        self._change(Summands.forget_ended)
 
     @property
     def current(self) -> float:
         """The sum of what is done."""
-        return add(self._ended, sum(count.current - count.base for count in self._counts))
+        counts, ended, _, _ = self._summands
+        return add(ended, sum(count.current - count.base for count in counts))
 
     @property
     def extra(self) -> float:
         """The sum of the parts of the current steps that are done, in steps."""
-        return sum(count.extra + find_share(count.inners, count.current) for count in self._counts)
+        return sum(count.extra + find_share(count.inners, count.current) for count in self._summands.counts)
 
     @property
     def total(self) -> float | None:
         """The sum of the totals that are known; None if none is."""
-        totals = [count.total for count in self._counts if count.total is not None]
-        if not totals and not self._has_total:
+        counts, _, ended_total, has_total = self._summands
+        totals = [count.total for count in counts if count.total is not None]
+        if not totals and not has_total:
             return None
-        bases = sum(count.base for count in self._counts if count.total is not None)
-        return add(self._ended_total, sum(totals) - bases)
+        bases = sum(count.base for count in counts if count.total is not None)
+        return add(ended_total, sum(totals) - bases)
+
+    def _change(self, change: Callable[[Summands], Summands]) -> None:
+        """Set the summands, also if a signal handler interrupts this and adds one."""
+        while True:
+            before = self._summands
+            after = change(before)
+            if self._summands is before:  # as in `advance`
+                self._summands = after
+                return

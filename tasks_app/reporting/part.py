@@ -11,7 +11,7 @@ from ..utils.json import normalize
 from .bars import hook_bars
 from .binding import Itself
 from .capture import Capture
-from .counts import Count
+from .counts import Count, advance
 from .draft import Draft
 from .handle import Home
 from .log import check_level
@@ -132,7 +132,7 @@ class Part(Progress):
         if type(n) is int and n == 1:
             self._steps.current += 1
         else:
-            self._steps.current = check_number("current", self._steps.current + check_number("n", n))
+            advance(self._steps, n)
 
     def stages(self, weights: Mapping[str, float]) -> None:
         """Refuse to declare stages: they are those of the whole task.

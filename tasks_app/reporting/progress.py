@@ -12,6 +12,7 @@ from ..utils.clock import Clock
 from ..utils.json import normalize
 from .bars import hook_bars
 from .capture import Capture, capturing
+from .counts import advance
 from .draft import Draft
 from .handle import Handle, Home
 from .log import Journal, check_level
@@ -88,9 +89,8 @@ class Progress:
         Raises:
             TypeError, ValueError: `n` is not a finite number.
         """
-        n = check_number("n", n)
         with self._draft.lock:
-            self._draft.current = check_number("current", (self._draft.current or 0) + n)
+            advance(self._draft, n)
         self._draft.touch()
 
     def track(
