@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..conf import get_settings
 from ..metering import get_meter
-from ..streaming import END_ID, Stream, View, count_streams, get_hub
+from ..streaming import END_ID, Stream, View, count_streams, get_hub, has_told_all
 from ..utils.query import Query
 from .params import parse_heartbeat, parse_logs, parse_task_ids
 from .problems import busy
@@ -41,7 +41,7 @@ class WantedStream:
     def is_told(self, stream: Stream, views: Sequence[View | None]) -> bool:
         """Return whether the client has seen the end; `views` has None for each task that it may not see."""
         if not self.is_many:
-            return stream.has_told_all(self.last_event_id)
+            return has_told_all(stream.watches[0], self.last_event_id, with_log=self.with_log)
         return self.last_event_id == END_ID and all(view is None or view.is_terminal for view in views)
 
     def show(self, stream: Stream, views: Sequence[View | None]) -> None:

@@ -3,6 +3,7 @@
 from .buffers import get_buffers
 from .frames import CONTENT_TYPE, END_ID, View, encode_refused
 from .hub import count_streams, get_hub
+from .log_places import has_told_all
 from .log_tail import LogTail
 from .outlet import Framed, Message, Outlet, Send
 from .places import Place, get_places
@@ -36,6 +37,7 @@ __all__ = [
     "get_buffers",
     "get_hub",
     "get_places",
+    "has_told_all",
     "observe",
     "observe_texts",
 ]

@@ -84,6 +84,15 @@ class LogPlaces:
         return encode_id(".".join([self._task_hash, *(str(place.offset) for place in self._places.values())]))
 
 
+def has_told_all(watch: Watch, last_event_id: str | None, *, with_log: bool) -> bool:
+    """Return whether a client with this last event id has seen the end of a task, `with_log` with all of its lines."""
+    if (view := watch.view) is None or not view.is_terminal:
+        return False
+    if with_log:
+        return LogPlaces.of_one(watch, last_event_id).has_all(watch, view)
+    return view.event_id == last_event_id
+
+
 def parse_place(event_id: str | None) -> Place:
     """Return the place that the last event id of a stream of one task gives.
 

@@ -20,8 +20,7 @@ class EventStreamResponse(StreamingHttpResponse):
     def __init__(self, stream: Stream, *, request_headers: object = None) -> None:
         super().__init__(stream, content_type=CONTENT_TYPE, headers=STREAM_HEADERS)
         if request_headers is not None:
-            stream.request_headers = request_headers
-            get_unread().add(stream)
+            get_unread().add(stream, request_headers)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         iterator: object = self._iterator  # type: ignore[attr-defined]  # a middleware may have replaced it

@@ -11,7 +11,6 @@ from typing import Self
 from ..conf import get_settings
 from ..utils.backoff import draw_around
 from ..utils.server import release_request_thread
-from .brake import Brake
 from .frames import View, encode_all_ended, encode_missing, encode_retry, encode_server_time, get_keep_alive
 from .hub import Hub, get_hub
 from .log_places import LogPlaces
@@ -26,7 +25,7 @@ logger = logging.getLogger("tasks_app")
 CHUNK_BYTES = 65536
 
 
-class Stream(Brake):
+class Stream:
     """The frames of one or many tasks, always the latest of each, until all have ended.
 
     An object with a `close()`, no generator: that runs its `finally` when garbage is collected, if a client has left.
@@ -36,6 +35,8 @@ class Stream(Brake):
         with_log: whether each snapshot is preceded by the lines that the task has logged by then.
         uses_heartbeat_events: whether keep-alives are events instead of comments.
     """
+
+    held: "asyncio.Future[bytes] | None" = None  # what a caller waits for who is given nothing; no memory until then
 
     def __init__(self, hub: Hub, *, with_log: bool, uses_heartbeat_events: bool) -> None:
         # The attributes that each frame uses come first, to be close in memory: that saves a good part of its cost.
@@ -79,21 +80,11 @@ class Stream(Brake):
         stream.watches = await stream._hub.watch(stream, task_ids)
         return stream
 
-    def has_told_all(self, last_event_id: str | None) -> bool:
-        """Return whether a client with this last event id has seen the end of the one watched task."""
-        (watch,) = self.watches
-        if watch.view is None or not watch.view.is_terminal:
-            return False
-        if self._with_log:
-            return LogPlaces.of_one(watch, last_event_id).has_all(watch, watch.view)
-        return watch.view.event_id == last_event_id
-
     def show_one(self, last_event_id: str | None) -> None:
         """Send the one watched task, unless its event id is `last_event_id`."""
-        (watch,) = self.watches
-        self._pending = {watch: None}
+        self._pending = dict.fromkeys(self.watches)
         if self._with_log:
-            self._follow(LogPlaces.of_one(watch, last_event_id))
+            self._follow(LogPlaces.of_one(self.watches[0], last_event_id))
         else:
             self._last_event_id = last_event_id
 
@@ -164,7 +155,8 @@ class Stream(Brake):
         waiter, view = self._waiter, watch.view
         # A caller that waits has been given everything before; without an outlet, most frames take this short path.
         if waiter is None or waiter.done() or view is None or view.is_terminal or not self._is_plain:
-            self._put_off(watch)
+            self._pending[watch] = None
+            self._step()
         else:
             self._is_idle = self._is_overdue = False
             self._waiter = None
@@ -178,6 +170,18 @@ class Stream(Brake):
             self._step()
         else:
             self._is_idle = True
+
+    def hold(self) -> None:
+        """Give the caller nothing until `go_on`, since its reader is behind; without effect while no caller waits."""
+        if self.held is None and self._waiter is not None and not self._waiter.done():
+            self.held, self._waiter = self._waiter, None
+
+    def go_on(self) -> None:
+        """Give the caller what there is; what has changed while it was held has waited."""
+        held, self.held = self.held, None
+        if self._waiter is None:
+            self._waiter = held
+        self._step()
 
     def expire(self) -> None:
         """End the stream; its client reconnects."""
@@ -212,10 +216,6 @@ class Stream(Brake):
         self._deadline.cancel()
         self.place.give_back()
         self._hub.leave(self, self.watches)
-
-    def _put_off(self, watch: Watch) -> None:
-        self._pending[watch] = None
-        self._step()
 
     def _step(self) -> None:
         """Give the waiting caller the next chunk or the end; do nothing while there is neither, or no caller waits."""

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextvars import Context
 from typing import Any
-from weakref import WeakSet, ref
+from weakref import WeakKeyDictionary, ref
 
 from ..conf import get_settings
 from ..utils.per_loop import PerLoop
 from ..utils.transports import count_unread, count_unsent, find_waiting, is_on_twisted
-from .brake import Brake
 from .buffers import get_buffers
+from .stream import Stream
 
 logger = logging.getLogger("tasks_app")
 
@@ -25,18 +25,19 @@ class Unread:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._streams: WeakSet[Brake] = WeakSet()
+        #: The streams, and the list of headers of the request that each answers, by which the server has it as well.
+        self._headers: WeakKeyDictionary[Stream, object] = WeakKeyDictionary()
         self._behind: dict[Any, _Behind] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, stream: Brake) -> None:
-        """Look at a stream from now on, if Twisted sends it."""
+    def add(self, stream: Stream, request_headers: object) -> None:
+        """Look at a stream from now on, if Twisted sends it; `request_headers` is the list in the request's scope."""
         if is_on_twisted():
-            self._streams.add(stream)
+            self._headers[stream] = request_headers
             self._plan()
 
     def _plan(self) -> None:
-        if self._timer is None and (self._streams or self._behind):
+        if self._timer is None and (self._headers or self._behind):
             interval = get_settings().SWEEP_INTERVAL
             self._timer = self._loop.call_later(interval, self._look_again, context=Context())
 
@@ -62,13 +63,13 @@ class Unread:
             get_buffers().add(behind, 0)
 
     def _find(self) -> "Iterator[tuple[Any, _Behind]]":
-        streams: Mapping[int, Brake] | None = None
+        streams: Mapping[int, Stream] | None = None
         for transport, request in find_waiting():
             if request is None or request.producer is not None:  # another guard, such as that of `wrap`, waits for it
                 continue
             behind = self._behind.get(transport)
             if behind is None or behind.request() is not request:
-                streams = streams or {id(stream.request_headers): stream for stream in self._streams}
+                streams = streams or {id(headers): stream for stream, headers in self._headers.items()}
                 stream = streams.get(id(getattr(request, "clean_headers", None)))
                 behind = None if stream is None else _Behind(stream, request, transport, self._loop.time())
             if behind is not None:
@@ -78,7 +79,7 @@ class Unread:
 class _Behind:
     """A stream whose reader is behind."""
 
-    def __init__(self, stream: Brake, request: Any, transport: Any, monotonic: float) -> None:
+    def __init__(self, stream: Stream, request: Any, transport: Any, monotonic: float) -> None:
         self.request = ref(request)
         self._stream = ref(stream)
         self._transport = transport
@@ -100,7 +101,7 @@ class _Behind:
             stream.hold()
         elif stream is not None and unsent <= settings.MAX_WRITE_BUFFER / 2:
             stream.go_on()
-        if stream is None or not stream.is_held or unread != self._unread:
+        if stream is None or stream.held is None or unread != self._unread:
             self._unread, self._moved_at = unread, monotonic
         elif monotonic - self._moved_at >= settings.KEEPALIVE:
             logger.warning(

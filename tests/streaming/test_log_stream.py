@@ -10,7 +10,7 @@ import pytest
 from tasks_app.reporting.reporter import Reporter
 from tasks_app.store.store import get_store
 from tasks_app.streaming.hub import get_hub
-from tasks_app.streaming.log_places import Place, hash_tasks, parse_place, parse_places
+from tasks_app.streaming.log_places import Place, has_told_all, hash_tasks, parse_place, parse_places
 from tasks_app.streaming.log_reader import BATCH
 from tasks_app.streaming.stream import CHUNK_BYTES, Stream
 from tests.support.caches import Controls
@@ -342,15 +342,15 @@ async def test_line_that_another_process_told_already_is_waited_for(job, flusher
 
 
 @pytest.mark.parametrize(
-    ("last_event_id", "has_told_all"),
+    ("last_event_id", "is_told"),
     [("3.2", True), ("3.3", True), ("3.1", False), ("2.2", False), ("3", False), (".2", False), (None, False)],
 )
-async def test_client_was_told_all_if_it_has_the_end_and_every_line(job, flusher, last_event_id, has_told_all):
+async def test_client_was_told_all_if_it_has_the_end_and_every_line(job, flusher, last_event_id, is_told):
     job.progress.log("one\ntwo")
     job.succeed()
     flusher.flush()
     stream = await Stream.open(["t1"], with_log=True)
-    assert stream.has_told_all(last_event_id) == has_told_all
+    assert has_told_all(stream.watches[0], last_event_id, with_log=True) == is_told
     stream.close()
 
 

@@ -68,7 +68,7 @@ async def test_end_that_came_while_a_stream_was_held_is_told(stream):
 
 async def test_stream_whose_caller_does_not_wait_is_not_held(stream):
     stream.hold()
-    assert not stream.is_held
+    assert stream.held is None
 
 
 async def test_keep_alive_waits_while_a_stream_is_held(stream):
