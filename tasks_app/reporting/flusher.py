@@ -233,7 +233,7 @@ class Flusher:
         while self._has_work():
             try:
                 self._run_once(get_settings())
-            except Exception:
+            except BaseException:
                 # This thread serves every task of the process, so no error may end it, not even one in logging.
                 with suppress(Exception):
                     logger.exception("the flusher failed; tasks %s", sorted(self._reporters))

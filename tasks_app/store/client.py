@@ -1,5 +1,6 @@
 """The calls of the store to its cache: they use only what every backend of Django promises."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 
+from ..exceptions import StoreUnavailable
 from ..metering import get_meter
 from .answers import find_refused, find_values
 from .connections import Connections
@@ -154,6 +156,9 @@ class Client:
             if self.is_timed:
                 return self._latency.measure(self._connections.call, name, *args)
             return self._connections.call(name, *args)
+        except CancelledError as error:  # of a backend that is async inside: here is no coroutine that could be meant
+            get_meter().note_store_failure(name)
+            raise StoreUnavailable(f"{name!r} of the cache was cancelled") from error
         except Exception:
             if name != "incr":  # which raises for a missing key; what follows then meets a cache that fails
                 get_meter().note_store_failure(name)

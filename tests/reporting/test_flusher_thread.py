@@ -224,10 +224,15 @@ def test_thread_outlives_an_outage_and_loses_nothing(live_flusher, caplog):
         assert [read(reporter.task_id).result for reporter in tasks] == [reporter.task_id for reporter in tasks]
 
 
-def test_thread_outlives_the_unforeseen(live_flusher, caplog):
+class OwnTimeout(BaseException):
+    """As that of gevent, which is no Exception."""
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, OwnTimeout, SystemExit])
+def test_thread_outlives_the_unforeseen(live_flusher, caplog, kind):
     def fail() -> None:
         live_flusher.chores.discard(fail)
-        raise ZeroDivisionError("unforeseen")
+        raise kind("unforeseen")
 
     live_flusher.chores.add(fail)
     reporter = begin(live_flusher)

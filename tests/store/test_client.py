@@ -1,5 +1,6 @@
 """How the store calls its cache: what is promised over each backend, from many threads at once."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 
+from tasks_app.exceptions import StoreUnavailable
 from tasks_app.store.client import Client
 from tasks_app.store.connections import MAX_CONNECTIONS
 from tasks_app.store.latency import Latency
@@ -209,6 +211,15 @@ def _fails(call: Callable[[], Any]) -> bool:
     except Exception:  # each package has its own
         return True
     return False
+
+
+def test_call_that_the_backend_cancels_is_one_that_failed():
+    class AsyncInside(BareCache):
+        def get(self, *args: Any, **kwargs: Any) -> Any:
+            raise asyncio.CancelledError
+
+    with pytest.raises(StoreUnavailable, match="'get' of the cache was cancelled"):
+        make_client(lambda: AsyncInside("async", {})).get("key")
 
 
 def test_one_connection_serves_all_threads_where_that_is_safe():
