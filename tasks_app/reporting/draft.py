@@ -210,10 +210,14 @@ class Draft:
         Raises:
             ValueError: `meta` would exceed `limit`.
         """
-        meta = {**self.meta, **values}
-        if (size := len(encode_json(meta))) > limit:
-            raise ValueError(f"meta would have {size!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
-        self.meta = meta
+        while True:
+            before = self.meta
+            meta = {**before, **values}
+            if (size := len(encode_json(meta))) > limit:
+                raise ValueError(f"meta would have {size!r} bytes as JSON; RESULT_MAX_BYTES allows {limit!r}")
+            if self.meta is before:  # else a signal handler has merged others; see `advance`
+                self.meta = meta
+                return
 
     def apply_to(
         self, snapshot: Snapshot, *, now: datetime, monotonic: float, history: History | None = None

@@ -1,5 +1,6 @@
-"""Counts that a signal handler changes while its thread does."""
+"""Counts and values that a signal handler changes while its thread does."""
 
+import itertools
 import signal
 
 import pytest
@@ -24,8 +25,8 @@ def interrupt():
 
         signal.signal(signal.SIGALRM, handle)
         while calls[handler] < SIGNALS:
-            signal.setitimer(signal.ITIMER_REAL, 0.0001)  # one at a time, also on a slow machine
             before = calls[handler]
+            signal.setitimer(signal.ITIMER_REAL, 0.0001)  # one at a time, also on a slow machine
             while calls[handler] == before:
                 function()
                 calls[function] += 1
@@ -45,6 +46,12 @@ def test_part_and_its_signal_handler_advance_together(job, interrupt):
     with job.progress.handle() as part:
         twos, tens = interrupt(lambda: part.advance(2), lambda: part.advance(10))
     assert take(job).current == 2 * twos + 10 * tens
+
+
+def test_values_that_a_job_and_its_signal_handler_merge_are_all_there(job, interrupt):
+    numbers = itertools.count()
+    interrupt(lambda: job.progress.meta(job=True), lambda: job.progress.meta(**{str(next(numbers)): True}))
+    assert take(job).meta.keys() == {"job", *map(str, range(SIGNALS))}
 
 
 class EndedCount(Count):
