@@ -1,6 +1,7 @@
 """The door of a job's process, at which other processes of the machine report: a socket that opens by a secret."""
 
 import hmac
+import itertools
 import logging
 import secrets
 import socket
@@ -63,7 +64,7 @@ class Exchange:
         self.secret = secrets.token_bytes(SECRET_BYTES)
         self._homes: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._late: set[int] = set()
-        self._lock, self._next = threading.Lock(), 0
+        self._numbers = itertools.count(1)
         self._strangers = threading.Semaphore(MAX_STRANGERS)
         self._listener = socket.create_server((HOST, 0), backlog=128)
         open_sockets.add(self._listener)
@@ -75,9 +76,8 @@ class Exchange:
 
     def admit(self, home: Open) -> Place:
         """Let other processes report to a home while it exists."""
-        with self._lock:
-            self._next = number = self._next + 1
-            self._homes[number] = home
+        number = next(self._numbers)  # without a lock that a signal handler could wait for
+        self._homes[number] = home
         settings, port = get_settings(), self._listener.getsockname()[1]
         return Place(port, self.secret, number, settings.FLUSH_INTERVAL, settings.CAPTURE_TQDM)
 

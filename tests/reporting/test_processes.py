@@ -460,6 +460,23 @@ def test_signal_handler_may_report_while_its_thread_sends(job, way, monkeypatch)
     assert (take(job).current, take(job).logged) == (1, 1)
 
 
+def test_signal_handler_may_send_a_handle_while_its_thread_does(job, monkeypatch):
+    door, places = get_exchange(), []
+
+    class InterruptedHomes(dict):
+        def __setitem__(self, number, home):
+            if not self:  # a signal comes at the first one
+                super().__setitem__(number, home)
+                places.append(door.admit(job.progress))
+            super().__setitem__(number, home)
+
+    monkeypatch.setattr(door, "_homes", InterruptedHomes())
+    thread = threading.Thread(target=lambda: places.append(door.admit(job.progress)), daemon=True)
+    thread.start()
+    thread.join(DEADLINE)
+    assert len({place.number for place in places}) == 2
+
+
 def test_signal_handler_may_report_while_its_thread_finds_its_first_link(monkeypatch):
     class InterruptedLink(link.Link):
         def __init__(self, place):
