@@ -433,6 +433,17 @@ def test_refused_stream_is_replaced_by_polling_at_once(stub: Stub, page: Page, s
     expect_percent(page, 42)
 
 
+def test_browser_without_streams_polls(stub: Stub, page: Page):
+    page.add_init_script("delete window.EventSource;")  # as some extensions and embedded browsers do
+    stub.show(page, ONE)
+    expect_transport(page, "polling")
+    expect_percent(page, 42)
+    stub.snapshots["t"] = DONE
+    run_by_seconds(page, 5)
+    expect(page.locator("task-progress")).to_have_attribute("data-state", "succeeded")
+    assert stub.streams == []
+
+
 def test_stream_that_is_refused_for_now_is_polled_and_tried_again_when_the_server_says(stub: Stub, page: Page):
     stub.greeting = encode_refused({"status": 429}, retry_ms=60_000)
     stub.show(page, ONE)

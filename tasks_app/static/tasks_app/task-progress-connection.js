@@ -147,7 +147,7 @@ export class Connection {
     this.#timers.clear("retry");
     if (!this.isLive) {
       this.#settle();
-    } else if (this.#page.allowsStream(this) && this.#permit.take()) {
+    } else if ("EventSource" in window && this.#page.allowsStream(this) && this.#permit.take()) {
       this.#openCandidate();
     } else {
       this.#yield();

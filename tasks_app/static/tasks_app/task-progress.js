@@ -1,5 +1,5 @@
 // Built by `python -m tests.support.bundles` out of the modules beside it: change those, not this.
-const modules = (globalThis[Symbol.for("tasks_app 4310a1d2da67")] ??= {});
+const modules = (globalThis[Symbol.for("tasks_app 347d620ecd4c")] ??= {});
 
 modules["task-progress-states.js"] ??= (() => {
 // The states of a task. They are those of `State` in Python; a test compares the two.
@@ -2449,7 +2449,7 @@ class Connection {
     this.#timers.clear("retry");
     if (!this.isLive) {
       this.#settle();
-    } else if (this.#page.allowsStream(this) && this.#permit.take()) {
+    } else if ("EventSource" in window && this.#page.allowsStream(this) && this.#permit.take()) {
       this.#openCandidate();
     } else {
       this.#yield();
