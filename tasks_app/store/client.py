@@ -1,5 +1,6 @@
 """The calls of the store to its cache: they use only what every backend of Django promises."""
 
+import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -47,6 +48,8 @@ class Client:
         self._latency = latency
         #: What is held of a local cache: values that nobody has read, with their times to live.
         self._held: dict[str, tuple[Callable[[], Any], int | None]] = {}
+        #: Held while one of them is stored, so that none is after it was deleted.
+        self._lock = threading.RLock()
 
     def hold(self, key: str, make: Callable[[], Any], ttl: int | None) -> None:
         """Have a local cache store a new value for `ttl` seconds, or without end, once somebody reads it.
@@ -142,14 +145,17 @@ class Client:
 
     def _store_held(self, keys: Iterable[str]) -> None:
         for key in keys if self._held else ():
-            if (held := self._held.get(key)) is not None:
-                make, ttl = held
-                self._call("add", key, make(), ttl)  # unless another thread has replaced it
-                self._held.pop(key, None)
+            with self._lock:
+                if (held := self._held.get(key)) is not None:
+                    make, ttl = held
+                    self._call("add", key, make(), ttl)  # unless another thread has replaced it
+                    self._held.pop(key, None)
 
     def _drop_held(self, keys: Iterable[str]) -> None:
-        for key in keys if self._held else ():
-            self._held.pop(key, None)
+        if self._held:
+            with self._lock:
+                for key in keys:
+                    self._held.pop(key, None)
 
     def _call(self, name: str, *args: Any) -> Any:
         try:

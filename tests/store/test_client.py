@@ -127,6 +127,20 @@ def test_held_value_that_is_read_while_it_is_replaced_replaces_nothing(local: Cl
     assert local.get("key") == "new"
 
 
+def test_held_value_that_is_read_while_it_is_deleted_stays_deleted(local: Client):
+    deletion = threading.Thread(target=local.delete, args=["key"])
+
+    def make() -> str:
+        deletion.start()
+        deletion.join(0.2)  # in vain, since it waits for this value to be stored
+        return "held"
+
+    local.hold("key", make, 60)
+    local.get("key")
+    deletion.join(DEADLINE)
+    assert local.get("key") is None
+
+
 def test_held_value_lasts_for_its_time_to_live(local: Client):
     local.hold("key", lambda: "held", 1)
     assert local.get("key") == "held"
