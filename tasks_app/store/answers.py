@@ -1,6 +1,7 @@
 """What the methods of a cache answer, as Django documents it, of whatever a backend or a wrapper around it returns."""
 
 from collections.abc import Collection, Iterable, Mapping
+from inspect import iscoroutine
 from typing import Any
 
 
@@ -26,3 +27,15 @@ def find_refused(values: Mapping[str, Any], answer: Any) -> list[str]:
         return []
     named = [name for name in answer if isinstance(name, str)]
     return [key for key in values if any(name.endswith(key) for name in named)]  # it may have a prefix and a version
+
+
+def refuse_coroutine(name: str, answer: Any) -> Any:
+    """Return what a method has answered.
+
+    Raises:
+        TypeError: it is a coroutine, which would count as a yes although nothing was stored.
+    """
+    if iscoroutine(answer):
+        answer.close()
+        raise TypeError(f"{name!r} of the cache is async; name one in CACHE whose methods are not")
+    return answer

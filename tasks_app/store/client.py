@@ -13,7 +13,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from ..exceptions import StoreUnavailable
 from ..metering import get_meter
-from .answers import find_refused, find_values
+from .answers import find_refused, find_values, refuse_coroutine
 from .connections import Connections
 from .latency import Latency
 
@@ -160,8 +160,8 @@ class Client:
     def _call(self, name: str, *args: Any) -> Any:
         try:
             if self.is_timed:
-                return self._latency.measure(self._connections.call, name, *args)
-            return self._connections.call(name, *args)
+                return refuse_coroutine(name, self._latency.measure(self._connections.call, name, *args))
+            return refuse_coroutine(name, self._connections.call(name, *args))
         except CancelledError as error:  # of a backend that is async inside: here is no coroutine that could be meant
             get_meter().note_store_failure(name)
             raise StoreUnavailable(f"{name!r} of the cache was cancelled") from error

@@ -47,6 +47,13 @@ class SilentCache(BareCache):
         super().incr(key, delta, version)
 
 
+class AsyncCache(BareCache):
+    """A backend for async code alone, as django-valkey's AsyncValkeyCache."""
+
+    async def add(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        return super().add(*args, **kwargs)
+
+
 class NoIncrCache(BareCache):
     """A backend whose `incr` is not implemented, as of django-redis' HerdClient."""
 
@@ -99,3 +106,8 @@ def test_add_that_answers_nothing_is_judged_by_what_is_stored():
 def test_counter_counts_whatever_incr_answers(kind):
     client = make_client(kind("answers", {}))
     assert [client.count("counter", number) for number in (1, 5, -2)] == [1, 6, 4]
+
+
+def test_add_of_an_async_backend_is_not_taken_for_a_yes():
+    with pytest.raises(TypeError, match="'add' of the cache is async"):
+        make_client(AsyncCache("answers", {})).add("a", 1, None)
