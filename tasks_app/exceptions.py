@@ -10,7 +10,18 @@ def describe(value: object) -> str:
     return _describer.repr(value)
 
 
-_describer = reprlib.Repr()
+class _Describer(reprlib.Repr):
+    """Python's own description of values, and one of whole numbers that have too many digits for it."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Return the digits of a whole number, or how long it is: Python converts only some thousands of them."""
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return f"an int of {x.bit_length()} bits"
+
+
+_describer = _Describer()
 _describer.maxstring = _describer.maxother = 200
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+from ..exceptions import describe
 from ..snapshot import MAX_NAME_LENGTH, Stage
 from ..utils.json import mend_text
 
@@ -56,18 +57,18 @@ def check_number(name: str, value: Any) -> float:
         return value
     kind = type(value)
     if kind is not int and kind is not float and (kind is bool or not isinstance(value, Real | Decimal)):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+        raise TypeError(f"{name} must be a number, not {describe(value)}")
     try:
         as_float = float(value)
     except OverflowError:
         as_float = math.inf
     if not math.isfinite(as_float):
-        raise ValueError(f"{name} must be finite, not {value!r}")
+        raise ValueError(f"{name} must be finite, not {describe(value)}")
     return int(value) if as_float.is_integer() else as_float
 
 
 def _check_weight(name: str, value: Any) -> float:
     weight = check_number(f"the weight of stage {name!r}", value)
     if weight <= 0:
-        raise ValueError(f"the weight of stage {name!r} must be above 0, not {value!r}")
+        raise ValueError(f"the weight of stage {name!r} must be above 0, not {describe(value)}")
     return weight

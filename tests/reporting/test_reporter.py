@@ -13,6 +13,7 @@ import pytest
 from django.test import override_settings
 
 from tasks_app import TaskCancelled
+from tasks_app.exceptions import describe
 from tasks_app.reporting.draft import Draft
 from tasks_app.snapshot.snapshot import Snapshot
 from tests.support.doubles import HandFlusher, make_progress, take
@@ -201,7 +202,12 @@ def test_update_refuses_what_is_no_number_and_names_it(job, name, value):
 def test_update_refuses_what_is_not_finite_and_names_it(job, name, value):
     with pytest.raises(ValueError, match="must be finite") as caught:
         job.progress.update(**{name: value})
-    assert str(caught.value) == f"{name} must be finite, not {value!r}"
+    assert str(caught.value) == f"{name} must be finite, not {describe(value)}"
+
+
+def test_update_says_how_long_a_whole_number_is_that_python_does_not_print(job):
+    with pytest.raises(ValueError, match=r"^current must be finite, not an int of 16610 bits$"):
+        job.progress.update(current=10**5000)
 
 
 def test_update_that_is_refused_changes_nothing(job):
