@@ -23,6 +23,9 @@ pytestmark = [pytest.mark.slow, needs_nginx]
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.support.hostile_settings"}
 SNIPPET = find_block("nginx", "limit_conn_zone", document="docs/security.md")
 
+#: How long its line of requests is.
+LINE = "burst=200 delay=100"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
@@ -54,7 +57,7 @@ def test_stream_goes_through_and_no_log_has_its_token(proxy):
 
 
 def test_refusals_and_a_site_that_is_away_leave_no_token_in_a_log(server, tmp_path):
-    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1", "burst=100": "burst=1"}
+    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1", LINE: "burst=1 nodelay"}
     with run_configuration(tmp_path, SNIPPET, places) as proxy:
         statuses = {wire.send(proxy.port, "GET", "/task-progress/x?token=secret").status for _ in range(10)}
         assert statuses == {429, 502}
@@ -62,11 +65,29 @@ def test_refusals_and_a_site_that_is_away_leave_no_token_in_a_log(server, tmp_pa
         assert "secret" not in read_logs(proxy)
 
 
-def test_requests_above_the_rate_are_refused(server, tmp_path):
-    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1"}  # a site would answer too slowly, where much else runs
+@pytest.fixture
+def siteless(tmp_path) -> Iterator[Proxy]:
+    """The proxy without a site, which would answer too slowly where much else runs: what passes is answered 502."""
+    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1"}
     with run_configuration(tmp_path, SNIPPET, places) as proxy:
-        statuses = [wire.send(proxy.port, "GET", "/tasks/x").status for _ in range(160)]
-    assert set(statuses) == {502, 429}
+        yield proxy
+
+
+def ask_at_once(proxy: Proxy, requests: int) -> list[int]:
+    """Return the statuses of so many requests, none of which waits for another."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(wire.Connection(proxy.port)) for _ in range(requests)]
+        for connection in connections:
+            connection.send(wire.encode_request("GET", "/tasks/x"))
+        return [connection.read_head().status for connection in connections]
+
+
+def test_requests_that_come_at_once_wait_in_line(siteless):
+    assert set(ask_at_once(siteless, 130)) == {502}
+
+
+def test_requests_above_the_line_are_refused(siteless):
+    assert set(ask_at_once(siteless, 300)) == {502, 429}
 
 
 def test_site_refuses_streams_before_the_proxy_does(proxy):
@@ -81,7 +102,7 @@ def test_site_refuses_streams_before_the_proxy_does(proxy):
 
 
 def test_connections_above_the_limit_are_refused(server, tmp_path):
-    places = {"/var/log/nginx": str(tmp_path), ":8000": f":{server.port}", "burst=100 ": "burst=100000 "}
+    places = {"/var/log/nginx": str(tmp_path), ":8000": f":{server.port}", LINE: "burst=100000 nodelay"}
     with run_configuration(tmp_path, SNIPPET, places) as proxy, ExitStack() as stack:
         for _ in range(100):
             slow = stack.enter_context(wire.Connection(proxy.port))
@@ -99,10 +120,8 @@ def test_upload_to_the_rest_of_the_site_passes(proxy):
     assert response.status not in (413, 429)
 
 
-def test_rest_of_the_site_has_no_rate(server, tmp_path):
-    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1"}
-    with run_configuration(tmp_path, SNIPPET, places) as proxy:
-        assert {wire.send(proxy.port, "GET", "/static/x.js").status for _ in range(160)} == {502}
+def test_rest_of_the_site_has_no_rate(siteless):
+    assert {wire.send(siteless.port, "GET", "/static/x.js").status for _ in range(160)} == {502}
 
 
 @pytest.fixture(params=["document", "demo site"])

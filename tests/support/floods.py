@@ -89,9 +89,13 @@ def main(port: int) -> None:
 
 
 @contextmanager
-def run_floods(port: int) -> Iterator[Callable[[], Counter[str]]]:
-    """Run the hostile client beside a block, which may ask what it was answered so far."""
-    with run_command([sys.executable, "-m", "tests.support.floods", str(port)]) as client:
+def run_floods(port: int, *, priority: int = 0) -> Iterator[Callable[[], Counter[str]]]:
+    """Run the hostile client beside a block, which may ask what it was answered so far.
+
+    Args:
+        priority: 19 for a client that takes the processors only while the site does not need them.
+    """
+    with run_command(["nice", "-n", str(priority), sys.executable, "-m", "tests.support.floods", str(port)]) as client:
         yield lambda: _read_answers(client)
 
 

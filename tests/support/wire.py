@@ -134,12 +134,27 @@ class Response:
         return json.loads(self.body)
 
 
+def _connect(port: int, address: str) -> socket.socket:
+    """Connect from an address; a flood of connections leaves others on this machine their ports."""
+    connection = socket.socket()
+    try:
+        connection.settimeout(DEADLINE)
+        if hasattr(socket, "IP_BIND_ADDRESS_NO_PORT"):  # else `bind` takes a port that nobody else gets for a minute
+            connection.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
+        connection.bind((address, 0))
+        connection.connect(("127.0.0.1", port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class Connection:
     """One TCP connection to a server on this machine, with one request on it."""
 
     def __init__(self, port: int, address: str = "127.0.0.1") -> None:
         """Connect from this address, which is one client."""
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE, source_address=(address, 0))
+        self.socket = _connect(port, address)
         self._rest = b""
         self._chunks = ChunkDecoder()
         self.head = Head("", 0, [])
