@@ -121,7 +121,7 @@ class HoldingProxy:
 
 @contextmanager
 def hold_after(text: str | None, site: Address) -> Iterator[HoldingProxy]:
-    """Run a proxy in front of a site that passes on a text, and holds what comes after it; None: it holds nothing."""
+    """Run a proxy in front of a site that passes on the event with a text, and holds all after it; None: nothing."""
     is_over, upstreams = threading.Event(), []
 
     def pass_on(request: Request) -> Iterator[bytes]:
@@ -131,11 +131,12 @@ def hold_after(text: str | None, site: Address) -> Iterator[HoldingProxy]:
             upstream.sendall(head.encode())
             passed = b""
             while part := upstream.recv(65536):
-                yield part
-                passed += part
-                if text is not None and text.encode() in passed:
+                if (end := _find_end_of_event(text, passed + part)) is not None:
+                    yield part[: end - len(passed)]
                     is_over.wait(DEADLINE)
                     return
+                yield part
+                passed += part
 
     with serve(pass_on) as server:
         try:
@@ -145,6 +146,13 @@ def hold_after(text: str | None, site: Address) -> Iterator[HoldingProxy]:
             for upstream in upstreams:
                 with suppress(OSError):  # it was closed before
                     upstream.shutdown(socket.SHUT_RDWR)
+
+
+def _find_end_of_event(text: str | None, received: bytes) -> int | None:
+    """Return where the event with a text ends, since others may come with it; None if that has not arrived."""
+    place = -1 if text is None else received.find(text.encode())
+    end = -1 if place < 0 else received.find(b"\n\n", place)
+    return None if end < 0 else end + 2
 
 
 class QuietHandler(WSGIRequestHandler):
