@@ -57,7 +57,7 @@ def read_weights(weights: Iterable[float] | None, number: int) -> list[float]:
 
 def _check_iterable(name: str, value: object) -> None:
     if not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be an iterable, not {value!r}")
+        raise TypeError(f"{name} must be an iterable, not {describe(value)}")
 
 
 def _read_call(number: int, call: object) -> Call:

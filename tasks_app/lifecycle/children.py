@@ -9,7 +9,7 @@ from enum import Enum
 from functools import partial
 
 from ..conf import get_settings
-from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound
+from ..exceptions import StoreUnavailable, TaskAlreadyEnded, TaskNotFound, describe
 from ..reporting import Step, find_reporter, get_bound, get_flusher, restore_family
 from ..snapshot import Snapshot, expect_total, runs_nothing
 from ..store import add_children, count_itself, expect_ends, find_broods, get_store
@@ -85,7 +85,7 @@ def check_weight(weight: object) -> float:
         ValueError: it is no finite number above 0, or no float can hold it.
     """
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= sys.float_info.max:
-        raise ValueError(f"a weight must be a finite number above 0, not {weight!r:.80}")
+        raise ValueError(f"a weight must be a finite number above 0, not {describe(weight)}")
     return weight
 
 

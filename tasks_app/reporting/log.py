@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from datetime import datetime
 
+from ..exceptions import describe
 from ..snapshot import MAX_LEVEL_LENGTH, MAX_LINE_LENGTH, PAGE_LINES, count_page_bytes, count_pages, get_slot
 from ..utils.clock import format_time
 from ..utils.json import encode_json
@@ -22,7 +23,7 @@ def check_level(level: str) -> str:
         TypeError, ValueError: `level` is not a string, or is empty.
     """
     if not isinstance(level, str):
-        raise TypeError(f"level must be a text such as 'info' or 'error', not {level!r}")
+        raise TypeError(f"level must be a text such as 'info' or 'error', not {describe(level)}")
     if not level:
         raise ValueError("level must be a text such as 'info' or 'error', not ''")
     return level.lower()[:MAX_LEVEL_LENGTH]

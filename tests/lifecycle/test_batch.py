@@ -147,10 +147,21 @@ def test_weights_must_be_numbers_for_each_call(weights):
         start_batch(jobs.add, [(1,), (2,)], weights=weights)
 
 
+def test_weight_that_is_a_whole_number_of_any_length_is_named():
+    with pytest.raises(ValueError, match="a weight must be a finite number above 0, not an int of 16610 bits"):
+        start_batch(jobs.add, [(1,)], weights=[10**5000])
+
+
 @pytest.mark.parametrize("name", ["calls", "weights"])
 def test_what_is_not_iterable_is_named(name):
     with pytest.raises(TypeError, match=f"{name} must be an iterable, not 5"):
         start_batch(jobs.add, **{"calls": [(1,)], name: 5})
+
+
+@pytest.mark.parametrize("name", ["calls", "weights"])
+def test_whole_number_of_any_length_is_named_where_it_is_not_iterable(name):
+    with pytest.raises(TypeError, match=f"{name} must be an iterable, not an int of 16610 bits"):
+        start_batch(jobs.add, **{"calls": [(1,)], name: 10**5000})
 
 
 def test_weights_say_how_much_a_call_is(open_gate):

@@ -93,6 +93,11 @@ def test_level_that_is_no_text_is_refused_and_named(level, error):
     assert str(caught.value).endswith(f"not {level!r}")
 
 
+def test_level_that_is_a_whole_number_of_any_length_is_named():
+    with pytest.raises(TypeError, match="level must be a text such as 'info' or 'error', not an int of 16610 bits"):
+        check_level(10**5000)
+
+
 # --- bytes ---
 
 
