@@ -67,8 +67,11 @@ def test_refusals_and_a_site_that_is_away_leave_no_token_in_a_log(server, tmp_pa
 
 @pytest.fixture
 def siteless(tmp_path) -> Iterator[Proxy]:
-    """The proxy without a site, which would answer too slowly where much else runs: what passes is answered 502."""
-    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1"}
+    """The proxy without a site, which would answer too slowly where much else runs: what passes is answered 502.
+
+    Its limit of connections, which counts what a slow machine has not answered yet, is out of reach.
+    """
+    places = {"/var/log/nginx": str(tmp_path), ":8000": ":1", "connections 100": "connections 1000"}
     with run_configuration(tmp_path, SNIPPET, places) as proxy:
         yield proxy
 

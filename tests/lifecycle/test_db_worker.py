@@ -363,9 +363,9 @@ def test_start_that_fails_in_a_transaction_leaves_the_rest_of_that(site):
 def test_last_snapshot_of_a_worker_that_ends_with_its_task_is_seen(site, queue, orders, task_id):
     orders.give(current=1, total=4, status="one")
     orders.give_return("last")
-    with site.open(task_id) as stream, site.run_worker("--queue-name", queue, "--batch") as worker:
+    with site.open(task_id) as stream, site.run_worker("--queue-name", queue, "--max-tasks", "1") as worker:
+        assert wait_for_exit(worker) == 0, worker.output
         assert read_end(stream)["result"] == "last"
-        assert wait_for_exit(worker) == 0
 
 
 def test_worker_that_is_asked_to_end_in_mid_task_ends_that_first(site, queue, orders, task_id):

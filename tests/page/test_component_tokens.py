@@ -66,7 +66,9 @@ def run(page: Page, seconds: float) -> None:
 def pass_life(page: Page, stub: Stub) -> None:
     """Let the life of a token pass but for its last moments, in which it has been renewed."""
     count = len(stub.token_requests)
-    run(page, LIFE * 0.97)
+    with page.expect_response(lambda response: urlsplit(response.url).path.endswith("/tasks/tokens")):
+        run(page, LIFE * 0.97)
+    let_requests_arrive(page)
     assert len(stub.token_requests) == count + 1
 
 
@@ -119,6 +121,7 @@ def test_tokens_are_renewed_in_the_last_third_of_their_life(stub: Stub, page: Pa
     run(page, LIFE * 0.66)
     assert stub.token_requests == []
     run(page, LIFE * 0.31)
+    wait_until(lambda: page.evaluate("1") and stub.token_requests, "a token was asked for")
     assert stub.token_requests == [["t"]]
 
 
@@ -162,7 +165,7 @@ def test_server_that_is_away_is_asked_again_for_tokens(stub: Stub, page: Page):
     stub.show(page, *OLD)
     expect_percent(page, 42)
     run(page, LIFE * 0.97)
-    assert stub.token_requests
+    wait_until(lambda: page.evaluate("1") and stub.token_requests, "a token was asked for")
     stub.token_answer = (200, "new")
     run(page, LIFE)
     assert end_stream(page, stub)["token"] == ["new"]
