@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from subprocess import TimeoutExpired
 from typing import Any
 
 import pytest
@@ -63,7 +64,11 @@ def read_end(stream: wire.EventStream) -> dict[str, Any]:
 
 
 def wait_for_exit(worker: Server) -> int:
-    return worker.process.wait(DEADLINE)
+    """Return the code with which a worker ends; what it has printed is said where it does not."""
+    try:
+        return worker.process.wait(DEADLINE)
+    except TimeoutExpired:
+        pytest.fail(f"the worker goes on; it printed {worker.output}")
 
 
 # --- what viewers see ---

@@ -90,7 +90,9 @@ def test_cut_is_logged_once_with_the_path_and_without_the_query(site, target):
 @pytest.mark.slow
 @pytest.mark.parametrize("application", [WRAPPED, PLAIN])
 def test_slow_reader_gets_the_latest_and_the_end(application):
-    with run_wrapped(application, MAX_WRITE_BUFFER=4_000_000, KEEPALIVE=1, RESULT_MAX_BYTES=1_000_000) as site:
+    # Without `wrap`, all that comes in one SWEEP_INTERVAL may wait: on a busy machine, most of a flood.
+    settings = {**SETTINGS, "MAX_WRITE_BUFFER": 4_000_000, "SWEEP_INTERVAL": 0.1}
+    with run_wrapped(application, **settings) as site:
         task_id, received = site.start("flood", frames=FRAMES, size=SIZE), b""
         with open_narrow(site, f"/task-progress/{task_id}", receive_buffer=65_536) as client:
             while site.get_snapshot(task_id)["state"] != "succeeded":
