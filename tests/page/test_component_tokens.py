@@ -63,6 +63,11 @@ def run(page: Page, seconds: float) -> None:
         seconds -= STEP
 
 
+def wait_for_token_request(page: Page, stub: Stub) -> None:
+    """Wait until new tokens are asked for, while the page goes on."""
+    wait_until(lambda: page.evaluate("1") and stub.token_requests, "new tokens are asked for")
+
+
 def pass_life(page: Page, stub: Stub) -> None:
     """Let the life of a token pass but for its last moments, in which it has been renewed."""
     count = len(stub.token_requests)
@@ -121,7 +126,7 @@ def test_tokens_are_renewed_in_the_last_third_of_their_life(stub: Stub, page: Pa
     run(page, LIFE * 0.66)
     assert stub.token_requests == []
     run(page, LIFE * 0.31)
-    wait_until(lambda: page.evaluate("1") and stub.token_requests, "a token was asked for")
+    wait_for_token_request(page, stub)
     assert stub.token_requests == [["t"]]
 
 
@@ -165,7 +170,7 @@ def test_server_that_is_away_is_asked_again_for_tokens(stub: Stub, page: Page):
     stub.show(page, *OLD)
     expect_percent(page, 42)
     run(page, LIFE * 0.97)
-    wait_until(lambda: page.evaluate("1") and stub.token_requests, "a token was asked for")
+    wait_for_token_request(page, stub)
     stub.token_answer = (200, "new")
     run(page, LIFE)
     assert end_stream(page, stub)["token"] == ["new"]
@@ -196,7 +201,8 @@ def test_tokens_that_do_not_fit_are_left_out_and_put_together(stub: Stub, page: 
     expect_transport(page, "stream")
     assert "token" not in stub.streams[0].query
     page.clock.run_for(1000)
-    wait_until(lambda: page.evaluate("1") and stub.token_requests == [task_ids], "one token was asked for")
+    wait_for_token_request(page, stub)
+    assert stub.token_requests == [task_ids]
     let_requests_arrive(page)
     query = end_stream(page, stub)
     assert (query["token"], len(query["task"])) == (["new"], 100)
